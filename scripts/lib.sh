@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# lib.sh - what the scripts share: messages, phases, target files, locks, the cache.
+# Sourced, never run.  After it: TOP, OUT, CACHE and TARGET_DIR are absolute paths.
+
+set -euo pipefail
+umask 022
+unset CDPATH GREP_OPTIONS TAR_OPTIONS POSIXLY_CORRECT
+export LC_ALL=C TZ=UTC
+
+TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+OUT=${OUT:-$TOP/out}
+CACHE=${CACHE:-${XDG_CACHE_HOME:-${HOME:?HOME is not set}/.cache}/wgkmod}
+TARGET_DIR=${TARGET_DIR:-$TOP/targets}
+V=${V:-}
+
+# ---- messages -------------------------------------------------------------------------
+
+# die MESSAGE...: one sentence on standard error, exit status 1.
+die() {
+	printf 'wgkmod: %s\n' "$*" >&2
+	exit 1
+}
+
+# say PHASE MESSAGE...: one line of a phase's result.
+say() {
+	local phase=$1
+	shift
+	printf '%-9s %s\n' "$phase" "$*"
+}
+
+now_ms() { printf '%s\n' "$((${EPOCHREALTIME/./} / 1000))"; }
+
+# seconds_since MS: the time since now_ms() gave MS, as "1.2 s".
+seconds_since() {
+	local ms=$(($(now_ms) - $1))
+	printf '%d.%d s\n' $((ms / 1000)) $((ms % 1000 / 100))
+}
+
+# ---- phases ---------------------------------------------------------------------------
+
+# phase_begin NAME: opens the phase's log, out/log/TARGET-NAME.log.  A script that ends with an
+# error before phase_end shows the end of that log and its name.
+phase_begin() {
+	PHASE=$1
+	LOG=$OUT/log/$TARGET-$PHASE.log
+	PHASE_START=$(now_ms)
+	mkdir -p "$OUT/log" || die "cannot create '$OUT/log'"
+	: >"$LOG" || die "cannot write the log '$LOG'"
+	trap on_exit EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
+}
+
+# phase_end MESSAGE...: the phase is done; one line says what it did and how long it took.
+phase_end() {
+	say "$PHASE" "$* ($(seconds_since "$PHASE_START"))"
+	PHASE=
+}
+
+on_exit() {
+	local status=$?
+	[[ -z ${TMP:-} ]] || rm -rf "$TMP"
+	if [[ $status -ne 0 && -n ${PHASE:-} ]]; then
+		if [[ -s $LOG ]]; then
+			[[ -n $V ]] || tail -n 15 "$LOG" | sed 's/^/  | /' >&2
+			printf 'wgkmod: the log of the phase %s is %s\n' "$PHASE" "$LOG" >&2
+		fi
+		printf 'wgkmod: %s failed; nothing of it was kept, the next run starts it again\n' "$PHASE" >&2
+	fi
+}
+
+# progress: the last line of what passes by, on the terminal; compile steps are counted.
+progress() {
+	awk '
+		/^ *(CC|AS|LD|AR|PERLASM|MODPOST|HOSTCC) / { n++; $0 = "[" n "] " $0 }
+		{ gsub(/\r/, " "); printf "\r\033[K%s", substr($0, 1, 78) > "/dev/stderr"; fflush("/dev/stderr") }
+		END { printf "\r\033[K" > "/dev/stderr" }'
+}
+
+# logged: copies standard input into the phase's log; shows it with V=1, its last line on a terminal.
+logged() {
+	if [[ -n $V ]]; then
+		tee -a "$LOG" >&2
+	elif [[ -t 2 ]]; then
+		tee -a "$LOG" | progress
+	else
+		cat >>"$LOG"
+	fi
+}
+
+# run COMMAND...: what a phase does: the command is logged, and shown with V=1.
+run() {
+	printf '+ %s\n' "${*@Q}" | logged
+	"$@" 2>&1 </dev/null | logged
+}
+
+# ---- temporary folders ----------------------------------------------------------------
+
+# make_tmp PARENT: sets TMP to a new folder in PARENT that goes when the script ends.  It is
+# locked while in use; those that a killed run left behind are removed first.
+make_tmp() {
+	local parent=$1 old
+	mkdir -p "$parent" || die "cannot create '$parent'"
+	for old in "$parent"/.tmp.*; do
+		[[ -d $old ]] || continue
+		(flock -n 9 && rm -rf "$old") 9<"$old" || continue
+	done
+	TMP=$(mktemp -d "$parent/.tmp.XXXXXXXX") || die "cannot create a folder in '$parent'"
+	chmod 755 "$TMP"
+	exec 8<"$TMP"
+	flock -n 8 || die "cannot lock '$TMP'"
+	trap on_exit EXIT
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
+}
+
+# ---- targets --------------------------------------------------------------------------
+
+# Every key of a target file.  "!" required, "?" may be left out; a family adds its own.
+target_keys='!FAMILY !ARCH !RELEASE !TOOLCHAIN !KERNEL_DEVEL !SOURCE !BTF ?HIDE ?KERNEL_IMAGE ?VM'
+
+# near_targets NAME: the known targets whose names are the nearest by edit distance, one a line.
+near_targets() {
+	list_targets | awk -v want="$1" '
+		function min(a, b) { return a < b ? a : b }
+		{
+			n = length(want); m = length($0)
+			for (j = 0; j <= m; j++) d[0, j] = j
+			for (i = 1; i <= n; i++) {
+				d[i, 0] = i
+				for (j = 1; j <= m; j++)
+					d[i, j] = min(min(d[i-1, j], d[i, j-1]) + 1, d[i-1, j-1] +
+						(substr(want, i, 1) != substr($0, j, 1)))
+			}
+			print d[n, m], $0
+		}' | sort -n | awk 'NR <= 3 { print $2 }'
+}
+
+# list_targets: the names in TARGET_DIR, one a line.
+list_targets() {
+	local file
+	for file in "$TARGET_DIR"/*.lock; do
+		[[ -f ${file%.lock} ]] && basename "$file" .lock
+	done | sort -V
+}
+
+# refuse_shipped NAME: exits when targets/ships-wireguard says that this kernel needs no build.
+refuse_shipped() {
+	local name=$1 distribution first reason version
+	[[ -f $TARGET_DIR/ships-wireguard ]] || return 0
+	while read -r distribution first reason; do
+		[[ $distribution == '' || $distribution == '#'* ]] && continue
+		[[ $name == "$distribution"-* ]] || continue
+		version=${name#"$distribution"-}
+		if [[ $(printf '%s\n%s\n' "$first" "${version%%.al8*}" | sort -V | head -n1) == "$first" ]]; then
+			die "'$name' is refused: $reason"
+		fi
+	done <"$TARGET_DIR/ships-wireguard"
+}
+
+# read_target NAME: reads TARGET_DIR/NAME; sets TARGET and one variable for each key (empty
+# where an optional key is absent), and loads families/FAMILY.sh.  Bad input ends the script
+# with file, line and key.
+read_target() {
+	local name=$1 file=$TARGET_DIR/$1 n=0 line key='' value keys word seen=' '
+
+	[[ $name =~ ^[A-Za-z0-9][A-Za-z0-9._+-]*$ ]] || die "'$name' is not a target's name"
+	refuse_shipped "$name"
+	if [[ ! -f $file || $name == *.lock || $name == ships-wireguard ]]; then
+		die "unknown target '$name'; the nearest are: $(near_targets "$name" | paste -sd ' ')" \
+			"(make targets lists all)"
+	fi
+	keys=" $target_keys "
+	for word in $keys; do unset "${word:1}"; done
+	while IFS= read -r line || [[ -n $line ]]; do
+		((++n))
+		[[ $line =~ ^[[:space:]]*(#.*)?$ ]] && continue
+		if [[ $line =~ ^[[:space:]] ]]; then
+			[[ -n $key ]] || die "$file:$n: a continuation line, but no key before it"
+			read -r value <<<"$line"
+			printf -v "$key" '%s %s' "${!key}" "$value"
+			continue
+		fi
+		[[ $line =~ ^([A-Z_]+)[[:space:]]*=[[:space:]]*(.*)$ ]] ||
+			die "$file:$n: '$line' is not of the form KEY = value"
+		key=${BASH_REMATCH[1]}
+		read -r value <<<"${BASH_REMATCH[2]}" || [[ -n $value ]] || value=''
+		[[ $seen != *" $key "* ]] || die "$file:$n: $key is given twice"
+		seen+="$key "
+		if [[ $key == FAMILY ]]; then
+			[[ $value =~ ^[a-z]+$ && -f $TOP/families/$value.sh ]] ||
+				die "$file:$n: unknown FAMILY '$value'; there are:" \
+					"$(cd "$TOP/families" && printf '%s ' *.sh | sed 's/\.sh//g')"
+			# shellcheck source=/dev/null
+			. "$TOP/families/$value.sh"
+			keys=" $target_keys $family_keys "
+		elif [[ $seen != *' FAMILY '* ]]; then
+			die "$file:$n: FAMILY must be the first key, but $key is"
+		fi
+		[[ $keys == *" !$key "* || $keys == *" ?$key "* ]] ||
+			die "$file:$n: unknown key '$key'"
+		printf -v "$key" '%s' "$value"
+	done <"$file"
+	for word in $keys; do
+		key=${word:1}
+		[[ $word == '?'* || -n ${!key:-} ]] || die "$file:$n: the key $key is missing"
+		[[ -n ${!key:-} ]] || printf -v "$key" ''
+	done
+	[[ $RELEASE =~ ^[A-Za-z0-9][A-Za-z0-9._+-]*$ ]] || die "$file: RELEASE '$RELEASE' is not a kernel release"
+	[[ $ARCH == x86_64 ]] || die "$file: ARCH '$ARCH' is not supported; x86_64 is"
+	[[ $BTF == off ]] || die "$file: BTF '$BTF' is not supported; off is"
+	# shellcheck disable=SC2034 # for those who source this file
+	TARGET=$name
+}
+
+# ---- locks ----------------------------------------------------------------------------
+
+# A lock has a line for each input: STAGE SHA256 LOCATION.  The stage says what needs it (base,
+# toolchain, source, vm); the digest is "-" where it is not known yet; the location is a path
+# below a mirror, an https address, or docker://IMAGE for a base image.
+
+# read_lock NAME [STAGE...]: sets LOCK_STAGE, LOCK_SHA256, LOCK_WHERE (arrays of equal length);
+# only the stages named, where any are.  Exits on a malformed or missing lock.
+read_lock() {
+	local file=$TARGET_DIR/$1.lock n=0 stage sha where rest stages
+	shift
+	stages=" $* "
+	LOCK_STAGE=() LOCK_SHA256=() LOCK_WHERE=()
+	[[ -f $file ]] || die "there is no lock '$file'; run: make lock TARGET=$TARGET"
+	while read -r stage sha where rest || [[ -n $stage ]]; do
+		((++n))
+		[[ $stage == '' || $stage == '#'* ]] && continue
+		[[ $stage =~ ^(base|toolchain|source|vm)$ && $sha =~ ^(-|[0-9a-f]{64})$ &&
+			$where =~ ^[A-Za-z0-9][A-Za-z0-9._+~:/@%-]*$ && $where != *..* && -z $rest ]] ||
+			die "$file:$n: not of the form STAGE SHA256 LOCATION"
+		[[ $# -eq 0 || $stages == *" $stage "* ]] || continue
+		LOCK_STAGE+=("$stage") LOCK_SHA256+=("$sha") LOCK_WHERE+=("$where")
+	done <"$file"
+}
+
+# require_complete_lock NAME: refuses a lock (as read by read_lock) with an unknown digest.
+require_complete_lock() {
+	local i missing=() where
+	for i in "${!LOCK_SHA256[@]}"; do
+		[[ ${LOCK_SHA256[i]} != - ]] || missing+=("${LOCK_WHERE[i]##*/}")
+	done
+	[[ ${#missing[@]} -gt 0 || ${#LOCK_SHA256[@]} -eq 0 ]] || return 0
+	where=${missing[*]:-all of them}
+	die "the lock of '$1' is not complete: no digest is known for $where;" \
+		"run 'make lock TARGET=$1' where the distribution's mirrors can be reached"
+}
+
+# ---- the cache ------------------------------------------------------------------------
+
+cached() { printf '%s/sha256/%s\n' "$CACHE" "$1"; }
+
+# check_cached: verifies that each file of the lock that is in the cache has its digest; sets
+# MISSING to the indexes of those that are not there.  A damaged file ends the script.
+check_cached() {
+	local i
+	MISSING=()
+	for i in "${!LOCK_SHA256[@]}"; do
+		if [[ -f $(cached "${LOCK_SHA256[i]}") ]]; then
+			printf '%s  %s\n' "${LOCK_SHA256[i]}" "$CACHE/sha256/${LOCK_SHA256[i]}"
+		else
+			MISSING+=("$i")
+		fi
+	done >"$TMP/in-cache"
+	[[ -s $TMP/in-cache ]] || return 0
+	if ! sha256sum --check --quiet "$TMP/in-cache" >"$TMP/damaged" 2>/dev/null; then
+		die_damaged "$(sed -n '1s/: FAILED.*//p' "$TMP/damaged")"
+	fi
+}
+
+die_damaged() {
+	local i name=
+	for i in "${!LOCK_SHA256[@]}"; do
+		[[ $1 != */"${LOCK_SHA256[i]}" ]] || name=${LOCK_WHERE[i]##*/}
+	done
+	die "the cache is damaged: '$1' ($name) does not have the digest it is named by;" \
+		"remove that file and run the command again"
+}

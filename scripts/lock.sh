@@ -1,0 +1,27 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# usage: lock.sh TARGET
+#
+# Resolves what the target's file asks for to files and digests, with the distribution's own
+# package manager and signatures, and writes targets/TARGET.lock.  Needs the network.  What
+# changed against the lock that was there is printed; a lock that stays the same is not touched.
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+[[ $# -eq 1 ]] || die "usage: lock.sh TARGET"
+read_target "$1"
+phase_begin lock
+make_tmp "$OUT"
+
+lock=$TARGET_DIR/$TARGET.lock
+printf '# The inputs of %s by digest; written by make lock.\n# STAGE SHA256 LOCATION\n' "$TARGET" >"$TMP/lock"
+family_lock >>"$TMP/lock"
+
+if cmp --silent "$TMP/lock" "$lock"; then
+	phase_end "$lock is up to date"
+	exit 0
+fi
+[[ ! -f $lock ]] || diff -U0 "$lock" "$TMP/lock" | grep '^[-+][^-+]' || [[ $? -eq 1 ]]
+mv "$TMP/lock" "$lock"
+phase_end "$(grep -vc '^#' "$lock") inputs pinned in $lock"
