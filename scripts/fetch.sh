@@ -1,0 +1,104 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# usage: fetch.sh TARGET [STAGE...]
+#
+# Downloads what the target's lock names (of the stages given: base, toolchain, source, vm; all
+# where none is) into the cache, CACHE/sha256/DIGEST.  The digest is the only gate: a file comes
+# into the cache when it has the digest that the lock names, from whatever mirror.  The only
+# phase with network; none is used when everything is in the cache.
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+[[ $# -ge 1 ]] || die "usage: fetch.sh TARGET [STAGE...]"
+read_target "$1"
+shift
+read_lock "$TARGET" "$@"
+require_complete_lock "$TARGET"
+phase_begin fetch
+make_tmp "$CACHE"
+mkdir -p "$CACHE/sha256"
+
+# download MIRROR: asks one mirror for all that is MISSING; an address that stands whole in the
+# lock is asked for as it is.
+download() {
+	local mirror=$1 i config=$TMP/curl url
+	for i in "${MISSING[@]}"; do
+		case ${LOCK_WHERE[i]} in
+		docker://*) continue ;;
+		*://*) url=${LOCK_WHERE[i]} ;;
+		*) url=$mirror/${LOCK_WHERE[i]} ;;
+		esac
+		printf 'url = "%s"\noutput = "%s"\n' "$url" "$TMP/${LOCK_SHA256[i]}"
+	done >"$config"
+	[[ -s $config ]] || return 0
+	printf '+ curl: %d files from %s\n' "$(grep -c '^url' "$config")" "$mirror" | logged
+	if [[ -t 2 && -z $V ]]; then
+		curl_config "$config" --progress-meter
+	else
+		curl_config "$config" --no-progress-meter 2>&1 | logged
+	fi
+}
+
+# curl_config CONFIG OPTION: one file that is not there does not keep the others from being
+# tried, so curl's status is not the verdict: what arrives must have its digest.
+curl_config() {
+	curl --config "$1" "$2" --parallel --parallel-max 6 --fail --location --retry 2 \
+		--connect-timeout 20 --speed-limit 1024 --speed-time 60 || curl_status=$?
+}
+
+# keep INDEX: moves a download into the cache if it is what the lock names.
+keep() {
+	local sha=${LOCK_SHA256[$1]} file got
+	file=$TMP/$sha
+	[[ -f $file ]] || return 0
+	got=$(sha256sum "$file" | cut -d ' ' -f 1)
+	if [[ $got == "$sha" ]]; then
+		chmod 444 "$file"
+		sync -d "$file"
+		mv "$file" "$(cached "$sha")"
+	else
+		printf '%s: the digest is %s, not %s as in the lock\n' "${LOCK_WHERE[$1]}" "$got" "$sha" >>"$TMP/refused"
+		rm -f "$file"
+	fi
+}
+
+describe_missing() {
+	local i
+	for i in "${MISSING[@]}"; do printf '%s ' "${LOCK_WHERE[i]##*/}"; done
+}
+
+# fetch_images: base images come by their manifest's digest, blob by blob, through skopeo.
+fetch_images() {
+	local i
+	for i in "${MISSING[@]}"; do
+		[[ ${LOCK_WHERE[i]} != docker://* ]] || fetch_image "${LOCK_SHA256[i]}" "${LOCK_WHERE[i]}"
+	done
+}
+
+check_cached
+count=${#MISSING[@]} curl_status=0
+: >"$TMP/refused"
+if [[ $count -gt 0 ]]; then
+	fetch_images
+	mapfile -t mirrors < <(family_mirrors)
+	for mirror in "${mirrors[@]}"; do
+		download "$mirror"
+		for i in "${MISSING[@]}"; do keep "$i"; done
+		check_cached
+		[[ ${#MISSING[@]} -gt 0 ]] || break
+	done
+fi
+if [[ ${#MISSING[@]} -gt 0 ]]; then
+	logged <"$TMP/refused"
+	[[ $(df --output=avail -k "$CACHE" | tail -n1) -gt 1024 ]] || die "the file system of the cache '$CACHE' is full"
+	[[ ! -s $TMP/refused ]] || die "$(head -n1 "$TMP/refused")"
+	die "cannot fetch $(describe_missing)(of '$TARGET'): no mirror could be reached that has it" \
+		"(curl's last status: $curl_status); set MIRROR= to one that has it, or bring the cache '$CACHE'" \
+		"from a machine that could fetch it"
+fi
+if [[ $count -eq 0 ]]; then
+	phase_end "${#LOCK_SHA256[@]} inputs are in the cache and have their digests"
+else
+	phase_end "$count of ${#LOCK_SHA256[@]} inputs downloaded, all have the digests of the lock"
+fi
