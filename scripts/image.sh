@@ -1,0 +1,69 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# usage: image.sh TARGET [--name]
+#
+# Makes the target's builder image from the cache alone, without network.  Its name carries the
+# digest of all that goes into it, so an image that is there is up to date.  With --name, prints
+# the name and makes nothing.
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/podman.sh
+. "$TOP/scripts/podman.sh"
+[[ $# -eq 1 || ($# -eq 2 && $2 == --name) ]] || die "usage: image.sh TARGET [--name]"
+read_target "$1"
+read_lock "$TARGET" base toolchain source
+require_complete_lock "$TARGET"
+
+# what goes into the base, and into the builder
+base=localhost/wgkmod-base:$(
+	{
+		grep '^base ' "$TARGET_DIR/$TARGET.lock"
+		cat "$TOP/families/$FAMILY.sh"
+	} | sha256sum | cut -c1-16
+)
+recipe=(Containerfile build.sh closure.sh "families/$FAMILY.sh")
+mapfile -t tree < <(cd "$TOP" && find crypto src -type f \( -name '*.[ch]' -o -name Makefile -o -name 'Kbuild*' \) | sort)
+lock=$(grep -E '^(base|toolchain|source) ' "$TARGET_DIR/$TARGET.lock" | sha256sum | cut -d ' ' -f 1)
+inputs=$(
+	cd "$TOP"
+	{
+		printf '%s\n' "$lock"
+		sha256sum "${recipe[@]}" "${tree[@]}"
+		sha256sum <"$TARGET_DIR/$TARGET"
+	} | sha256sum | cut -d ' ' -f 1
+)
+builder=localhost/wgkmod-builder:${inputs:0:16}
+if [[ ${2:-} == --name ]]; then
+	printf '%s\n' "$builder"
+	exit 0
+fi
+
+phase_begin image
+if podman image exists "$base" && podman image exists "$builder"; then
+	podman_probe "$base"
+	phase_end "$builder is there"
+	exit 0
+fi
+
+make_tmp "$CACHE"
+for stage in base toolchain source; do
+	"$TOP/scripts/stage.sh" "$TARGET" "$stage" "$TMP/$stage"
+done
+if ! podman image exists "$base"; then
+	family_base "$TMP/base" "$base"
+fi
+podman_probe "$base"
+require_no_network "$base"
+
+mkdir "$TMP/context"
+(cd "$TOP" && cp --parents "${recipe[@]}" "${tree[@]}" "$TMP/context")
+cp "$TARGET_DIR/$TARGET" "$TMP/context/target"
+run "${PODMAN[@]}" build --network=none --pull-never --timestamp 0 "${PODMAN_LIMITS[@]}" \
+	--build-arg "BASE=$base" --build-arg "FAMILY=$FAMILY" --build-arg "RELEASE=$RELEASE" \
+	--build-arg "HIDE=$HIDE" --build-arg "LOCK=$lock" \
+	--build-context "packages=$TMP/toolchain" --build-context "kernel-source=$TMP/source" \
+	--tag "$builder" "$TMP/context"
+size=$(podman image inspect --format '{{.Size}}' "$builder")
+phase_end "$builder made without network, $((size / 1000000)) MB"

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# podman.sh - podman as this host lets it run.  Sourced after lib.sh.
+#
+# Some hosts refuse every container of the default runtime: crun needs CAP_SYS_RESOURCE to raise
+# limits, and cgroups that are not hybrid; runc with explicit limits works there.  Which way
+# works is found by trying, once, and kept in out/.podman for as long as podman is the same.
+
+podman_ways() {
+	printf '%s\n' \
+		'--' \
+		'-- --ulimit nofile=1024:1024 --ulimit nproc=4096:4096' \
+		'--runtime runc --' \
+		'--runtime runc -- --ulimit nofile=1024:1024 --ulimit nproc=4096:4096' \
+		'--runtime crun --' \
+		'--runtime crun -- --ulimit nofile=1024:1024 --ulimit nproc=4096:4096'
+}
+
+# podman_way WORDS: sets PODMAN (the command with its global options) and PODMAN_LIMITS (options of
+# run and build) from one line of podman_ways.
+podman_way() {
+	local -a words
+	local word where=global
+	read -ra words <<<"$1"
+	PODMAN=(podman) PODMAN_LIMITS=()
+	for word in "${words[@]}"; do
+		if [[ $word == -- ]]; then
+			where=limits
+		elif [[ $where == global ]]; then
+			PODMAN+=("$word")
+		else
+			PODMAN_LIMITS+=("$word")
+		fi
+	done
+}
+
+# sealed COMMAND-WORDS...: podman run without network, with a root that cannot be written and no
+# capabilities; what is built lives in a tmpfs and leaves as a stream.
+sealed() {
+	"${PODMAN[@]}" run --rm --network=none --read-only --cap-drop=all \
+		--security-opt=no-new-privileges --pull=never "${PODMAN_LIMITS[@]}" \
+		--tmpfs /build:rw,exec,nosuid,nodev,size=2g,mode=1777 "$@"
+}
+
+# podman_probe IMAGE: finds a way in which podman runs a container of IMAGE, sealed; says which.
+podman_probe() {
+	local image=$1 way file=$OUT/.podman id
+	id="$(podman --version) uid $(id -u)"
+	if [[ -f $file && $(head -n1 "$file") == "$id" ]]; then
+		podman_way "$(tail -n1 "$file")"
+		return
+	fi
+	while IFS= read -r way; do
+		podman_way "$way"
+		printf '+ trying: %s\n' "${PODMAN[*]} run ${PODMAN_LIMITS[*]}" >>"$LOG"
+		if sealed "$image" true >>"$LOG" 2>&1; then
+			printf '%s\n%s\n' "$id" "$way" >"$file"
+			say podman "runs as: ${PODMAN[*]}${PODMAN_LIMITS[*]:+ run ${PODMAN_LIMITS[*]}}"
+			return
+		fi
+	done < <(podman_ways)
+	die "podman cannot run a container here in any of the ways known"
+}
+
+# require_no_network IMAGE: stops unless a sealed container sees the loopback and nothing else.
+require_no_network() {
+	local seen
+	# shellcheck disable=SC2016 # for the shell in the container
+	seen=$(sealed "$1" sh -c 'cd /sys/class/net && echo *') || die "cannot look at a container's network"
+	[[ $seen == lo ]] || die "the network of a container cannot be switched off here: it sees '$seen'"
+}
