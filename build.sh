@@ -1,0 +1,117 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# usage: build.sh
+#
+# The build, inside the builder image: no network, a root that cannot be written, /build a tmpfs.
+# Writes a tar of what was made to standard output and everything else to standard error.
+
+set -euo pipefail
+
+# The environment, in one place: nothing of the host may reach the bits.
+while read -r name; do
+	case $name in
+	PATH | HOME | PWD | SHLVL | _) ;;
+	*) unset "$name" 2>/dev/null || die "cannot clear $name" ;;
+	esac
+done < <(compgen -e)
+umask 022
+export HOME=/build PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export LC_ALL=C TZ=UTC SOURCE_DATE_EPOCH=0
+export KBUILD_BUILD_USER=wgkmod KBUILD_BUILD_HOST=wgkmod KBUILD_BUILD_TIMESTAMP='1970-01-01 00:00:00 UTC'
+
+die() {
+	printf 'wgkmod: %s\n' "$*" >&2
+	exit 1
+}
+
+src=/build/src
+out=/build/out
+devel=$(readlink -f /kernel/devel)
+release=$(sed -n 's/^#define UTS_RELEASE "\(.*\)"$/\1/p' "$devel/include/generated/utsrelease.h")
+cc=$(cat /kernel/cc)
+mapfile -t modules </kernel/modules
+mapfile -t config </kernel/config
+
+# modinfo_field FILE FIELD: the values of FIELD in a module's .modinfo, a line each.
+modinfo_field() {
+	objcopy -O binary --only-section=.modinfo "$1" /build/modinfo
+	tr '\0' '\n' </build/modinfo | sed -n "s/^$2=//p"
+}
+
+compile() {
+	local folder map flags log=/build/log
+	[[ -s $devel/Module.symvers ]] || die "'$devel/Module.symvers' is missing: no module would carry symbol versions"
+	mkdir -p "$src"
+	cp -R /kernel/slice/. "$src"
+	cp /wgkmod/crypto/Kbuild "$src/Kbuild"
+	while read -r folder; do
+		[[ ! -e $src/$folder/Kbuild ]] || die "the kernel's '$folder' has a Kbuild file: the filter cannot stand there"
+		cp /wgkmod/crypto/Kbuild.filter "$src/$folder/Kbuild"
+	done < <(printf '%s\n' "${modules[@]%/*}" | sort -u)
+
+	# Paths read as in the kernel's own tree; CONFIG_X=m on a command line reaches make, not C.
+	map="-ffile-prefix-map=$src/="
+	flags=$(printf -- '-D%s_MODULE=1 ' "${config[@]%=m}")
+	make -C "$devel" M="$src" CC="$cc" WGKMOD_SRC="$src" WGKMOD_MODULES="${modules[*]}" \
+		KCFLAGS="$map $flags" KAFLAGS="$map $flags" "${config[@]}" \
+		-j"$(nproc)" modules 2>&1 | tee "$log" >&2
+	! grep -q '^WARNING' "$log" || die "kbuild warned: $(grep -m1 '^WARNING' "$log")"
+}
+
+# find_needed: sets needed to the modules that WireGuard uses a symbol of, directly or not (by
+# modpost's depends).  Kconfig also selects what no symbol of is used; that is not delivered.
+find_needed() {
+	local -A seen=()
+	local -a queue=(wireguard)
+	local name module
+	needed=()
+	while [[ ${#queue[@]} -gt 0 ]]; do
+		name=${queue[0]} queue=("${queue[@]:1}")
+		for module in "${modules[@]}"; do
+			[[ ${module##*/} == "$name" || ${module##*/} == "${name//_/-}" ]] || continue
+			[[ -f $src/$module.ko ]] || die "kbuild made no '$module.ko'"
+			[[ -z ${seen[$module]:-} ]] || continue
+			seen[$module]=1
+			needed+=("$module")
+			mapfile -t -O "${#queue[@]}" queue < <(modinfo_field "$src/$module.ko" depends |
+				tr ',' '\n' | sed '/^$/d')
+		done
+	done
+}
+
+# collect: the modules in the kernel's own layout, stripped, their debug data beside them.
+collect() {
+	local module ko
+	for module in "${needed[@]}"; do
+		ko=$out/modules/kernel/$module.ko
+		mkdir -p "${ko%/*}" "$out/debug/kernel/${module%/*}"
+		objcopy --only-keep-debug "$src/$module.ko" "$out/debug/kernel/$module.ko.debug"
+		objcopy --strip-debug "$src/$module.ko" "$ko"
+	done
+	cp /kernel/explain.txt "$out/explain.txt"
+	for module in "${modules[@]}"; do
+		[[ -f $out/modules/kernel/$module.ko ]] ||
+			sed -i "s|built: $module.ko;|not delivered: WireGuard uses no symbol of $module.ko;|" "$out/explain.txt"
+	done
+	cp /wgkmod/wgkmod "$out/wgkmod"
+}
+
+# prove: all of them fit the kernel.
+prove() {
+	local -a kos
+	mapfile -t kos < <(find "$out/modules" -name '*.ko' | sort)
+	"$out/wgkmod" check --kernel "$release" --symvers "$devel/Module.symvers" \
+		--vermagic "$(cat /kernel/vermagic)" "${kos[@]}" >&2
+}
+
+cc_text=$(sed -n 's/^CONFIG_CC_VERSION_TEXT="\(.*\)"$/\1/p' "$devel/.config")
+cc_here=$(set +o pipefail; "$cc" --version | head -n1)
+[[ $cc_here == "$cc_text" ]] || die "the kernel was made by '$cc_text', but the compiler here is '$cc_here'"
+cd /build
+compile
+find_needed
+collect
+prove
+tar -C "$out" --format=ustar --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 \
+	--mode=u=rwX,go=rX -c .

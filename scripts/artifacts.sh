@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# usage: artifacts.sh TARGET
+#
+# The whole job for one kernel: fetch, image, build, proof; the result is out/RELEASE/.  What is
+# there and made from the same inputs is verified and left as it is.
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/podman.sh
+. "$TOP/scripts/podman.sh"
+[[ $# -eq 1 ]] || die "usage: artifacts.sh TARGET"
+read_target "$1"
+read_lock "$TARGET" base toolchain source
+require_complete_lock "$TARGET"
+
+dest=$OUT/$RELEASE
+stamp=$OUT/.made/$TARGET
+
+# The inputs: the builder's name stands for all that is in it; the rest is what runs on the host.
+made_from() {
+	"$TOP/scripts/image.sh" "$TARGET" --name
+	sha256sum <"$TOP/scripts/artifacts.sh"
+	sha256sum <"$TOP/scripts/provenance.sh"
+}
+
+is_made() {
+	[[ -f $stamp && -f $dest/SHA256SUMS && $(cat "$stamp") == "$1" ]] &&
+		(cd "$dest" && sha256sum --check --quiet --strict SHA256SUMS) >/dev/null 2>&1
+}
+
+PHASE_START=$(now_ms)
+inputs=$(made_from)
+builder=$(head -n1 <<<"$inputs")
+inputs+=$'\n'$(if [[ -f $dest/SHA256SUMS ]]; then sha256sum <"$dest/SHA256SUMS"; fi)
+if is_made "$inputs"; then
+	say build "$dest is up to date ($(seconds_since "$PHASE_START"))"
+	exit 0
+fi
+
+if ! podman image exists "$builder"; then
+	"$TOP/scripts/fetch.sh" "$TARGET" base toolchain source
+fi
+"$TOP/scripts/image.sh" "$TARGET"
+
+phase_begin build
+make_tmp "$OUT"
+podman_probe "$builder"
+require_no_network "$builder"
+mkdir "$TMP/made"
+printf '+ %s\n' "${PODMAN[*]} run (sealed) $builder" | logged
+{ sealed "$builder" 2>&1 >&3 3>&- | logged; } 3>"$TMP/made.tar"
+tar -C "$TMP/made" --no-same-owner -xf "$TMP/made.tar"
+"$TOP/scripts/provenance.sh" "$TARGET" "$TMP/made" >"$TMP/provenance.json"
+mv "$TMP/provenance.json" "$TMP/made/provenance.json"
+(cd "$TMP/made" && find . -type f -printf '%P\0' | sort -z | xargs -0 sha256sum) >"$TMP/SHA256SUMS"
+mv "$TMP/SHA256SUMS" "$TMP/made/SHA256SUMS"
+
+# Publish: the stamp goes first and comes last, so a run that is cut off here is made again.
+mkdir -p "${stamp%/*}"
+rm -f "$stamp"
+rm -rf "$dest"
+mv "$TMP/made" "$dest"
+{
+	made_from
+	sha256sum <"$dest/SHA256SUMS"
+} >"$TMP/stamp"
+mv "$TMP/stamp" "$stamp"
+proof=$(grep -a '^wgkmod: .*fit' "$LOG" | tail -n1)
+phase_end "$(find "$dest/modules" -name '*.ko' | wc -l) modules in $dest"
+say proof "${proof#wgkmod: }"
