@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# lib.sh - for the scripts that run in the guest.  File descriptor 5 is the channel to the host.
+
+set -Eeuo pipefail
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
+
+# report KEY VALUE...: a line on the channel, and on the console for the reader of the log.
+report() {
+	printf '%s\n' "$*" >&5
+	printf 'vm: %s\n' "$*" >&2
+}
+
+# fail SENTENCE...: tells the host why, and ends the script.  The first sentence counts, not
+# what its end brings about in those who called.
+fail() {
+	trap - ERR
+	[[ -e /run/vm/failed ]] || report why "${*//[$'\n\r']/ }"
+	: >/run/vm/failed
+	exit 1
+}
+
+# run COMMAND...: shows the command on the console; its failure is the test's, with its words.
+run() {
+	local words status=0
+	printf '+ %s\n' "$*"
+	words=$("$@" 2>&1) || status=$?
+	[[ -z $words ]] || printf '%s\n' "$words"
+	[[ $status -eq 0 ]] || fail "'$*' ended with status $status: $words; last words of the kernel: $(dmesg | tail -n 2)"
+}
+
+# kernel_option NAME: the value of NAME= on the kernel's command line.
+kernel_option() {
+	local word words
+	read -ra words </proc/cmdline
+	for word in "${words[@]}"; do
+		[[ $word != "$1="* ]] || printf '%s\n' "${word#*=}"
+	done
+}
+
+now_ms() { printf '%s\n' "$((${EPOCHREALTIME/./} / 1000))"; }
+
+# seconds MS: milliseconds as seconds with two decimals.
+seconds() { printf '%d.%02d\n' "$(($1 / 1000))" "$(($1 % 1000 / 10))"; }
+
+# trap_errors: from here on a command that fails without a sentence of its own is reported.
+trap_errors() {
+	trap 'fail "${BASH_SOURCE[0]##*/}:$LINENO: \"$BASH_COMMAND\" ended with status $?"' ERR
+}

@@ -1,0 +1,54 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# usage: tunnel.sh TARGET
+#
+# Boots the target's own stock kernel in QEMU, without its own WireGuard and the modules that
+# the target hides; there wgkmod installs what was built, and two peers in two network
+# namespaces shake hands, ping each other and send 8 MiB over TCP through the tunnel.  Status 0
+# only if the guest says so on a channel of its own.  Needs no root, no KVM and no network.
+#
+# It reads out/RELEASE/ (make artifacts) and the cache; the disk is kept in out/vm/, the
+# console's log in out/log/.
+#
+#   VM_SHELL=1     ends in a shell on the guest's console, in the state that the test left, also
+#                  where it failed; exit ends the guest
+#   VM_TIMEOUT=N   seconds that the guest may take (300)
+#   VM_ACCEL=X     QEMU's accelerator (tcg,thread=multi)
+#   V=1            shows the commands and the console
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/../../scripts/lib.sh"
+
+figures() {
+	say tunnel "$RELEASE booted in $(vm_figure boot_s) s, tainted before: $(vm_figure taint_before)"
+	say tunnel "wgkmod install in $(vm_figure install_s) s, modprobe in $(vm_figure modprobe_s) s"
+	say tunnel "$(vm_figure loaded) of $(vm_figure built) built modules loaded, as modules.dep says:" \
+		"$(vm_figure modules)"
+	say tunnel "all of them ours; $(vm_figure symbol_versions) symbol versions checked;" \
+		"taint $(vm_figure taint)"
+	say tunnel "handshake and first reply in $(vm_figure handshake_ms) ms;" \
+		"ping $(vm_figure ping4_ms) ms, IPv6 $(vm_figure ping6_ms) ms"
+	say tunnel "8 MiB over TCP in $(vm_figure tcp_s) s ($(vm_figure tcp_mib_s) MiB/s), sha256 equal"
+	say tunnel "interfaces deleted, $(vm_figure unloaded) modules unloaded;" \
+		"permanent in this kernel: $(vm_figure permanent)"
+}
+
+main() {
+	[[ $# -eq 1 && $1 != -* ]] || die "usage: tunnel.sh TARGET"
+	read_target "$1"
+	# shellcheck source=tests/vm/vm.sh
+	. "$TOP/tests/vm/vm.sh"
+	vm_require
+	make_tmp "$OUT/vm"
+	phase_begin tunnel
+	vm_payload "$OUT/$RELEASE"
+	vm_disk
+	vm_start tunnel
+	vm_wait
+	[[ $VM_VERDICT == pass ]] || die "the tunnel test failed: $VM_WHY"
+	figures
+	phase_end "passed"
+}
+
+main "$@"

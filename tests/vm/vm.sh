@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# vm.sh - a target's own kernel and userland in QEMU, for the tests that need a running kernel.
+# Sourced after scripts/lib.sh, read_target, make_tmp and phase_begin, never run.  In this order:
+#
+#   vm_disk                     the root disk of the target, made or taken from out/vm/
+#   vm_payload FOLDER           what this run brings along: the build's output and guest/
+#   vm_start TEST [OPTION...]   boots; guest/TEST.sh runs in the guest; OPTIONs go to QEMU
+#   vm_wait                     until QEMU ends; sets VM_VERDICT (pass or fail) and VM_WHY
+#   vm_figure KEY               what the guest reported under KEY
+#
+# The guest has two serial ports.  The first is its console, which goes into the phase's log and
+# is only ever shown.  The second is the channel: lines "KEY VALUE", the last of them the
+# verdict with the nonce of this run.  Nothing but that line makes a test pass.
+#
+# Environment:
+#   VM_SHELL=1     a shell on the console when the test has ended, or where it failed; the state
+#                  is as the test left it; no time limit
+#   VM_TIMEOUT=N   seconds that the guest may take (300)
+#   VM_ACCEL=X     QEMU's accelerator (tcg,thread=multi; KVM is not needed)
+
+VM_SHELL=${VM_SHELL:-}
+VM_TIMEOUT=${VM_TIMEOUT:-300}
+VM_ACCEL=${VM_ACCEL:-tcg,thread=multi}
+VM_HOME=$TOP/tests/vm
+PATH=$PATH:/usr/sbin:/sbin
+
+# vm_require: refuses early where a program is missing.
+vm_require() {
+	local program missing=()
+	for program in "qemu-system-$ARCH" mke2fs depmod modprobe cpio timeout; do
+		command -v "$program" >/dev/null || missing+=("$program")
+	done
+	[[ $EUID -eq 0 ]] || command -v fakeroot >/dev/null || missing+=(fakeroot)
+	[[ ${#missing[@]} -eq 0 ]] || die "the VM test needs ${missing[*]}, which is not installed"
+	[[ $VM_TIMEOUT =~ ^[1-9][0-9]*$ ]] || die "VM_TIMEOUT '$VM_TIMEOUT' is not a number of seconds"
+}
+
+# vm_disk_digest: the digest of all that the root disk is made of.
+vm_disk_digest() {
+	local i
+	{
+		printf '%s\n' "$RELEASE" "$HIDE"
+		for i in "${!LOCK_SHA256[@]}"; do
+			printf '%s %s\n' "${LOCK_STAGE[i]}" "${LOCK_SHA256[i]}"
+		done
+		declare -f family_unpack
+		cat "$VM_HOME/disk.sh" "$VM_HOME/guest/initramfs.sh"
+	} | sha256sum | cut -c 1-16
+}
+
+# vm_disk: sets VM_DISK to a folder with root.img, vmlinuz and initramfs.
+vm_disk() {
+	local digest new=$TMP/disk start as_root=() old
+	read_lock "$TARGET" base vm
+	require_complete_lock "$TARGET"
+	[[ " ${LOCK_STAGE[*]} " == *' vm '* ]] ||
+		die "the lock of '$TARGET' names no kernel image and userland for a VM"
+	digest=$(vm_disk_digest)
+	VM_DISK=$OUT/vm/$TARGET-$digest
+	[[ ! -d $VM_DISK ]] || return 0
+
+	start=$(now_ms)
+	mkdir "$new" "$TMP/base" "$TMP/vm"
+	run "$TOP/scripts/stage.sh" "$TARGET" base "$TMP/base" || die "the base packages cannot be staged"
+	run "$TOP/scripts/stage.sh" "$TARGET" vm "$TMP/vm" || die "the VM's packages cannot be staged"
+	[[ $EUID -eq 0 ]] || as_root=(fakeroot)
+	run "${as_root[@]}" "$VM_HOME/disk.sh" "$TARGET" "$new" "$TMP/base" "$TMP/vm" ||
+		die "the VM's root disk cannot be made"
+	for old in "$OUT/vm/$TARGET"-*; do # another run may have it open: then it lives until that ends
+		[[ ! -d $old ]] || rm -rf "$old"
+	done
+	mv -T "$new" "$VM_DISK" || die "cannot create '$VM_DISK'"
+	say vm "root disk with the stock kernel $RELEASE made, its WireGuard left out ($(seconds_since "$start"))"
+}
+
+# vm_payload FOLDER: packs guest/, the build's output FOLDER and the target's HIDE into a tar,
+# which is a disk of its own in the guest; no file system and no mount is needed for it.
+vm_payload() {
+	local out=$1 file
+	for file in SHA256SUMS wgkmod modules; do
+		[[ -e $out/$file ]] || die "there is no '$out/$file'; run: make artifacts TARGET=$TARGET"
+	done
+	printf '%s\n' "$HIDE" >"$TMP/hide"
+	tar --create --file="$TMP/payload.tar" --owner=0 --group=0 --numeric-owner --mode=u+rwX,go=rX \
+		--transform='s,^\.,out,' --directory="$out" . \
+		--transform='s,^\(guest\|hide\),\1,' --directory="$VM_HOME" guest --directory="$TMP" hide ||
+		die "cannot pack '$out' for the guest"
+}
+
+# vm_start TEST [OPTION...]: sets VM_PID, VM_NONCE and VM_CHANNEL.
+vm_start() {
+	local test=$1 limit=$VM_TIMEOUT console qemu
+	shift
+	console=(-chardev "file,id=console,append=on,path=${LOG//,/,,}")
+	if [[ -n $VM_SHELL ]]; then
+		limit=0
+		console=(-chardev "stdio,id=console,signal=off,logappend=on,logfile=${LOG//,/,,}")
+	fi
+	VM_NONCE=$(od -An -N16 -tx8 /dev/urandom | tr -d ' ')
+	VM_CHANNEL=$TMP/channel
+	: >"$VM_CHANNEL"
+	# shellcheck disable=SC2054 # the commas are QEMU's
+	qemu=(
+		"qemu-system-$ARCH" -nodefaults -no-user-config -no-reboot -display none -nic none
+		-machine pc -accel "$VM_ACCEL" -cpu max -smp 2 -m 768
+		-pidfile "$TMP/qemu.pid"
+		"${console[@]}" -serial chardev:console
+		-chardev "file,id=channel,path=${VM_CHANNEL//,/,,}" -serial chardev:channel
+		-drive "if=none,id=root,format=raw,snapshot=on,file=${VM_DISK//,/,,}/root.img"
+		-device virtio-blk-pci,drive=root,serial=root
+		-drive "if=none,id=payload,format=raw,readonly=on,file=${TMP//,/,,}/payload.tar"
+		-device virtio-blk-pci,drive=payload,serial=payload
+		-kernel "$VM_DISK/vmlinuz" -initrd "$VM_DISK/initramfs"
+		-append "console=ttyS0 panic=-1 random.trust_cpu=on vm.nonce=$VM_NONCE vm.test=$test vm.shell=$VM_SHELL"
+		"$@"
+	)
+	printf '+ %s\n' "${qemu[*]@Q}" | logged
+	trap vm_exit EXIT
+	VM_START=$(now_ms)
+	# timeout also ends a guest whose test was killed; stdin is named or it would be /dev/null
+	TMPDIR=$TMP timeout --foreground --kill-after=5 "$limit" "${qemu[@]}" <&0 2>>"$LOG" &
+	VM_PID=$!
+	[[ -z $V || -n $VM_SHELL ]] || tail -n +2 -f --pid="$VM_PID" "$LOG" >&2 &
+}
+
+# vm_exit: for the EXIT trap: ends a QEMU that runs still, then what lib.sh does at the end.
+vm_exit() {
+	local status=$?
+	set +e
+	if [[ -n ${VM_PID:-} ]]; then
+		kill -TERM "$VM_PID"
+		wait "$VM_PID"
+	fi
+	(exit "$status") # on_exit reads the status
+	on_exit
+}
+
+# vm_wait: waits for QEMU; sets VM_VERDICT and, where it is not "pass", VM_WHY, a sentence.
+# shellcheck disable=SC2034 # for those who source this file
+vm_wait() {
+	local status=0 why panic
+	wait "$VM_PID" || status=$?
+	VM_PID=
+	VM_TOOK=$(($(now_ms) - VM_START))
+	sed -i 's/\r//g' "$LOG"
+	sed 's/^/channel: /' "$VM_CHANNEL" >>"$LOG"
+
+	VM_VERDICT=fail
+	why=$(vm_figure why)
+	panic=$(grep -m 1 -o 'Kernel panic - .*' "$LOG" || [[ $? -eq 1 ]])
+	if [[ -n $why ]]; then
+		VM_WHY="the guest says: $why"
+	elif [[ -n $panic ]]; then
+		VM_WHY="the guest's kernel panicked: ${panic#Kernel panic - not syncing: }"
+	elif [[ $status -ne 0 && -z $VM_SHELL ]] && ((VM_TOOK >= VM_TIMEOUT * 1000)); then
+		VM_WHY="the guest did not come to its end within $VM_TIMEOUT s"
+	elif [[ $status -gt 128 ]]; then
+		VM_WHY="QEMU was killed by signal $((status - 128)) while the test ran"
+	elif [[ $status -ne 0 ]]; then
+		VM_WHY="QEMU ended with status $status"
+	elif ! tail -n 1 "$VM_CHANNEL" | grep -qxF "verdict $VM_NONCE pass"; then
+		VM_WHY="the guest ended without a verdict"
+	else
+		VM_VERDICT=pass VM_WHY=
+	fi
+}
+
+# vm_figure KEY: the value that the guest gave for KEY, empty if none.
+vm_figure() {
+	sed -n "s/^$1 //p" "$VM_CHANNEL" | tail -n 1
+}
