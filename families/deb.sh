@@ -10,6 +10,7 @@
 # shellcheck disable=SC2034 # for read_target
 family_keys='!SUITE'
 family_programs='mmdebstrap apt-ftparchive dpkg-deb'
+family_lock_programs='apt-get curl /usr/share/keyrings/debian-archive-keyring.gpg'
 deb_archive=http://archive.debian.org/debian
 
 # ---- on the host ----------------------------------------------------------------------
@@ -100,18 +101,23 @@ family_lock() {
 	done
 }
 
-# deb_mode: how mmdebstrap may work here.
-deb_mode() {
-	if [[ $(id -u) -eq 0 ]]; then printf 'root\n'; else printf 'unshare\n'; fi
+# deb_offline COMMAND...: runs it as root of a network namespace that has no device but loopback;
+# who is not root is so in a user namespace, as podman maps it.
+deb_offline() {
+	if [[ $(id -u) -eq 0 ]]; then
+		unshare --net "$@"
+	else
+		podman unshare unshare --net "$@"
+	fi
 }
 
-# family_base PKGDIR IMAGE: makes the base image IMAGE from the packages in PKGDIR, in a network
-# namespace of its own.
+# family_base PKGDIR IMAGE: makes the base image IMAGE from the packages in PKGDIR, without
+# network.
 family_base() {
 	local dir=$1 image=$2
 	(cd "$dir" && apt-ftparchive packages . >Packages)
 	# mmdebstrap refuses a suite's name with a flat repository, so the suite is "./"
-	run unshare --net mmdebstrap --mode="$(deb_mode)" --variant=essential --format=tar --skip=cleanup/tmp \
+	run deb_offline mmdebstrap --mode=root --variant=essential --format=tar --skip=cleanup/tmp \
 		--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' \
 		"" "$dir/base.tar" "deb [trusted=yes] copy:$dir ./"

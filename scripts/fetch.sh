@@ -41,10 +41,13 @@ download() {
 }
 
 # curl_config CONFIG OPTION: one file that is not there does not keep the others from being
-# tried, so curl's status is not the verdict: what arrives must have its digest.
+# tried, so curl's status is not the verdict (it goes into the message): what arrives must have
+# its digest.
 curl_config() {
+	local status=0
 	curl --config "$1" "$2" --parallel --parallel-max 6 --fail --location --retry 2 \
-		--connect-timeout 20 --speed-limit 1024 --speed-time 60 || curl_status=$?
+		--connect-timeout 20 --speed-limit 1024 --speed-time 60 || status=$?
+	printf '%d\n' "$status" >"$TMP/curl-status"
 }
 
 # keep INDEX: moves a download into the cache if it is what the lock names.
@@ -68,19 +71,32 @@ describe_missing() {
 	for i in "${MISSING[@]}"; do printf '%s ' "${LOCK_WHERE[i]##*/}"; done
 }
 
-# fetch_images: base images come by their manifest's digest, blob by blob, through skopeo.
-fetch_images() {
-	local i
-	for i in "${MISSING[@]}"; do
-		[[ ${LOCK_WHERE[i]} != docker://* ]] || fetch_image "${LOCK_SHA256[i]}" "${LOCK_WHERE[i]}"
+# fetch_image SHA256 LOCATION: a base image by its manifest's digest, through skopeo, each blob
+# into the cache under its own; the manifest comes last.
+fetch_image() {
+	local sha=$1 dir=$TMP/image file
+	rm -rf "$dir"
+	run skopeo copy --preserve-digests "$2" "dir:$dir" || return 0
+	for file in $(image_blobs "$dir/manifest.json"); do
+		printf '%s  %s\n' "$file" "$dir/$file"
+	done | sha256sum --check --quiet || die "$2: a layer does not have its digest"
+	[[ $(sha256sum <"$dir/manifest.json" | cut -d ' ' -f 1) == "$sha" ]] ||
+		die "$2: its manifest does not have the digest of the lock"
+	for file in $(image_blobs "$dir/manifest.json"); do
+		chmod 444 "$dir/$file"
+		mv "$dir/$file" "$(cached "$file")"
 	done
+	mv "$dir/manifest.json" "$(cached "$sha")"
 }
 
 check_cached
-count=${#MISSING[@]} curl_status=0
+count=${#MISSING[@]}
 : >"$TMP/refused"
+echo 0 >"$TMP/curl-status"
 if [[ $count -gt 0 ]]; then
-	fetch_images
+	for i in "${MISSING[@]}"; do
+		[[ ${LOCK_WHERE[i]} != docker://* ]] || fetch_image "${LOCK_SHA256[i]}" "${LOCK_WHERE[i]}"
+	done
 	mapfile -t mirrors < <(family_mirrors)
 	for mirror in "${mirrors[@]}"; do
 		download "$mirror"
@@ -91,10 +107,10 @@ if [[ $count -gt 0 ]]; then
 fi
 if [[ ${#MISSING[@]} -gt 0 ]]; then
 	logged <"$TMP/refused"
-	[[ $(df --output=avail -k "$CACHE" | tail -n1) -gt 1024 ]] || die "the file system of the cache '$CACHE' is full"
+	full_disk "$CACHE"
 	[[ ! -s $TMP/refused ]] || die "$(head -n1 "$TMP/refused")"
 	die "cannot fetch $(describe_missing)(of '$TARGET'): no mirror could be reached that has it" \
-		"(curl's last status: $curl_status); set MIRROR= to one that has it, or bring the cache '$CACHE'" \
+		"(curl's last status: $(cat "$TMP/curl-status")); set MIRROR= to one that has it, or bring the cache '$CACHE'" \
 		"from a machine that could fetch it"
 fi
 if [[ $count -eq 0 ]]; then

@@ -59,16 +59,25 @@ phase_end() {
 	PHASE=
 }
 
+# full_disk DIR: says so where the file system of DIR has no room left.
+full_disk() {
+	if [[ -d $1 && $(df --output=avail -k "$1" | tail -n1) -lt 1024 ]]; then
+		printf "wgkmod: the file system of '%s' is full\n" "$1" >&2
+	fi
+}
+
 on_exit() {
 	local status=$?
-	[[ -z ${TMP:-} ]] || rm -rf "$TMP"
 	if [[ $status -ne 0 && -n ${PHASE:-} ]]; then
+		full_disk "${TMP:-$OUT}"
 		if [[ -s $LOG ]]; then
 			[[ -n $V ]] || tail -n 15 "$LOG" | sed 's/^/  | /' >&2
 			printf 'wgkmod: the log of the phase %s is %s\n' "$PHASE" "$LOG" >&2
 		fi
-		printf 'wgkmod: %s failed; nothing of it was kept, the next run starts it again\n' "$PHASE" >&2
+		printf 'wgkmod: %s failed; what it had begun is removed\n' "$PHASE" >&2
 	fi
+	[[ -z ${TMP:-} ]] || rm -rf "$TMP"
+	[[ $status -le 1 || $status -ge 128 ]] || exit 1
 }
 
 # progress: the last line of what passes by, on the terminal; compile steps are counted.
@@ -90,10 +99,11 @@ logged() {
 	fi
 }
 
-# run COMMAND...: what a phase does: the command is logged, and shown with V=1.
+# run COMMAND...: what a phase does: the command is logged, and shown with V=1.  It inherits the
+# standard streams and no other (mmdebstrap's shell has trouble with high descriptors).
 run() {
 	printf '+ %s\n' "${*@Q}" | logged
-	"$@" 2>&1 </dev/null | logged
+	"$@" 2>&1 </dev/null 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- | logged
 }
 
 # ---- temporary folders ----------------------------------------------------------------
@@ -130,9 +140,10 @@ near_targets() {
 			for (j = 0; j <= m; j++) d[0, j] = j
 			for (i = 1; i <= n; i++) {
 				d[i, 0] = i
-				for (j = 1; j <= m; j++)
-					d[i, j] = min(min(d[i-1, j], d[i, j-1]) + 1, d[i-1, j-1] +
-						(substr(want, i, 1) != substr($0, j, 1)))
+				for (j = 1; j <= m; j++) {
+					differ = substr(want, i, 1) != substr($0, j, 1)
+					d[i, j] = min(min(d[i-1, j], d[i, j-1]) + 1, d[i-1, j-1] + differ)
+				}
 			}
 			print d[n, m], $0
 		}' | sort -n | awk 'NR <= 3 { print $2 }'
@@ -153,8 +164,8 @@ refuse_shipped() {
 	while read -r distribution first reason; do
 		[[ $distribution == '' || $distribution == '#'* ]] && continue
 		[[ $name == "$distribution"-* ]] || continue
-		version=${name#"$distribution"-}
-		if [[ $(printf '%s\n%s\n' "$first" "${version%%.al8*}" | sort -V | head -n1) == "$first" ]]; then
+		version=${name#"$distribution"-} version=${version%.x86_64} version=${version%.al8}
+		if [[ $(printf '%s\n%s\n' "$first" "$version" | sort -V | head -n1) == "$first" ]]; then
 			die "'$name' is refused: $reason"
 		fi
 	done <"$TARGET_DIR/ships-wireguard"
@@ -256,17 +267,31 @@ require_complete_lock() {
 
 cached() { printf '%s/sha256/%s\n' "$CACHE" "$1"; }
 
-# check_cached: verifies that each file of the lock that is in the cache has its digest; sets
-# MISSING to the indexes of those that are not there.  A damaged file ends the script.
+# image_blobs MANIFEST: the digests of what an image's manifest names (OCI image-spec, manifest.md;
+# Docker's schema 2 has the same fields).
+image_blobs() {
+	jq --raw-output '.config, .layers[] | .digest | sub("^sha256:"; "")' "$1"
+}
+
+# check_cached: verifies that each file of the lock that is in the cache has its digest, an image's
+# blobs included; sets MISSING to the indexes of those that are not (whole) there.  A damaged file
+# ends the script.
 check_cached() {
-	local i
+	local i file blob whole
 	MISSING=()
 	for i in "${!LOCK_SHA256[@]}"; do
-		if [[ -f $(cached "${LOCK_SHA256[i]}") ]]; then
-			printf '%s  %s\n' "${LOCK_SHA256[i]}" "$CACHE/sha256/${LOCK_SHA256[i]}"
-		else
+		file=$(cached "${LOCK_SHA256[i]}") whole=1
+		if [[ ! -f $file ]]; then
 			MISSING+=("$i")
+			continue
 		fi
+		printf '%s  %s\n' "${LOCK_SHA256[i]}" "$file"
+		[[ ${LOCK_WHERE[i]} == docker://* ]] || continue
+		for blob in $(image_blobs "$file"); do
+			[[ -f $(cached "$blob") ]] || whole=
+			[[ -z $whole ]] || printf '%s  %s\n' "$blob" "$(cached "$blob")"
+		done
+		[[ -n $whole ]] || MISSING+=("$i")
 	done >"$TMP/in-cache"
 	[[ -s $TMP/in-cache ]] || return 0
 	if ! sha256sum --check --quiet "$TMP/in-cache" >"$TMP/damaged" 2>/dev/null; then

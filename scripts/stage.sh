@@ -18,9 +18,20 @@ mkdir -p "$3"
 check_cached
 [[ ${#MISSING[@]} -eq 0 ]] ||
 	die "'${LOCK_WHERE[MISSING[0]]##*/}' is not in the cache '$CACHE'; run: make fetch TARGET=$TARGET"
+# link SHA256 FILE: a cached file under its own name.
+link() {
+	cp --link --force "$(cached "$1")" "$2" 2>/dev/null || cp "$(cached "$1")" "$2"
+}
+
 for i in "${!LOCK_SHA256[@]}"; do
-	[[ ${LOCK_WHERE[i]} != docker://* ]] || continue
-	name=${LOCK_WHERE[i]##*/}
-	cp --link --force "$(cached "${LOCK_SHA256[i]}")" "$3/${name//%2b/+}" 2>/dev/null ||
-		cp "$(cached "${LOCK_SHA256[i]}")" "$3/${name//%2b/+}"
+	sha=${LOCK_SHA256[i]} name=${LOCK_WHERE[i]##*/}
+	if [[ ${LOCK_WHERE[i]} == docker://* ]]; then
+		# skopeo's "dir:" layout
+		mkdir -p "$3/image"
+		printf 'Directory Transport Version: 1.1\n' >"$3/image/version"
+		link "$sha" "$3/image/manifest.json"
+		for blob in $(image_blobs "$(cached "$sha")"); do link "$blob" "$3/image/$blob"; done
+	else
+		link "$sha" "$3/${name//%2b/+}"
+	fi
 done

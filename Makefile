@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The front door.  Each target is a line of help (make help) and a script in scripts/.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-builtin-rules
+
+# What the user may set; the scripts read the rest from the environment.
+TARGET ?=
+CACHE ?=
+MIRROR ?=
+V ?=
+BATS_FLAGS ?=
+
+DEMO := debian11-5.10.0-32-amd64
+
+ifneq ($(CACHE),)
+export CACHE
+endif
+ifneq ($(MIRROR),)
+export MIRROR
+endif
+export V
+
+# The target of this run: TARGET=, else the running kernel, else the demo's (a line says which).
+target = $(eval target := $(or $(TARGET),$(shell scripts/default-target.sh $(DEMO))))$(target)
+need := scripts/need.sh
+need_target = programs=$$(scripts/programs.sh $(target)) && $(need) curl flock unshare xz $$programs
+
+c_sources := $(wildcard src/*.c src/*.h)
+shell_sources := build.sh closure.sh $(wildcard scripts/*.sh families/*.sh tests/vm/*.sh tests/vm/guest/*.sh) .ci/run
+bats_sources := $(wildcard tests/*.bats tests/*.bash)
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@printf '\nVariables: TARGET= (make targets), CACHE= (folder), MIRROR= (addresses), V=1 (show commands)\n'
+	@printf 'Without TARGET: the running kernel if it is known, else %s.\n' '$(DEMO)'
+
+.PHONY: demo
+demo: ## the whole job: modules for Debian 11's kernel, booted in a VM, a tunnel through them
+	@$(MAKE) --no-print-directory artifacts TARGET=$(DEMO)
+	@$(need) curl qemu-system-x86_64 mke2fs cpio fakeroot depmod
+	@scripts/fetch.sh $(DEMO) base vm
+	@tests/vm/tunnel.sh $(DEMO)
+
+.PHONY: artifacts
+artifacts: ## fetch, image, build and proof of one kernel: out/KERNEL/
+	@$(need_target) podman jq
+	@scripts/artifacts.sh $(target)
+
+.PHONY: targets
+targets: ## the kernels that are known
+	@scripts/targets.sh
+
+.PHONY: explain
+explain: ## the closure of one kernel: each symbol, who selects it, what is built and why
+	@$(need_target) podman jq
+	@scripts/explain.sh $(target)
+
+.PHONY: lock
+lock: ## resolve one kernel's inputs to digests: targets/NAME.lock (network)
+	@programs=$$(scripts/programs.sh $(target) lock) && $(need) $$programs
+	@scripts/lock.sh $(target)
+
+.PHONY: fetch
+fetch: ## download what the lock names into the cache (network)
+	@$(need_target)
+	@scripts/fetch.sh $(target)
+
+.PHONY: image
+image: ## the builder image of one kernel, from the cache alone
+	@$(need_target) podman jq
+	@scripts/image.sh $(target)
+
+.PHONY: check
+check: ## the tests
+	@$(need_target) bats shellcheck jq podman cc libkmod libcrypto
+	@scripts/check.sh
+
+.PHONY: bench
+bench: ## the figures: the build against the bare compile and the hand procedure, in one run
+	@$(need_target) podman jq
+	@scripts/bench.sh $(DEMO)
+
+.PHONY: lint
+lint: ## what reads the sources: shellcheck, gcc -fanalyzer, cppcheck, clang-tidy, clang-format
+	@$(need) shellcheck cppcheck clang-tidy clang-format cc pkg-config libkmod libcrypto
+	shellcheck --external-sources $(shell_sources) $(bats_sources)
+	clang-format --dry-run --Werror $(c_sources)
+	$(MAKE) --no-print-directory -C src lint
+
+.PHONY: format
+format: ## clang-format over src/
+	@$(need) clang-format
+	clang-format -i $(c_sources)
+
+.PHONY: clean
+clean: ## removes out/; the cache and the images of podman stay
+	rm -rf out
+	$(MAKE) --no-print-directory -C src clean

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# rpm.sh - all that is particular to Alibaba Cloud Linux and its relatives.
+#
+# The base is the distribution's own container image, by digest; packages come from the
+# repositories that the target names, and a lock names them by their path below one.  Their
+# signatures are checked when the lock is made; from then on the digests decide.
+
+# shellcheck disable=SC2034 # for read_target
+family_keys='!IMAGE !REPOS !KEY'
+family_programs='skopeo'
+family_lock_programs='podman jq skopeo curl'
+
+# ---- on the host ----------------------------------------------------------------------
+
+# family_mirrors: the repositories to try, one a line, in order.
+family_mirrors() {
+	local -a repos
+	read -ra repos <<<"${MIRROR:-$REPOS}"
+	printf '%s\n' "${repos[@]//\$basearch/$ARCH}"
+}
+
+# rpm_image_digest: the digest of IMAGE's manifest for ARCH, as its registry has it now.
+rpm_image_digest() {
+	skopeo inspect --raw "docker://$IMAGE" >"$TMP/manifest"
+	if jq --exit-status '.manifests' "$TMP/manifest" >/dev/null; then
+		jq --raw-output '.manifests[] | select(.platform.os == "linux" and .platform.architecture == "amd64")
+			| .digest' "$TMP/manifest" | head -n1 | sed 's/^sha256://'
+	else
+		sha256sum <"$TMP/manifest" | cut -d ' ' -f 1
+	fi
+}
+
+# rpm_resolve STAGE IMAGE WORDS...: lock lines for what installing WORDS into IMAGE downloads; the
+# signature of each package is checked with KEY.
+rpm_resolve() {
+	local stage=$1 image=$2 dir=$TMP/resolve-$1 repo n=0 file
+	shift 2
+	mkdir -p "$dir/repos" "$dir/packages"
+	curl --silent --show-error --fail --location --max-time 60 --output "$dir/key" "$KEY"
+	while read -r repo; do
+		printf '[wgkmod-%d]\nname=wgkmod %d\nbaseurl=%s\nenabled=1\ngpgcheck=1\ngpgkey=file:///resolve/key\n' \
+			$((++n)) "$n" "$repo"
+	done < <(family_mirrors) >"$dir/repos/wgkmod.repo"
+	# shellcheck disable=SC2016 # for the shell in the container
+	run "${PODMAN[@]}" run --rm --network=host --pull=never "${PODMAN_LIMITS[@]}" \
+		--security-opt=label=disable --volume "$dir:/resolve" "$image" bash -euc '
+			dnf --assumeyes --setopt=reposdir=/resolve/repos --setopt=install_weak_deps=False \
+				install --downloadonly --downloaddir=/resolve/packages "$@"
+			rpmkeys --import /resolve/key
+			for file in /resolve/packages/*.rpm; do
+				rpmkeys --checksig "$file" | grep -q "signatures OK$" || {
+					echo "${file##*/}: not signed by the key of the target" >&2
+					exit 1
+				}
+			done' resolve "$@"
+	for file in "$dir"/packages/*.rpm; do
+		printf '%s %s Packages/%s\n' "$stage" "$(sha256sum <"$file" | cut -d ' ' -f 1)" "${file##*/}"
+	done
+}
+
+# family_lock: the whole lock of the target that was read, on standard output.  Needs network.
+family_lock() {
+	local digest name base
+	local -a words
+	digest=$(rpm_image_digest)
+	[[ $digest =~ ^[0-9a-f]{64}$ ]] || die "'$IMAGE' has no image for $ARCH"
+	name=${IMAGE%:*}
+	printf 'base %s docker://%s@sha256:%s\n' "$digest" "$name" "$digest"
+	base=localhost/wgkmod-lock:${digest:0:16}
+	run skopeo copy "docker://$name@sha256:$digest" "containers-storage:$base"
+	# shellcheck source=scripts/podman.sh
+	. "$TOP/scripts/podman.sh"
+	podman_probe "$base" >&2
+	read -ra words <<<"$KERNEL_DEVEL $TOOLCHAIN"
+	rpm_resolve toolchain "$base" "${words[@]}"
+	curl --silent --show-error --fail --location --output "$TMP/source" "$SOURCE"
+	printf 'source %s %s\n' "$(sha256sum <"$TMP/source" | cut -d ' ' -f 1)" "$SOURCE"
+	read -ra words <<<"$KERNEL_IMAGE $VM"
+	[[ ${#words[@]} -eq 0 ]] || rpm_resolve vm "$base" "${words[@]}"
+}
+
+# family_base STAGEDIR IMAGE: loads the base image IMAGE out of the files of the stage base.
+family_base() {
+	run skopeo copy "dir:$1/image" "containers-storage:$2"
+}
+
+# family_unpack PKGDIR ROOTDIR: what is in the packages, without running anything of them.
+family_unpack() {
+	local file
+	for file in "$1"/*.rpm; do
+		rpm2cpio "$file" | (cd "$2" && cpio --extract --make-directories --no-absolute-filenames --quiet) || return 1
+	done
+}
+
+# ---- inside the container (no lib.sh there) -------------------------------------------
+
+# family_install PKGDIR: installs all packages of PKGDIR.
+family_install() {
+	dnf --assumeyes --disablerepo='*' --setopt=install_weak_deps=False --setopt=tsflags=nodocs \
+		install "$1"/*.rpm
+	dnf clean all
+}
+
+# family_kernel_devel RELEASE: the folder of the kernel's own build tree.
+family_kernel_devel() {
+	printf '/usr/src/kernels/%s\n' "$1"
+}
+
+# family_source FILE: the kernel source as an uncompressed tar on standard output.
+family_source() {
+	xz -dc "$1"
+}

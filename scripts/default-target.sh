@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# usage: default-target.sh FALLBACK
+#
+# The target where none is named: the one of the running kernel, else FALLBACK.  A line on
+# standard error says which.
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+[[ $# -eq 1 ]] || die "usage: default-target.sh FALLBACK"
+
+running=$(uname -r)
+for name in $(list_targets); do
+	if grep -q "^RELEASE[[:space:]]*=[[:space:]]*$running\$" "$TARGET_DIR/$name"; then
+		printf 'wgkmod: TARGET=%s, the running kernel\n' "$name" >&2
+		printf '%s\n' "$name"
+		exit 0
+	fi
+done
+printf 'wgkmod: TARGET=%s, as targets/ does not have the running kernel %s\n' "$1" "$running" >&2
+printf '%s\n' "$1"

@@ -1,0 +1,107 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# usage: need.sh PROGRAM...
+#
+# Sees to it that the programs are there: as root it installs what is missing with the system's
+# package manager and says so in a line; otherwise it prints the command to run and exits 1.
+# A word with a slash is a file that must exist, one that starts with "lib" or "-" a package of
+# headers, by what pkg-config calls it.
+
+set -euo pipefail
+
+# The package of each program: with apt, with dnf; "." where the program has the package's name.
+packages='
+apt-ftparchive   apt-utils          apt
+apt-get          apt                apt
+bats             bats               bats
+busybox          busybox-static     busybox
+cc               gcc                gcc
+clang-format     clang-format       clang-tools-extra
+clang-tidy       clang-tidy         clang-tools-extra
+cppcheck         cppcheck           cppcheck
+cpio             cpio               cpio
+curl             curl,ca-certificates curl
+debugfs          e2fsprogs          e2fsprogs
+depmod           kmod               kmod
+dpkg-deb         dpkg               dpkg
+fakeroot         fakeroot           fakeroot
+flock            util-linux         util-linux
+jq               jq                 jq
+libarchive       libarchive-dev     libarchive-devel
+libcrypto        libssl-dev         openssl-devel
+libkmod          libkmod-dev        kmod-devel
+mke2fs           e2fsprogs          e2fsprogs
+mmdebstrap       mmdebstrap         mmdebstrap
+pkg-config       pkg-config         pkgconf-pkg-config
+podman           podman,runc,uidmap podman,runc,shadow-utils
+python3          python3            python3
+qemu-system-x86_64 qemu-system-x86  qemu-kvm
+rpm2cpio         rpm2cpio           rpm
+shellcheck       shellcheck         ShellCheck
+skopeo           skopeo             skopeo
+strace           strace             strace
+unshare          util-linux         util-linux
+valgrind         valgrind           valgrind
+xz               xz-utils           xz
+/usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring debian-keyring
+'
+
+# is_there WORD: whether the program, file or library is there.
+is_there() {
+	case $1 in
+	/*) [[ -e $1 ]] ;;
+	lib*) pkg-config --exists "$1" 2>/dev/null ;;
+	*) command -v "$1" >/dev/null || [[ -x /usr/sbin/$1 || -x /sbin/$1 ]] ;;
+	esac
+}
+
+missing=()
+for word in "$@"; do
+	is_there "$word" || missing+=("$word")
+done
+[[ ${#missing[@]} -gt 0 ]] || exit 0
+
+if command -v apt-get >/dev/null; then
+	column=2 manager=(apt-get install --yes --no-install-recommends)
+elif command -v dnf >/dev/null; then
+	column=3 manager=(dnf --assumeyes install)
+else
+	printf 'wgkmod: missing here: %s; install them (neither apt-get nor dnf is here to do it)\n' \
+		"${missing[*]}" >&2
+	exit 1
+fi
+install=()
+for word in "${missing[@]}"; do
+	package=$(awk -v w="$word" -v c="$column" '$1 == w { print $c }' <<<"$packages")
+	[[ -n $package ]] || {
+		printf 'wgkmod: missing here: %s, and its package is not known\n' "$word" >&2
+		exit 1
+	}
+	install+=("${package//,/ }")
+done
+mapfile -t install < <(tr ' ' '\n' <<<"${install[*]}" | sort -u)
+
+if [[ $(id -u) -ne 0 ]]; then
+	printf 'wgkmod: missing here: %s; run as root:\n\n    %s %s\n\n' \
+		"${missing[*]}" "${manager[*]}" "${install[*]}" >&2
+	exit 1
+fi
+printf '%-9s %s\n' install "${install[*]} (for ${missing[*]})"
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+export DEBIAN_FRONTEND=noninteractive
+if ! {
+	[[ ${manager[0]} != apt-get ]] || apt-get update
+	"${manager[@]}" "${install[@]}"
+} >"$log" 2>&1 </dev/null; then
+	tail -n 15 "$log" >&2
+	printf 'wgkmod: the package manager could not install %s\n' "${install[*]}" >&2
+	exit 1
+fi
+for word in "${missing[@]}"; do
+	is_there "$word" || {
+		printf 'wgkmod: %s was installed, but %s is still not there\n' "${install[*]}" "$word" >&2
+		exit 1
+	}
+done
