@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* wgkmod check: the proof, over module files and a Module.symvers that the user names. */
+#include "check.h"
+
+#include <string.h>
+
+#include "file.h"
+#include "host.h"
+#include "log.h"
+#include "module.h"
+#include "proof.h"
+#include "symvers.h"
+
+struct set {
+	struct module *modules;
+	size_t count;
+	unsigned int unread;  /* files */
+	enum exit_code worst; /* over those, then over everything */
+};
+
+static void set_free(struct set *set)
+{
+	for (size_t i = 0; i < set->count; i++)
+		module_free(&set->modules[i]);
+	free(set->modules);
+}
+
+static int read_module(struct module *mod, const char *path, struct reason *reason)
+{
+	_cleanup_buf_ struct buf file = { 0 };
+	int ret = read_path(path, MODULE_MAX_BYTES, &file, reason);
+
+	if (ret < 0)
+		return ret;
+	return module_read(mod, path, file.data, file.size, reason);
+}
+
+/* The codes that a module can fail with are in the order of their gravity. */
+static void worsen(enum exit_code *worst, enum exit_code code)
+{
+	if (code > *worst)
+		*worst = code;
+}
+
+static void read_set(struct set *set, const struct params *params)
+{
+	for (size_t i = 0; i < params->n_operands; i++) {
+		const char *path = params->operands[i];
+		struct reason reason = { 0 };
+		int ret = read_module(&set->modules[set->count], path, &reason);
+
+		if (ret == 0) {
+			set->count++;
+			continue;
+		}
+		log_cannot(path, "%s", reason.text);
+		set->unread++;
+		worsen(&set->worst, module_exit_code(ret));
+	}
+}
+
+/* --vermagic, or that of the kernel's own modules. */
+static int get_vermagic(const struct params *params, const struct set *set,
+			char **vermagic, struct reason *reason)
+{
+	_cleanup_host_ struct host host = HOST_INIT;
+	int ret;
+
+	if (params->vermagic) {
+		*vermagic = strdup(params->vermagic);
+		return *vermagic ? 0 : reason_errno(reason, -ENOMEM);
+	}
+	ret = host_open(&host, params->root, params->kernel, reason);
+	if (ret < 0)
+		return ret;
+	return host_vermagic(&host, set->modules, set->count, vermagic, reason);
+}
+
+static enum exit_code prove(const struct params *params, struct set *set)
+{
+	_cleanup_symvers_ struct symvers symvers = { 0 };
+	_cleanup_free_ char *vermagic = NULL;
+	struct proof proof = { .release = params->kernel };
+	struct reason reason = { 0 };
+
+	read_set(set, params);
+	if (symvers_load(&symvers, params->symvers, &reason) < 0) {
+		log_cannot(params->symvers, "%s", reason.text);
+		proof.problems++;
+	} else {
+		proof.symvers = &symvers;
+	}
+	if (get_vermagic(params, set, &vermagic, &reason) < 0) {
+		log_cannot(params->kernel, "no vermagic to compare with: %s",
+			   reason.text);
+		proof.problems++;
+	}
+	proof.vermagic = vermagic;
+	proof.modules = set->modules;
+	proof.n_modules = set->count;
+	worsen(&set->worst, proof_run(&proof));
+	if (set->worst == EXIT_DONE)
+		log_say("%zu modules fit %s: %zu symbol versions equal", set->count,
+			params->kernel, proof.equal);
+	else
+		log_problems(params->kernel, proof.problems + set->unread);
+	return set->worst;
+}
+
+static enum exit_code run(const struct params *params)
+{
+	_cleanup_(set_free) struct set set = { .worst = EXIT_DONE };
+
+	set.modules = calloc(params->n_operands, sizeof(*set.modules));
+	if (!set.modules) {
+		log_error("%s", strerror(ENOMEM));
+		return EXIT_FAILED;
+	}
+	return prove(params, &set);
+}
+
+static const struct option_spec options[] = {
+	OPTION_KERNEL("the release that the modules are for", true),
+	OPTION_SYMVERS("the kernel's table of exported symbols, Module.symvers", true),
+	{ "vermagic", "STRING", "the kernel's vermagic; else that of its own modules",
+	  offsetof(struct params, vermagic), false },
+	OPTION_ROOT,
+	{ 0 },
+};
+
+const struct verb verb_check = {
+	.name = "check",
+	.operands = "MODULE.ko",
+	.many = true,
+	.summary = "prove that modules fit a kernel",
+	.options = options,
+	.run = run,
+};

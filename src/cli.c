@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "cli.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "check.h"
+#include "host.h"
+#include "install.h"
+#include "log.h"
+#include "status.h"
+
+static const struct verb *const verbs[] = {
+	&verb_check,
+	&verb_install,
+	&verb_status,
+};
+
+static const char *const exit_meanings[] = {
+	[EXIT_DONE] = "done",
+	[EXIT_FAILED] = "failed, and nothing was changed",
+	[EXIT_USAGE] = "the command line is wrong",
+	[EXIT_UNFIT] = "the modules are not for this kernel",
+	[EXIT_UNTRUSTED] = "not trusted, or damaged",
+	[EXIT_UNLOADED] = "installed but could not be loaded, and taken out again",
+};
+
+static void print_exit_codes(void)
+{
+	printf("\nExit status:\n");
+	for (size_t i = 0; i < ARRAY_SIZE(exit_meanings); i++)
+		printf("  %zu  %s\n", i, exit_meanings[i]);
+}
+
+static void print_help(void)
+{
+	printf("Usage: wgkmod VERB [OPTION]... [OPERAND]...\n"
+	       "Prove that kernel modules fit a kernel, and install them.\n\nVerbs:\n");
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		printf("  %-9s %s\n", verbs[i]->name, verbs[i]->summary);
+	printf("\n'wgkmod VERB --help' tells a verb's options.\n");
+	print_exit_codes();
+}
+
+static void print_verb_help(const struct verb *verb)
+{
+	const struct option_spec *opt;
+
+	printf("Usage: wgkmod %s", verb->name);
+	for (opt = verb->options; opt->name; opt++)
+		printf(opt->required ? " --%s %s" : " [--%s %s]", opt->name, opt->arg);
+	if (verb->operands)
+		printf(" %s%s", verb->operands, verb->many ? "..." : "");
+	printf("\n%c%s.\n\nOptions:\n", toupper(verb->summary[0]), verb->summary + 1);
+	for (opt = verb->options; opt->name; opt++)
+		printf("  --%-8s %-8s %s\n", opt->name, opt->arg, opt->help);
+	printf("  --%-17s print this\n", "help");
+	print_exit_codes();
+}
+
+/* A help that could not be written, for example to a full disk, was not given. */
+static enum exit_code flushed(enum exit_code code)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	log_error("cannot write to standard output: %s", strerror(errno));
+	return code == EXIT_DONE ? EXIT_FAILED : code;
+}
+
+static const struct verb *find_verb(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		if (!strcmp(verbs[i]->name, name))
+			return verbs[i];
+	return NULL;
+}
+
+static const struct option_spec *find_option(const struct verb *verb, const char *name,
+					     size_t len)
+{
+	const struct option_spec *opt;
+
+	for (opt = verb->options; opt->name; opt++)
+		if (strlen(opt->name) == len && !strncmp(opt->name, name, len))
+			return opt;
+	return NULL;
+}
+
+static const char **value_of(struct params *params, const struct option_spec *opt)
+{
+	return (const char **)((char *)params + opt->offset);
+}
+
+/* "--name VALUE" or "--name=VALUE" at *@arg, which moves over what it used. */
+static int parse_option(const struct verb *verb, struct params *params, char ***arg)
+{
+	const char *name = **arg + 2;
+	size_t len = strcspn(name, "=");
+	const struct option_spec *opt = find_option(verb, name, len);
+	const char *value;
+
+	if (!opt) {
+		log_error("unknown option '%s': see 'wgkmod %s --help'", **arg,
+			  verb->name);
+		return -EINVAL;
+	}
+	value = name[len] ? name + len + 1 : *++*arg;
+	if (!value || !*value) {
+		log_error("option '--%s' needs a value: see 'wgkmod %s --help'",
+			  opt->name, verb->name);
+		return -EINVAL;
+	}
+	if (*value_of(params, opt)) {
+		log_error("option '--%s' is given twice: see 'wgkmod %s --help'",
+			  opt->name, verb->name);
+		return -EINVAL;
+	}
+	*value_of(params, opt) = value;
+	return 0;
+}
+
+/* Operands are moved to the front of @argv, where params->operands points. */
+static int parse(const struct verb *verb, struct params *params, char **argv)
+{
+	bool only_operands = false;
+
+	params->operands = argv;
+	for (char **arg = argv; *arg; arg++) {
+		if (only_operands || (*arg)[0] != '-' || !(*arg)[1]) {
+			params->operands[params->n_operands++] = *arg;
+		} else if (!strcmp(*arg, "--")) {
+			only_operands = true;
+		} else if ((*arg)[1] != '-') {
+			log_error("unknown option '%s': see 'wgkmod %s --help'", *arg,
+				  verb->name);
+			return -EINVAL;
+		} else if (parse_option(verb, params, &arg) < 0) {
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
+static int check_params(const struct verb *verb, struct params *params)
+{
+	const struct option_spec *opt;
+
+	for (opt = verb->options; opt->name; opt++) {
+		if (opt->required && !*value_of(params, opt)) {
+			log_error("option '--%s' is missing: see 'wgkmod %s --help'",
+				  opt->name, verb->name);
+			return -EINVAL;
+		}
+	}
+	if (!verb->operands ? params->n_operands != 0
+	    : verb->many    ? params->n_operands == 0
+			    : params->n_operands != 1) {
+		log_error("'%s' takes %s%s: see 'wgkmod %s --help'", verb->name,
+			  verb->operands ? verb->operands : "no operands",
+			  verb->many ? "..." : "", verb->name);
+		return -EINVAL;
+	}
+	if (params->kernel && !host_release_ok(params->kernel)) {
+		log_error("'%s' is not a kernel release: see 'wgkmod %s --help'",
+			  params->kernel, verb->name);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+static bool wants_help(char **argv)
+{
+	for (; *argv && strcmp(*argv, "--") != 0; argv++)
+		if (!strcmp(*argv, "--help"))
+			return true;
+	return false;
+}
+
+enum exit_code cli_main(int argc, char **argv, const char *running)
+{
+	struct params params = { .running = running };
+	const struct verb *verb;
+
+	if (argc < 2) {
+		log_error("which verb? See 'wgkmod --help'");
+		return EXIT_USAGE;
+	}
+	if (!strcmp(argv[1], "--help")) {
+		print_help();
+		return flushed(EXIT_DONE);
+	}
+	verb = find_verb(argv[1]);
+	if (!verb) {
+		log_error("unknown verb '%s': see 'wgkmod --help'", argv[1]);
+		return EXIT_USAGE;
+	}
+	if (wants_help(argv + 2)) {
+		print_verb_help(verb);
+		return flushed(EXIT_DONE);
+	}
+	if (parse(verb, &params, argv + 2) < 0 || check_params(verb, &params) < 0)
+		return EXIT_USAGE;
+	if (!params.root)
+		params.root = "/";
+	log_set_verb(verb->name);
+	return verb->changes ? verb->run(&params) : flushed(verb->run(&params));
+}

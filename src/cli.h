@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The command line: one table of verbs, each with a table of its options, from which
+ * dispatch, parsing and all help are made. A verb is a file: a struct verb and run().
+ */
+#pragma once
+
+#include "util.h"
+
+/* What was on the command line. All strings are borrowed from argv, or literals. */
+struct params {
+	const char *root;     /* --root, else "/" */
+	const char *kernel;   /* --kernel, or NULL */
+	const char *symvers;  /* --symvers, or NULL */
+	const char *vermagic; /* --vermagic, or NULL */
+	const char *running;  /* release of the running kernel */
+	char **operands;
+	size_t n_operands;
+};
+
+struct option_spec {
+	const char *name; /* without the dashes; NULL ends a table */
+	const char *arg;  /* what help calls its value */
+	const char *help;
+	size_t offset; /* of its const char * in struct params */
+	bool required;
+};
+
+struct verb {
+	const char *name;
+	const char *operands; /* what help calls them; NULL: takes none */
+	bool many;	      /* one operand or more, not exactly one */
+	bool changes;	      /* the system: done stays done, whoever hears of it */
+	const char *summary;
+	const struct option_spec *options;
+	enum exit_code (*run)(const struct params *params);
+};
+
+#define OPTION_KERNEL(text, must)                                                 \
+	{                                                                         \
+		"kernel", "RELEASE", text, offsetof(struct params, kernel), must, \
+	}
+#define OPTION_ROOT                                                         \
+	{                                                                   \
+		"root", "DIR", "work on the system below DIR instead of /", \
+			offsetof(struct params, root), false,               \
+	}
+#define OPTION_SYMVERS(text, must)                                               \
+	{                                                                        \
+		"symvers", "FILE", text, offsetof(struct params, symvers), must, \
+	}
+
+/*
+ * Find the verb in @argv, parse its options and run it, or print the help asked for.
+ * @running is what --kernel is when it is not given and a verb needs one.
+ */
+enum exit_code cli_main(int argc, char **argv, const char *running) _must_check_;

@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "depmod.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "file.h"
+#include "host.h"
+#include "log.h"
+
+#define DEP_MAX_BYTES (64UL << 20)
+
+int depmod_read(const struct host *host, struct buf *out, struct reason *reason)
+{
+	_cleanup_close_ int fd = open_beneath(host->modules_fd, "modules.dep", O_RDONLY);
+	struct reason why = { 0 };
+	int ret = fd;
+
+	if (fd < 0)
+		reason_errno(&why, fd);
+	else
+		ret = read_fd(fd, DEP_MAX_BYTES, out, &why);
+	if (ret < 0)
+		return reason_set(reason, ret, "%s/modules.dep: %s", host->modules,
+				  why.text);
+	return 0;
+}
+
+char *depmod_next(char **cursor)
+{
+	while (**cursor) {
+		char *line = *cursor;
+		size_t len = strcspn(line, "\n");
+		char *colon = memchr(line, ':', len);
+
+		*cursor = line + len + (line[len] == '\n');
+		if (!colon || colon == line)
+			continue;
+		*colon = '\0';
+		return line;
+	}
+	return NULL;
+}
+
+/* Where it is looked for when PATH, for example that of su, leaves out sbin. */
+static int spawn(pid_t *pid, char *const argv[], const posix_spawn_file_actions_t *files,
+		 const posix_spawnattr_t *attr)
+{
+	int err = posix_spawnp(pid, "depmod", files, attr, argv, environ);
+
+	if (err == ENOENT)
+		err = posix_spawn(pid, "/usr/sbin/depmod", files, attr, argv, environ);
+	if (err == ENOENT)
+		err = posix_spawn(pid, "/sbin/depmod", files, attr, argv, environ);
+	return -err;
+}
+
+static int wait_for(pid_t pid, struct reason *reason)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return reason_errno(reason, -errno);
+	if (WIFSIGNALED(status))
+		return reason_set(reason, -EIO, "depmod was killed by signal %d",
+				  WTERMSIG(status));
+	if (WEXITSTATUS(status) != 0)
+		return reason_set(reason, -EIO, "depmod failed with status %d",
+				  WEXITSTATUS(status));
+	return 0;
+}
+
+static int run(const struct host *host, struct reason *reason)
+{
+	char *const argv[] = { (char *)"depmod", (char *)"-b", host->root,
+			       (char *)host->release, NULL };
+	posix_spawn_file_actions_t files;
+	pid_t pid = -1;
+	int ret;
+
+	if (posix_spawn_file_actions_init(&files) != 0)
+		return reason_errno(reason, -ENOMEM);
+	ret = -posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null",
+						O_RDONLY, 0);
+	/* Its words are no part of our output: they go with the messages. */
+	if (ret == 0)
+		ret = -posix_spawn_file_actions_adddup2(&files, STDERR_FILENO,
+							STDOUT_FILENO);
+	if (ret == 0)
+		ret = spawn(&pid, argv, &files, NULL);
+	posix_spawn_file_actions_destroy(&files);
+	if (ret < 0)
+		return reason_set(reason, ret, "cannot run depmod: %s", strerror(-ret));
+	return wait_for(pid, reason);
+}
+
+int depmod_run(const struct host *host, struct reason *reason)
+{
+	struct stat before = { 0 }, after;
+	int ret;
+
+	if (fstatat(host->modules_fd, "modules.dep", &before, AT_SYMLINK_NOFOLLOW) < 0 &&
+	    errno != ENOENT)
+		return reason_errno(reason, -errno);
+	ret = run(host, reason);
+	if (ret < 0)
+		return ret;
+	if (fstatat(host->modules_fd, "modules.dep", &after, AT_SYMLINK_NOFOLLOW) < 0)
+		return reason_set(reason, -errno, "depmod left no modules.dep");
+	/* It writes a new file and renames it: a new inode, while the old one lived. */
+	if (before.st_ino == after.st_ino &&
+	    before.st_ctim.tv_sec == after.st_ctim.tv_sec &&
+	    before.st_ctim.tv_nsec == after.st_ctim.tv_nsec)
+		return reason_set(reason, -EIO, "depmod wrote nothing");
+	return 0;
+}

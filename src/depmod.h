@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* modules.dep and its kin: making them with depmod, and reading what it made. */
+#pragma once
+
+#include "util.h"
+
+struct buf;
+struct host;
+struct reason;
+
+/*
+ * Read the host's modules.dep. @out is the caller's, for depmod_next() to cut up.
+ * Returns 0, or -errno with @reason filled in.
+ */
+int depmod_read(const struct host *host, struct buf *out,
+		struct reason *reason) _must_check_ _nonnull_(1, 2, 3);
+
+/*
+ * The next module that modules.dep lists, relative to the modules' folder, and NULL
+ * after the last. *@cursor starts at the text, which is changed. Nothing is promised of
+ * the path but that it is not empty.
+ */
+char *depmod_next(char **cursor) _nonnull_(1);
+
+/*
+ * Run "depmod -b ROOT RELEASE" and wait for it. Returns 0, or with @reason filled in
+ * -errno: it could not be run, failed, or left the old modules.dep where it was (it
+ * exits with 0 having written nothing, for example when it may not write there).
+ */
+int depmod_run(const struct host *host, struct reason *reason) _must_check_
+	_nonnull_(1, 2);

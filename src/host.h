@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The system that modules are for: a root folder and a kernel release in it. Whatever is
+ * asked of it stays below the root, also where a link on the way is absolute.
+ */
+#pragma once
+
+#include "util.h"
+
+struct module;
+struct reason;
+
+struct host {
+	const char *release; /* owned by the caller */
+	char *root;	     /* canonical, owned; "/" for the running system */
+	char *modules;	     /* ROOT/lib/modules/RELEASE, canonical, owned */
+	int modules_fd;	     /* the same, opened */
+};
+
+#define HOST_INIT                \
+	{                        \
+		.modules_fd = -1 \
+	}
+
+/* Whether @release can be a kernel's: one path component of [A-Za-z0-9._+~-]. */
+bool host_release_ok(const char *release) _nonnull_(1);
+
+/*
+ * Open the folder of @release's modules below @root. Returns 0, or -errno with @reason
+ * filled in; -EXDEV when a link leads out of @root, where depmod would follow it.
+ * host_close() either way.
+ */
+int host_open(struct host *host, const char *root, const char *release,
+	      struct reason *reason) _must_check_ _nonnull_(1, 2, 3, 4);
+
+void host_close(struct host *host);
+#define _cleanup_host_ _cleanup_(host_close)
+
+/*
+ * The canonical path of @path (relative) below the canonical @root, as if @root were
+ * "/": an absolute link starts at @root, and ".." stops there. On success *@out is owned
+ * by the caller. Returns 0 or -errno.
+ */
+int host_resolve(const char *root, const char *path, char **out) _must_check_
+	_nonnull_(1, 2, 3);
+
+/*
+ * The vermagic of the kernel's own modules: of the first that modules.dep lists below
+ * kernel/, that says intree, and that is none of the @n_set modules in @set (they may be
+ * installed already, and prove nothing about themselves). On success *@out is owned by
+ * the caller. Returns 0, or -errno with @reason filled in.
+ */
+int host_vermagic(const struct host *host, const struct module *set, size_t n_set,
+		  char **out, struct reason *reason) _must_check_ _nonnull_(1, 4, 5);
+
+/*
+ * The path of the host's own symbol table for its kernel, the first there is of
+ * ROOT/lib/modules/RELEASE/symvers, …/build/Module.symvers and ROOT/boot/symvers-RELEASE.
+ * On success *@out is owned by the caller, and NULL where there is none. 0 or -errno.
+ */
+int host_symvers(const struct host *host, char **out) _must_check_ _nonnull_(1, 2);

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "proof.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "log.h"
+#include "module.h"
+#include "symvers.h"
+
+/* Prints and counts. Continues: whoever mends a module wants to see all of it. */
+#define problem(proof, mod, ...)                      \
+	do {                                          \
+		log_cannot((mod)->path, __VA_ARGS__); \
+		(proof)->problems++;                  \
+	} while (0)
+
+/* license_is_gpl_compatible(), include/linux/license.h */
+static bool licence_is_gpl_compatible(const char *licence)
+{
+	return !strcmp(licence, "GPL") || !strcmp(licence, "GPL v2") ||
+	       !strcmp(licence, "GPL and additional rights") ||
+	       !strcmp(licence, "Dual BSD/GPL") || !strcmp(licence, "Dual MIT/GPL") ||
+	       !strcmp(licence, "Dual MPL/GPL");
+}
+
+/* A licence that may not use GPL-only symbols, or NULL. A missing one: see check_info.
+ */
+static const char *foreign_licence(const struct module *mod)
+{
+	const char *licence;
+
+	for (unsigned int i = 0; (licence = module_info(mod, "license", i)); i++)
+		if (!licence_is_gpl_compatible(licence))
+			return licence;
+	return NULL;
+}
+
+static bool imports(const struct module *mod, const char *ns)
+{
+	const char *name;
+
+	for (unsigned int i = 0; (name = module_info(mod, "import_ns", i)); i++)
+		if (!strcmp(name, ns))
+			return true;
+	return false;
+}
+
+static void check_vermagic(struct proof *proof, const struct module *mod)
+{
+	const char *vermagic = module_info(mod, "vermagic", 0);
+	size_t len = strlen(proof->release);
+
+	if (!vermagic) {
+		problem(proof, mod, "it has no vermagic");
+		return;
+	}
+	if (module_info(mod, "vermagic", 1))
+		problem(proof, mod, "it has more than one vermagic");
+	if (strncmp(vermagic, proof->release, len) != 0 ||
+	    (vermagic[len] != ' ' && vermagic[len] != '\0'))
+		problem(proof, mod, "its vermagic '%s' is not of %s", vermagic,
+			proof->release);
+	if (proof->vermagic && strcmp(vermagic, proof->vermagic) != 0)
+		problem(proof, mod, "its vermagic '%s' is not the kernel's '%s'",
+			vermagic, proof->vermagic);
+}
+
+static void check_name(struct proof *proof, const struct module *mod)
+{
+	const char *name = module_info(mod, "name", 0);
+
+	if (name && strcmp(name, mod->name) != 0)
+		problem(proof, mod, "it calls itself '%s'", name);
+	for (const struct module *other = proof->modules; other < mod; other++)
+		if (!strcmp(other->name, mod->name))
+			problem(proof, mod, "'%s' is a module of the same name",
+				other->path);
+}
+
+static void check_info(struct proof *proof, const struct module *mod)
+{
+	check_vermagic(proof, mod);
+	check_name(proof, mod);
+	if (!module_info(mod, "license", 0))
+		problem(proof, mod, "it has no licence");
+}
+
+/* The one provider of a symbol, other than @mod itself. NULL: printed, or unchecked. */
+static const struct symbol *find_provider(struct proof *proof, const struct symtab *set,
+					  const struct module *mod, const char *name)
+{
+	const struct symbol *in_set, *in_kernel = NULL;
+	size_t n_set, n_kernel = 0;
+
+	in_set = symtab_find(set, name, &n_set);
+	if (proof->symvers)
+		in_kernel = symtab_find(&proof->symvers->table, name, &n_kernel);
+
+	if (n_set + n_kernel > 1) {
+		const struct symbol *one = in_kernel ? in_kernel : in_set;
+		const struct symbol *two = n_kernel == 1 ? in_set : one + 1;
+
+		problem(proof, mod,
+			"'%s', which it needs, is provided by '%s' and by '%s'", name,
+			one->owner, two->owner);
+		return NULL;
+	}
+	if (n_set == 1 && in_set->owner == mod->path) {
+		problem(proof, mod, "'%s' is provided only by itself", name);
+		return NULL;
+	}
+	if (n_set + n_kernel == 1)
+		return n_set ? in_set : in_kernel;
+	if (proof->symvers)
+		problem(proof, mod, "'%s', which it needs, is provided by nothing", name);
+	else
+		proof->unchecked++;
+	return NULL;
+}
+
+static void check_version(struct proof *proof, const struct symtab *set,
+			  const struct module *mod, const struct symbol *version,
+			  const char *licence)
+{
+	const struct symbol *by = find_provider(proof, set, mod, version->name);
+
+	if (!by)
+		return;
+	if (by->crc != version->crc)
+		problem(proof, mod,
+			"version of '%s' is 0x%08" PRIx64 ", but 0x%08" PRIx64 " in '%s'",
+			version->name, version->crc, by->crc, by->owner);
+	else
+		proof->equal++;
+	if (by->gpl_only && licence)
+		problem(proof, mod,
+			"'%s' of '%s' is for GPL modules, its licence is '%s'", by->name,
+			by->owner, licence);
+	if (by->ns && !imports(mod, by->ns))
+		problem(proof, mod,
+			"'%s' of '%s' is in namespace %s, which it does not import",
+			by->name, by->owner, by->ns);
+}
+
+static void check_versions(struct proof *proof, const struct symtab *set,
+			   const struct module *mod)
+{
+	const struct symtab *versions = &mod->versions;
+	const char *licence = foreign_licence(mod);
+
+	if (!versions->count) {
+		problem(proof, mod, "it has no symbol versions (__versions)");
+		return;
+	}
+	if (!symtab_has(versions, "module_layout"))
+		problem(proof, mod, "it has no version of 'module_layout'");
+	for (size_t i = 0; i < versions->count; i++) {
+		const struct symbol *version = &versions->symbols[i];
+
+		if (i && !strcmp(version->name, version[-1].name))
+			problem(proof, mod, "it has two versions of '%s'", version->name);
+		else
+			check_version(proof, set, mod, version, licence);
+	}
+}
+
+/* Those in __versions are checked there; here are the ones it should have had. */
+static void check_undefined(struct proof *proof, const struct symtab *set,
+			    const struct module *mod)
+{
+	for (size_t i = 0; mod->versions.count && i < mod->undefined.count; i++) {
+		const struct symbol *sym = &mod->undefined.symbols[i];
+		bool provided =
+			symtab_has(set, sym->name) ||
+			(proof->symvers && symtab_has(&proof->symvers->table, sym->name));
+
+		if (symtab_has(&mod->versions, sym->name))
+			continue;
+		if (sym->weak && !provided)
+			continue;
+		problem(proof, mod, "it has no version of '%s', which it needs%s",
+			sym->name,
+			provided || !proof->symvers ? "" : " and which nothing provides");
+	}
+}
+
+/* The kernel refuses a second provider even when nobody uses the symbol. */
+static void check_export(struct proof *proof, const struct symtab *set,
+			 const struct module *mod, const char *name)
+{
+	const struct symbol *in_kernel = NULL, *in_set;
+	size_t n_kernel, n_set;
+
+	if (proof->symvers)
+		in_kernel = symtab_find(&proof->symvers->table, name, &n_kernel);
+	if (in_kernel)
+		problem(proof, mod, "it exports '%s', as '%s' of the kernel does", name,
+			in_kernel->owner);
+	in_set = symtab_find(set, name, &n_set);
+	if (!in_set || n_set < 2)
+		return;
+	if (in_set->owner == mod->path)
+		in_set++;
+	problem(proof, mod, "it exports '%s', as '%s' does", name, in_set->owner);
+}
+
+static void check_exports(struct proof *proof, const struct symtab *set,
+			  const struct module *mod)
+{
+	const struct symtab *exports = &mod->exports;
+
+	for (size_t i = 0; i < exports->count; i++) {
+		const char *name = exports->symbols[i].name;
+
+		if (i == 0 || strcmp(name, exports->symbols[i - 1].name) != 0)
+			check_export(proof, set, mod, name);
+	}
+}
+
+static int collect_exports(const struct proof *proof, struct symtab *set)
+{
+	for (size_t i = 0; i < proof->n_modules; i++) {
+		const struct symtab *exports = &proof->modules[i].exports;
+
+		for (size_t k = 0; k < exports->count; k++) {
+			struct symbol sym = exports->symbols[k];
+
+			/* libkmod does not tell: the stricter of the two. */
+			sym.gpl_only = true;
+			if (symtab_add(set, &sym) < 0)
+				return -ENOMEM;
+		}
+	}
+	symtab_sort(set);
+	return 0;
+}
+
+enum exit_code proof_run(struct proof *proof)
+{
+	_cleanup_symtab_ struct symtab set = { 0 };
+
+	if (collect_exports(proof, &set) < 0) {
+		log_error("%s", strerror(ENOMEM));
+		return EXIT_FAILED;
+	}
+	for (size_t i = 0; i < proof->n_modules; i++) {
+		const struct module *mod = &proof->modules[i];
+
+		check_info(proof, mod);
+		check_versions(proof, &set, mod);
+		check_undefined(proof, &set, mod);
+		check_exports(proof, &set, mod);
+	}
+	if (!proof->problems && proof->vermagic)
+		return EXIT_DONE;
+	return EXIT_UNFIT;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The proof that a set of modules fits a kernel. It is stricter than the kernel's own
+ * loader: what passes here, the kernel links.
+ *
+ *  - vermagic equals the kernel's as a whole (same_magic() in kernel/module.c skips the
+ *    release when there are CRCs; here it counts) and starts with the release;
+ *  - __versions is there, names no symbol twice, and has module_layout
+ *    (check_modstruct_version());
+ *  - every undefined symbol stands in __versions; a weak one that nobody provides need
+ *    not (simplify_symbols());
+ *  - every symbol of __versions is provided exactly once, by the kernel, one of its
+ *    modules or another module of the set, with the same CRC (check_version());
+ *  - no export of the set is provided by anybody else (verify_exported_symbols());
+ *  - a symbol for GPL modules is used only by a module whose licences are all among
+ *    those of license_is_gpl_compatible() in include/linux/license.h. libkmod does not
+ *    tell an export's kind, so all exports of the set itself count as such, and their
+ *    namespaces are not known;
+ *  - a symbol in a namespace is used only by a module that imports it
+ *    (verify_namespace_is_imported());
+ *  - two modules of the set do not have the same name, and the name in .modinfo, where
+ *    there is one, is the file's.
+ */
+#pragma once
+
+#include "util.h"
+
+struct module;
+struct symvers;
+
+struct proof {
+	const char *release;
+	const char *vermagic;	       /* the kernel's; NULL: none found, and no proof */
+	const struct symvers *symvers; /* NULL: only the set's own exports are known */
+	const struct module *modules;
+	size_t n_modules;
+
+	/* What proof_run() found. @problems counts on from what the caller put there. */
+	unsigned int problems; /* each printed */
+	size_t equal;	       /* entries of __versions with exactly one provider */
+	size_t unchecked;      /* entries left to the kernel; only without @symvers */
+};
+
+/*
+ * Check everything, print each problem by log_cannot(), count. Returns EXIT_DONE when
+ * @problems is 0 at the end, EXIT_UNFIT when not, EXIT_FAILED without memory.
+ */
+enum exit_code proof_run(struct proof *proof) _must_check_ _nonnull_(1);

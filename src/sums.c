@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "sums.h"
+
+#include <string.h>
+
+#include "log.h"
+
+#define MAX_COMPONENT 200
+#define MAX_PATH 1000
+
+void sums_free(struct sums *sums)
+{
+	free(sums->entries);
+	free(sums->text);
+	*sums = (struct sums){ 0 };
+}
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(((const struct sum *)a)->path, ((const struct sum *)b)->path);
+}
+
+static bool component_ok(const char *name, size_t len)
+{
+	if (len == 0 || len > MAX_COMPONENT || name[0] == '.')
+		return false;
+	return strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			    "0123456789._-") >= len;
+}
+
+bool sums_is_module_path(const char *path)
+{
+	size_t total = strlen(path);
+	const char *name = path, *slash;
+
+	if (total > MAX_PATH || strncmp(path, "kernel/", strlen("kernel/")) != 0)
+		return false;
+	while ((slash = strchr(name, '/'))) {
+		if (!component_ok(name, (size_t)(slash - name)))
+			return false;
+		name = slash + 1;
+	}
+	total = strlen(name);
+	return component_ok(name, total) && total > 3 && !strcmp(name + total - 3, ".ko");
+}
+
+/* Returns what is wrong with @line, or NULL. */
+static const char *parse_line(const char *line, struct sum *sum)
+{
+	if (sha256_parse(line, sum->digest) < 0)
+		return "not a digest of 64 digits";
+	line += SHA256_DIGITS;
+	if (line[0] != ' ' || (line[1] != ' ' && line[1] != '*'))
+		return "no two spaces after the digest";
+	sum->path = line + 2;
+	if (!*sum->path)
+		return "no path";
+	for (const char *c = sum->path; *c; c++)
+		if (*c < ' ' || *c > '~')
+			return "a path that is not printable ASCII";
+	return NULL;
+}
+
+static int parse_lines(struct sums *sums, struct reason *reason)
+{
+	char *line = sums->text, *end;
+
+	for (size_t number = 1; *line; number++, line = end + 1) {
+		const char *wrong;
+
+		end = strchr(line, '\n');
+		if (!end)
+			return reason_set(reason, -EBADMSG,
+					  "line %zu: no newline, the file was cut short",
+					  number);
+		*end = '\0';
+		wrong = parse_line(line, &sums->entries[sums->count]);
+		if (wrong)
+			return reason_set(reason, -EBADMSG, "line %zu: %s", number,
+					  wrong);
+		sums->count++;
+	}
+	return 0;
+}
+
+static int sort(struct sums *sums, struct reason *reason)
+{
+	if (!sums->entries || !sums->count)
+		return 0;
+	qsort(sums->entries, sums->count, sizeof(*sums->entries), compare);
+	for (size_t i = 1; i < sums->count; i++)
+		if (!compare(&sums->entries[i - 1], &sums->entries[i]))
+			return reason_set(reason, -EBADMSG, "it lists '%s' twice",
+					  sums->entries[i].path);
+	return 0;
+}
+
+int sums_parse(struct sums *sums, char *text, size_t size, struct reason *reason)
+{
+	size_t lines = 0;
+	int ret;
+
+	*sums = (struct sums){ .text = text };
+	for (size_t i = 0; i < size; i++)
+		lines += text[i] == '\n';
+	sums->entries = calloc(lines + 1, sizeof(*sums->entries));
+	if (!sums->entries)
+		ret = reason_errno(reason, -ENOMEM);
+	else if (memchr(text, '\0', size))
+		ret = reason_set(reason, -EBADMSG, "it holds a NUL byte");
+	else
+		ret = parse_lines(sums, reason);
+	if (ret == 0)
+		ret = sort(sums, reason);
+	if (ret < 0)
+		sums_free(sums);
+	return ret;
+}
+
+const struct sum *sums_find(const struct sums *sums, const char *path)
+{
+	const struct sum key = { .path = path };
+
+	if (!sums->count)
+		return NULL;
+	return bsearch(&key, sums->entries, sums->count, sizeof(key), compare);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Lists of digests and paths in the format of sha256sum: SHA256SUMS, and our state. */
+#pragma once
+
+#include "digest.h"
+#include "util.h"
+
+struct reason;
+
+struct sum {
+	const char *path; /* points into the list's text */
+	unsigned char digest[SHA256_BYTES];
+};
+
+struct sums {
+	char *text;
+	struct sum *entries; /* sorted by path, no path twice */
+	size_t count;
+};
+
+void sums_free(struct sums *sums);
+#define _cleanup_sums_ _cleanup_(sums_free)
+
+/*
+ * Read @size bytes at @text, which is taken over, also in case of failure. Each line is
+ * 64 digits, two spaces (or one and '*'), a path of printable ASCII that is not empty,
+ * a newline. Returns 0, or with @reason filled in -EBADMSG (anything else, or a path
+ * twice) or -ENOMEM; then @sums holds nothing.
+ */
+int sums_parse(struct sums *sums, char *text, size_t size,
+	       struct reason *reason) _must_check_ _nonnull_(1, 2, 4);
+
+/* The entry of @path, or NULL. */
+const struct sum *sums_find(const struct sums *sums, const char *path) _nonnull_(1, 2);
+
+/*
+ * Whether @path is one that we install: "kernel/", components of [A-Za-z0-9._-] that do
+ * not start with '.' and are not too long to have something put before and after, and
+ * ".ko" at the end. The components come first in everything that trusts a name.
+ */
+bool sums_is_module_path(const char *path) _nonnull_(1);
