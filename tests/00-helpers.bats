@@ -1,0 +1,43 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The helpers themselves: each must be able to fail.
+
+load helpers
+
+# fails COMMAND...: whether it does; a bare "! command" asserts nothing in bats.
+fails() {
+	if "$@" >/dev/null 2>&1; then return 1; fi
+}
+
+@test "run_cmd fails on any other exit status, and on a timeout" {
+	run_cmd 3 bash -c 'exit 3'
+	fails run_cmd 0 bash -c 'exit 3'
+	fails run_cmd 1 true
+	TIMEOUT=1 fails run_cmd 0 sleep 5
+}
+
+@test "run_cmd keeps both streams" {
+	run_cmd 0 bash -c 'echo one; echo two >&2'
+	assert_line '^one$'
+	assert_line '^two$'
+}
+
+@test "assert_line, refute_line, assert_equal and assert_absent fail" {
+	output=$'a\nb'
+	assert_line '^b$'
+	fails assert_line '^c$'
+	refute_line '^c$'
+	fails refute_line '^b$'
+	fails assert_equal a b
+	touch "$BATS_TEST_TMPDIR/f"
+	fails assert_absent "$BATS_TEST_TMPDIR/f"
+	ln -s nowhere "$BATS_TEST_TMPDIR/l"
+	fails assert_absent "$BATS_TEST_TMPDIR/l"
+}
+
+@test "flip changes one bit and no length" {
+	printf 'abc' >"$BATS_TEST_TMPDIR/f"
+	flip "$BATS_TEST_TMPDIR/f" 1
+	assert_equal "$(cat "$BATS_TEST_TMPDIR/f")" acc
+}

@@ -1,0 +1,77 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The front door.
+
+load helpers
+
+@test "make help names every target of the Makefile, with a line each" {
+	local name
+	run_cmd 0 make -C "$ROOT_DIR" --no-print-directory help
+	while read -r name; do
+		assert_line "^  make $name +[a-z].*"
+	done < <(sed -n 's/^\.PHONY: //p' "$ROOT_DIR/Makefile")
+	assert_equal "$(grep -c '^  make ' <<<"$output")" "$(grep -c '^\.PHONY: ' "$ROOT_DIR/Makefile")"
+}
+
+@test "make alone is make help" {
+	run_cmd 0 make -C "$ROOT_DIR" --no-print-directory
+	assert_line '^  make demo '
+}
+
+@test "make targets lists every kernel with the state of its lock" {
+	run_cmd 0 make -C "$ROOT_DIR" --no-print-directory targets
+	assert_line '^debian11-5.10.0-32-amd64 .* complete, [0-9]+ inputs$'
+	assert_line '^alinux3-5.10.60-9.x86_64 +5.10.60-9.al8.x86_64 +rpm +not complete, 3 digests unknown'
+	assert_equal "$(tail -n +2 <<<"$output" | wc -l)" "$(find "$ROOT_DIR/targets" -name '*.lock' | wc -l)"
+}
+
+@test "an unknown TARGET is refused and the near ones are named" {
+	run_cmd 2 make -C "$ROOT_DIR" --no-print-directory artifacts TARGET=alinux3-5.10.60-8.x86_64
+	assert_line "unknown target 'alinux3-5.10.60-8.x86_64'; the nearest are: alinux3-5.10.60-9.x86_64 "
+}
+
+@test "a TARGET that is a path is refused" {
+	run_cmd 2 make -C "$ROOT_DIR" --no-print-directory artifacts TARGET=../targets/x
+	assert_line "'../targets/x' is not a target's name"
+}
+
+@test "without TARGET a line says which is taken" {
+	run_cmd 0 "$ROOT_DIR/scripts/default-target.sh" "$TARGET_NAME"
+	assert_line "^wgkmod: TARGET=.*, (the running kernel|as targets/ does not have the running kernel $(uname -r))$"
+}
+
+@test "the running kernel is the target where targets/ has it" {
+	mkdir "$BATS_TEST_TMPDIR/targets"
+	sed "s/^RELEASE .*/RELEASE = $(uname -r)/" "$ROOT_DIR/targets/$TARGET_NAME" >"$BATS_TEST_TMPDIR/targets/mine"
+	cp "$ROOT_DIR/targets/$TARGET_NAME.lock" "$BATS_TEST_TMPDIR/targets/mine.lock"
+	TARGET_DIR=$BATS_TEST_TMPDIR/targets run_cmd 0 "$ROOT_DIR/scripts/default-target.sh" "$TARGET_NAME"
+	assert_line '^wgkmod: TARGET=mine, the running kernel$'
+	assert_line '^mine$'
+}
+
+# A user who is not root on a machine that has make and the essential programs, nothing else.
+bare_machine() {
+	local dir program
+	dir=$(mktemp -d /tmp/wgkmod-bare.XXXXXX)
+	chmod 755 "$dir"
+	clone "$dir/clone"
+	mkdir "$dir/bin"
+	for program in bash sh make awk mawk grep sed cat cut head tail tr sort uname id dirname basename paste \
+		mktemp rm mkdir env stat find sha256sum apt-get; do
+		ln -s "$(command -v "$program")" "$dir/bin/$program"
+	done
+	chmod -R a+rX "$dir"
+	printf '%s\n' "$dir"
+}
+
+@test "make as a user who is not root and has nothing installed prints what to do" {
+	local dir as=()
+	dir=$(bare_machine)
+	[[ $(id -u) -ne 0 ]] || as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
+	output=$("${as[@]}" "$(command -v env)" -i "PATH=$dir/bin" "HOME=$dir" "$dir/bin/make" -C "$dir/clone" \
+		--no-print-directory artifacts TARGET="$TARGET_NAME" 2>&1) && fail "it went on: $output"
+	assert_line '^wgkmod: missing here: curl .*mmdebstrap.*; run as root:$'
+	assert_line '^    apt-get install --yes --no-install-recommends .*mmdebstrap'
+	rm -rf "$dir"
+}

@@ -1,0 +1,130 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Target files and locks: bad ones are refused by file, line and key.
+
+load helpers
+
+setup() {
+	export TARGET_DIR=$BATS_TEST_TMPDIR
+	cp "$ROOT_DIR/targets/$TARGET_NAME" "$TARGET_DIR/mine"
+	cp "$ROOT_DIR/targets/$TARGET_NAME.lock" "$TARGET_DIR/mine.lock"
+	FILE=$TARGET_DIR/mine
+}
+
+programs() { run_cmd "$1" "$ROOT_DIR/scripts/programs.sh" mine; }
+
+line_of() { grep -n "^$1" "$FILE" | cut -d : -f 1; }
+
+@test "a good target file is read" {
+	programs 0
+	assert_line '^mmdebstrap '
+}
+
+@test "an unknown key is refused" {
+	sed -i 's/^SUITE /SWEET /' "$FILE"
+	programs 1
+	assert_line "mine:$(line_of SWEET): unknown key 'SWEET'$"
+}
+
+@test "a missing key is refused, for each key that is required" {
+	local key
+	for key in ARCH RELEASE SUITE TOOLCHAIN KERNEL_DEVEL SOURCE BTF; do
+		awk -v k="$key" '/^[^ \t]/ { skip = $1 == k } !skip' "$ROOT_DIR/targets/$TARGET_NAME" >"$FILE"
+		programs 1
+		assert_line "mine:[0-9]+: the key $key is missing$"
+	done
+}
+
+@test "a target file without FAMILY, or with another, is refused" {
+	sed -i '/^FAMILY/d' "$FILE"
+	programs 1
+	assert_line "mine:$(line_of ARCH): FAMILY must be the first key, but ARCH is$"
+	sed -i '1iFAMILY = apk' "$FILE"
+	programs 1
+	assert_line "mine:1: unknown FAMILY 'apk'; there are: deb rpm"
+}
+
+@test "a key given twice is refused" {
+	echo 'SUITE = bookworm' >>"$FILE"
+	programs 1
+	assert_line "mine:$(wc -l <"$FILE"): SUITE is given twice$"
+}
+
+@test "a line that is not KEY = value is refused" {
+	echo 'suite: bookworm' >>"$FILE"
+	programs 1
+	assert_line "mine:$(wc -l <"$FILE"): 'suite: bookworm' is not of the form KEY = value$"
+}
+
+@test "a release that is a path, another architecture and BTF are refused" {
+	sed -i 's,^RELEASE .*,RELEASE = ../../etc,' "$FILE"
+	programs 1
+	assert_line "RELEASE '../../etc' is not a kernel release$"
+	sed -i 's,^RELEASE .*,RELEASE = 1,; s,^ARCH .*,ARCH = mips,' "$FILE"
+	programs 1
+	assert_line "ARCH 'mips' is not supported"
+	sed -i 's,^ARCH .*,ARCH = x86_64,; s,^BTF .*,BTF = on,' "$FILE"
+	programs 1
+	assert_line "BTF 'on' is not supported"
+}
+
+@test "a malformed lock is refused by file and line" {
+	local line
+	for line in 'base 123 pool/x' 'base - ../../x' 'bass - x' "vm $(printf 'a%.0s' {1..63}) x" 'vm - x y'; do
+		{ head -n 4 "$ROOT_DIR/targets/$TARGET_NAME.lock"; echo "$line"; } >"$FILE.lock"
+		run_cmd 1 "$ROOT_DIR/scripts/fetch.sh" mine
+		assert_line "mine.lock:5: not of the form STAGE SHA256 LOCATION$"
+	done
+}
+
+@test "a missing lock is refused with what to do" {
+	rm "$FILE.lock"
+	run_cmd 1 "$ROOT_DIR/scripts/fetch.sh" mine
+	assert_line "there is no lock '.*/mine.lock'; run: make lock TARGET=mine$"
+}
+
+@test "a lock that is not complete is refused, says what is missing, and leaves nothing" {
+	unset TARGET_DIR
+	export OUT=$BATS_TEST_TMPDIR/out CACHE=$BATS_TEST_TMPDIR/cache
+	local name
+	for name in 5.10.23-6 5.10.60-9 5.10.84-10.4 5.10.112-11.2 5.10.134-12.2; do
+		run_cmd 1 "$ROOT_DIR/scripts/artifacts.sh" "alinux3-$name.x86_64"
+		assert_line "^wgkmod: the lock of 'alinux3-$name.x86_64' is not complete: no digest is known for .*kernel-devel-$name.al8.x86_64.rpm; run 'make lock TARGET=alinux3-$name.x86_64' where the distribution's mirrors can be reached$"
+		assert_equal "$(wc -l <<<"$output")" 1
+	done
+	assert_absent "$OUT"
+	assert_absent "$CACHE"
+}
+
+@test "a kernel that ships WireGuard is refused with the reason" {
+	unset TARGET_DIR
+	local version
+	for version in 5.10.134-13 5.10.134-13.1 5.10.134-16.3 5.10.134-100 5.11.0-1; do
+		run_cmd 1 "$ROOT_DIR/scripts/artifacts.sh" "alinux3-$version.x86_64"
+		assert_line "'alinux3-$version.x86_64' is refused: from 5.10.134-13 on the distribution ships WireGuard"
+	done
+	run_cmd 1 "$ROOT_DIR/scripts/artifacts.sh" alinux3-5.10.134-12.9.x86_64
+	assert_line 'unknown target'
+}
+
+@test "make lock resolves the target to the lock that is committed" {
+	export OUT=$BATS_TEST_TMPDIR/out
+	run_cmd 0 "$ROOT_DIR/scripts/lock.sh" mine
+	sed -i 's/ of mine by / of debian11-5.10.0-32-amd64 by /' "$FILE.lock"
+	diff "$ROOT_DIR/targets/$TARGET_NAME.lock" "$FILE.lock"
+}
+
+@test "make lock says what changed, and does not touch a lock when it fails" {
+	export OUT=$BATS_TEST_TMPDIR/out
+	sed -i '/\/make_/d' "$FILE.lock"
+	sed -i 's/ of debian11-5.10.0-32-amd64 by / of mine by /' "$FILE.lock"
+	run_cmd 0 "$ROOT_DIR/scripts/lock.sh" mine
+	assert_line '^\+toolchain [0-9a-f]{64} pool/main/m/make-dfsg/make_'
+	refute_line '^-'
+	sed -i 's/^TOOLCHAIN *= /&no-such-package /' "$FILE"
+	cp "$FILE.lock" "$BATS_TEST_TMPDIR/before"
+	run_cmd 1 "$ROOT_DIR/scripts/lock.sh" mine
+	assert_line 'no-such-package'
+	cmp "$FILE.lock" "$BATS_TEST_TMPDIR/before"
+}

@@ -1,0 +1,149 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# fetch and the cache: the digest is the only gate, and nothing half done stays.
+
+load helpers
+
+setup() {
+	export TARGET_DIR=$BATS_TEST_TMPDIR/targets OUT=$BATS_TEST_TMPDIR/out
+	small_target "$TARGET_DIR"
+	small_cache "$BATS_TEST_TMPDIR/full" "$TARGET_DIR"
+	export CACHE=$BATS_TEST_TMPDIR/cache
+}
+
+# mirror DIR: a folder that serves what the small target's lock names, to be had by file://.
+mirror() {
+	local sha where
+	while read -r _ sha where; do
+		mkdir -p "$1/${where%/*}"
+		cp "$BATS_TEST_TMPDIR/full/sha256/$sha" "$1/${where//%2b/+}"
+	done <"$TARGET_DIR/small.lock"
+	export MIRROR=file://$1
+}
+
+fetch() { run_cmd "$1" "$ROOT_DIR/scripts/fetch.sh" small; }
+
+# in_cache: how many files the cache has; fails if any is not what its name says.
+in_cache() {
+	local file
+	for file in "$CACHE"/sha256/*; do
+		[[ -e $file ]] || continue
+		assert_equal "$(sha256sum <"$file" | cut -d ' ' -f 1)" "${file##*/}" || return 1
+	done
+	find "$CACHE" -type f | wc -l
+}
+
+@test "fetch brings what the lock names into an empty cache" {
+	mirror "$BATS_TEST_TMPDIR/mirror"
+	fetch 0
+	assert_line '^fetch +3 of 3 inputs downloaded, all have the digests of the lock'
+	assert_equal "$(in_cache)" 3
+}
+
+@test "fetch asks no mirror for what is in the cache" {
+	cp -r "$BATS_TEST_TMPDIR/full" "$CACHE"
+	MIRROR=file:///nowhere fetch 0
+	assert_line '^fetch +3 inputs are in the cache'
+}
+
+@test "a bit flipped anywhere in the cache is refused, and the file is named" {
+	local file size offset of
+	cp -r "$BATS_TEST_TMPDIR/full" "$CACHE"
+	for file in "$CACHE"/sha256/*; do
+		size=$(stat -c %s "$file")
+		of=$(grep "${file##*/}" "$TARGET_DIR/small.lock" | cut -d ' ' -f 1)
+		for offset in 0 $((size / 2)) $((size - 1)); do
+			flip "$file" "$offset"
+			MIRROR=file:///nowhere fetch 1
+			assert_line "the cache is damaged: '$file' \(.*\.deb\) does not have the digest"
+			run_cmd 1 "$ROOT_DIR/scripts/stage.sh" small "$of" "$BATS_TEST_TMPDIR/staged"
+			assert_line "the cache is damaged: '$file'"
+			flip "$file" "$offset"
+		done
+	done
+	MIRROR=file:///nowhere fetch 0
+}
+
+@test "a file cut short in the cache is refused, and the file is named" {
+	local file
+	cp -r "$BATS_TEST_TMPDIR/full" "$CACHE"
+	file=$(find "$CACHE" -type f | head -n 1)
+	truncate -s -1 "$file"
+	MIRROR=file:///nowhere fetch 1
+	assert_line "the cache is damaged: '$file'"
+}
+
+@test "a mirror that serves other bytes is refused with both digests, and nothing is kept" {
+	mirror "$BATS_TEST_TMPDIR/mirror"
+	find "$BATS_TEST_TMPDIR/mirror" -name 'make_*' | while read -r file; do flip "$file" 100; done
+	fetch 1
+	assert_line 'make_.*: the digest is [0-9a-f]{64}, not [0-9a-f]{64} as in the lock'
+	assert_equal "$(in_cache)" 2
+}
+
+@test "the next mirror is asked for what the first does not have or has otherwise" {
+	mirror "$BATS_TEST_TMPDIR/good"
+	mirror "$BATS_TEST_TMPDIR/bad"
+	find "$BATS_TEST_TMPDIR/bad" -name 'make_*' -exec truncate -s 10 {} +
+	find "$BATS_TEST_TMPDIR/bad" -name 'mawk_*' -delete
+	MIRROR="file://$BATS_TEST_TMPDIR/bad file://$BATS_TEST_TMPDIR/good"
+	fetch 0
+	assert_equal "$(in_cache)" 3
+}
+
+@test "a package that no mirror has is named, with what to do" {
+	mirror "$BATS_TEST_TMPDIR/mirror"
+	find "$BATS_TEST_TMPDIR/mirror" -name 'mawk_*' -delete
+	fetch 1
+	assert_line "cannot fetch mawk_.*\.deb \(of 'small'\): no mirror could be reached that has it"
+	assert_line 'set MIRROR='
+	assert_equal "$(in_cache)" 2
+}
+
+@test "a mirror that cannot be reached is an error, not a wait" {
+	export MIRROR=http://127.0.0.1:9
+	TIMEOUT=60 fetch 1
+	assert_line "no mirror could be reached that has it \(curl's last status: 7\)"
+}
+
+@test "a full disk while fetching is said, and the next run completes" {
+	mirror "$BATS_TEST_TMPDIR/mirror"
+	mkdir "$CACHE"
+	run_cmd 0 unshare --map-root-user --mount bash -c '
+		mount -t tmpfs -o size=200k none "$CACHE"
+		"$1" small && exit 9
+		[[ -z $(find "$CACHE" -name ".tmp.*") ]] || exit 8
+		mount -o remount,size=8m "$CACHE"
+		"$1" small' full "$ROOT_DIR/scripts/fetch.sh"
+	assert_line "the file system of '.*/cache/.*' is full"
+	assert_line '^fetch +[123] of 3 inputs downloaded'
+}
+
+@test "a fetch killed at any moment leaves only whole files, and the next run completes" {
+	local i pid
+	mirror "$BATS_TEST_TMPDIR/mirror"
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		rm -rf "$CACHE"
+		setsid "$ROOT_DIR/scripts/fetch.sh" small >/dev/null 2>&1 &
+		pid=$!
+		sleep "0.0$((i * 5 % 10))$i"
+		kill -KILL -- "-$pid" 2>/dev/null || [[ ! -d /proc/$pid ]]
+		wait "$pid" || [[ $? -eq 137 ]]
+		find "$CACHE/sha256" -type f 2>/dev/null | while read -r file; do
+			assert_equal "$(sha256sum <"$file" | cut -d ' ' -f 1)" "${file##*/}"
+		done
+		fetch 0
+		assert_equal "$(in_cache)" 3
+	done
+}
+
+@test "stage gives a stage's files under their own names, and says what is not in the cache" {
+	cp -r "$BATS_TEST_TMPDIR/full" "$CACHE"
+	run_cmd 0 "$ROOT_DIR/scripts/stage.sh" small toolchain "$BATS_TEST_TMPDIR/staged"
+	[[ -f $(echo "$BATS_TEST_TMPDIR"/staged/make_*_amd64.deb) ]]
+	assert_equal "$(find "$BATS_TEST_TMPDIR/staged" -type f | wc -l)" 1
+	find "$CACHE" -type f -delete
+	run_cmd 1 "$ROOT_DIR/scripts/stage.sh" small toolchain "$BATS_TEST_TMPDIR/staged"
+	assert_line "'make_.*deb' is not in the cache '$CACHE'; run: make fetch TARGET=small"
+}

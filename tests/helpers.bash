@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# What every test file loads.  ROOT_DIR is the repository; TARGET_NAME the target that the tests
+# build; a test's own files go to BATS_TEST_TMPDIR.
+
+ROOT_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
+TARGET_NAME=debian11-5.10.0-32-amd64
+export ROOT_DIR TARGET_NAME
+export OUT=${OUT:-$ROOT_DIR/out}
+export CACHE=${CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/wgkmod}
+export WGKMOD=${WGKMOD:-$OUT/check/wgkmod}
+unset V TARGET MIRROR TARGET_DIR
+
+TIMEOUT=${TIMEOUT:-300}
+
+# fail MESSAGE...: the test fails, and says why.
+fail() {
+	printf '%s\n' "$*" >&2
+	return 1
+}
+
+# run_cmd STATUS COMMAND...: runs it under TIMEOUT; output has what it printed.  Fails, and prints
+# that, unless its exit status is exactly STATUS.
+run_cmd() {
+	local expected=$1 status=0
+	shift
+	output=$(timeout --kill-after=10 "$TIMEOUT" "$@" 2>&1 </dev/null) || status=$?
+	[[ $status -eq $expected ]] || fail "status $status instead of $expected from: $*"$'\n'"$output"
+}
+
+# assert_line REGEX: a line of output matches.
+assert_line() {
+	grep -Eq -- "$1" <<<"$output" || fail "no line matches '$1' in:"$'\n'"$output"
+}
+
+# refute_line REGEX: no line of output matches.
+refute_line() {
+	local status=0
+	grep -E -- "$1" <<<"$output" >&2 || status=$?
+	[[ $status -eq 1 ]] || fail "a line matches '$1'"
+}
+
+# assert_equal GOT WANTED
+assert_equal() {
+	[[ $1 == "$2" ]] || fail "is:     '$1'"$'\n'"should: '$2'"
+}
+
+# assert_absent FILE: nothing is there, not even a dangling link.
+assert_absent() {
+	[[ ! -e $1 && ! -L $1 ]] || fail "'$1' is there"
+}
+
+# stage TARGET STAGE DIR: the cached package files of one stage of a lock.
+stage() {
+	"$ROOT_DIR/scripts/stage.sh" "$@"
+}
+
+# clone DIR: the files of the repository, as git has them or would have them, in the folder DIR.
+clone() {
+	mkdir -p "$1"
+	(cd "$ROOT_DIR" && git ls-files -z --cached --others --exclude-standard |
+		tar -c --null -T - -f -) | tar -x --no-same-owner -C "$1"
+}
+
+# small_target DIR: a folder of targets with one, "small", whose lock names three small files that
+# are in the cache; for tests of the lock and the cache.
+small_target() {
+	mkdir -p "$1"
+	sed 's/^RELEASE .*/RELEASE = small/' "$ROOT_DIR/targets/$TARGET_NAME" >"$1/small"
+	grep -E '/(libacl1|make|mawk)_' "$ROOT_DIR/targets/$TARGET_NAME.lock" >"$1/small.lock"
+	[[ $(wc -l <"$1/small.lock") -eq 3 ]]
+}
+
+# small_cache DIR TARGET_DIR: a cache of its own with the files of small_target.
+small_cache() {
+	local sha
+	mkdir -p "$1/sha256"
+	while read -r _ sha _; do
+		cp "$CACHE/sha256/$sha" "$1/sha256/$sha"
+		chmod 644 "$1/sha256/$sha"
+	done <"$2/small.lock"
+}
+
+# flip FILE OFFSET: flips one bit of the byte at OFFSET.
+flip() {
+	local byte
+	byte=$(od -An -tu1 -j "$2" -N 1 "$1")
+	# shellcheck disable=SC2059 # the format is the byte
+	printf "\\x$(printf '%02x' $((byte ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
