@@ -26,7 +26,7 @@ export V
 # The target of this run: TARGET=, else the running kernel, else the demo's (a line says which).
 target = $(eval target := $(or $(TARGET),$(shell scripts/default-target.sh $(DEMO))))$(target)
 need := scripts/need.sh
-need_target = programs=$$(scripts/programs.sh $(target)) && $(need) curl flock unshare xz $$programs
+need_target = programs=$$(scripts/programs.sh $(target)) && $(need) curl jq flock unshare xz $$programs
 
 c_sources := $(wildcard src/*.c src/*.h)
 shell_sources := build.sh closure.sh $(wildcard scripts/*.sh families/*.sh tests/vm/*.sh tests/vm/guest/*.sh) .ci/run
@@ -47,7 +47,7 @@ demo: ## the whole job: modules for Debian 11's kernel, booted in a VM, a tunnel
 
 .PHONY: artifacts
 artifacts: ## fetch, image, build and proof of one kernel: out/KERNEL/
-	@$(need_target) podman jq
+	@$(need_target) podman
 	@scripts/artifacts.sh $(target)
 
 .PHONY: targets
@@ -56,7 +56,7 @@ targets: ## the kernels that are known
 
 .PHONY: explain
 explain: ## the closure of one kernel: each symbol, who selects it, what is built and why
-	@$(need_target) podman jq
+	@$(need_target) podman
 	@scripts/explain.sh $(target)
 
 .PHONY: lock
@@ -71,17 +71,18 @@ fetch: ## download what the lock names into the cache (network)
 
 .PHONY: image
 image: ## the builder image of one kernel, from the cache alone
-	@$(need_target) podman jq
+	@$(need_target) podman
 	@scripts/image.sh $(target)
 
 .PHONY: check
 check: ## the tests
-	@$(need_target) bats shellcheck jq podman cc libkmod libcrypto
+	@$(need_target) podman qemu-system-x86_64 mke2fs cpio fakeroot depmod cc pkg-config libkmod libcrypto \
+		bats git shellcheck cppcheck clang-tidy clang-format readelf setpriv pkill
 	@scripts/check.sh
 
 .PHONY: bench
 bench: ## the figures: the build against the bare compile and the hand procedure, in one run
-	@$(need_target) podman jq
+	@$(need_target) podman
 	@scripts/bench.sh $(DEMO)
 
 .PHONY: lint
@@ -100,3 +101,8 @@ format: ## clang-format over src/
 clean: ## removes out/; the cache and the images of podman stay
 	rm -rf out
 	$(MAKE) --no-print-directory -C src clean
+
+.PHONY: clean-images
+clean-images: ## removes the images that wgkmod made, of all targets and versions
+	@$(need) podman
+	podman image ls --quiet --filter 'reference=localhost/wgkmod-*' | sort -u | xargs --no-run-if-empty podman image rm --force

@@ -54,7 +54,7 @@ compile() {
 	map="-ffile-prefix-map=$src/="
 	flags=$(printf -- '-D%s_MODULE=1 ' "${config[@]%=m}")
 	make -C "$devel" M="$src" CC="$cc" WGKMOD_SRC="$src" WGKMOD_MODULES="${modules[*]}" \
-		KCFLAGS="$map $flags" KAFLAGS="$map $flags" "${config[@]}" \
+		KCFLAGS="$map $flags" KAFLAGS="$map -Wa,--debug-prefix-map=$src/= $flags" "${config[@]}" \
 		-j"$(nproc)" modules 2>&1 | tee "$log" >&2 || die "kbuild failed"
 	! grep -q '^WARNING' "$log" || die "kbuild warned: $(grep -m1 '^WARNING' "$log")"
 }

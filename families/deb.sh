@@ -85,6 +85,7 @@ family_lock() {
 	local -a toolchain vm
 	deb_apt_root "$root"
 	essential="?narrow(?or(?archive(^$SUITE\$),?codename(^$SUITE\$)),?architecture(amd64),?essential)"
+	# shellcheck disable=SC2153 # the keys of the target
 	read -ra toolchain <<<"$TOOLCHAIN $KERNEL_DEVEL"
 	read -ra vm <<<"$VM"
 	deb_closure "$root" "$essential" >"$TMP/base"

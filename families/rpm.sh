@@ -23,6 +23,7 @@ family_mirrors() {
 
 # rpm_image_digest: the digest of IMAGE's manifest for ARCH, as its registry has it now.
 rpm_image_digest() {
+	# shellcheck disable=SC2153 # the key of the target
 	skopeo inspect --raw "docker://$IMAGE" >"$TMP/manifest"
 	if jq --exit-status '.manifests' "$TMP/manifest" >/dev/null; then
 		jq --raw-output '.manifests[] | select(.platform.os == "linux" and .platform.architecture == "amd64")
@@ -43,7 +44,6 @@ rpm_resolve() {
 		printf '[wgkmod-%d]\nname=wgkmod %d\nbaseurl=%s\nenabled=1\ngpgcheck=1\ngpgkey=file:///resolve/key\n' \
 			$((++n)) "$n" "$repo"
 	done < <(family_mirrors) >"$dir/repos/wgkmod.repo"
-	# shellcheck disable=SC2016 # for the shell in the container
 	run "${PODMAN[@]}" run --rm --network=host --pull=never "${PODMAN_LIMITS[@]}" \
 		--security-opt=label=disable --volume "$dir:/resolve" "$image" bash -euc '
 			dnf --assumeyes --setopt=reposdir=/resolve/repos --setopt=install_weak_deps=False \

@@ -21,8 +21,7 @@ stamp=$OUT/.made/$TARGET
 # The inputs: the builder's name stands for all that is in it; the rest is what runs on the host.
 made_from() {
 	"$TOP/scripts/image.sh" "$TARGET" --name
-	sha256sum <"$TOP/scripts/artifacts.sh"
-	sha256sum <"$TOP/scripts/provenance.sh"
+	sha256sum "$TOP"/scripts/*.sh | sed 's, .*/, ,'
 }
 
 is_made() {

@@ -12,7 +12,7 @@
 
 running=$(uname -r)
 for name in $(list_targets); do
-	if grep -q "^RELEASE[[:space:]]*=[[:space:]]*$running\$" "$TARGET_DIR/$name"; then
+	if awk -v r="$running" '$1 == "RELEASE" && $3 == r { found = 1 } END { exit !found }' "$TARGET_DIR/$name"; then
 		printf 'wgkmod: TARGET=%s, the running kernel\n' "$name" >&2
 		printf '%s\n' "$name"
 		exit 0

@@ -115,6 +115,7 @@ make_tmp() {
 	mkdir -p "$parent" || die "cannot create '$parent'"
 	for old in "$parent"/.tmp.*; do
 		[[ -d $old ]] || continue
+		# shellcheck disable=SC2094 # the folder is only locked
 		(flock -n 9 && rm -rf "$old") 9<"$old" || continue
 	done
 	TMP=$(mktemp -d "$parent/.tmp.XXXXXXXX") || die "cannot create a folder in '$parent'"
@@ -127,6 +128,10 @@ make_tmp() {
 }
 
 # ---- targets --------------------------------------------------------------------------
+
+# What families/FAMILY.sh sets: its keys, and the programs it needs, also for make lock.
+# shellcheck disable=SC2034 # for those who source this file
+family_keys='' family_programs='' family_lock_programs=''
 
 # Every key of a target file.  "!" required, "?" may be left out; a family adds its own.
 target_keys='!FAMILY !ARCH !RELEASE !TOOLCHAIN !KERNEL_DEVEL !SOURCE !BTF ?HIDE ?KERNEL_IMAGE ?VM'

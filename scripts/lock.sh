@@ -18,6 +18,15 @@ lock=$TARGET_DIR/$TARGET.lock
 printf '# The inputs of %s by digest; written by make lock.\n# STAGE SHA256 LOCATION\n' "$TARGET" >"$TMP/lock"
 family_lock >>"$TMP/lock"
 
+# The same file with another digest is a thing to look at, never to take.
+read_known() { awk '!/^#/ && $2 != "-" { print $3, $2 }' "$1" | sort -u; }
+if [[ -f $lock ]]; then
+	read_known "$lock" >"$TMP/known"
+	read_known "$TMP/lock" | join "$TMP/known" - | awk '$2 != $3' >"$TMP/changed"
+	[[ ! -s $TMP/changed ]] || die "$(head -n1 "$TMP/changed" | awk -v f="$lock" '{
+		print $1 " has the digest " $3 " now, and " $2 " in the lock; if that is meant to be, take its line out of " f }')"
+fi
+
 if cmp --silent "$TMP/lock" "$lock"; then
 	phase_end "$lock is up to date"
 	exit 0

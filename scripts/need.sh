@@ -5,8 +5,8 @@
 #
 # Sees to it that the programs are there: as root it installs what is missing with the system's
 # package manager and says so in a line; otherwise it prints the command to run and exits 1.
-# A word with a slash is a file that must exist, one that starts with "lib" or "-" a package of
-# headers, by what pkg-config calls it.
+# A word with a slash is a file that must exist, one that starts with "lib" a package of headers,
+# by the name that pkg-config knows it by.
 
 set -euo pipefail
 
@@ -15,34 +15,32 @@ packages='
 apt-ftparchive   apt-utils          apt
 apt-get          apt                apt
 bats             bats               bats
-busybox          busybox-static     busybox
 cc               gcc                gcc
 clang-format     clang-format       clang-tools-extra
 clang-tidy       clang-tidy         clang-tools-extra
 cppcheck         cppcheck           cppcheck
 cpio             cpio               cpio
 curl             curl,ca-certificates curl
-debugfs          e2fsprogs          e2fsprogs
 depmod           kmod               kmod
 dpkg-deb         dpkg               dpkg
 fakeroot         fakeroot           fakeroot
+git              git                git
 flock            util-linux         util-linux
 jq               jq                 jq
-libarchive       libarchive-dev     libarchive-devel
 libcrypto        libssl-dev         openssl-devel
 libkmod          libkmod-dev        kmod-devel
 mke2fs           e2fsprogs          e2fsprogs
 mmdebstrap       mmdebstrap         mmdebstrap
 pkg-config       pkg-config         pkgconf-pkg-config
 podman           podman,runc,uidmap podman,runc,shadow-utils
-python3          python3            python3
+pkill            procps             procps-ng
+readelf          binutils           binutils
+setpriv          util-linux         util-linux
 qemu-system-x86_64 qemu-system-x86  qemu-kvm
 rpm2cpio         rpm2cpio           rpm
 shellcheck       shellcheck         ShellCheck
 skopeo           skopeo             skopeo
-strace           strace             strace
 unshare          util-linux         util-linux
-valgrind         valgrind           valgrind
 xz               xz-utils           xz
 /usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring debian-keyring
 '

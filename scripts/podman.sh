@@ -36,11 +36,12 @@ podman_way() {
 }
 
 # sealed COMMAND-WORDS...: podman run without network, with a root that cannot be written and no
-# capabilities; what is built lives in a tmpfs and leaves as a stream.
+# capabilities; what is built lives in a tmpfs and leaves as a stream.  The lock of make_tmp is not
+# handed on: a container may outlive a killed run.
 sealed() {
 	"${PODMAN[@]}" run --rm --network=none --read-only --cap-drop=all \
 		--security-opt=no-new-privileges --pull=never "${PODMAN_LIMITS[@]}" \
-		--tmpfs /build:rw,exec,nosuid,nodev,size=2g,mode=1777 "$@"
+		--tmpfs /build:rw,exec,nosuid,nodev,size=2g,mode=1777 "$@" 8>&-
 }
 
 # podman_probe IMAGE: finds a way in which podman runs a container of IMAGE, sealed; says which.
@@ -66,7 +67,6 @@ podman_probe() {
 # require_no_network IMAGE: stops unless a sealed container sees the loopback and nothing else.
 require_no_network() {
 	local seen
-	# shellcheck disable=SC2016 # for the shell in the container
 	seen=$(sealed "$1" sh -c 'cd /sys/class/net && echo *') || die "cannot look at a container's network"
 	[[ $seen == lo ]] || die "the network of a container cannot be switched off here: it sees '$seen'"
 }

@@ -30,7 +30,7 @@ project=$(
 	cd "$TOP"
 	{
 		printf '%s\n' Containerfile build.sh closure.sh "families/$FAMILY.sh"
-		find crypto src -type f \( -name '*.[ch]' -o -name Makefile -o -name 'Kbuild*' \) | sort
+		find crypto scripts src -type f \( -name '*.[ch]' -o -name '*.sh' -o -name Makefile -o -name 'Kbuild*' \) | sort
 	} | while read -r file; do
 		printf '%s %s\n' "$file" "$(sha256sum <"$file" | cut -d ' ' -f 1)"
 	done
@@ -47,7 +47,7 @@ jq --null-input --sort-keys \
 	predicateType: "https://slsa.dev/provenance/v1",
 	predicate: {
 		buildDefinition: {
-			buildType: "https://github.com/wgkmod/wgkmod/artifacts/v1",
+			buildType: "urn:wgkmod:build:artifacts:v1",
 			externalParameters: {command: ["make", "artifacts", "TARGET=\($target)"], target: $target},
 			internalParameters: {
 				release: $release,
@@ -58,6 +58,6 @@ jq --null-input --sort-keys \
 			},
 			resolvedDependencies: ($project + $inputs)
 		},
-		runDetails: {builder: {id: "https://github.com/wgkmod/wgkmod/Containerfile"}}
+		runDetails: {builder: {id: "urn:wgkmod:builder:containerfile"}}
 	}
 }'

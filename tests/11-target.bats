@@ -3,6 +3,8 @@
 #
 # Target files and locks: bad ones are refused by file, line and key.
 
+# shellcheck disable=SC2030,SC2031 # each test is a subshell
+
 load helpers
 
 setup() {
@@ -126,5 +128,14 @@ line_of() { grep -n "^$1" "$FILE" | cut -d : -f 1; }
 	cp "$FILE.lock" "$BATS_TEST_TMPDIR/before"
 	run_cmd 1 "$ROOT_DIR/scripts/lock.sh" mine
 	assert_line 'no-such-package'
+	cmp "$FILE.lock" "$BATS_TEST_TMPDIR/before"
+}
+
+@test "make lock refuses a file that has another digest than the lock says, and leaves the lock" {
+	export OUT=$BATS_TEST_TMPDIR/out
+	sed -i '/\/make_/s/ [0-9a-f]\{8\}/ 00000000/' "$FILE.lock"
+	cp "$FILE.lock" "$BATS_TEST_TMPDIR/before"
+	run_cmd 1 "$ROOT_DIR/scripts/lock.sh" mine
+	assert_line 'make_[^ ]*\.deb has the digest [0-9a-f]{64} now, and 00000000[0-9a-f]{56} in the lock; if that is meant'
 	cmp "$FILE.lock" "$BATS_TEST_TMPDIR/before"
 }

@@ -3,6 +3,8 @@
 #
 # fetch and the cache: the digest is the only gate, and nothing half done stays.
 
+# shellcheck disable=SC2030,SC2031 # each test is a subshell
+
 load helpers
 
 setup() {

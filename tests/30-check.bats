@@ -6,7 +6,6 @@
 # could be.
 #
 # shellcheck disable=SC2030,SC2031 # each test is a subshell, and changes its own SV
-# shellcheck disable=SC2016 # the inner shells expand
 
 load helpers
 load modules

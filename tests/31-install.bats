@@ -381,7 +381,6 @@ payload_next() {
 
 @test "when nobody reads the messages, everything is taken back all the same" {
 	fake_program depmod 'sleep 0.3; exit 1'
-	# shellcheck disable=SC2016 # the inner shell expands
 	run_cmd 0 bash -c '"$@" 2>&1 | true' - \
 		"$WGKMOD" install --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
 	unchanged
@@ -505,7 +504,6 @@ status_inside() { # STATUS SRCVERSION-OF-LOADED-WIREGUARD|none
 	ldd "$WGKMOD" | grep -o '/[^ ]*' | sort -u | while read -r lib; do
 		install -D "$lib" "$ROOT$lib"
 	done
-	# shellcheck disable=SC2016 # for the inner shell
 	run_cmd "$1" unshare --map-root-user --mount sh -c \
 		'mount --rbind /proc "$1/proc" && exec chroot "$1" /bin/wgkmod status' - "$ROOT"
 }

@@ -7,14 +7,14 @@
 # builder_setup: makes the image if need be, and in BATS_FILE_TMPDIR/fixtures a source tar with all
 # of the kernel source that the closure and the build read, and the pristine kernel-devel package.
 builder_setup() {
-	local dir=$BATS_FILE_TMPDIR/fixtures
+	local fixtures=$BATS_FILE_TMPDIR/fixtures
 	run_cmd 0 make -C "$ROOT_DIR" --no-print-directory image TARGET="$TARGET_NAME"
 	BUILDER=$("$ROOT_DIR/scripts/image.sh" "$TARGET_NAME" --name)
 	export BUILDER
-	mkdir -p "$dir"
+	mkdir -p "$fixtures"
 	stage "$TARGET_NAME" source "$BATS_FILE_TMPDIR/source"
 	stage "$TARGET_NAME" toolchain "$BATS_FILE_TMPDIR/toolchain"
-	cp "$BATS_FILE_TMPDIR"/toolchain/linux-headers-5.10.0-32-amd64_*.deb "$dir/kernel-devel.deb"
+	cp "$BATS_FILE_TMPDIR"/toolchain/linux-headers-5.10.0-32-amd64_*.deb "$fixtures/kernel-devel.deb"
 	mkdir "$BATS_FILE_TMPDIR/tree"
 	(
 		# shellcheck source=families/deb.sh
@@ -22,7 +22,7 @@ builder_setup() {
 		family_source "$BATS_FILE_TMPDIR"/source/*
 	) | tar -x -C "$BATS_FILE_TMPDIR/tree" --wildcards '*/Kconfig*' '*/Makefile*' '*/Kbuild*' \
 		'linux-source-*/scripts' '*/drivers/net/wireguard' '*/lib/crypto' '*/arch/x86/crypto'
-	tar -C "$BATS_FILE_TMPDIR/tree" -cf "$dir/source.tar" "$(ls "$BATS_FILE_TMPDIR/tree")"
+	tar -C "$BATS_FILE_TMPDIR/tree" -cf "$fixtures/source.tar" linux-source-5.10
 	rm -rf "$BATS_FILE_TMPDIR/tree" "$BATS_FILE_TMPDIR/toolchain" "$BATS_FILE_TMPDIR/source"
 }
 
@@ -36,7 +36,6 @@ builder_setup() {
 #	edit_source SED FILE  changes a file of the source
 in_builder() {
 	local status=$1 prelude
-	# shellcheck disable=SC2016 # for the shell in the container
 	prelude='
 		set -euo pipefail
 		rm -rf /kernel
@@ -52,8 +51,8 @@ in_builder() {
 				mkdir -p /build/tree $source
 				tar -xf /fixtures/source.tar -C /build/tree
 			fi
-			sed -i "$1" /build/tree/*/"$2"
-			tar -C /build/tree -cf $source/source.tar "$(ls /build/tree)"
+			sed -i "$1" /build/tree/linux-source-5.10/"$2"
+			tar -C /build/tree -cf $source/source.tar linux-source-5.10
 		}
 		closure() { bash /wgkmod/closure.sh $release $source "$@"; }
 		build() {

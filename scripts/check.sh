@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# usage: check.sh [FILE...]
+#
+# Runs the tests (all of tests/*.bats where no file is named) and ends with "N passed, N failed".
+# A skipped test counts as failed, and so does a test that was planned and did not run.
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+cd "$TOP"
+[[ $# -gt 0 ]] || set -- tests/*.bats
+mkdir -p "$OUT/check"
+make --no-print-directory -C src O="$OUT/check" || die "wgkmod does not compile"
+
+status=0
+bats --formatter tap "$@" </dev/null | tee "$OUT/check/tap" || status=$?
+planned=$(sed -n '1s/^1\.\.\([0-9]*\)$/\1/p' "$OUT/check/tap")
+skipped=$(grep -c '^ok .* # skip' "$OUT/check/tap") || [[ $? -eq 1 ]]
+ok=$(grep -c '^ok ' "$OUT/check/tap") || [[ $? -eq 1 ]]
+passed=$((ok - skipped))
+failed=$((${planned:-0} - passed))
+[[ ${planned:-0} -gt 0 ]] || die "no test was run"
+[[ $status -eq 0 || $failed -gt 0 ]] || die "the test runner ended with status $status"
+printf '\n%d passed, %d failed\n' "$passed" "$failed"
+[[ $failed -eq 0 ]]

@@ -1,0 +1,19 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What reads the sources finds nothing.
+
+load helpers
+
+@test "shellcheck, clang-format, gcc -fanalyzer, cppcheck and clang-tidy find nothing" {
+	TIMEOUT=900 run_cmd 0 make -C "$ROOT_DIR" --no-print-directory lint
+}
+
+@test "every source file names its licence" {
+	local file
+	cd "$ROOT_DIR"
+	while read -r file; do
+		head -n 3 "$file" | grep -q 'SPDX-License-Identifier: GPL-2.0-only' || fail "$file does not"
+	done < <(git ls-files --cached --others --exclude-standard 'src/*.[ch]' '*.sh' '*.bats' '*.bash' '*Makefile' \
+		Containerfile 'crypto/*')
+}
