@@ -46,7 +46,6 @@ fi
 phase_begin build
 make_tmp "$OUT"
 podman_probe "$builder"
-require_no_network "$builder"
 mkdir "$TMP/made"
 printf '+ %s\n' "${PODMAN[*]} run (sealed) $builder" | logged
 { sealed "$builder" 2>&1 >&3 3>&- | logged; } 3>"$TMP/made.tar"
