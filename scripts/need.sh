@@ -22,6 +22,7 @@ cppcheck         cppcheck           cppcheck
 cpio             cpio               cpio
 curl             curl,ca-certificates curl
 depmod           kmod               kmod
+docker-registry  docker-registry    docker-distribution
 dpkg-deb         dpkg               dpkg
 fakeroot         fakeroot           fakeroot
 git              git                git
