@@ -108,8 +108,8 @@ prove() {
 cc_text=$(sed -n 's/^CONFIG_CC_VERSION_TEXT="\(.*\)"$/\1/p' "$devel/.config")
 cc_here=$(set +o pipefail; "$cc" --version | head -n1)
 [[ $cc_here == "$cc_text" ]] || die "the kernel was made by '$cc_text', but the compiler here is '$cc_here'"
-seen=$(cd /sys/class/net && echo *)
-[[ $seen == lo ]] || die "the network of a container cannot be switched off here: it sees '$seen'"
+devices=$(cd /sys/class/net && echo *)
+[[ $devices == lo ]] || die "the network of a container cannot be switched off here: it sees '$devices'"
 cd /build
 compile
 find_needed

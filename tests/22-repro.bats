@@ -31,11 +31,10 @@ no_network() {
 
 teardown() {
 	if [[ -n ${CONTAINERS_STORAGE_CONF:-} ]]; then
-		podman system reset --force >/dev/null 2>&1
+		rm -rf "$BATS_TEST_TMPDIR/store"
 	fi
 	if [[ -n ${ROOTLESS:-} ]]; then
-		as_user podman system reset --force >/dev/null 2>&1
-		pkill -KILL -u "$ROOTLESS" || [[ $? -eq 1 ]]
+		pkill -KILL -u "$ROOTLESS" || [[ $? -eq 1 ]] # podman's pause process
 		userdel --remove "$ROOTLESS" >/dev/null 2>&1
 		rm -rf "$DIR"
 	fi
