@@ -11,7 +11,6 @@ TARGET ?=
 CACHE ?=
 MIRROR ?=
 V ?=
-BATS_FLAGS ?=
 
 DEMO := debian11-5.10.0-32-amd64
 
@@ -76,8 +75,8 @@ image: ## the builder image of one kernel, from the cache alone
 
 .PHONY: check
 check: ## the tests
-	@$(need_target) podman qemu-system-x86_64 mke2fs cpio fakeroot depmod cc pkg-config libkmod libcrypto \
-		bats git shellcheck cppcheck clang-tidy clang-format readelf setpriv pkill
+	@programs=$$(scripts/programs.sh $(DEMO)) && $(need) curl jq flock unshare xz $$programs podman skopeo docker-registry qemu-system-x86_64 mke2fs cpio fakeroot depmod cc pkg-config libkmod libcrypto \
+		bats git shellcheck cppcheck clang-tidy clang-format readelf setpriv pkill useradd
 	@scripts/check.sh
 
 .PHONY: bench

@@ -7,6 +7,8 @@
 # Writes a tar of what was made to standard output and everything else to standard error.
 
 set -euo pipefail
+# shellcheck source=kernel.sh
+. /wgkmod/kernel.sh
 
 # The environment, in one place: nothing of the host may reach the bits.
 while read -r name; do
@@ -20,16 +22,10 @@ export HOME=/build PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:
 export LC_ALL=C TZ=UTC SOURCE_DATE_EPOCH=0
 export KBUILD_BUILD_USER=wgkmod KBUILD_BUILD_HOST=wgkmod KBUILD_BUILD_TIMESTAMP='1970-01-01 00:00:00 UTC'
 
-die() {
-	printf 'wgkmod: %s\n' "$*" >&2
-	exit 1
-}
-
 src=/build/src
 out=/build/out
 devel=$(readlink -f /kernel/devel)
-release=$(sed -n 's/^#define UTS_RELEASE "\(.*\)"$/\1/p' "$devel/include/generated/utsrelease.h")
-cc=$(cat /kernel/cc)
+release=$(kernel_release "$devel")
 mapfile -t modules </kernel/modules
 mapfile -t config </kernel/config
 
@@ -41,7 +37,6 @@ modinfo_field() {
 
 compile() {
 	local folder map flags log=/build/log
-	[[ -s $devel/Module.symvers ]] || die "'$devel/Module.symvers' is missing: no module would carry symbol versions"
 	mkdir -p "$src"
 	cp -R /kernel/slice/. "$src"
 	cp /wgkmod/crypto/Kbuild "$src/Kbuild"
@@ -52,7 +47,7 @@ compile() {
 
 	# Paths read as in the kernel's own tree; CONFIG_X=m on a command line reaches make, not C.
 	map="-ffile-prefix-map=$src/="
-	flags=$(printf -- '-D%s_MODULE=1 ' "${config[@]%=m}")
+	flags=$(printf '%s\n' "${config[@]}" | sed 's/=m$/_MODULE=1/; s/=y$/=1/; s/^/-D/' | paste -sd ' ')
 	make -C "$devel" M="$src" CC="$cc" WGKMOD_SRC="$src" WGKMOD_MODULES="${modules[*]}" \
 		KCFLAGS="$map $flags" KAFLAGS="$map -Wa,--debug-prefix-map=$src/= $flags" "${config[@]}" \
 		-j"$(nproc)" modules 2>&1 | tee "$log" >&2 || die "kbuild failed"
@@ -92,7 +87,7 @@ collect() {
 	cp /kernel/explain.txt "$out/explain.txt"
 	for module in "${modules[@]}"; do
 		[[ -f $out/modules/kernel/$module.ko ]] ||
-			sed -i "s|built: $module.ko;|not delivered: WireGuard uses no symbol of $module.ko;|" "$out/explain.txt"
+			sed -i "s|built: $module.ko\([,;]\)|not delivered, as WireGuard uses no symbol of it: $module.ko\1|" "$out/explain.txt"
 	done
 	cp /wgkmod/wgkmod "$out/wgkmod"
 }
@@ -105,11 +100,9 @@ prove() {
 		--vermagic "$(cat /kernel/vermagic)" "${kos[@]}" >&2
 }
 
-cc_text=$(sed -n 's/^CONFIG_CC_VERSION_TEXT="\(.*\)"$/\1/p' "$devel/.config")
-cc_here=$(set +o pipefail; "$cc" --version | head -n1)
-[[ $cc_here == "$cc_text" ]] || die "the kernel was made by '$cc_text', but the compiler here is '$cc_here'"
-devices=$(cd /sys/class/net && echo *)
-[[ $devices == lo ]] || die "the network of a container cannot be switched off here: it sees '$devices'"
+bash /wgkmod/offline.sh
+require_compiler "$devel"
+require_symvers "$devel"
 cd /build
 compile
 find_needed

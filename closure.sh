@@ -25,6 +25,8 @@ umask 022
 export LC_ALL=C TZ=UTC
 # shellcheck source=/dev/null
 . /wgkmod/family.sh
+# shellcheck source=kernel.sh
+. /wgkmod/kernel.sh
 
 release=$1 source=$2
 shift 2
@@ -34,11 +36,6 @@ devel=$(family_kernel_devel "$release")
 work=$(mktemp -d)
 tree=$work/linux
 trap 'rm -rf "$work"' EXIT
-
-die() {
-	printf 'wgkmod: %s: %s\n' "$release" "$*" >&2
-	exit 1
-}
 
 # ---- Kconfig --------------------------------------------------------------------------
 
@@ -128,16 +125,10 @@ inside_module() {
 
 # ---- the kernel -----------------------------------------------------------------------
 
-[[ -f $devel/.config ]] || die "there is no '$devel/.config': this is not the kernel-devel of $release"
-[[ -s $devel/Module.symvers ]] ||
-	die "there is no '$devel/Module.symvers': without it modules carry no symbol versions"
-made_release=$(sed -n 's/^#define UTS_RELEASE "\(.*\)"$/\1/p' "$devel/include/generated/utsrelease.h")
-[[ $made_release == "$release" ]] || die "'$devel' is the build tree of $made_release"
-cc_text=$(sed -n 's/^CONFIG_CC_VERSION_TEXT="\(.*\)"$/\1/p' "$devel/.config")
-cc=${cc_text%% *}
-[[ -n $cc ]] || die "its configuration does not say which compiler made it (CONFIG_CC_VERSION_TEXT)"
-cc_here=$(set +o pipefail; "$cc" --version | head -n1) || die "its compiler '$cc' is not here"
-[[ $cc_here == "$cc_text" ]] || die "was made by '$cc_text', but the compiler here is '$cc_here'"
+require_compiler "$devel"
+require_symvers "$devel"
+[[ $(kernel_release "$devel") == "$release" ]] ||
+	die "'$devel' is the build tree of $(kernel_release "$devel"), not of $release"
 
 # ---- its source: Kconfig, Makefiles and scripts first ---------------------------------
 
@@ -155,7 +146,7 @@ devel_makefile=$devel/Makefile
 include=$(sed -n 's/^include \(\/.*\/Makefile\)$/\1/p' "$devel_makefile")
 [[ -z $include ]] || devel_makefile=$include
 [[ $(version_of "$tree/Makefile") == "$(version_of "$devel_makefile")" ]] ||
-	die "is a $(version_of "$devel_makefile"), but the source is of $(version_of "$tree/Makefile")"
+	die "$release is a $(version_of "$devel_makefile"), but the source is of $(version_of "$tree/Makefile")"
 
 cd "$tree"
 objects >"$work/objects"
@@ -192,7 +183,7 @@ for symbol in "${hidden_symbols[@]}"; do
 	[[ $(value "$work/before" "$symbol") == n ]] ||
 		die "HIDE wants CONFIG_$symbol off, but it stays; it is selected by $(set_selectors "$symbol")"
 done
-[[ $(value "$work/before" WIREGUARD) == n ]] || die "has WireGuard already (CONFIG_WIREGUARD is set)"
+[[ $(value "$work/before" WIREGUARD) == n ]] || die "$release has WireGuard already (CONFIG_WIREGUARD is set)"
 
 # hide: makes the build tree what it would be without the hidden modules.
 hide() {
@@ -212,20 +203,21 @@ hide() {
 
 # ---- the configuration after, and the closure -----------------------------------------
 
-declare -A left_out=()
+declare -A left_out=() left_value=()
 
 # leave_out SYMBOL REASON: drops what selects SYMBOL, up to a condition; 1 where WireGuard itself
-# asks for it without one.
+# asks for it without one, or where dropping did not help (it is y by its default).
 leave_out() {
 	local symbol=$1 reason=$2 parent file line condition
 	local -a asked=()
-	[[ $symbol != WIREGUARD ]] || return 1
+	[[ $symbol != WIREGUARD && -z ${left_out[$symbol]:-} ]] || return 1
 	while read -r parent _ file line condition; do
 		[[ $(value "$work/after" "$parent") != n ]] || continue
 		asked+=("$parent $file $line $condition")
 	done < <(awk -v s="$symbol" '$2 == s' "$work/selects")
 	[[ ${#asked[@]} -gt 0 ]] || return 1
 	left_out[$symbol]=$reason
+	left_value[$symbol]=$(value "$work/after" "$symbol")
 	for line in "${asked[@]}"; do
 		read -r parent file line condition <<<"$line"
 		if [[ $condition == - ]]; then
@@ -242,7 +234,7 @@ while true; do
 	printf 'CONFIG_WIREGUARD=m\n' >>"$work/after"
 	kconfig "$work/after"
 	[[ $(value "$work/after" WIREGUARD) == m ]] ||
-		die "cannot have WireGuard as a module: $(awk '$1 == "config" { c = $2 }
+		die "$release cannot have WireGuard as a module: $(awk '$1 == "config" { c = $2 }
 			c == "WIREGUARD" && $1 == "depends" { sub(/^[ \t]*/, ""); print }' drivers/net/Kconfig | paste -sd ';')"
 	builtin=
 	while read -r symbol v; do
@@ -253,7 +245,7 @@ while true; do
 	done < <(gained "$work/before" "$work/after")
 	[[ -n $builtin ]] || break
 	leave_out "$builtin" 'would have to be y' ||
-		die "refused: WireGuard needs CONFIG_$builtin=y, which cannot be added to a running kernel"
+		die "$release is refused: WireGuard needs CONFIG_$builtin=y, which cannot be added to a running kernel"
 done
 
 # ---- what is built --------------------------------------------------------------------
@@ -281,7 +273,7 @@ printf 'obj-m := vermagic.o\n' >"$work/vermagic/Kbuild"
 make -s -C "$devel" M="$work/vermagic" CC="$cc" vermagic.i >"$work/log" 2>&1 ||
 	{ cat "$work/log" >&2; die "cannot read its linux/vermagic.h"; }
 tail -n1 "$work/vermagic/vermagic.i" | sed 's/" *"//g; s/^"//; s/"$//' >/kernel/vermagic
-[[ $(cat /kernel/vermagic) == "$release "* ]] || die "has a vermagic of another release: $(cat /kernel/vermagic)"
+[[ $(cat /kernel/vermagic) == "$release "* ]] || die "$release has a vermagic of another release: $(cat /kernel/vermagic)"
 
 # ---- explain --------------------------------------------------------------------------
 
@@ -297,13 +289,16 @@ reachable() {
 		$1 == "l" { set[$2]; next }
 		($2 in set) && ($3 in set) && !(($2, $3) in edge) {
 			edge[$2, $3]; child[$2] = child[$2] " " $3
+			condition = $0
+			sub(/^[^ ]+ [^ ]+ [^ ]+ [^ ]+ [^ ]+ /, "", condition)
+			if (condition != "-") only[$2, $3] = condition == "imply" ? " (implied)" : " (if " condition ")"
 		}
 		END {
 			queue[n = 1] = "WIREGUARD"; seen["WIREGUARD"]
 			for (i = 1; i <= n; i++) {
 				m = split(child[queue[i]], c, " ")
 				for (j = 1; j <= m; j++) {
-					by[c[j]] = by[c[j]] (by[c[j]] == "" ? "" : ", ") queue[i]
+					by[c[j]] = by[c[j]] (by[c[j]] == "" ? "" : ", ") queue[i] only[queue[i], c[j]]
 					if (!(c[j] in seen)) { seen[c[j]]; queue[++n] = c[j] }
 				}
 			}
@@ -322,7 +317,7 @@ decision() {
 	elif [[ ${#names[@]} -eq 0 ]]; then
 		printf 'set: it says how the others are built, and has no module of its own'
 	else
-		printf 'built: %s.ko' "${names[@]}"
+		printf 'built: %s.ko\n' "${names[@]}" | paste -sd ',' | sed 's/,/, /g'
 	fi
 }
 
@@ -345,7 +340,7 @@ selected_by() {
 		gained "$work/before" "$work/after" | sed 's/ .*//'
 	} | awk '!seen[$1]++' | while read -r symbol parents; do
 		had=$(value "$work/before" "$symbol") gets=$(value "$work/after" "$symbol")
-		[[ -z ${left_out[$symbol]:-} ]] || gets=y
+		[[ -z ${left_out[$symbol]:-} ]] || gets=${left_value[$symbol]}
 		printf '%-34s %-6s %-5s %s; %s\n' "$symbol" "$had" "$gets" \
 			"$(decision "$symbol" "$had" "$gets")" \
 			"$(selected_by "$symbol" "$parents")"

@@ -18,7 +18,7 @@ deb_archive=http://archive.debian.org/debian
 # family_mirrors: the addresses to try, one a line, in order.
 family_mirrors() {
 	if [[ -n ${MIRROR:-} ]]; then
-		tr ' ' '\n' <<<"$MIRROR"
+		tr ' ' '\n' <<<"$MIRROR" | sed 's,/$,,'
 		return
 	fi
 	if command -v apt-get >/dev/null; then
@@ -121,7 +121,7 @@ family_base() {
 	run deb_offline mmdebstrap --mode=root --variant=essential --format=tar --skip=cleanup/tmp \
 		--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
 		--dpkgopt='path-exclude=/usr/share/locale/*' \
-		"" "$dir/base.tar" "deb [trusted=yes] copy:$dir ./"
+		"" "$dir/base.tar" "deb [trusted=yes] copy:${dir// /%20} ./"
 	run podman import --quiet "$dir/base.tar" "$image"
 	rm -f "$dir/base.tar"
 }

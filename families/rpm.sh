@@ -24,7 +24,7 @@ family_mirrors() {
 # rpm_image_digest: the digest of IMAGE's manifest for ARCH, as its registry has it now.
 rpm_image_digest() {
 	# shellcheck disable=SC2153 # the key of the target
-	skopeo inspect --raw "docker://$IMAGE" >"$TMP/manifest"
+	skopeo inspect --raw "docker://$IMAGE" >"$TMP/manifest" || return
 	if jq --exit-status '.manifests' "$TMP/manifest" >/dev/null; then
 		jq --raw-output '.manifests[] | select(.platform.os == "linux" and .platform.architecture == "amd64")
 			| .digest' "$TMP/manifest" | head -n1 | sed 's/^sha256://'
@@ -64,7 +64,7 @@ rpm_resolve() {
 family_lock() {
 	local digest name base
 	local -a words
-	digest=$(rpm_image_digest)
+	digest=$(rpm_image_digest) || die "the registry of '$IMAGE' cannot be reached"
 	[[ $digest =~ ^[0-9a-f]{64}$ ]] || die "'$IMAGE' has no image for $ARCH"
 	name=${IMAGE%:*}
 	printf 'base %s docker://%s@sha256:%s\n' "$digest" "$name" "$digest"

@@ -24,15 +24,26 @@ made_from() {
 	sha256sum "$TOP"/scripts/*.sh | sed 's, .*/, ,'
 }
 
+# is_made INPUTS: whether what is there was made from INPUTS, and is as it was made.
 is_made() {
-	[[ -f $stamp && -f $dest/SHA256SUMS && $(cat "$stamp") == "$1" ]] &&
-		(cd "$dest" && sha256sum --check --quiet --strict SHA256SUMS) >/dev/null 2>&1
+	[[ -f $stamp && -f $dest/SHA256SUMS ]] &&
+		[[ $(cat "$stamp") == "$1"$'\n'"$(sha256sum <"$dest/SHA256SUMS")" ]] &&
+		(cd "$dest" && sha256sum --check --quiet --strict SHA256SUMS) >/dev/null 2>&1 &&
+		[[ $(cd "$dest" && find . ! -type d ! -name SHA256SUMS -printf '%P\n' | sort) == \
+			"$(sed 's/^[0-9a-f]*  //' "$dest/SHA256SUMS")" ]]
 }
+
+# One run of a target at a time: the second finds what the first made.
+mkdir -p "${stamp%/*}"
+exec 9>"$stamp.lock"
+if ! flock -n 9; then
+	say build "waits for another run of $TARGET"
+	flock 9
+fi
 
 PHASE_START=$(now_ms)
 inputs=$(made_from)
 builder=$(head -n1 <<<"$inputs")
-inputs+=$'\n'$(if [[ -f $dest/SHA256SUMS ]]; then sha256sum <"$dest/SHA256SUMS"; fi)
 if is_made "$inputs"; then
 	say build "$dest is up to date ($(seconds_since "$PHASE_START"))"
 	exit 0
@@ -55,15 +66,13 @@ mv "$TMP/provenance.json" "$TMP/made/provenance.json"
 (cd "$TMP/made" && find . -type f -printf '%P\0' | sort -z | xargs -0 sha256sum) >"$TMP/SHA256SUMS"
 mv "$TMP/SHA256SUMS" "$TMP/made/SHA256SUMS"
 
+[[ $(made_from) == "$inputs" ]] || die "the sources of wgkmod or the target changed while it was built; build again"
+
 # Publish: the stamp goes first and comes last, so a run that is cut off here is made again.
-mkdir -p "${stamp%/*}"
 rm -f "$stamp"
 rm -rf "$dest"
-mv "$TMP/made" "$dest"
-{
-	made_from
-	sha256sum <"$dest/SHA256SUMS"
-} >"$TMP/stamp"
+mv -T "$TMP/made" "$dest"
+printf '%s\n%s\n' "$inputs" "$(sha256sum <"$dest/SHA256SUMS")" >"$TMP/stamp"
 mv "$TMP/stamp" "$stamp"
 proof=$(grep -a '^wgkmod: .*fit' "$LOG" | tail -n1)
 phase_end "$(find "$dest/modules" -name '*.ko' | wc -l) modules in $dest"

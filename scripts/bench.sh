@@ -27,7 +27,7 @@ cp "$TOP/scripts/bench-container.sh" "$TMP/bench.sh"
 took() {
 	local start
 	start=$(now_ms)
-	"$@" >>"$LOG" 2>&1
+	"$@" >>"$LOG" 2>&1 || return
 	awk -v ms="$(($(now_ms) - start))" 'BEGIN { printf "%.2f\n", ms / 1000 }'
 }
 

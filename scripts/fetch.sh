@@ -44,8 +44,10 @@ download() {
 # tried, so curl's status is not the verdict (it goes into the message): what arrives must have
 # its digest.
 curl_config() {
-	local status=0
-	curl --config "$1" "$2" --parallel --parallel-max 6 --fail --location --retry 2 \
+	local status=0 many=(--parallel --parallel-max 6 "$2")
+	[[ $(printf '7.67\n%s\n' "$(curl --version | sed -n '1s/^curl \([0-9.]*\).*/\1/p')" | sort -V | head -n 1) == 7.67 ]] ||
+		many=(--silent --show-error) # older: one after the other
+	curl --config "$1" "${many[@]}" --fail --location --retry 2 \
 		--connect-timeout 20 --speed-limit 1024 --speed-time 60 || status=$?
 	printf '%d\n' "$status" >"$TMP/curl-status"
 }
@@ -76,7 +78,10 @@ describe_missing() {
 fetch_image() {
 	local sha=$1 dir=$TMP/image file
 	rm -rf "$dir"
-	run skopeo copy --preserve-digests "$2" "dir:$dir" || return 0
+	if ! run skopeo copy --preserve-digests "$2" "dir:$dir"; then
+		printf '%s: skopeo could not copy it: %s\n' "$2" "$(tail -n 1 "$LOG")" >>"$TMP/refused"
+		return 0
+	fi
 	for file in $(image_blobs "$dir/manifest.json"); do
 		printf '%s  %s\n' "$file" "$dir/$file"
 	done | sha256sum --check --quiet || die "$2: a layer does not have its digest"

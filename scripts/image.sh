@@ -23,17 +23,22 @@ base=localhost/wgkmod-base:$(
 		cat "$TOP/families/$FAMILY.sh"
 	} | sha256sum | cut -c1-16
 )
-recipe=(Containerfile build.sh closure.sh "families/$FAMILY.sh")
+recipe=(Containerfile build.sh closure.sh kernel.sh offline.sh "families/$FAMILY.sh")
 mapfile -t tree < <(cd "$TOP" && find crypto src -type f \( -name '*.[ch]' -o -name Makefile -o -name 'Kbuild*' \) | sort)
 lock=$(grep -E '^(base|toolchain|source) ' "$TARGET_DIR/$TARGET.lock" | sha256sum | cut -d ' ' -f 1)
-inputs=$(
-	cd "$TOP"
-	{
+
+# inputs_of FOLDER TARGETFILE: the digest of all that goes in, of the files in FOLDER.
+inputs_of() {
+	(
+		cd "$1"
 		printf '%s\n' "$lock"
 		sha256sum "${recipe[@]}" "${tree[@]}"
-		sha256sum <"$TARGET_DIR/$TARGET"
-	} | sha256sum | cut -d ' ' -f 1
-)
+		sha256sum <"$2"
+		sha256sum <"$TOP/scripts/image.sh"
+	) | sha256sum | cut -d ' ' -f 1
+}
+
+inputs=$(inputs_of "$TOP" "$TARGET_DIR/$TARGET")
 builder=localhost/wgkmod-builder:${inputs:0:16}
 if [[ ${2:-} == --name ]]; then
 	printf '%s\n' "$builder"
@@ -41,8 +46,8 @@ if [[ ${2:-} == --name ]]; then
 fi
 
 phase_begin image
-if podman image exists "$base" && podman image exists "$builder"; then
-	podman_probe "$base"
+if podman image exists "$builder"; then
+	podman_probe "$builder"
 	phase_end "$builder is there"
 	exit 0
 fi
@@ -60,6 +65,8 @@ require_no_network "$base"
 mkdir "$TMP/context"
 (cd "$TOP" && cp --parents "${recipe[@]}" "${tree[@]}" "$TMP/context")
 cp "$TARGET_DIR/$TARGET" "$TMP/context/target"
+[[ $(inputs_of "$TMP/context" "$TMP/context/target") == "$inputs" ]] ||
+	die "the sources of wgkmod or the target changed while the image was made; start again"
 run "${PODMAN[@]}" build --network=none --pull-never --timestamp 0 "${PODMAN_LIMITS[@]}" \
 	--build-arg "BASE=$base" --build-arg "FAMILY=$FAMILY" --build-arg "RELEASE=$RELEASE" \
 	--build-arg "HIDE=$HIDE" --build-arg "LOCK=$lock" \

@@ -10,10 +10,13 @@ unset CDPATH GREP_OPTIONS TAR_OPTIONS POSIXLY_CORRECT
 export LC_ALL=C TZ=UTC
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
-OUT=${OUT:-$TOP/out}
-CACHE=${CACHE:-${XDG_CACHE_HOME:-${HOME:?HOME is not set}/.cache}/wgkmod}
-TARGET_DIR=${TARGET_DIR:-$TOP/targets}
-V=${V:-}
+OUT=$(realpath -m "${OUT:-$TOP/out}")
+CACHE=$(realpath -m "${CACHE:-${XDG_CACHE_HOME:-${HOME:?HOME is not set}/.cache}/wgkmod}")
+TARGET_DIR=$(realpath -m "${TARGET_DIR:-$TOP/targets}")
+V=${V:-} V=${V#0}
+# The temporary folder of make_tmp, removed at the end: never one that the environment names.
+unset TMP PHASE
+TMP='' PHASE=''
 
 # ---- messages -------------------------------------------------------------------------
 
@@ -30,7 +33,7 @@ say() {
 	printf '%-9s %s\n' "$phase" "$*"
 }
 
-now_ms() { printf '%s\n' "$((${EPOCHREALTIME/./} / 1000))"; }
+now_ms() { date +%s%3N; }
 
 # seconds_since MS: the time since now_ms() gave MS, as "1.2 s".
 seconds_since() {
@@ -74,7 +77,7 @@ on_exit() {
 			[[ -n $V ]] || tail -n 15 "$LOG" | sed 's/^/  | /' >&2
 			printf 'wgkmod: the log of the phase %s is %s\n' "$PHASE" "$LOG" >&2
 		fi
-		printf 'wgkmod: %s failed; what it had begun is removed\n' "$PHASE" >&2
+		printf 'wgkmod: %s failed\n' "$PHASE" >&2
 	fi
 	[[ -z ${TMP:-} ]] || rm -rf "$TMP"
 	[[ $status -le 1 || $status -ge 128 ]] || exit 1
@@ -109,10 +112,12 @@ run() {
 # ---- temporary folders ----------------------------------------------------------------
 
 # make_tmp PARENT: sets TMP to a new folder in PARENT that goes when the script ends.  It is
-# locked while in use; those that a killed run left behind are removed first.
+# locked while in use (descriptor 8); those that a killed run left behind are removed first.
 make_tmp() {
 	local parent=$1 old
 	mkdir -p "$parent" || die "cannot create '$parent'"
+	exec 7>"$parent/.lock" || die "cannot write into '$parent'"
+	flock 7 || die "cannot lock '$parent'"
 	for old in "$parent"/.tmp.*; do
 		[[ -d $old ]] || continue
 		# shellcheck disable=SC2094 # the folder is only locked
@@ -122,6 +127,7 @@ make_tmp() {
 	chmod 755 "$TMP"
 	exec 8<"$TMP"
 	flock -n 8 || die "cannot lock '$TMP'"
+	exec 7>&-
 	trap on_exit EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
@@ -176,11 +182,18 @@ refuse_shipped() {
 	done <"$TARGET_DIR/ships-wireguard"
 }
 
+# unset_keys KEYS: no key comes from the environment.
+unset_keys() {
+	local word words
+	read -ra words <<<"$1"
+	for word in "${words[@]}"; do unset "${word:1}"; done
+}
+
 # read_target NAME: reads TARGET_DIR/NAME; sets TARGET and one variable for each key (empty
 # where an optional key is absent), and loads families/FAMILY.sh.  Bad input ends the script
 # with file, line and key.
 read_target() {
-	local name=$1 file=$TARGET_DIR/$1 n=0 line key='' value keys word seen=' '
+	local name=$1 file=$TARGET_DIR/$1 n=0 line key='' value keys word words seen=' '
 
 	[[ $name =~ ^[A-Za-z0-9][A-Za-z0-9._+-]*$ ]] || die "'$name' is not a target's name"
 	refuse_shipped "$name"
@@ -189,7 +202,7 @@ read_target() {
 			"(make targets lists all)"
 	fi
 	keys=" $target_keys "
-	for word in $keys; do unset "${word:1}"; done
+	unset_keys "$keys"
 	while IFS= read -r line || [[ -n $line ]]; do
 		((++n))
 		[[ $line =~ ^[[:space:]]*(#.*)?$ ]] && continue
@@ -212,6 +225,7 @@ read_target() {
 			# shellcheck source=/dev/null
 			. "$TOP/families/$value.sh"
 			keys=" $target_keys $family_keys "
+			unset_keys "$family_keys"
 		elif [[ $seen != *' FAMILY '* ]]; then
 			die "$file:$n: FAMILY must be the first key, but $key is"
 		fi
@@ -219,7 +233,8 @@ read_target() {
 			die "$file:$n: unknown key '$key'"
 		printf -v "$key" '%s' "$value"
 	done <"$file"
-	for word in $keys; do
+	read -ra words <<<"$keys"
+	for word in "${words[@]}"; do
 		key=${word:1}
 		[[ $word == '?'* || -n ${!key:-} ]] || die "$file:$n: the key $key is missing"
 		[[ -n ${!key:-} ]] || printf -v "$key" ''
@@ -282,7 +297,7 @@ image_blobs() {
 # blobs included; sets MISSING to the indexes of those that are not (whole) there.  A damaged file
 # ends the script.
 check_cached() {
-	local i file blob whole
+	local i file blob blobs whole
 	MISSING=()
 	for i in "${!LOCK_SHA256[@]}"; do
 		file=$(cached "${LOCK_SHA256[i]}") whole=1
@@ -292,7 +307,8 @@ check_cached() {
 		fi
 		printf '%s  %s\n' "${LOCK_SHA256[i]}" "$file"
 		[[ ${LOCK_WHERE[i]} == docker://* ]] || continue
-		for blob in $(image_blobs "$file"); do
+		blobs=$(image_blobs "$file") || die "the image manifest '$file' in the cache cannot be read"
+		for blob in $blobs; do
 			[[ -f $(cached "$blob") ]] || whole=
 			[[ -z $whole ]] || printf '%s  %s\n' "$blob" "$(cached "$blob")"
 		done

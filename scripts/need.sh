@@ -10,7 +10,7 @@
 
 set -euo pipefail
 
-# The package of each program: with apt, with dnf; "." where the program has the package's name.
+# The package of each program, with apt and with dnf.
 packages='
 apt-ftparchive   apt-utils          apt
 apt-get          apt                apt
@@ -41,6 +41,7 @@ qemu-system-x86_64 qemu-system-x86  qemu-kvm
 rpm2cpio         rpm2cpio           rpm
 shellcheck       shellcheck         ShellCheck
 skopeo           skopeo             skopeo
+useradd          passwd             shadow-utils
 unshare          util-linux         util-linux
 xz               xz-utils           xz
 /usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring debian-keyring
@@ -62,9 +63,9 @@ done
 [[ ${#missing[@]} -gt 0 ]] || exit 0
 
 if command -v apt-get >/dev/null; then
-	column=2 manager=(apt-get install --yes --no-install-recommends)
+	column=2 update='apt-get update && ' manager=(apt-get install --yes --no-install-recommends)
 elif command -v dnf >/dev/null; then
-	column=3 manager=(dnf --assumeyes install)
+	column=3 update='' manager=(dnf --assumeyes install)
 else
 	printf 'wgkmod: missing here: %s; install them (neither apt-get nor dnf is here to do it)\n' \
 		"${missing[*]}" >&2
@@ -82,8 +83,8 @@ done
 mapfile -t install < <(tr ' ' '\n' <<<"${install[*]}" | sort -u)
 
 if [[ $(id -u) -ne 0 ]]; then
-	printf 'wgkmod: missing here: %s; run as root:\n\n    %s %s\n\n' \
-		"${missing[*]}" "${manager[*]}" "${install[*]}" >&2
+	printf 'wgkmod: missing here: %s; run as root:\n\n    %s%s %s\n\n' \
+		"${missing[*]}" "$update" "${manager[*]}" "${install[*]}" >&2
 	exit 1
 fi
 printf '%-9s %s\n' install "${install[*]} (for ${missing[*]})"

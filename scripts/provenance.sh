@@ -29,7 +29,7 @@ done | descriptors uri)
 project=$(
 	cd "$TOP"
 	{
-		printf '%s\n' Containerfile build.sh closure.sh "families/$FAMILY.sh"
+		printf '%s\n' Containerfile build.sh closure.sh kernel.sh offline.sh "families/$FAMILY.sh"
 		find crypto scripts src -type f \( -name '*.[ch]' -o -name '*.sh' -o -name Makefile -o -name 'Kbuild*' \) | sort
 	} | while read -r file; do
 		printf '%s %s\n' "$file" "$(sha256sum <"$file" | cut -d ' ' -f 1)"

@@ -72,6 +72,6 @@ bare_machine() {
 	output=$("${as[@]}" "$(command -v env)" -i "PATH=$dir/bin" "HOME=$dir" "$dir/bin/make" -C "$dir/clone" \
 		--no-print-directory artifacts TARGET="$TARGET_NAME" 2>&1) && fail "it went on: $output"
 	assert_line '^wgkmod: missing here: curl .*mmdebstrap.*; run as root:$'
-	assert_line '^    apt-get install --yes --no-install-recommends .*mmdebstrap'
+	assert_line '^    apt-get update && apt-get install --yes --no-install-recommends .*mmdebstrap'
 	rm -rf "$dir"
 }

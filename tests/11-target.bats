@@ -38,6 +38,18 @@ line_of() { grep -n "^$1" "$FILE" | cut -d : -f 1; }
 	done
 }
 
+@test "a key is not taken from the environment, nor from a file of the current folder" {
+	sed -i '/^SUITE/d' "$FILE"
+	export SUITE=evil
+	programs 1
+	assert_line "mine:[0-9]+: the key SUITE is missing$"
+	cp "$ROOT_DIR/targets/$TARGET_NAME" "$FILE"
+	sed -i '/^VM /d' "$FILE"
+	cd "$BATS_TEST_TMPDIR"
+	touch KVM
+	programs 0
+}
+
 @test "a target file without FAMILY, or with another, is refused" {
 	sed -i '/^FAMILY/d' "$FILE"
 	programs 1

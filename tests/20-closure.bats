@@ -17,8 +17,8 @@ after() { sed -n "/^$1\$/,\$p" <<<"$output" | tail -n +2; }
 			curve25519-generic blake2s-x86_64
 		delivered=$(build)
 		echo delivered:; echo "$delivered"'
-	assert_line '^CRYPTO_BLAKE2S_X86 +n +y +left out: CRYPTO_ARCH_HAVE_LIB_BLAKE2S would have to be y, which cannot be added to a running kernel; selected by WIREGUARD$'
-	assert_line '^CRYPTO_CHACHA20_X86_64 +m +m +not built: the kernel has it \(arch/x86/crypto/chacha-x86_64.ko\); selected by WIREGUARD$'
+	assert_line '^CRYPTO_BLAKE2S_X86 +n +m +left out: CRYPTO_ARCH_HAVE_LIB_BLAKE2S would have to be y, which cannot be added to a running kernel; selected by WIREGUARD \(if X86 && 64BIT\)$'
+	assert_line '^CRYPTO_CHACHA20_X86_64 +m +m +not built: the kernel has it \(arch/x86/crypto/chacha-x86_64.ko\); selected by WIREGUARD \(if X86 && 64BIT\)$'
 	assert_line '^WIREGUARD +n +m +built: drivers/net/wireguard/wireguard.ko; asked for$'
 	assert_equal "$(after delivered:)" "$(printf '%s\n' arch/x86/crypto/curve25519-x86_64 \
 		drivers/net/wireguard/wireguard lib/crypto/libchacha20poly1305 lib/crypto/libcurve25519-generic)"
@@ -53,7 +53,7 @@ config CRYPTO_LIB_BLAKE2S\n\
 	in_builder 1 '
 		edit_source "s/^config WIREGUARD\$/config PADATA_LIKE\n\tbool\n\n&/; s/^\tselect DST_CACHE/&\n\tselect PADATA_LIKE/" drivers/net/Kconfig
 		closure wireguard'
-	assert_line 'refused: WireGuard needs CONFIG_PADATA_LIKE=y, which cannot be added to a running kernel$'
+	assert_line '5.10.0-32-amd64 is refused: WireGuard needs CONFIG_PADATA_LIKE=y, which cannot be added to a running kernel$'
 }
 
 @test "a kernel without IPv4 networking cannot have WireGuard, and the dependency is said" {
@@ -65,7 +65,7 @@ config CRYPTO_LIB_BLAKE2S\n\
 
 @test "a kernel that has WireGuard is refused" {
 	in_builder 1 closure
-	assert_line '5.10.0-32-amd64: has WireGuard already \(CONFIG_WIREGUARD is set\)$'
+	assert_line '5.10.0-32-amd64 has WireGuard already \(CONFIG_WIREGUARD is set\)$'
 }
 
 @test "HIDE of a module that no Makefile makes, or that something else needs, is refused" {
@@ -79,7 +79,7 @@ config CRYPTO_LIB_BLAKE2S\n\
 	in_builder 1 '
 		sed -i "s/^CONFIG_CC_VERSION_TEXT=.*/CONFIG_CC_VERSION_TEXT=\"gcc-10 (Other 1) 10.2.1 20200825\"/" $devel/.config
 		closure wireguard'
-	assert_line "was made by 'gcc-10 \(Other 1\) 10.2.1 20200825', but the compiler here is 'gcc-10 \(Debian "
+	assert_line "the kernel was made by 'gcc-10 \(Other 1\) 10.2.1 20200825', but the compiler here is 'gcc-10 \(Debian "
 	in_builder 1 '
 		closure wireguard >/dev/null
 		sed -i "s/^CONFIG_CC_VERSION_TEXT=.*/CONFIG_CC_VERSION_TEXT=\"gcc-10 (Other 1) 10.2.1 20200825\"/" $devel/.config
@@ -103,14 +103,14 @@ config CRYPTO_LIB_BLAKE2S\n\
 		closure wireguard >/dev/null
 		rm $devel/Module.symvers
 		build'
-	assert_line "Module.symvers' is missing: no module would carry symbol versions$"
+	assert_line "Module.symvers': without it modules carry no symbol versions$"
 }
 
 @test "the build tree of another release is refused" {
 	in_builder 1 '
 		sed -i "s/5.10.0-32/5.10.0-31/" $devel/include/generated/utsrelease.h
 		closure wireguard'
-	assert_line 'is the build tree of 5.10.0-31-amd64$'
+	assert_line 'is the build tree of 5.10.0-31-amd64, not of 5.10.0-32-amd64$'
 }
 
 @test "a symbol that no provider has stops the build" {
@@ -128,4 +128,11 @@ config CRYPTO_LIB_BLAKE2S\n\
 		sed -i "/MODULE_LICENSE/d" /kernel/slice/drivers/net/wireguard/main.c
 		build'
 	assert_line 'wgkmod: kbuild warned: WARNING|missing MODULE_LICENSE'
+}
+
+@test "a symbol that is y by its default, whatever selects it, refuses the kernel and does not loop" {
+	in_builder 1 '
+		edit_source "s/^config WIREGUARD\$/config DEFAULT_LIKE\n\tbool\n\tdefault WIREGUARD != n\n\n&/; s/^\tselect DST_CACHE/&\n\tselect DEFAULT_LIKE if X86/" drivers/net/Kconfig
+		closure wireguard'
+	assert_line 'refused: WireGuard needs CONFIG_DEFAULT_LIKE=y, which cannot be added to a running kernel$'
 }

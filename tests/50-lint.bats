@@ -17,3 +17,9 @@ load helpers
 	done < <(git ls-files --cached --others --exclude-standard 'src/*.[ch]' '*.sh' '*.bats' '*.bash' '*Makefile' \
 		Containerfile 'crypto/*')
 }
+
+@test "no document holds a place to be filled in" {
+	cd "$ROOT_DIR"
+	output=$(git grep -nE '@@[A-Z-]+@@' -- '*.md') || [[ $? -eq 1 ]]
+	assert_equal "$output" ''
+}

@@ -41,7 +41,7 @@ in_builder() {
 		rm -rf /kernel
 		dpkg-deb --extract /fixtures/kernel-devel.deb /
 		devel=/usr/src/linux-headers-5.10.0-32-amd64 release=5.10.0-32-amd64 source=/fixtures
-		cp /repo/closure.sh /repo/build.sh /wgkmod/
+		cp /repo/closure.sh /repo/build.sh /repo/kernel.sh /repo/offline.sh /wgkmod/
 		cp -r /repo/crypto /wgkmod/
 		cp /repo/families/deb.sh /wgkmod/family.sh
 		echo "family_source() { cat \"\${1%/*}\"/source.tar; }" >>/wgkmod/family.sh

@@ -89,3 +89,26 @@ flip() {
 	# shellcheck disable=SC2059 # the format is the byte
 	printf "\\x$(printf '%02x' $((byte ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
+
+# kill_at N PROGRAMS COMMAND...: runs the command in a process group of its own and kills that, as
+# a whole, before the N-th call of one of PROGRAMS (words).  Returns 0 if it was killed, 1 if the
+# command ended before that.
+kill_at() {
+	local n=$1 programs=$2 bin program status=0
+	shift 2
+	bin=$(mktemp -d "$BATS_TEST_TMPDIR/kill.XXXXXX")
+	: >"$bin/calls"
+	for program in $programs; do
+		cat >"$bin/$program" <<-EOF
+			#!/bin/bash
+			echo $program >>'$bin/calls'
+			if [[ \$(wc -l <'$bin/calls') -eq $n ]]; then kill -KILL 0; fi
+			exec $(command -v "$program") "\$@"
+		EOF
+		chmod +x "$bin/$program"
+	done
+	PATH=$bin:$PATH setsid --wait "$@" >"$bin/output" 2>&1 3>&- 4>&- </dev/null || status=$?
+	if [[ $status -eq 137 ]]; then return 0; fi
+	[[ $status -eq 0 ]] || fail "status $status: $(cat "$bin/output")"
+	return 1
+}

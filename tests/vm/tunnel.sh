@@ -37,6 +37,7 @@ figures() {
 main() {
 	[[ $# -eq 1 && $1 != -* ]] || die "usage: tunnel.sh TARGET"
 	read_target "$1"
+	[[ $FAMILY == deb ]] || die "the VM test is there for the family deb; '$1' is of the family $FAMILY"
 	# shellcheck source=tests/vm/vm.sh
 	. "$TOP/tests/vm/vm.sh"
 	vm_require
