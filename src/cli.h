@@ -14,15 +14,17 @@ struct params {
 	const char *symvers;  /* --symvers, or NULL */
 	const char *vermagic; /* --vermagic, or NULL */
 	const char *running;  /* release of the running kernel */
+	const char *key;      /* --key, or NULL */
+	bool allow_unsigned;  /* --allow-unsigned */
 	char **operands;
 	size_t n_operands;
 };
 
 struct option_spec {
 	const char *name; /* without the dashes; NULL ends a table */
-	const char *arg;  /* what help calls its value */
+	const char *arg;  /* what help calls its value; NULL: takes none */
 	const char *help;
-	size_t offset; /* of its const char * in struct params */
+	size_t offset; /* in struct params: a const char *, or a bool if it takes none */
 	bool required;
 };
 
@@ -48,6 +50,16 @@ struct verb {
 #define OPTION_SYMVERS(text, must)                                               \
 	{                                                                        \
 		"symvers", "FILE", text, offsetof(struct params, symvers), must, \
+	}
+#define OPTION_KEY                                                      \
+	{                                                               \
+		"key", "FILE", "trust this public key of minisign too", \
+			offsetof(struct params, key), false,            \
+	}
+#define OPTION_ALLOW_UNSIGNED                                                 \
+	{                                                                     \
+		"allow-unsigned", NULL, "take what nobody signed, this time", \
+			offsetof(struct params, allow_unsigned), false,       \
 	}
 
 /*
