@@ -77,7 +77,7 @@ image: ## the builder image of one kernel, from the cache alone
 .PHONY: check
 check: ## the tests
 	@$(need_target) podman qemu-system-x86_64 mke2fs cpio fakeroot depmod cc pkg-config libkmod libcrypto \
-		bats git shellcheck cppcheck clang-tidy clang-format readelf setpriv pkill
+		libarchive bats git shellcheck cppcheck clang-tidy clang-format readelf setpriv pkill
 	@scripts/check.sh
 
 .PHONY: bench
@@ -87,7 +87,7 @@ bench: ## the figures: the build against the bare compile and the hand procedure
 
 .PHONY: lint
 lint: ## what reads the sources: shellcheck, gcc -fanalyzer, cppcheck, clang-tidy, clang-format
-	@$(need) shellcheck cppcheck clang-tidy clang-format cc pkg-config libkmod libcrypto
+	@$(need) shellcheck cppcheck clang-tidy clang-format cc pkg-config libkmod libcrypto libarchive
 	shellcheck --external-sources $(shell_sources) $(bats_sources)
 	clang-format --dry-run --Werror $(c_sources)
 	$(MAKE) --no-print-directory -C src lint

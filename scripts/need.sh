@@ -28,6 +28,7 @@ fakeroot         fakeroot           fakeroot
 git              git                git
 flock            util-linux         util-linux
 jq               jq                 jq
+libarchive       libarchive-dev     libarchive-devel
 libcrypto        libssl-dev         openssl-devel
 libkmod          libkmod-dev        kmod-devel
 mke2fs           e2fsprogs          e2fsprogs
