@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * wgkmod install: put the modules of a build's output folder where modprobe finds them.
+ * wgkmod install: put the modules of a bundle where modprobe finds them.
  *
  * Everything is read, verified and proven before anything is written:
  *
- *	payload	the folder's SHA256SUMS and the bytes of every module, each read once
+ *	payload	the bundle, read once, and who signed it; the bytes of every module
  *	host	the folder of the kernel's modules, under a lock from here to the end
  *	proof	the modules fit the kernel, by its own vermagic and symbol table
  *	plan	what is in the way and not ours; what has to be written and removed
@@ -265,9 +265,10 @@ static void say_result(const struct install *in, const char *what)
 
 static enum exit_code install(struct install *in, const struct params *params)
 {
+	const char *release = params->kernel ? params->kernel : params->running;
 	enum exit_code code;
 
-	code = payload_read_folder(&in->payload, params->operands[0]);
+	code = payload_read(&in->payload, params, params->operands[0], release);
 	if (code == EXIT_DONE)
 		code = open_host(in, params);
 	if (code == EXIT_DONE)
@@ -302,14 +303,16 @@ static const struct option_spec options[] = {
 	OPTION_SYMVERS("the kernel's table of exported symbols; else the host's own",
 		       false),
 	OPTION_ROOT,
+	OPTION_KEY,
+	OPTION_ALLOW_UNSIGNED,
 	{ 0 },
 };
 
 const struct verb verb_install = {
 	.name = "install",
-	.operands = "DIR",
+	.operands = "BUNDLE",
 	.changes = true,
-	.summary = "prove the modules of a build's output folder, and install them",
+	.summary = "prove the modules of a bundle, and install them",
 	.options = options,
 	.run = run,
 };

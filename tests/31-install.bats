@@ -22,7 +22,7 @@ setup() {
 }
 
 install_it() { # STATUS
-	run_cmd "$1" "$WGKMOD" install --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
+	run_cmd "$1" "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
 }
 
 status_it() { # STATUS
@@ -138,7 +138,7 @@ payload_next() {
 
 @test "--symvers goes before the host's own table" {
 	echo nonsense >"$MODULES/symvers"
-	run_cmd 0 "$WGKMOD" install --root "$ROOT" --kernel "$RELEASE" --symvers "$BARE" "$PAYLOAD"
+	run_cmd 0 "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" --symvers "$BARE" "$PAYLOAD"
 	refute_line "could not be checked"
 	installed
 }
@@ -156,11 +156,11 @@ payload_next() {
 }
 
 @test "another kernel's folder, or none, is refused" {
-	run_cmd 1 "$WGKMOD" install --root "$ROOT" --kernel 5.10.0-33-amd64 "$PAYLOAD"
+	run_cmd 1 "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel 5.10.0-33-amd64 "$PAYLOAD"
 	assert_line "^wgkmod: cannot install '5.10.0-33-amd64': .*/lib/modules/5.10.0-33-amd64: No such file"
 	mv "$MODULES" "$ROOT/lib/modules/5.10.0-33-amd64"
 	before=$(tree_print "$ROOT")
-	run_cmd 3 "$WGKMOD" install --root "$ROOT" --kernel 5.10.0-33-amd64 "$PAYLOAD"
+	run_cmd 3 "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel 5.10.0-33-amd64 "$PAYLOAD"
 	assert_line "its vermagic '.*' is not of 5.10.0-33-amd64$"
 	unchanged
 }
@@ -382,7 +382,7 @@ payload_next() {
 @test "when nobody reads the messages, everything is taken back all the same" {
 	fake_program depmod 'sleep 0.3; exit 1'
 	run_cmd 0 bash -c '"$@" 2>&1 | true' - \
-		"$WGKMOD" install --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
+		"$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
 	unchanged
 }
 
@@ -393,7 +393,7 @@ payload_next() {
 }
 
 @test "depmod is found without sbin in PATH" {
-	run_cmd 0 env PATH=/nonexistent "$WGKMOD" install --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
+	run_cmd 0 env PATH=/nonexistent "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
 	installed
 }
 
@@ -434,9 +434,9 @@ payload_next() {
 
 @test "one install waits for another" {
 	run_cmd 124 flock "$ROOT/lib/modules" timeout 1 \
-		"$WGKMOD" install --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
+		"$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
 	unchanged
-	"$WGKMOD" install --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD" &
+	"$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD" &
 	install_it 0
 	wait $!
 	installed
