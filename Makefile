@@ -12,6 +12,8 @@ CACHE ?=
 MIRROR ?=
 V ?=
 BATS_FLAGS ?=
+TARGETS ?=
+SIGN_KEY ?=
 
 DEMO := debian11-5.10.0-32-amd64
 
@@ -22,9 +24,12 @@ ifneq ($(MIRROR),)
 export MIRROR
 endif
 export V
+export SIGN_KEY
 
 # The target of this run: TARGET=, else the running kernel, else the demo's (a line says which).
 target = $(eval target := $(or $(TARGET),$(shell scripts/default-target.sh $(DEMO))))$(target)
+# The targets of a bundle: TARGETS=, else the one above.
+bundled = $(or $(TARGETS),$(target))
 need := scripts/need.sh
 need_target = programs=$$(scripts/programs.sh $(target)) && $(need) curl jq flock unshare xz $$programs
 
@@ -49,6 +54,12 @@ demo: ## the whole job: modules for Debian 11's kernel, booted in a VM, a tunnel
 artifacts: ## fetch, image, build and proof of one kernel: out/KERNEL/
 	@$(need_target) podman
 	@scripts/artifacts.sh $(target)
+
+.PHONY: bundle
+bundle: ## one file for any host: out/KERNEL/wireguard-KERNEL.tar (SIGN_KEY=, TARGETS="A B")
+	@$(if $(SIGN_KEY),$(need) minisign)
+	@for name in $(bundled); do $(MAKE) --no-print-directory artifacts TARGET="$$name"; done
+	@scripts/bundle.sh $(bundled)
 
 .PHONY: targets
 targets: ## the kernels that are known

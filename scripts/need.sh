@@ -31,6 +31,7 @@ jq               jq                 jq
 libarchive       libarchive-dev     libarchive-devel
 libcrypto        libssl-dev         openssl-devel
 libkmod          libkmod-dev        kmod-devel
+minisign         minisign           minisign
 mke2fs           e2fsprogs          e2fsprogs
 mmdebstrap       mmdebstrap         mmdebstrap
 pkg-config       pkg-config         pkgconf-pkg-config
