@@ -10,11 +10,13 @@
 #include "install.h"
 #include "log.h"
 #include "status.h"
+#include "verify.h"
 
 static const struct verb *const verbs[] = {
 	&verb_check,
 	&verb_install,
 	&verb_status,
+	&verb_verify,
 };
 
 static const char *const exit_meanings[] = {

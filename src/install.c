@@ -25,14 +25,13 @@
 #include <sys/file.h>
 
 #include "depmod.h"
+#include "fit.h"
 #include "host.h"
 #include "log.h"
-#include "module.h"
 #include "payload.h"
 #include "plan.h"
 #include "proof.h"
 #include "state.h"
-#include "symvers.h"
 #include "tree.h"
 
 struct install {
@@ -93,61 +92,6 @@ static enum exit_code open_host(struct install *in, const struct params *params)
 		return ret == -EBADMSG ? EXIT_UNTRUSTED : EXIT_FAILED;
 	}
 	return EXIT_DONE;
-}
-
-/* --symvers, or the host's own; *@there says whether there is one at all. */
-static int load_symvers(const struct install *in, const struct params *params,
-			struct symvers *symvers, bool *there)
-{
-	_cleanup_free_ char *found = NULL;
-	const char *path = params->symvers;
-	struct reason reason = { 0 };
-	int ret = path ? 0 : host_symvers(&in->host, &found);
-
-	if (ret < 0) {
-		log_cannot(in->host.release, "its symbol table: %s", strerror(-ret));
-		return ret;
-	}
-	if (found)
-		path = found;
-	*there = path != NULL;
-	if (!path)
-		return 0;
-	ret = symvers_load(symvers, path, &reason);
-	if (ret < 0)
-		log_cannot(path, "%s", reason.text);
-	return ret;
-}
-
-static enum exit_code prove(struct install *in, const struct params *params)
-{
-	_cleanup_symvers_ struct symvers symvers = { 0 };
-	_cleanup_free_ char *vermagic = NULL;
-	struct reason reason = { 0 };
-	enum exit_code code;
-	bool there = false;
-
-	in->proof.release = in->host.release;
-	in->proof.modules = in->payload.modules;
-	in->proof.n_modules = in->payload.n_modules;
-	if (load_symvers(in, params, &symvers, &there) < 0)
-		in->proof.problems++;
-	else if (there)
-		in->proof.symvers = &symvers;
-	if (host_vermagic(&in->host, in->payload.modules, in->payload.n_modules,
-			  &vermagic, &reason) < 0) {
-		log_cannot(in->host.release, "no vermagic to compare with: %s",
-			   reason.text);
-		in->proof.problems++;
-	}
-	in->proof.vermagic = vermagic;
-	code = proof_run(&in->proof);
-	/* What they point to is gone with this function; the figures stay. */
-	in->proof.symvers = NULL;
-	in->proof.vermagic = NULL;
-	if (code == EXIT_UNFIT)
-		log_problems(in->host.release, in->proof.problems);
-	return code;
 }
 
 static int change_files(struct install *in)
@@ -252,17 +196,6 @@ static enum exit_code carry_out(struct install *in)
 	return code;
 }
 
-static void say_result(const struct install *in, const char *what)
-{
-	log_say("%zu modules for %s %s: %zu symbol versions equal", in->payload.n_modules,
-		in->host.release, what, in->proof.equal);
-	if (in->proof.unchecked)
-		log_say("%zu symbol versions could not be checked: there is no symbol "
-			"table of "
-			"%s here; the kernel checks them when it loads the modules",
-			in->proof.unchecked, in->host.release);
-}
-
 static enum exit_code install(struct install *in, const struct params *params)
 {
 	const char *release = params->kernel ? params->kernel : params->running;
@@ -272,18 +205,18 @@ static enum exit_code install(struct install *in, const struct params *params)
 	if (code == EXIT_DONE)
 		code = open_host(in, params);
 	if (code == EXIT_DONE)
-		code = prove(in, params);
+		code = fit_prove(&in->proof, &in->host, &in->payload, params);
 	if (code == EXIT_DONE)
 		code = plan_make(&in->plan, &in->host, &in->payload, &in->state);
 	if (code != EXIT_DONE)
 		return code;
 	if (!in->plan.count && in->plan.indexed && in->state.count == in->payload.count) {
-		say_result(in, "are installed already");
+		fit_say(&in->proof, "are installed already");
 		return EXIT_DONE;
 	}
 	code = carry_out(in);
 	if (code == EXIT_DONE)
-		say_result(in, "installed");
+		fit_say(&in->proof, "installed");
 	return code;
 }
 
