@@ -46,7 +46,7 @@ help: ## this list
 .PHONY: demo
 demo: ## the whole job: modules for Debian 11's kernel, booted in a VM, a tunnel through them
 	@$(MAKE) --no-print-directory artifacts TARGET=$(DEMO)
-	@$(need) curl qemu-system-x86_64 mke2fs cpio fakeroot depmod
+	@$(need) curl qemu-system-x86_64 mke2fs cpio fakeroot depmod minisign
 	@scripts/fetch.sh $(DEMO) base vm
 	@tests/vm/tunnel.sh $(DEMO)
 
