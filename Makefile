@@ -88,7 +88,7 @@ image: ## the builder image of one kernel, from the cache alone
 .PHONY: check
 check: ## the tests
 	@$(need_target) podman qemu-system-x86_64 mke2fs cpio fakeroot depmod cc pkg-config libkmod libcrypto \
-		libarchive bats git shellcheck cppcheck clang-tidy clang-format readelf setpriv pkill
+		libarchive bats git shellcheck cppcheck clang-tidy clang-format readelf setpriv pkill minisign strace openssl
 	@scripts/check.sh
 
 .PHONY: bench

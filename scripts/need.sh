@@ -34,6 +34,7 @@ libkmod          libkmod-dev        kmod-devel
 minisign         minisign           minisign
 mke2fs           e2fsprogs          e2fsprogs
 mmdebstrap       mmdebstrap         mmdebstrap
+openssl          openssl            openssl
 pkg-config       pkg-config         pkgconf-pkg-config
 podman           podman,runc,uidmap podman,runc,shadow-utils
 pkill            procps             procps-ng
@@ -43,6 +44,7 @@ qemu-system-x86_64 qemu-system-x86  qemu-kvm
 rpm2cpio         rpm2cpio           rpm
 shellcheck       shellcheck         ShellCheck
 skopeo           skopeo             skopeo
+strace           strace             strace
 unshare          util-linux         util-linux
 xz               xz-utils           xz
 /usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring debian-keyring

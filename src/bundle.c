@@ -223,6 +223,10 @@ static int read_entry(struct walk *walk, struct bundle_file *file, struct reason
 	wrong = check_header(walk);
 	if (wrong)
 		return refuse(walk, reason, wrong);
+	/* To open it is to have it guess the format by the first header. */
+	if (walk->at == 0 &&
+	    archive_read_open_memory(walk->archive, walk->data, walk->size) != ARCHIVE_OK)
+		return refuse_archive(walk, reason);
 	if (archive_read_next_header(walk->archive, &entry) != ARCHIVE_OK)
 		return refuse_archive(walk, reason);
 	wrong = compare_entry(walk, entry);
@@ -318,8 +322,7 @@ int bundle_parse(struct bundle *bundle, const char *data, size_t size,
 	*bundle = (struct bundle){ 0 };
 	if (!archive)
 		return reason_errno(reason, -ENOMEM);
-	if (archive_read_support_format_tar(archive) != ARCHIVE_OK ||
-	    archive_read_open_memory(archive, data, size) != ARCHIVE_OK)
+	if (archive_read_support_format_tar(archive) != ARCHIVE_OK)
 		return reason_set(reason, -EBADMSG, "libarchive: %s",
 				  archive_error_string(archive));
 	ret = read_entries(&walk, bundle, reason);

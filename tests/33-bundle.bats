@@ -129,7 +129,7 @@ other_target() {
 	key_make "$KEY"
 	SIGN_KEY=$KEY.key bundle_it 0
 	run_cmd 0 "$WGKMOD" install --root "$ROOT" --kernel "$RELEASE" --key "$KEY.pub" "$BUNDLE"
-	assert_line "^wgkmod: '$BUNDLE' is signed by key $(sed -n '1s/.* //p' "$KEY.pub") \($KEY.pub\): file:wireguard-$RELEASE.tar "
+	assert_line "^wgkmod: '$BUNDLE' is signed by key $(key_id "$KEY.pub") \($KEY.pub\): file:wireguard-$RELEASE.tar "
 	assert_line "^wgkmod: 12 modules for $RELEASE installed: [0-9]+ symbol versions equal$"
 	for module in "${SET[@]}"; do
 		cmp "$OUT/$RELEASE/modules/kernel/$module.ko" "$MODULES/kernel/$module.ko"

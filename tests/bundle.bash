@@ -27,6 +27,11 @@ key_sign() { # KEY FILE OPTIONS...
 	run_cmd 0 minisign -S -s "$key.key" -m "$file" "$@"
 }
 
+# The id of a public key as wgkmod shows it; minisign leaves leading zeros out.
+key_id() { # FILE.pub
+	printf '%016X' "0x$(sed -n '1s/.* //p' "$1")"
+}
+
 # ---- tar by hand -----------------------------------------------------------------------
 
 BLOCK=512
