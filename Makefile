@@ -14,6 +14,8 @@ V ?=
 BATS_FLAGS ?=
 TARGETS ?=
 SIGN_KEY ?=
+DESTDIR ?=
+PREFIX ?= /usr/local
 
 DEMO := debian11-5.10.0-32-amd64
 
@@ -34,7 +36,8 @@ need := scripts/need.sh
 need_target = programs=$$(scripts/programs.sh $(target)) && $(need) curl jq flock unshare xz $$programs
 
 c_sources := $(wildcard src/*.c src/*.h)
-shell_sources := build.sh closure.sh $(wildcard scripts/*.sh families/*.sh tests/vm/*.sh tests/vm/guest/*.sh) .ci/run
+shell_sources := build.sh closure.sh $(wildcard scripts/*.sh families/*.sh tests/vm/*.sh tests/vm/guest/*.sh) .ci/run \
+	docs/wgkmod.bash-completion
 bats_sources := $(wildcard tests/*.bats tests/*.bash)
 
 .PHONY: help
@@ -107,6 +110,23 @@ lint: ## what reads the sources: shellcheck, gcc -fanalyzer, cppcheck, clang-tid
 format: ## clang-format over src/
 	@$(need) clang-format
 	clang-format -i $(c_sources)
+
+# What make install puts below DESTDIR and PREFIX.
+sbin := $(DESTDIR)$(PREFIX)/sbin
+man8 := $(DESTDIR)$(PREFIX)/share/man/man8
+completions := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+
+.PHONY: install
+install: ## wgkmod, its manual page and completion, below PREFIX= (/usr/local) and DESTDIR=
+	@$(need) cc pkg-config libkmod libcrypto libarchive
+	@$(MAKE) --no-print-directory -C src O=$(CURDIR)/out/install
+	install -D -m 755 out/install/wgkmod '$(sbin)/wgkmod'
+	install -D -m 644 docs/wgkmod.8 '$(man8)/wgkmod.8'
+	install -D -m 644 docs/wgkmod.bash-completion '$(completions)/wgkmod'
+
+.PHONY: uninstall
+uninstall: ## takes out what make install put there
+	rm -f '$(sbin)/wgkmod' '$(man8)/wgkmod.8' '$(completions)/wgkmod'
 
 .PHONY: clean
 clean: ## removes out/; the cache and the images of podman stay
