@@ -14,6 +14,8 @@ V ?=
 BATS_FLAGS ?=
 TARGETS ?=
 SIGN_KEY ?=
+FUZZ ?=
+FUZZ_SECONDS ?= 600
 DESTDIR ?=
 PREFIX ?= /usr/local
 
@@ -26,7 +28,7 @@ ifneq ($(MIRROR),)
 export MIRROR
 endif
 export V
-export SIGN_KEY
+export SIGN_KEY FUZZ_SECONDS
 
 # The target of this run: TARGET=, else the running kernel, else the demo's (a line says which).
 target = $(eval target := $(or $(TARGET),$(shell scripts/default-target.sh $(DEMO))))$(target)
@@ -35,7 +37,7 @@ bundled = $(or $(TARGETS),$(target))
 need := scripts/need.sh
 need_target = programs=$$(scripts/programs.sh $(target)) && $(need) curl jq flock unshare xz $$programs
 
-c_sources := $(wildcard src/*.c src/*.h)
+c_sources := $(wildcard src/*.c src/*.h tests/fuzz/*.c)
 shell_sources := build.sh closure.sh $(wildcard scripts/*.sh families/*.sh tests/vm/*.sh tests/vm/guest/*.sh) .ci/run \
 	docs/wgkmod.bash-completion
 bats_sources := $(wildcard tests/*.bats tests/*.bash)
@@ -93,6 +95,11 @@ check: ## the tests
 	@$(need_target) podman qemu-system-x86_64 mke2fs cpio fakeroot depmod cc pkg-config libkmod libcrypto \
 		libarchive bats git shellcheck cppcheck clang-tidy clang-format readelf setpriv pkill minisign strace openssl
 	@scripts/check.sh
+
+.PHONY: fuzz
+fuzz: ## fuzz what reads bundles, signatures, symbol tables and states: FUZZ_SECONDS= each (600)
+	@$(need) clang pkg-config libkmod libcrypto libarchive minisign
+	@scripts/fuzz.sh $(FUZZ)
 
 .PHONY: bench
 bench: ## the figures: the build against the bare compile and the hand procedure, in one run

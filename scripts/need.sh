@@ -16,6 +16,7 @@ apt-ftparchive   apt-utils          apt
 apt-get          apt                apt
 bats             bats               bats
 cc               gcc                gcc
+clang            clang,libclang-rt-dev clang,compiler-rt
 clang-format     clang-format       clang-tools-extra
 clang-tidy       clang-tidy         clang-tools-extra
 cppcheck         cppcheck           cppcheck
