@@ -165,6 +165,7 @@ E=explain.txt
 	with_entry "entry '$name': a sparse file, .*" "$name" type=S <<<x
 	with_entry "entry '$name': its header is not ustar's" "$name" 'magic=ustar ' 'version= ' <<<x
 	with_entry "entry '$name': its header is not ustar's" "$name" 'magic=' 'version=' <<<x
+	with_entry "entry '$name': its header is not ustar's" "$name" 'magic=ustaR\0' <<<x
 	with_entry "entry '$name': its header is not ustar's" "$name" version=01 <<<x
 	with_entry "entry '$name': its header goes on where ustar's ends" "$name" 'pad=\0\0\0\0\0\0\0\0tar' <<<x
 }
@@ -224,6 +225,10 @@ E=explain.txt
 	head -c -512 "$GOOD" | refused 'it was cut short'
 	refused 'it was cut short' <"$ENTRIES"
 	head -c -512 "$ENTRIES" | refused "entry '$RELEASE/modules/.*': larger than what is left of the bundle"
+	{
+		cat "$ENTRIES"
+		entry "$RELEASE/zzz" <<<x
+	} | head -c -1 | refused "entry '$RELEASE/zzz': larger than what is left of the bundle"
 	refused 'it was cut short' </dev/null
 	head -c $((20 * BLOCK)) /dev/zero | refused 'it holds nothing'
 }
