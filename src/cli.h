@@ -14,13 +14,19 @@ struct params {
 	const char *symvers;  /* --symvers, or NULL */
 	const char *vermagic; /* --vermagic, or NULL */
 	const char *running;  /* release of the running kernel */
+	const char *dir;      /* --dir, or NULL */
+	/* Those without a value: NULL where they are not given. */
+	const char *dry_run;
+	const char *load;
+	const char *porcelain;
+	const char *replace;
 	char **operands;
 	size_t n_operands;
 };
 
 struct option_spec {
 	const char *name; /* without the dashes; NULL ends a table */
-	const char *arg;  /* what help calls its value */
+	const char *arg;  /* what help calls its value; NULL: it has none */
 	const char *help;
 	size_t offset; /* of its const char * in struct params */
 	bool required;
@@ -44,6 +50,11 @@ struct verb {
 	{                                                                   \
 		"root", "DIR", "work on the system below DIR instead of /", \
 			offsetof(struct params, root), false,               \
+	}
+#define OPTION_DRY_RUN                                                            \
+	{                                                                         \
+		"dry-run", NULL, "only say what would be done",                   \
+			offsetof(struct params, dry_run), false,                  \
 	}
 #define OPTION_SYMVERS(text, must)                                               \
 	{                                                                        \
