@@ -9,6 +9,9 @@ struct names;
 struct reason;
 struct snapshot;
 
+/* Whether @path, in a folder of modules, is of depmod's making. */
+bool indexes_is_output(const char *path) _nonnull_(1);
+
 /* For clone_make(): what depmod makes anew is left out, and what it may write is copied. */
 enum clone_how indexes_how(const char *path) _nonnull_(1);
 

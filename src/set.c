@@ -141,6 +141,16 @@ static int make_indexes(struct set *set, bool payload)
 	return ret;
 }
 
+/* That it will be begun anew is no error yet. */
+static void say(struct set *set, const char *path, int ret, const struct reason *reason)
+{
+	set->again = ret == -EAGAIN;
+	if (set->again)
+		log_say("%s: %s", path, reason->text);
+	else
+		log_cannot(path, "%s", reason->text);
+}
+
 static int exchange(struct set *set)
 {
 	struct reason reason = { 0 };
@@ -151,11 +161,8 @@ static int exchange(struct set *set)
 			   strerror(-ret));
 	else
 		ret = swap_exchange(&set->swap, &reason);
-	set->again = ret == -EAGAIN;
-	if (set->again)
-		log_say("%s: %s", set->host.modules, reason.text);
-	else if (ret < 0)
-		log_cannot(set->host.modules, "%s", reason.text);
+	if (ret < 0)
+		say(set, set->host.modules, ret, &reason);
 	return ret;
 }
 
@@ -167,7 +174,7 @@ enum exit_code set_exchange(struct set *set, const struct payload *payload)
 	set->begun = true;
 	ret = swap_begin(&set->swap, &set->host, &reason);
 	if (ret < 0) {
-		log_cannot(set->host.release, "%s", reason.text);
+		say(set, set->host.release, ret, &reason);
 		return EXIT_FAILED;
 	}
 	if (change_clone(set, payload) < 0 || make_indexes(set, payload != NULL) < 0)

@@ -75,8 +75,12 @@ static int look_at(struct snapshot *snap, int fd, const char *prefix, const char
 
 	if (!path || !below)
 		return reason_errno(reason, -ENOMEM);
-	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		/* Gone since its name was read: it is not there. */
+		if (errno == ENOENT)
+			return 0;
 		return reason_set(reason, -errno, "%s: %s", path, strerror(errno));
+	}
 	if (st.st_dev != snap->entries[0].st.st_dev)
 		return reason_set(reason, -EXDEV, "%s: something is mounted there", path);
 	if (add(snap, path, &st) < 0)
@@ -131,21 +135,39 @@ static bool same(const struct snapshot_entry *a, const struct snapshot_entry *b)
 	const struct stat *x = &a->st, *y = &b->st;
 
 	if (strcmp(a->path, b->path) != 0 || x->st_ino != y->st_ino ||
-	    x->st_mode != y->st_mode || x->st_uid != y->st_uid ||
-	    x->st_gid != y->st_gid || !same_time(&x->st_mtim, &y->st_mtim))
+	    x->st_mode != y->st_mode || x->st_uid != y->st_uid || x->st_gid != y->st_gid)
 		return false;
-	if (!S_ISDIR(x->st_mode))
-		return x->st_size == y->st_size && x->st_rdev == y->st_rdev;
-	return !strcmp(a->path, ".") || same_time(&x->st_ctim, &y->st_ctim);
+	/* What is in it is looked at one by one: its times may be of what is ignored. */
+	if (!strcmp(a->path, "."))
+		return true;
+	if (!same_time(&x->st_mtim, &y->st_mtim))
+		return false;
+	if (S_ISDIR(x->st_mode))
+		return same_time(&x->st_ctim, &y->st_ctim);
+	return x->st_size == y->st_size && x->st_rdev == y->st_rdev;
 }
 
-const char *snapshot_difference(const struct snapshot *a, const struct snapshot *b)
+/* The next entry from *@i on that counts, or NULL. */
+static const struct snapshot_entry *next(const struct snapshot *snap, size_t *i,
+					 bool (*ignored)(const char *path))
 {
-	for (size_t i = 0; i < a->count && i < b->count; i++)
-		if (!same(&a->entries[i], &b->entries[i]))
-			return a->entries[i].path;
-	if (a->count != b->count)
-		return a->count > b->count ? a->entries[b->count].path
-					   : b->entries[a->count].path;
-	return NULL;
+	while (*i < snap->count && ignored(snap->entries[*i].path))
+		(*i)++;
+	return *i < snap->count ? &snap->entries[(*i)++] : NULL;
+}
+
+const char *snapshot_difference(const struct snapshot *a, const struct snapshot *b,
+				bool (*ignored)(const char *path))
+{
+	size_t i = 0, j = 0;
+
+	for (;;) {
+		const struct snapshot_entry *x = next(a, &i, ignored);
+		const struct snapshot_entry *y = next(b, &j, ignored);
+
+		if (!x && !y)
+			return NULL;
+		if (!x || !y || !same(x, y))
+			return x ? x->path : y->path;
+	}
 }

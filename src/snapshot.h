@@ -2,7 +2,7 @@
 /*
  * What a folder holds at a moment: every path with its inode, kind, mode, owner, size and
  * times. Two of them tell whether somebody changed something in between. The change time
- * of files does not count, as linking them elsewhere changes it, and neither does that of
+ * of files does not count, as linking them elsewhere changes it, and neither do those of
  * the folder itself, which is renamed; what else changes a file in place is seen through
  * each of its links.
  */
@@ -36,6 +36,9 @@ int snapshot_take(struct snapshot *snap, int fd, struct reason *reason) _must_ch
 void snapshot_free(struct snapshot *snap);
 #define _cleanup_snapshot_ _cleanup_(snapshot_free)
 
-/* The path of the first difference of the two, owned by one of them, or NULL. */
-const char *snapshot_difference(const struct snapshot *a, const struct snapshot *b)
-	_nonnull_(1, 2);
+/*
+ * The path of the first difference of the two, owned by one of them, or NULL. What is at
+ * a path that is @ignored makes none.
+ */
+const char *snapshot_difference(const struct snapshot *a, const struct snapshot *b,
+				bool (*ignored)(const char *path)) _nonnull_(1, 2, 3);

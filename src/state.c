@@ -168,7 +168,8 @@ static int open_current(const struct host *host, int base, struct reason *why)
 		return reason_errno(why, -ENOMEM);
 	if (pending) {
 		fd = open_beneath(base, next, O_RDONLY | O_DIRECTORY);
-		if (fd >= 0 && faccessat(fd, "installed", F_OK, 0) < 0) {
+		if (fd >= 0 && faccessat(fd, "installed", F_OK, 0) < 0 &&
+		    errno == ENOENT) {
 			close(fd);
 			return -ENOENT;
 		}

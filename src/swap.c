@@ -12,6 +12,7 @@
 #include "host.h"
 #include "indexes.h"
 #include "log.h"
+#include "others.h"
 #include "state.h"
 #include "tree.h"
 
@@ -25,11 +26,14 @@ static int flush_folder(int fd)
 	return fsync(fd) < 0 ? -errno : 0;
 }
 
-static bool is_there(int fd, const char *name)
+/* 1 or 0, or -errno. */
+static int is_there(int fd, const char *name)
 {
 	struct stat st;
 
-	return fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 || errno != ENOENT;
+	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return 1;
+	return errno == ENOENT ? 0 : -errno;
 }
 
 /*
@@ -40,20 +44,24 @@ static int settle_state(int base, const char *release)
 {
 	_cleanup_free_ char *next = state_name(release, "next");
 	_cleanup_free_ char *list = text_printf("%s/installed", next ? next : "");
-	int ret;
+	int ret, any;
 
 	if (!next || !list)
 		return -ENOMEM;
-	if (!is_there(base, next))
-		return 0;
+	ret = is_there(base, next);
+	if (ret <= 0)
+		return ret;
+	/* Nothing installed is no folder at all. */
+	any = is_there(base, list);
+	if (any < 0)
+		return any;
 	ret = clone_drop(base, release);
 	if (ret < 0)
 		return ret;
-	/* Nothing installed is no folder at all. */
-	if (!is_there(base, list))
+	if (!any)
 		ret = clone_drop(base, next);
-	else
-		ret = renameat(base, next, base, release) < 0 ? -errno : 0;
+	else if (renameat(base, next, base, release) < 0)
+		ret = -errno;
 	return ret < 0 ? ret : flush_folder(base);
 }
 
@@ -133,10 +141,10 @@ bool swap_is_left(const struct host *host)
 	_cleanup_free_ char *next = state_name(host->release, "next");
 	_cleanup_free_ char *journal = state_name(host->release, "journal");
 
-	if (clone && host->kernels_fd >= 0 && is_there(host->kernels_fd, clone))
+	if (clone && host->kernels_fd >= 0 && is_there(host->kernels_fd, clone) > 0)
 		return true;
 	return base >= 0 && next && journal &&
-	       (is_there(base, next) || is_there(base, journal));
+	       (is_there(base, next) > 0 || is_there(base, journal) > 0);
 }
 
 /* Nobody's ^C may come between the first write and the last. */
@@ -197,8 +205,10 @@ static int clone_tree(struct swap *swap, struct reason *reason)
 	ret = try_exchange(swap->tree_fd, reason);
 	if (ret < 0)
 		return ret;
-	return clone_make(&swap->live, host->modules_fd, swap->tree_fd, indexes_how,
-			  reason);
+	ret = clone_make(&swap->live, host->modules_fd, swap->tree_fd, indexes_how,
+			 reason);
+	/* Gone since the snapshot. */
+	return ret == -ENOENT ? -EAGAIN : ret;
 }
 
 static int clone_state(struct swap *swap, struct reason *reason)
@@ -282,9 +292,10 @@ int swap_index(struct swap *swap, struct reason *reason)
 	if (ret < 0)
 		return reason_set(reason, ret, "no place for depmod: %s", strerror(-ret));
 	ret = depmod_run(base, swap->host->release, swap->host->kernels_fd, reason);
-	if (ret < 0)
-		return ret;
-	return indexes_check(&swap->live, swap->host->modules_fd, swap->tree_fd, reason);
+	if (ret == 0)
+		ret = indexes_check(&swap->live, swap->host->modules_fd, swap->tree_fd,
+				    reason);
+	return ret < 0 ? ret : depmod_read_at(swap->tree_fd, &swap->dep, reason);
 }
 
 /* Everything the exchange makes visible is on disk before it. */
@@ -318,12 +329,9 @@ static int look_again(const struct swap *swap, struct reason *reason)
 	const char *path;
 	int ret = snapshot_take(&now, swap->host->modules_fd, reason);
 
-	/* Something may be gone between its name and itself. */
-	if (ret == -ENOENT)
-		return -EAGAIN;
 	if (ret < 0)
 		return ret;
-	path = snapshot_difference(&swap->live, &now);
+	path = snapshot_difference(&swap->live, &now, indexes_is_output);
 	return path ? reason_set(reason, -EAGAIN, "somebody else is changing it: %s",
 				 path) : 0;
 }
@@ -339,6 +347,28 @@ static int still_opened(const struct host *host, struct reason *reason)
 	if (opened.st_ino == named.st_ino && opened.st_dev == named.st_dev)
 		return 0;
 	return reason_set(reason, -EAGAIN, "somebody else put another folder there");
+}
+
+static bool dep_is_ours(const struct swap *swap)
+{
+	_cleanup_buf_ struct buf dep = { 0 };
+	struct reason ignored = { 0 };
+
+	return depmod_read_at(swap->tree_fd, &dep, &ignored) == 0 &&
+	       dep.size == swap->dep.size &&
+	       !memcmp(dep.data, swap->dep.data, dep.size);
+}
+
+/*
+ * A depmod that began before the exchange and ends after it writes what was. Once more,
+ * as the next one may have made that good.
+ */
+static int let_others_end(const struct swap *swap, struct reason *reason)
+{
+	for (int i = 0; i < 2; i++)
+		if (!others_wait(swap->host) || dep_is_ours(swap))
+			return 0;
+	return reason_set(reason, -EAGAIN, "another depmod wrote what was there before");
 }
 
 int swap_exchange(struct swap *swap, struct reason *reason)
@@ -360,6 +390,8 @@ int swap_exchange(struct swap *swap, struct reason *reason)
 	swap->exchanged = true;
 	/* What came between the last look and the exchange is in the old folder now. */
 	ret = look_again(swap, reason);
+	if (ret == 0)
+		ret = let_others_end(swap, reason);
 	if (ret == 0) {
 		ret = flush_folder(swap->host->kernels_fd);
 		if (ret < 0)
@@ -412,5 +444,6 @@ void swap_end(struct swap *swap)
 	close_fd(&swap->state_fd);
 	snapshot_free(&swap->live);
 	names_free(&swap->made);
+	buf_free(&swap->dep);
 	sigprocmask(SIG_SETMASK, &swap->signals, NULL);
 }

@@ -32,6 +32,7 @@
 
 #include <signal.h>
 
+#include "file.h"
 #include "names.h"
 #include "snapshot.h"
 #include "util.h"
@@ -45,6 +46,7 @@ struct swap {
 	int tree_fd;		 /* the clone */
 	int state_fd;		 /* the next state */
 	struct snapshot live;	 /* of the kernel's folder, when the clone was made */
+	struct buf dep;		 /* the modules.dep that depmod wrote into the clone */
 	struct names made;	 /* folders made for base_fd, below the root */
 	sigset_t signals;	 /* those blocked before */
 	bool exchanged;
