@@ -352,6 +352,7 @@ payload_next() {
 
 @test "when depmod spoils the indexes and fails, those of the kernel are as before" {
 	# It writes into what is there, as busybox's does.
+	# shellcheck disable=SC2016 # that shell expands
 	fake_program depmod 'for index in "$2/lib/modules/$3"/modules.*; do : >"$index"; done; exit 1'
 	refused 1 "depmod failed with status 1$"
 }
