@@ -9,12 +9,15 @@
 #include "host.h"
 #include "install.h"
 #include "log.h"
+#include "names.h"
+#include "remove.h"
 #include "status.h"
 #include "verify.h"
 
 static const struct verb *const verbs[] = {
 	&verb_check,
 	&verb_install,
+	&verb_remove,
 	&verb_status,
 	&verb_verify,
 };
@@ -96,24 +99,7 @@ static const char **value_of(struct params *params, const struct option_spec *op
 	return (const char **)((char *)params + opt->offset);
 }
 
-static bool *flag_of(struct params *params, const struct option_spec *opt)
-{
-	return (bool *)((char *)params + opt->offset);
-}
-
-static int parse_flag(const struct verb *verb, struct params *params,
-		      const struct option_spec *opt, bool has_value)
-{
-	if (has_value) {
-		log_error("option '--%s' takes no value: see 'wgkmod %s --help'",
-			  opt->name, verb->name);
-		return -EINVAL;
-	}
-	*flag_of(params, opt) = true;
-	return 0;
-}
-
-/* "--name VALUE", "--name=VALUE" or "--name" at *@arg, which moves over what it used. */
+/* "--name VALUE" or "--name=VALUE" at *@arg, which moves over what it used. */
 static int parse_option(const struct verb *verb, struct params *params, char ***arg)
 {
 	const char *name = **arg + 2;
@@ -126,9 +112,15 @@ static int parse_option(const struct verb *verb, struct params *params, char ***
 			  verb->name);
 		return -EINVAL;
 	}
+	if (!opt->arg && name[len]) {
+		log_error("option '--%s' takes no value: see 'wgkmod %s --help'",
+			  opt->name, verb->name);
+		return -EINVAL;
+	}
 	if (!opt->arg)
-		return parse_flag(verb, params, opt, name[len] != '\0');
-	value = name[len] ? name + len + 1 : *++*arg;
+		value = opt->name;
+	else
+		value = name[len] ? name + len + 1 : *++*arg;
 	if (!value || !*value) {
 		log_error("option '--%s' needs a value: see 'wgkmod %s --help'",
 			  opt->name, verb->name);
@@ -187,6 +179,11 @@ static int check_params(const struct verb *verb, struct params *params)
 	if (params->kernel && !host_release_ok(params->kernel)) {
 		log_error("'%s' is not a kernel release: see 'wgkmod %s --help'",
 			  params->kernel, verb->name);
+		return -EINVAL;
+	}
+	if (params->dir && (!names_path_ok(params->dir) || strlen(params->dir) > 100)) {
+		log_error("'%s' is not a folder of the kernel's: see 'wgkmod %s --help'",
+			  params->dir, verb->name);
 		return -EINVAL;
 	}
 	return 0;
