@@ -16,6 +16,7 @@ apt-ftparchive   apt-utils          apt
 apt-get          apt                apt
 bats             bats               bats
 cc               gcc                gcc
+clang            clang,libclang-rt-dev clang,compiler-rt
 clang-format     clang-format       clang-tools-extra
 clang-tidy       clang-tidy         clang-tools-extra
 cppcheck         cppcheck           cppcheck
@@ -28,10 +29,13 @@ fakeroot         fakeroot           fakeroot
 git              git                git
 flock            util-linux         util-linux
 jq               jq                 jq
+libarchive       libarchive-dev     libarchive-devel
 libcrypto        libssl-dev         openssl-devel
 libkmod          libkmod-dev        kmod-devel
+minisign         minisign           minisign
 mke2fs           e2fsprogs          e2fsprogs
 mmdebstrap       mmdebstrap         mmdebstrap
+openssl          openssl            openssl
 pkg-config       pkg-config         pkgconf-pkg-config
 podman           podman,runc,uidmap podman,runc,shadow-utils
 pkill            procps             procps-ng
@@ -41,6 +45,7 @@ qemu-system-x86_64 qemu-system-x86  qemu-kvm
 rpm2cpio         rpm2cpio           rpm
 shellcheck       shellcheck         ShellCheck
 skopeo           skopeo             skopeo
+strace           strace             strace
 useradd          passwd             shadow-utils
 unshare          util-linux         util-linux
 xz               xz-utils           xz

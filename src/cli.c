@@ -9,12 +9,17 @@
 #include "host.h"
 #include "install.h"
 #include "log.h"
+#include "names.h"
+#include "remove.h"
 #include "status.h"
+#include "verify.h"
 
 static const struct verb *const verbs[] = {
 	&verb_check,
 	&verb_install,
+	&verb_remove,
 	&verb_status,
+	&verb_verify,
 };
 
 static const char *const exit_meanings[] = {
@@ -49,13 +54,15 @@ static void print_verb_help(const struct verb *verb)
 
 	printf("Usage: wgkmod %s", verb->name);
 	for (opt = verb->options; opt->name; opt++)
-		printf(opt->required ? " --%s %s" : " [--%s %s]", opt->name, opt->arg);
+		printf(opt->required ? " --%s%s%s" : " [--%s%s%s]", opt->name,
+		       opt->arg ? " " : "", opt->arg ? opt->arg : "");
 	if (verb->operands)
 		printf(" %s%s", verb->operands, verb->many ? "..." : "");
 	printf("\n%c%s.\n\nOptions:\n", toupper(verb->summary[0]), verb->summary + 1);
 	for (opt = verb->options; opt->name; opt++)
-		printf("  --%-8s %-8s %s\n", opt->name, opt->arg, opt->help);
-	printf("  --%-17s print this\n", "help");
+		printf("  --%s %-*s %s\n", opt->name, 17 - (int)strlen(opt->name),
+		       opt->arg ? opt->arg : "", opt->help);
+	printf("  --%-18s print this\n", "help");
 	print_exit_codes();
 }
 
@@ -105,7 +112,15 @@ static int parse_option(const struct verb *verb, struct params *params, char ***
 			  verb->name);
 		return -EINVAL;
 	}
-	value = name[len] ? name + len + 1 : *++*arg;
+	if (!opt->arg && name[len]) {
+		log_error("option '--%s' takes no value: see 'wgkmod %s --help'",
+			  opt->name, verb->name);
+		return -EINVAL;
+	}
+	if (!opt->arg)
+		value = opt->name;
+	else
+		value = name[len] ? name + len + 1 : *++*arg;
 	if (!value || !*value) {
 		log_error("option '--%s' needs a value: see 'wgkmod %s --help'",
 			  opt->name, verb->name);
@@ -164,6 +179,11 @@ static int check_params(const struct verb *verb, struct params *params)
 	if (params->kernel && !host_release_ok(params->kernel)) {
 		log_error("'%s' is not a kernel release: see 'wgkmod %s --help'",
 			  params->kernel, verb->name);
+		return -EINVAL;
+	}
+	if (params->dir && (!names_path_ok(params->dir) || strlen(params->dir) > 100)) {
+		log_error("'%s' is not a folder of the kernel's: see 'wgkmod %s --help'",
+			  params->dir, verb->name);
 		return -EINVAL;
 	}
 	return 0;

@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include "file.h"
@@ -14,16 +13,19 @@
 
 #define DEP_MAX_BYTES (64UL << 20)
 
+int depmod_read_at(int folder, struct buf *out, struct reason *reason)
+{
+	_cleanup_close_ int fd = open_beneath(folder, "modules.dep", O_RDONLY);
+
+	return fd < 0 ? reason_errno(reason, fd)
+		      : read_fd(fd, DEP_MAX_BYTES, out, reason);
+}
+
 int depmod_read(const struct host *host, struct buf *out, struct reason *reason)
 {
-	_cleanup_close_ int fd = open_beneath(host->modules_fd, "modules.dep", O_RDONLY);
 	struct reason why = { 0 };
-	int ret = fd;
+	int ret = depmod_read_at(host->modules_fd, out, &why);
 
-	if (fd < 0)
-		reason_errno(&why, fd);
-	else
-		ret = read_fd(fd, DEP_MAX_BYTES, out, &why);
 	if (ret < 0)
 		return reason_set(reason, ret, "%s/modules.dep: %s", host->modules,
 				  why.text);
@@ -75,10 +77,10 @@ static int wait_for(pid_t pid, struct reason *reason)
 	return 0;
 }
 
-static int run(const struct host *host, struct reason *reason)
+int depmod_run(const char *base, const char *release, int lock_fd, struct reason *reason)
 {
-	char *const argv[] = { (char *)"depmod", (char *)"-b", host->root,
-			       (char *)host->release, NULL };
+	char *const argv[] = { (char *)"depmod", (char *)"-b", (char *)base,
+			       (char *)release, NULL };
 	posix_spawn_file_actions_t files;
 	pid_t pid = -1;
 	int ret;
@@ -91,31 +93,13 @@ static int run(const struct host *host, struct reason *reason)
 	if (ret == 0)
 		ret = -posix_spawn_file_actions_adddup2(&files, STDERR_FILENO,
 							STDOUT_FILENO);
+	/* Onto itself: that keeps it open. */
+	if (ret == 0)
+		ret = -posix_spawn_file_actions_adddup2(&files, lock_fd, lock_fd);
 	if (ret == 0)
 		ret = spawn(&pid, argv, &files, NULL);
 	posix_spawn_file_actions_destroy(&files);
 	if (ret < 0)
 		return reason_set(reason, ret, "cannot run depmod: %s", strerror(-ret));
 	return wait_for(pid, reason);
-}
-
-int depmod_run(const struct host *host, struct reason *reason)
-{
-	struct stat before = { 0 }, after;
-	int ret;
-
-	if (fstatat(host->modules_fd, "modules.dep", &before, AT_SYMLINK_NOFOLLOW) < 0 &&
-	    errno != ENOENT)
-		return reason_errno(reason, -errno);
-	ret = run(host, reason);
-	if (ret < 0)
-		return ret;
-	if (fstatat(host->modules_fd, "modules.dep", &after, AT_SYMLINK_NOFOLLOW) < 0)
-		return reason_set(reason, -errno, "depmod left no modules.dep");
-	/* It writes a new file and renames it: a new inode, while the old one lived. */
-	if (before.st_ino == after.st_ino &&
-	    before.st_ctim.tv_sec == after.st_ctim.tv_sec &&
-	    before.st_ctim.tv_nsec == after.st_ctim.tv_nsec)
-		return reason_set(reason, -EIO, "depmod wrote nothing");
-	return 0;
 }

@@ -15,6 +15,10 @@ struct reason;
 int depmod_read(const struct host *host, struct buf *out,
 		struct reason *reason) _must_check_ _nonnull_(1, 2, 3);
 
+/* The same of the folder @fd. */
+int depmod_read_at(int fd, struct buf *out, struct reason *reason) _must_check_
+	_nonnull_(2, 3);
+
 /*
  * The next module that modules.dep lists, relative to the modules' folder, and NULL
  * after the last. *@cursor starts at the text, which is changed. Nothing is promised of
@@ -23,9 +27,10 @@ int depmod_read(const struct host *host, struct buf *out,
 char *depmod_next(char **cursor) _nonnull_(1);
 
 /*
- * Run "depmod -b ROOT RELEASE" and wait for it. Returns 0, or with @reason filled in
- * -errno: it could not be run, failed, or left the old modules.dep where it was (it
- * exits with 0 having written nothing, for example when it may not write there).
+ * Run "depmod -b BASE RELEASE" and wait for it. It inherits @lock_fd: should we be killed,
+ * nobody gets that lock before depmod is gone. Returns 0, or -errno with @reason filled in:
+ * it could not be run, or failed. What it wrote is another question: it exits with 0
+ * having written nothing, for example when it may not.
  */
-int depmod_run(const struct host *host, struct reason *reason) _must_check_
-	_nonnull_(1, 2);
+int depmod_run(const char *base, const char *release, int lock_fd,
+	       struct reason *reason) _must_check_ _nonnull_(1, 2, 4);

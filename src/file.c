@@ -122,6 +122,57 @@ int read_path(const char *path, size_t max, struct buf *out, struct reason *reas
 	return read_fd(fd, max, out, reason);
 }
 
+int open_guarded(int dirfd, const char *path, struct reason *reason)
+{
+	int fd = openat(dirfd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0 && errno == ELOOP)
+		return reason_set(reason, -EBADMSG, "it is a link: name the file itself");
+	return fd < 0 ? reason_errno(reason, -errno) : fd;
+}
+
+/* Root, whoever runs this, or whom sudo says it runs for. */
+static bool is_caller(uid_t uid)
+{
+	const char *sudo = getenv("SUDO_UID");
+	char *end;
+	unsigned long value;
+
+	if (uid == 0 || uid == getuid())
+		return true;
+	if (!sudo || *sudo < '0' || *sudo > '9')
+		return false;
+	value = strtoul(sudo, &end, 10);
+	return !*end && value == uid;
+}
+
+int check_guarded(int fd, struct reason *reason)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return reason_errno(reason, -errno);
+	if (geteuid() != 0)
+		return 0;
+	if (!is_caller(st.st_uid))
+		return reason_set(reason, -EBADMSG,
+				  "it belongs to user %u, neither root nor the caller",
+				  (unsigned int)st.st_uid);
+	if (st.st_mode & (S_IWGRP | S_IWOTH))
+		return reason_set(reason, -EBADMSG,
+				  "others than its owner may write to it: chmod go-w");
+	return 0;
+}
+
+int read_guarded(int fd, size_t max, struct buf *out, struct reason *reason)
+{
+	int ret = check_guarded(fd, reason);
+
+	if (ret == 0)
+		ret = read_fd(fd, max, out, reason);
+	return ret == -EINVAL || ret == -EFBIG || ret == -EAGAIN ? -EBADMSG : ret;
+}
+
 int write_all(int fd, const char *data, size_t size)
 {
 	while (size > 0) {

@@ -40,5 +40,25 @@ int read_fd(int fd, size_t max, struct buf *out, struct reason *reason) _must_ch
 int read_path(const char *path, size_t max, struct buf *out,
 	      struct reason *reason) _must_check_ _nonnull_(1, 3, 4);
 
+/*
+ * Open @path, relative to @dirfd, to be read by read_guarded(). Its last component may be
+ * no link. Returns a descriptor the caller owns, or with @reason filled in -errno;
+ * -EBADMSG for a link.
+ */
+int open_guarded(int dirfd, const char *path, struct reason *reason) _must_check_
+	_nonnull_(2, 3);
+
+/*
+ * As read_fd(), but of a file whose content is trusted for who could write it: when run
+ * as root, it has to belong to root or to the caller (by sudo's word too), and nobody
+ * else may write to it. Returns 0, or -errno with @reason filled in: -EBADMSG for a file
+ * that is not so, not regular, or too large.
+ */
+int read_guarded(int fd, size_t max, struct buf *out, struct reason *reason) _must_check_
+	_nonnull_(3, 4);
+
+/* What read_guarded() asks of a file's owner and mode, for a folder of such files. */
+int check_guarded(int fd, struct reason *reason) _must_check_ _nonnull_(2);
+
 /* Write all of @data to @fd. Returns 0 or -errno. */
 int write_all(int fd, const char *data, size_t size) _must_check_ _nonnull_(2);

@@ -5,6 +5,8 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 
 #include "depmod.h"
 #include "file.h"
@@ -26,7 +28,9 @@ bool host_release_ok(const char *release)
 void host_close(struct host *host)
 {
 	close_fd(&host->modules_fd);
+	close_fd(&host->kernels_fd);
 	free(host->root);
+	free(host->kernels);
 	free(host->modules);
 	*host = (struct host)HOST_INIT;
 }
@@ -115,45 +119,87 @@ int host_resolve(const char *root, const char *path, char **out)
 	return *out ? 0 : -ENOMEM;
 }
 
-static int resolve_modules(struct host *host, struct reason *reason)
+/* @below the root, where no link may lead out of it; *@fd is it, opened. */
+static int open_folder(const struct host *host, const char *below, char **path, int *fd,
+		       struct reason *reason)
 {
-	_cleanup_free_ char *below = NULL, *path = NULL, *real = NULL;
+	_cleanup_free_ char *plain = NULL, *real = NULL;
 	int ret;
 
-	below = text_printf("lib/modules/%s", host->release);
-	path = text_printf("%s/lib/modules/%s", strcmp(host->root, "/") ? host->root : "",
-			   host->release);
-	if (!below || !path)
+	plain = text_printf("%s/%s", strcmp(host->root, "/") ? host->root : "", below);
+	if (!plain)
 		return reason_errno(reason, -ENOMEM);
-	ret = host_resolve(host->root, below, &host->modules);
+	ret = host_resolve(host->root, below, path);
 	if (ret < 0)
-		return reason_set(reason, ret, "%s: %s", path, strerror(-ret));
-	real = realpath(path, NULL);
+		return reason_set(reason, ret, "%s: %s", plain, strerror(-ret));
+	real = realpath(plain, NULL);
 	if (!real)
-		return reason_set(reason, -errno, "%s: %s", path, strerror(errno));
-	if (strcmp(real, host->modules) != 0)
-		return reason_set(reason, -EXDEV, "%s: a link leads out of %s", path,
+		return reason_set(reason, -errno, "%s: %s", plain, strerror(errno));
+	if (strcmp(real, *path) != 0)
+		return reason_set(reason, -EXDEV, "%s: a link leads out of %s", plain,
 				  host->root);
+	*fd = open(*path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (*fd < 0)
+		return reason_set(reason, -errno, "%s: %s", *path, strerror(errno));
 	return 0;
+}
+
+static int open_kernels(struct host *host, const char *root, const char *release,
+			struct reason *reason)
+{
+	*host = (struct host)HOST_INIT;
+	host->release = release;
+	host->root = realpath(root, NULL);
+	if (!host->root)
+		return reason_set(reason, -errno, "%s: %s", root, strerror(errno));
+	return open_folder(host, "lib/modules", &host->kernels, &host->kernels_fd,
+			   reason);
+}
+
+static int open_modules(struct host *host, struct reason *reason)
+{
+	_cleanup_free_ char *below = text_printf("lib/modules/%s", host->release);
+
+	if (!below)
+		return reason_errno(reason, -ENOMEM);
+	return open_folder(host, below, &host->modules, &host->modules_fd, reason);
 }
 
 int host_open(struct host *host, const char *root, const char *release,
 	      struct reason *reason)
 {
-	int ret;
+	int ret = open_kernels(host, root, release, reason);
 
-	*host = (struct host){ .release = release, .modules_fd = -1 };
-	host->root = realpath(root, NULL);
-	if (!host->root)
-		return reason_set(reason, -errno, "%s: %s", root, strerror(errno));
-	ret = resolve_modules(host, reason);
+	return ret < 0 ? ret : open_modules(host, reason);
+}
+
+/* The lock is on a folder, not on a file: a refusal has then written nothing at all. */
+static int lock(const struct host *host, struct reason *reason)
+{
+	while (flock(host->kernels_fd, LOCK_EX) < 0)
+		if (errno != EINTR)
+			return reason_set(reason, -errno, "%s: cannot lock it: %s",
+					  host->kernels, strerror(errno));
+	return 0;
+}
+
+int host_open_locked(struct host *host, const char *root, const char *release,
+		     struct reason *reason)
+{
+	struct stat st;
+	int ret = open_kernels(host, root, release, reason);
+
+	if (ret == 0)
+		ret = lock(host, reason);
 	if (ret < 0)
 		return ret;
-	host->modules_fd = open(host->modules, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (host->modules_fd < 0)
-		return reason_set(reason, -errno, "%s: %s", host->modules,
-				  strerror(errno));
-	return 0;
+	if (fstatat(host->kernels_fd, release, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    S_ISLNK(st.st_mode))
+		return reason_set(reason, -ELOOP,
+				  "%s/%s: it is a symbolic link, which cannot be "
+				  "exchanged for a folder",
+				  host->kernels, release);
+	return open_modules(host, reason);
 }
 
 static bool in_set(const struct module *set, size_t n_set, const char *path)

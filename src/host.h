@@ -13,13 +13,15 @@ struct reason;
 struct host {
 	const char *release; /* owned by the caller */
 	char *root;	     /* canonical, owned; "/" for the running system */
+	char *kernels;	     /* ROOT/lib/modules, canonical, owned */
 	char *modules;	     /* ROOT/lib/modules/RELEASE, canonical, owned */
-	int modules_fd;	     /* the same, opened */
+	int kernels_fd;	     /* both opened */
+	int modules_fd;
 };
 
-#define HOST_INIT                \
-	{                        \
-		.modules_fd = -1 \
+#define HOST_INIT                                  \
+	{                                          \
+		.kernels_fd = -1, .modules_fd = -1 \
 	}
 
 /* Whether @release can be a kernel's: one path component of [A-Za-z0-9._+~-]. */
@@ -32,6 +34,15 @@ bool host_release_ok(const char *release) _nonnull_(1);
  */
 int host_open(struct host *host, const char *root, const char *release,
 	      struct reason *reason) _must_check_ _nonnull_(1, 2, 3, 4);
+
+/*
+ * The same for who will change the folder: only one does at a time, below one root, and
+ * the others wait here. The lock is on the folder @kernels_fd, and is held until that is
+ * closed, here and in whoever got it. -ELOOP when the kernel's folder itself is a link.
+ * In case of failure @host still has what was found until then.
+ */
+int host_open_locked(struct host *host, const char *root, const char *release,
+		     struct reason *reason) _must_check_ _nonnull_(1, 2, 3, 4);
 
 void host_close(struct host *host);
 #define _cleanup_host_ _cleanup_(host_close)

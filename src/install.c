@@ -1,300 +1,127 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * wgkmod install: put the modules of a build's output folder where modprobe finds them.
+ * wgkmod install: put the modules of a bundle where modprobe finds them.
  *
  * Everything is read, verified and proven before anything is written:
  *
- *	payload	the folder's SHA256SUMS and the bytes of every module, each read once
- *	host	the folder of the kernel's modules, under a lock from here to the end
+ *	payload	the bundle, read once, and who signed it; the bytes of every module
+ *	set	the host, under a lock from here to the end, and what is installed there
  *	proof	the modules fit the kernel, by its own vermagic and symbol table
+ *	hurdles	what would make all of it vain: a full disk, a kernel that takes no module
  *	plan	what is in the way and not ours; what has to be written and removed
  *
- * Then the plan is carried out: modules, depmod, a look at what it wrote, a flush, and
- * last the state file. When one of these fails, all of it is taken back, in reverse, so
- * that the status is 0 with the new set there, or another with the old one. Only the
- * death of the process or the machine in between leaves a mixture.
+ * Then the plan is carried out on a clone of the kernel's folder, which takes the place of
+ * that folder in one step (swap.h). Whatever fails until then is a status other than 0,
+ * and the folder is as it was; so it is after the death of the process or the machine, or
+ * else it is the new one. When somebody else changes the folder meanwhile, for example a
+ * package manager, all but the payload is done anew.
  *
- * The lock is on the folder that holds the kernels' folders, not on a file: a refusal
- * has then written nothing at all.
+ * With --load there is one more step before the old folder goes: modprobe, and a look at
+ * what the kernel has then. If that fails, the folders change places again.
  */
 #include "install.h"
 
-#include <fcntl.h>
-#include <signal.h>
 #include <string.h>
-#include <sys/file.h>
 
-#include "depmod.h"
-#include "host.h"
+#include "fit.h"
+#include "hurdles.h"
+#include "load.h"
 #include "log.h"
 #include "module.h"
 #include "payload.h"
-#include "plan.h"
 #include "proof.h"
-#include "state.h"
-#include "symvers.h"
-#include "tree.h"
+#include "set.h"
 
 struct install {
-	struct host host;
-	int lock_fd;
 	struct payload payload;
-	struct sums state;
+	struct set set;
 	struct proof proof;
-	struct plan plan;
-	struct tree modules;
-	struct state_record record;
-	bool indexes_touched;
 };
 
 static void install_free(struct install *in)
 {
-	plan_free(&in->plan);
-	tree_free(&in->modules);
-	state_record_free(&in->record);
-	sums_free(&in->state);
+	set_end(&in->set);
 	payload_free(&in->payload);
-	close_fd(&in->lock_fd);
-	host_close(&in->host);
 }
 
-static enum exit_code lock(struct install *in)
+static bool is_there_already(const struct install *in)
 {
-	in->lock_fd =
-		openat(in->host.modules_fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (in->lock_fd < 0) {
-		log_cannot(in->host.modules, "%s", strerror(errno));
-		return EXIT_FAILED;
-	}
-	while (flock(in->lock_fd, LOCK_EX) < 0) {
-		if (errno == EINTR)
-			continue;
-		log_cannot(in->host.modules, "cannot lock it: %s", strerror(errno));
-		return EXIT_FAILED;
-	}
-	return EXIT_DONE;
+	return !in->set.plan.count && in->set.plan.indexed &&
+	       in->set.state.installed.count == in->payload.count;
 }
 
-static enum exit_code open_host(struct install *in, const struct params *params)
+/* What the kernel says of the new folder decides whether it stays. */
+static enum exit_code load(struct install *in)
 {
-	const char *release = params->kernel ? params->kernel : params->running;
-	struct reason reason = { 0 };
-	int ret = host_open(&in->host, params->root, release, &reason);
-
-	if (ret < 0) {
-		log_cannot(release, "%s", reason.text);
-		return EXIT_FAILED;
-	}
-	if (lock(in) != EXIT_DONE)
-		return EXIT_FAILED;
-	ret = state_load(&in->state, &in->host, &reason);
-	if (ret < 0) {
-		log_cannot(release, "%s", reason.text);
-		return ret == -EBADMSG ? EXIT_UNTRUSTED : EXIT_FAILED;
-	}
-	return EXIT_DONE;
+	if (load_modules(&in->set.host, &in->set.plan.paths) == EXIT_DONE)
+		return EXIT_DONE;
+	return set_back(&in->set) == EXIT_DONE ? EXIT_UNLOADED : EXIT_FAILED;
 }
 
-/* --symvers, or the host's own; *@there says whether there is one at all. */
-static int load_symvers(const struct install *in, const struct params *params,
-			struct symvers *symvers, bool *there)
-{
-	_cleanup_free_ char *found = NULL;
-	const char *path = params->symvers;
-	struct reason reason = { 0 };
-	int ret = path ? 0 : host_symvers(&in->host, &found);
-
-	if (ret < 0) {
-		log_cannot(in->host.release, "its symbol table: %s", strerror(-ret));
-		return ret;
-	}
-	if (found)
-		path = found;
-	*there = path != NULL;
-	if (!path)
-		return 0;
-	ret = symvers_load(symvers, path, &reason);
-	if (ret < 0)
-		log_cannot(path, "%s", reason.text);
-	return ret;
-}
-
-static enum exit_code prove(struct install *in, const struct params *params)
-{
-	_cleanup_symvers_ struct symvers symvers = { 0 };
-	_cleanup_free_ char *vermagic = NULL;
-	struct reason reason = { 0 };
-	enum exit_code code;
-	bool there = false;
-
-	in->proof.release = in->host.release;
-	in->proof.modules = in->payload.modules;
-	in->proof.n_modules = in->payload.n_modules;
-	if (load_symvers(in, params, &symvers, &there) < 0)
-		in->proof.problems++;
-	else if (there)
-		in->proof.symvers = &symvers;
-	if (host_vermagic(&in->host, in->payload.modules, in->payload.n_modules,
-			  &vermagic, &reason) < 0) {
-		log_cannot(in->host.release, "no vermagic to compare with: %s",
-			   reason.text);
-		in->proof.problems++;
-	}
-	in->proof.vermagic = vermagic;
-	code = proof_run(&in->proof);
-	/* What they point to is gone with this function; the figures stay. */
-	in->proof.symvers = NULL;
-	in->proof.vermagic = NULL;
-	if (code == EXIT_UNFIT)
-		log_problems(in->host.release, in->proof.problems);
-	return code;
-}
-
-static int change_files(struct install *in)
-{
-	in->modules = (struct tree){ .fd = in->host.modules_fd };
-	for (size_t i = 0; i < in->plan.count; i++) {
-		const struct change *change = &in->plan.changes[i];
-		int ret;
-
-		if (change->file)
-			ret = tree_write(&in->modules, change->path,
-					 change->file->data.data,
-					 change->file->data.size);
-		else
-			ret = tree_remove(&in->modules, change->path);
-		if (ret < 0) {
-			log_cannot(change->path, "%s", strerror(-ret));
-			return ret;
-		}
-	}
-	return 0;
-}
-
-static int make_indexes(struct install *in)
-{
-	struct reason reason = { 0 };
-	int ret;
-
-	in->indexes_touched = true;
-	ret = depmod_run(&in->host, &reason);
-	if (ret == 0 && !plan_is_indexed(&in->host, &in->payload))
-		ret = reason_set(&reason, -EIO, "depmod did not list all modules");
-	if (ret == 0 && syncfs(in->host.modules_fd) < 0)
-		ret = reason_errno(&reason, -errno);
-	if (ret < 0)
-		log_cannot(in->host.modules, "%s", reason.text);
-	return ret;
-}
-
-static int write_state(struct install *in)
-{
-	int ret = state_write(&in->record, &in->host, &in->payload);
-
-	if (ret < 0)
-		log_cannot(in->host.release, "its state could not be written: %s",
-			   strerror(-ret));
-	return ret;
-}
-
-static void undo(struct install *in)
-{
-	struct reason reason = { 0 };
-	int ret = tree_undo(&in->record.tree);
-
-	if (ret < 0)
-		log_error("the state of %s could not be taken back: %s", in->host.release,
-			  strerror(-ret));
-	ret = tree_undo(&in->modules);
-	if (ret < 0)
-		log_error("%s could not be taken back: %s", in->host.modules,
-			  strerror(-ret));
-	if (in->indexes_touched && depmod_run(&in->host, &reason) < 0)
-		log_error("the indexes of %s may be wrong, run depmod: %s",
-			  in->host.modules, reason.text);
-}
-
-static int commit(struct install *in)
-{
-	int modules = tree_commit(&in->modules);
-	int record = tree_commit(&in->record.tree);
-
-	return modules < 0 ? modules : record;
-}
-
-/* Nobody's ^C may come between the first write and the last. */
-static void hold_signals(sigset_t *before)
-{
-	sigset_t all;
-
-	sigemptyset(&all);
-	sigaddset(&all, SIGHUP);
-	sigaddset(&all, SIGINT);
-	sigaddset(&all, SIGQUIT);
-	sigaddset(&all, SIGTERM);
-	sigaddset(&all, SIGPIPE); /* of our own messages */
-	sigprocmask(SIG_BLOCK, &all, before);
-}
-
-static enum exit_code carry_out(struct install *in)
-{
-	enum exit_code code = EXIT_DONE;
-	sigset_t before;
-
-	hold_signals(&before);
-	if (change_files(in) < 0 || make_indexes(in) < 0 || write_state(in) < 0) {
-		undo(in);
-		code = EXIT_FAILED;
-	} else if (commit(in) < 0) {
-		log_error("installed, but replaced files are left as .*.wgkmod-old");
-	}
-	sigprocmask(SIG_SETMASK, &before, NULL);
-	return code;
-}
-
-static void say_result(const struct install *in, const char *what)
-{
-	log_say("%zu modules for %s %s: %zu symbol versions equal", in->payload.n_modules,
-		in->host.release, what, in->proof.equal);
-	if (in->proof.unchecked)
-		log_say("%zu symbol versions could not be checked: there is no symbol "
-			"table of "
-			"%s here; the kernel checks them when it loads the modules",
-			in->proof.unchecked, in->host.release);
-}
-
-static enum exit_code install(struct install *in, const struct params *params)
+static enum exit_code carry_out(struct install *in, const struct params *params)
 {
 	enum exit_code code;
 
-	code = payload_read_folder(&in->payload, params->operands[0]);
-	if (code == EXIT_DONE)
-		code = open_host(in, params);
-	if (code == EXIT_DONE)
-		code = prove(in, params);
-	if (code == EXIT_DONE)
-		code = plan_make(&in->plan, &in->host, &in->payload, &in->state);
-	if (code != EXIT_DONE)
-		return code;
-	if (!in->plan.count && in->plan.indexed && in->state.count == in->payload.count) {
-		say_result(in, "are installed already");
+	if (is_there_already(in)) {
+		fit_say(&in->proof, "are installed already");
+		return params->load ? load_modules(&in->set.host, &in->set.plan.paths)
+				    : EXIT_DONE;
+	}
+	if (params->dry_run) {
+		plan_print(&in->set.plan);
+		fit_say(&in->proof, "would be installed");
 		return EXIT_DONE;
 	}
-	code = carry_out(in);
+	code = set_exchange(&in->set, &in->payload);
+	if (code == EXIT_DONE && params->load)
+		code = load(in);
 	if (code == EXIT_DONE)
-		say_result(in, "installed");
+		fit_say(&in->proof, "installed");
+	if (code == EXIT_DONE && in->set.plan.kept)
+		log_say("%zu files were replaced; 'wgkmod remove' gives them back",
+			in->set.plan.kept);
+	return code;
+}
+
+static enum exit_code try_once(struct install *in, const struct params *params)
+{
+	const struct plan_how how = { params->dir, params->replace != NULL };
+	enum exit_code code;
+
+	in->proof = (struct proof){ 0 };
+	code = set_open(&in->set, params, params->dry_run != NULL, false);
+	if (code == EXIT_DONE)
+		code = fit_prove(&in->proof, &in->set.host, &in->payload, params);
+	if (code == EXIT_DONE)
+		code = hurdles_check(&in->set.host, &in->payload, params);
+	if (code == EXIT_DONE)
+		code = plan_install(&in->set.plan, &in->set.host, &in->payload,
+				    &in->set.state, &how);
+	if (code == EXIT_DONE)
+		code = carry_out(in, params);
 	return code;
 }
 
 static enum exit_code run(const struct params *params)
 {
-	_cleanup_(install_free) struct install in = {
-		.host = HOST_INIT,
-		.lock_fd = -1,
-		.record = STATE_RECORD_INIT,
-	};
+	_cleanup_(install_free) struct install in = { .set = SET_INIT };
+	const char *release = params->kernel ? params->kernel : params->running;
+	enum exit_code code;
 
-	return install(&in, params);
+	code = payload_read(&in.payload, params, params->operands[0], release);
+	if (code != EXIT_DONE)
+		return code;
+	for (int try = 1; try <= SET_TRIES; try++) {
+		bool again;
+
+		code = try_once(&in, params);
+		again = in.set.again;
+		set_end(&in.set);
+		if (!again)
+			return code;
+	}
+	log_error("somebody else does not stop changing it; try again later");
+	return code;
 }
 
 static const struct option_spec options[] = {
@@ -302,14 +129,23 @@ static const struct option_spec options[] = {
 	OPTION_SYMVERS("the kernel's table of exported symbols; else the host's own",
 		       false),
 	OPTION_ROOT,
+	{ "dir", "NAME", "the folder of the kernel's that they go to, instead of kernel",
+	  offsetof(struct params, dir), false },
+	{ "replace", NULL, "replace files that are in the way, and keep them for remove",
+	  offsetof(struct params, replace), false },
+	{ "load", NULL, "load them as well, and look that they work",
+	  offsetof(struct params, load), false },
+	OPTION_DRY_RUN,
+	OPTION_KEY,
+	OPTION_ALLOW_UNSIGNED,
 	{ 0 },
 };
 
 const struct verb verb_install = {
 	.name = "install",
-	.operands = "DIR",
+	.operands = "BUNDLE",
 	.changes = true,
-	.summary = "prove the modules of a build's output folder, and install them",
+	.summary = "prove the modules of a bundle, and install them",
 	.options = options,
 	.run = run,
 };

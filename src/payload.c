@@ -4,12 +4,25 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "bundle.h"
+#include "cli.h"
+#include "contents.h"
 #include "log.h"
 #include "module.h"
+#include "trust.h"
 
 #define SUMS_MAX_BYTES (1UL << 20)
 #define MODULES_PREFIX "modules/"
+
+/* Where the bytes come from: the folder @fd, or a bundle's folder of @release. */
+struct source {
+	const char *path; /* for messages */
+	int fd;
+	const struct bundle *bundle; /* or NULL */
+	const char *release;
+};
 
 void payload_free(struct payload *payload)
 {
@@ -35,19 +48,35 @@ static int read_at(int dirfd, const char *path, size_t max, struct buf *out,
 	return read_fd(fd, max, out, reason);
 }
 
-static enum exit_code read_sums(struct payload *payload, int dirfd, const char *dir)
+/* A bundle's bytes are taken over: each is asked for once. */
+static int take_from(const struct source *source, const char *name, struct buf *out,
+		     struct reason *reason)
+{
+	_cleanup_free_ char *path = text_printf("%s/%s", source->release, name);
+	struct bundle_file *file = path ? bundle_find(source->bundle, path) : NULL;
+
+	if (!path)
+		return reason_errno(reason, -ENOMEM);
+	if (!file)
+		return reason_errno(reason, -ENOENT);
+	*out = file->data;
+	file->data = (struct buf){ 0 };
+	return 0;
+}
+
+static enum exit_code read_sums(struct payload *payload, const struct source *source)
 {
 	_cleanup_free_ char *path = NULL;
 	struct buf file = { 0 };
 	struct reason reason = { 0 };
 	int ret;
 
-	path = text_printf("%s/SHA256SUMS", dir);
+	path = text_printf("%s/SHA256SUMS", source->path);
 	if (!path) {
 		log_error("%s", strerror(ENOMEM));
 		return EXIT_FAILED;
 	}
-	ret = read_at(dirfd, "SHA256SUMS", SUMS_MAX_BYTES, &file, &reason);
+	ret = read_at(source->fd, "SHA256SUMS", SUMS_MAX_BYTES, &file, &reason);
 	if (ret == 0)
 		ret = sums_parse(&payload->sums, file.data, file.size, &reason);
 	if (ret == 0)
@@ -57,7 +86,7 @@ static enum exit_code read_sums(struct payload *payload, int dirfd, const char *
 }
 
 /* Take from the sums what is below modules/, by grammar. */
-static enum exit_code list_files(struct payload *payload, const char *dir)
+static enum exit_code list_files(struct payload *payload, const struct source *source)
 {
 	enum exit_code code = EXIT_DONE;
 
@@ -74,7 +103,7 @@ static enum exit_code list_files(struct payload *payload, const char *dir)
 		if (strncmp(sum->path, MODULES_PREFIX, strlen(MODULES_PREFIX)) != 0)
 			continue;
 		if (!sums_is_module_path(path)) {
-			log_cannot(dir,
+			log_cannot(source->path,
 				   "SHA256SUMS names '%s', which is no path of a module",
 				   sum->path);
 			code = EXIT_UNTRUSTED;
@@ -87,19 +116,24 @@ static enum exit_code list_files(struct payload *payload, const char *dir)
 		};
 	}
 	if (payload->count == 0 && code == EXIT_DONE) {
-		log_cannot(dir, "SHA256SUMS names no module");
+		log_cannot(source->path, "SHA256SUMS names no module");
 		code = EXIT_UNTRUSTED;
 	}
 	return code;
 }
 
 /* The bytes are read once; digest and module are made of them. */
-static enum exit_code read_file(struct payload *payload, int dirfd,
+static enum exit_code read_file(struct payload *payload, const struct source *source,
 				struct payload_file *file, struct reason *reason)
 {
 	unsigned char digest[SHA256_BYTES];
-	int ret = read_at(dirfd, file->name, MODULE_MAX_BYTES, &file->data, reason);
+	int ret;
 
+	if (source->bundle)
+		ret = take_from(source, file->name, &file->data, reason);
+	else
+		ret = read_at(source->fd, file->name, MODULE_MAX_BYTES, &file->data,
+			      reason);
 	if (ret < 0)
 		return ret == -ENOMEM || ret == -EIO ? EXIT_FAILED : EXIT_UNTRUSTED;
 	ret = sha256(file->data.data, file->data.size, digest);
@@ -119,14 +153,14 @@ static enum exit_code read_file(struct payload *payload, int dirfd,
 	return EXIT_DONE;
 }
 
-static enum exit_code read_files(struct payload *payload, int dirfd)
+static enum exit_code read_files(struct payload *payload, const struct source *source)
 {
 	enum exit_code worst = EXIT_DONE;
 
 	for (size_t i = 0; i < payload->count; i++) {
 		struct payload_file *file = &payload->files[i];
 		struct reason reason = { 0 };
-		enum exit_code code = read_file(payload, dirfd, file, &reason);
+		enum exit_code code = read_file(payload, source, file, &reason);
 
 		if (code == EXIT_DONE)
 			continue;
@@ -137,20 +171,75 @@ static enum exit_code read_files(struct payload *payload, int dirfd)
 	return worst;
 }
 
-enum exit_code payload_read_folder(struct payload *payload, const char *dir)
+static enum exit_code read_folder(struct payload *payload, const struct params *params,
+				  const struct source *source)
 {
-	_cleanup_close_ int dirfd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	enum exit_code code = trust_unsigned(params, source->path);
+
+	if (code == EXIT_DONE)
+		code = read_sums(payload, source);
+	if (code == EXIT_DONE)
+		code = list_files(payload, source);
+	if (code == EXIT_DONE)
+		code = read_files(payload, source);
+	return code;
+}
+
+static enum exit_code parse_bundle(struct bundle *bundle, const struct buf *file,
+				   const char *path)
+{
+	struct reason reason = { 0 };
+	int ret = bundle_parse(bundle, file->data, file->size, &reason);
+
+	if (ret == 0)
+		return contents_check(bundle, path);
+	log_cannot(path, "%s", reason.text);
+	return ret == -ENOMEM ? EXIT_FAILED : EXIT_UNTRUSTED;
+}
+
+/* Trust first: nothing in the file is looked at before it is known whose it is. */
+static enum exit_code read_bundle(struct payload *payload, const struct params *params,
+				  struct source *source)
+{
+	_cleanup_signer_ struct signer signer = { 0 };
+	_cleanup_bundle_ struct bundle bundle = { 0 };
+	_cleanup_buf_ struct buf file = { 0 };
 	enum exit_code code;
 
-	*payload = (struct payload){ 0 };
-	if (dirfd < 0) {
-		log_cannot(dir, "%s", strerror(errno));
-		return EXIT_FAILED;
-	}
-	code = read_sums(payload, dirfd, dir);
+	code = trust_read(params, source->path, source->fd, &file, &signer);
 	if (code == EXIT_DONE)
-		code = list_files(payload, dir);
+		code = parse_bundle(&bundle, &file, source->path);
+	source->bundle = &bundle;
 	if (code == EXIT_DONE)
-		code = read_files(payload, dirfd);
+		code = contents_sums(&bundle, source->path, source->release,
+				     &payload->sums);
+	if (code == EXIT_DONE)
+		code = list_files(payload, source);
+	if (code == EXIT_DONE)
+		code = read_files(payload, source);
+	if (code == EXIT_DONE)
+		signer_say(&signer, source->path);
+	source->bundle = NULL;
 	return code;
+}
+
+enum exit_code payload_read(struct payload *payload, const struct params *params,
+			    const char *path, const char *release)
+{
+	struct source source = { .path = path, .release = release };
+	struct reason reason = { 0 };
+	_cleanup_close_ int fd = -1;
+	struct stat st = { 0 };
+
+	*payload = (struct payload){ 0 };
+	fd = open_guarded(AT_FDCWD, path, &reason);
+	if (fd >= 0 && fstat(fd, &st) < 0)
+		reason_errno(&reason, -errno);
+	if (*reason.text) {
+		log_cannot(path, "%s", reason.text);
+		return fd == -EBADMSG ? EXIT_UNTRUSTED : EXIT_FAILED;
+	}
+	source.fd = fd;
+	return S_ISDIR(st.st_mode) ? read_folder(payload, params, &source)
+				   : read_bundle(payload, params, &source);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What there is to install: modules whose bytes are in memory and have the digests of
- * the payload's SHA256SUMS. Today a build's output folder; a bundle fills the same.
+ * the payload's SHA256SUMS. They come from a bundle, or from a build's output folder,
+ * which is what a bundle is made of.
  */
 #pragma once
 
@@ -10,6 +11,7 @@
 #include "util.h"
 
 struct module;
+struct params;
 
 struct payload_file {
 	const char *name; /* as in SHA256SUMS: "modules/kernel/…/x.ko"; owned by @sums */
@@ -27,13 +29,16 @@ struct payload {
 };
 
 /*
- * Read and verify the folder @dir: SHA256SUMS, then each file it names below modules/,
- * once, through no link. What it names elsewhere is not looked at. Prints what is wrong,
- * all of it. Returns EXIT_DONE, EXIT_UNTRUSTED, EXIT_UNFIT (another architecture) or
- * EXIT_FAILED. payload_free() either way.
+ * Read and verify @path for the kernel @release: a bundle as trust_read() and
+ * contents_check() say, or a folder, which needs --allow-unsigned. Of a folder the
+ * SHA256SUMS are read, then each file they name below modules/, once, through no link;
+ * what they name elsewhere is not looked at. Prints what is wrong, all of it, and who
+ * signed. Returns EXIT_DONE, EXIT_UNTRUSTED, EXIT_UNFIT (another kernel or architecture)
+ * or EXIT_FAILED. payload_free() either way.
  */
-enum exit_code payload_read_folder(struct payload *payload, const char *dir) _must_check_
-	_nonnull_(1, 2);
+enum exit_code payload_read(struct payload *payload, const struct params *params,
+			    const char *path, const char *release) _must_check_
+	_nonnull_(1, 2, 3, 4);
 
 void payload_free(struct payload *payload);
 #define _cleanup_payload_ _cleanup_(payload_free)

@@ -2,6 +2,8 @@
 #include "plan.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "depmod.h"
@@ -10,156 +12,317 @@
 #include "log.h"
 #include "module.h"
 #include "payload.h"
-#include "state.h"
+#include "tree.h"
+
+#define KEPT "replaced/"
+
+/* What a plan is made of, for the functions below. */
+struct planning {
+	struct plan *plan;
+	const struct host *host;
+	const struct payload *payload; /* NULL: nothing is wanted */
+	const struct state *state;
+	const struct plan_how *how;
+	bool ok;
+};
 
 void plan_free(struct plan *plan)
 {
 	free(plan->changes);
+	names_free(&plan->paths);
+	names_free(&plan->others);
 	*plan = (struct plan){ 0 };
 }
 
-static void add_change(struct plan *plan, const char *path,
+static void add_change(struct planning *p, enum change_kind kind, const char *path,
 		       const struct payload_file *file)
 {
-	plan->changes[plan->count++] = (struct change){ .path = path, .file = file };
+	struct plan *plan = p->plan;
+
+	if (plan->count == plan->room) {
+		size_t room = plan->room ? 2 * plan->room : 32;
+		struct change *grown =
+			reallocarray(plan->changes, room, sizeof(*grown));
+
+		if (!grown) {
+			log_error("%s", strerror(ENOMEM));
+			p->ok = false;
+			return;
+		}
+		plan->changes = grown;
+		plan->room = room;
+	}
+	plan->kept += kind == CHANGE_KEEP;
+	plan->changes[plan->count++] = (struct change){ kind, path, file };
 }
 
-/* Whether @path is free, or ours and as we left it; *@found says which. Else prints. */
-static bool is_ours(const struct host *host, const struct sums *state, const char *path,
+/* The path in the kernel's folder of a payload's: --dir stands for its first folder. */
+static int add_path(struct planning *p, const struct payload_file *file)
+{
+	const char *dir = p->how->dir ? p->how->dir : "kernel";
+	const char *slash = strchr(file->path, '/');
+	_cleanup_free_ char *path = text_printf("%s%s", dir, slash ? slash : "/");
+
+	return path ? names_add(&p->plan->paths, path) : -ENOMEM;
+}
+
+/* How @path is found; false and a line when that cannot be told. */
+static bool look_at(struct planning *p, const char *path, const struct sum **sum,
 		    enum state_file *found)
 {
 	static const unsigned char no_digest[SHA256_BYTES];
-	const struct sum *sum = sums_find(state, path);
-	struct reason reason;
-	int ret =
-		state_compare(host, path, sum ? sum->digest : no_digest, found, &reason);
+	struct reason reason = { 0 };
+	int ret;
 
-	if (ret < 0) {
-		log_cannot(path, "%s", reason.text);
-		return false;
-	}
-	if (*found == STATE_MISSING || (sum && *found == STATE_INTACT))
+	*sum = sums_find(&p->state->installed, path);
+	ret = state_compare(p->host, path, *sum ? (*sum)->digest : no_digest, found,
+			    &reason);
+	if (ret == 0)
 		return true;
-	log_cannot(path, "%s",
-		   sum ? "it was changed since wgkmod installed it; move it away first"
-		       : "it is there, and not from wgkmod; move it away first");
-	return false;
+	log_cannot(path, "%s", reason.text);
+	return p->ok = false;
 }
 
-static bool plan_files(struct plan *plan, const struct host *host,
-		       const struct payload *payload, const struct sums *state)
+/* Something at @path is not ours. Keep it, if that is wanted and can be done. */
+static bool keep(struct planning *p, const char *path, const char *why)
 {
-	bool ok = true;
+	_cleanup_close_ int fd = -1;
 
-	for (size_t i = 0; i < payload->count; i++) {
-		const struct payload_file *file = &payload->files[i];
-		const struct sum *sum = sums_find(state, file->path);
-		enum state_file found;
-
-		if (!is_ours(host, state, file->path, &found))
-			ok = false;
-		else if (found == STATE_MISSING || !sum ||
-			 memcmp(sum->digest, file->digest, SHA256_BYTES) != 0)
-			add_change(plan, file->path, file);
+	if (!p->how->replace) {
+		log_cannot(path, "%s; move it away first, or use --replace", why);
+		return p->ok = false;
 	}
-	return ok;
+	fd = open_beneath(p->host->modules_fd, path, O_PATH | O_DIRECTORY);
+	if (fd >= 0) {
+		log_cannot(path, "it is a folder; move it away first");
+		return p->ok = false;
+	}
+	add_change(p, CHANGE_KEEP, path, NULL);
+	return p->ok;
 }
 
-static bool in_payload(const struct payload *payload, const char *path)
+static void plan_file(struct planning *p, const char *path,
+		      const struct payload_file *file)
 {
-	for (size_t i = 0; i < payload->count; i++)
-		if (!strcmp(payload->files[i].path, path))
+	enum state_file found;
+	const struct sum *sum;
+
+	if (!look_at(p, path, &sum, &found))
+		return;
+	if (found == STATE_INTACT && sum &&
+	    !memcmp(sum->digest, file->digest, SHA256_BYTES))
+		return;
+	if (found == STATE_CHANGED &&
+	    !keep(p, path,
+		  sum ? "it was changed since wgkmod installed it"
+		      : "it is there, and not from wgkmod"))
+		return;
+	add_change(p, CHANGE_WRITE, path, file);
+}
+
+/* Whether a module of the name that @path has is in the payload. */
+static bool is_wanted(const struct planning *p, const char *path)
+{
+	_cleanup_free_ char *name = module_name_of(path);
+
+	for (size_t i = 0; name && i < p->plan->paths.count; i++) {
+		_cleanup_free_ char *other = module_name_of(p->plan->paths.items[i]);
+
+		if (other && !strcmp(other, name))
 			return true;
+	}
 	return false;
 }
 
 /* What an earlier set had and this one has not. */
-static bool plan_removals(struct plan *plan, const struct host *host,
-			  const struct payload *payload, const struct sums *state)
+static void plan_removals(struct planning *p)
 {
-	bool ok = true;
-
-	for (size_t i = 0; i < state->count; i++) {
-		const char *path = state->entries[i].path;
+	for (size_t i = 0; i < p->state->installed.count; i++) {
+		const char *path = p->state->installed.entries[i].path;
 		enum state_file found;
+		const struct sum *sum;
 
-		if (in_payload(payload, path))
+		if (names_has(&p->plan->paths, path) || !look_at(p, path, &sum, &found))
 			continue;
-		if (!is_ours(host, state, path, &found))
-			ok = false;
-		else if (found != STATE_MISSING)
-			add_change(plan, path, NULL);
+		if (found == STATE_INTACT) {
+			add_change(p, CHANGE_REMOVE, path, NULL);
+		} else if (found == STATE_CHANGED && !p->payload) {
+			log_error("'%s' was changed since wgkmod installed it, and stays",
+				  path);
+		} else if (found == STATE_CHANGED && !p->how->replace) {
+			log_cannot(path, "it was changed since wgkmod installed it; move "
+					 "it away first, or use --replace");
+			p->ok = false;
+		}
 	}
-	return ok;
 }
 
-static bool same_module_elsewhere(const struct payload *payload, const char *path)
+/* What was kept comes back when nothing of its name is wanted, and nothing is there. */
+static void plan_restores(struct planning *p)
 {
-	_cleanup_free_ char *name = module_name_of(path);
+	for (size_t i = 0; i < p->state->kept.count; i++) {
+		const char *path = p->state->kept.items[i];
+		enum state_file found;
+		const struct sum *sum;
 
-	for (size_t i = 0; name && i < payload->n_modules; i++)
-		if (!strcmp(payload->modules[i].name, name))
-			return !in_payload(payload, path);
-	return false;
+		if (is_wanted(p, path) || !look_at(p, path, &sum, &found))
+			continue;
+		if (found == STATE_CHANGED)
+			log_error("what was replaced at '%s' is forgotten", path);
+		add_change(p, found == STATE_CHANGED ? CHANGE_FORGET : CHANGE_RESTORE,
+			   path, NULL);
+	}
 }
 
 /* modprobe would take either of two modules of one name, and the kernel only one. */
-static bool names_are_free(const struct host *host, const struct payload *payload,
-			   const struct sums *state)
+static void plan_names(struct planning *p, char *cursor)
 {
-	_cleanup_buf_ struct buf dep = { 0 };
-	struct reason ignored = { 0 };
-	char *cursor, *path;
-	bool ok = true;
+	char *path;
 
-	/* No modules.dep, no other module; depmod will say what is wrong with that. */
-	if (depmod_read(host, &dep, &ignored) < 0)
-		return true;
-	cursor = dep.data;
 	while ((path = depmod_next(&cursor))) {
 		_cleanup_close_ int fd = -1;
 
-		if (!same_module_elsewhere(payload, path) || sums_find(state, path))
+		if (!is_wanted(p, path) || names_has(&p->plan->paths, path) ||
+		    sums_find(&p->state->installed, path))
 			continue;
 		/* modules.dep may be older than the files: is it there? */
-		fd = open_beneath(host->modules_fd, path, O_RDONLY);
+		fd = open_beneath(p->host->modules_fd, path, O_RDONLY);
 		if (fd == -ENOENT || fd == -ENOTDIR)
 			continue;
-		log_cannot(path, "the kernel has this module of the same name already");
-		ok = false;
+		/* The path is the buffer's: the plan needs one of its own. */
+		if (names_add(&p->plan->others, path) < 0) {
+			p->ok = false;
+			return;
+		}
+		keep(p, p->plan->others.items[p->plan->others.count - 1],
+		     "the kernel has this module of the same name already");
 	}
-	return ok;
 }
 
-bool plan_is_indexed(const struct host *host, const struct payload *payload)
+bool plan_is_indexed(const struct plan *plan, int fd)
 {
 	_cleanup_buf_ struct buf dep = { 0 };
 	struct reason ignored = { 0 };
 	char *cursor, *path;
 	size_t listed = 0;
 
-	if (depmod_read(host, &dep, &ignored) < 0)
+	if (depmod_read_at(fd, &dep, &ignored) < 0)
 		return false;
 	cursor = dep.data;
 	while ((path = depmod_next(&cursor)))
-		listed += in_payload(payload, path);
-	return listed == payload->count;
+		listed += names_has(&plan->paths, path);
+	return listed == plan->paths.count;
 }
 
-enum exit_code plan_make(struct plan *plan, const struct host *host,
-			 const struct payload *payload, const struct sums *state)
+enum exit_code plan_install(struct plan *plan, const struct host *host,
+			    const struct payload *payload, const struct state *state,
+			    const struct plan_how *how)
 {
-	bool ok;
+	struct planning p = { plan, host, payload, state, how, true };
+	_cleanup_buf_ struct buf dep = { 0 };
+	struct reason ignored = { 0 };
 
 	*plan = (struct plan){ 0 };
-	plan->changes = calloc(payload->count + state->count, sizeof(*plan->changes));
-	if (!plan->changes) {
-		log_error("%s", strerror(ENOMEM));
-		return EXIT_FAILED;
+	for (size_t i = 0; i < payload->count; i++) {
+		if (add_path(&p, &payload->files[i]) < 0) {
+			log_error("%s", strerror(ENOMEM));
+			return EXIT_FAILED;
+		}
 	}
-	ok = plan_files(plan, host, payload, state);
-	ok &= plan_removals(plan, host, payload, state);
-	ok &= names_are_free(host, payload, state);
-	plan->indexed = plan_is_indexed(host, payload);
-	return ok ? EXIT_DONE : EXIT_FAILED;
+	plan_removals(&p);
+	plan_restores(&p);
+	/* No modules.dep, no other module; depmod will say what is wrong with that. */
+	if (depmod_read(host, &dep, &ignored) == 0)
+		plan_names(&p, dep.data);
+	for (size_t i = 0; i < payload->count; i++)
+		plan_file(&p, plan->paths.items[i], &payload->files[i]);
+	plan->indexed = plan_is_indexed(plan, host->modules_fd);
+	return p.ok ? EXIT_DONE : EXIT_FAILED;
+}
+
+enum exit_code plan_remove(struct plan *plan, const struct host *host,
+			   const struct state *state)
+{
+	static const struct plan_how how = { 0 };
+	struct planning p = { plan, host, NULL, state, &how, true };
+
+	*plan = (struct plan){ 0 };
+	plan_removals(&p);
+	plan_restores(&p);
+	return p.ok ? EXIT_DONE : EXIT_FAILED;
+}
+
+/* The folders of what is not kept any more go with it. */
+static int forget_folders(int state_fd, const char *kept)
+{
+	_cleanup_free_ char *path = strdup(kept);
+	char *slash;
+
+	if (!path)
+		return -ENOMEM;
+	while ((slash = strrchr(path, '/'))) {
+		bool gone;
+		int ret;
+
+		*slash = '\0';
+		ret = tree_prune(state_fd, path, &gone);
+		if (ret < 0 || !gone)
+			return ret;
+	}
+	return 0;
+}
+
+static int make_change(const struct change *change, int tree_fd, int state_fd,
+		       struct names *made)
+{
+	_cleanup_free_ char *kept = text_printf(KEPT "%s", change->path);
+	int ret;
+
+	if (!kept)
+		return -ENOMEM;
+	switch (change->kind) {
+	case CHANGE_REMOVE:
+		return tree_remove(tree_fd, change->path);
+	case CHANGE_KEEP:
+		return tree_move(tree_fd, change->path, state_fd, kept, NULL);
+	case CHANGE_FORGET:
+		ret = tree_remove(state_fd, kept);
+		return ret < 0 ? ret : forget_folders(state_fd, kept);
+	case CHANGE_RESTORE:
+		ret = tree_move(state_fd, kept, tree_fd, change->path, NULL);
+		return ret < 0 ? ret : forget_folders(state_fd, kept);
+	case CHANGE_WRITE:
+		return tree_write(tree_fd, change->path, change->file->data.data,
+				  change->file->data.size, made);
+	}
+	return -EINVAL;
+}
+
+int plan_carry_out(const struct plan *plan, int tree_fd, int state_fd,
+		   struct names *made, const char **path)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		int ret;
+
+		*path = plan->changes[i].path;
+		ret = make_change(&plan->changes[i], tree_fd, state_fd, made);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+void plan_print(const struct plan *plan)
+{
+	static const char *const words[] = {
+		[CHANGE_REMOVE] = "remove",
+		[CHANGE_KEEP] = "replace, and keep for later,",
+		[CHANGE_FORGET] = "forget what was replaced at",
+		[CHANGE_RESTORE] = "give back",
+		[CHANGE_WRITE] = "write",
+	};
+
+	for (size_t i = 0; i < plan->count; i++)
+		log_say("would %s '%s'", words[plan->changes[i].kind],
+			plan->changes[i].path);
 }

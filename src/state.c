@@ -3,180 +3,380 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <inttypes.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "file.h"
 #include "host.h"
 #include "log.h"
 #include "module.h"
-#include "payload.h"
+#include "snapshot.h"
+#include "tree.h"
 
 #define STATE_MAX_BYTES (1UL << 20)
 #define STATE_BASE "var/lib"
 #define STATE_FOLDER "wgkmod"
 
-static int state_path(const struct host *host, char **out)
+void state_free(struct state *state)
 {
-	_cleanup_free_ char *below = NULL;
-
-	below = text_printf(STATE_BASE "/" STATE_FOLDER "/%s/installed", host->release);
-	if (!below)
-		return -ENOMEM;
-	return host_resolve(host->root, below, out);
+	sums_free(&state->installed);
+	names_free(&state->folders);
+	names_free(&state->indexes);
+	names_free(&state->kept);
 }
 
-static int check_paths(const struct sums *state, struct reason *why)
+char *state_name(const char *release, const char *suffix)
 {
-	for (size_t i = 0; i < state->count; i++)
-		if (!sums_is_module_path(state->entries[i].path))
-			return reason_set(why, -EBADMSG,
-					  "it names '%s', which is no path of a module",
-					  state->entries[i].path);
-	return 0;
-}
-
-int state_load(struct sums *state, const struct host *host, struct reason *reason)
-{
-	_cleanup_free_ char *path = NULL;
-	struct buf file = { 0 };
-	struct reason why = { 0 };
-	int ret = state_path(host, &path);
-
-	*state = (struct sums){ 0 };
-	if (ret == -ENOENT)
-		return 0;
-	if (ret < 0)
-		return reason_set(reason, ret, "state of %s: %s", host->release,
-				  strerror(-ret));
-	ret = read_path(path, STATE_MAX_BYTES, &file, &why);
-	if (ret == 0)
-		ret = sums_parse(state, file.data, file.size, &why);
-	if (ret == 0)
-		ret = check_paths(state, &why);
-	if (ret < 0) {
-		sums_free(state);
-		return reason_set(reason, ret, "%s: %s", path, why.text);
-	}
-	return 0;
-}
-
-static int compare_names(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-static int add_name(char ***names, size_t *count, const char *name)
-{
-	char **grown = reallocarray(*names, *count + 1, sizeof(*grown));
-
-	if (!grown)
-		return -ENOMEM;
-	*names = grown;
-	grown[*count] = text_printf("%s", name);
-	if (!grown[*count])
-		return -ENOMEM;
-	(*count)++;
-	return 0;
-}
-
-static int list_folder(DIR *dir, char ***names, size_t *count)
-{
-	const struct dirent *entry;
-
-	while ((errno = 0, entry = readdir(dir))) {
-		if (!host_release_ok(entry->d_name))
-			continue;
-		if (add_name(names, count, entry->d_name) < 0)
-			return -ENOMEM;
-	}
-	return -errno;
-}
-
-int state_list(const char *root, char ***out, size_t *count, struct reason *reason)
-{
-	_cleanup_free_ char *real = realpath(root, NULL), *path = NULL;
-	DIR *dir;
-	int ret;
-
-	*out = NULL;
-	*count = 0;
-	if (!real)
-		return reason_set(reason, -errno, "%s: %s", root, strerror(errno));
-	ret = host_resolve(real, STATE_BASE "/" STATE_FOLDER, &path);
-	if (ret == -ENOENT)
-		return 0;
-	if (ret < 0)
-		return reason_errno(reason, ret);
-	dir = opendir(path);
-	if (!dir)
-		return reason_set(reason, -errno, "%s: %s", path, strerror(errno));
-	ret = list_folder(dir, out, count);
-	closedir(dir);
-	if (ret < 0)
-		return reason_set(reason, ret, "%s: %s", path, strerror(-ret));
-	if (*count)
-		qsort(*out, *count, sizeof(**out), compare_names);
-	return 0;
-}
-
-static int format(const struct payload *payload, struct buf *out)
-{
-	char hex[SHA256_DIGITS + 1];
-	FILE *to = open_memstream(&out->data, &out->size);
-
-	if (!to)
-		return -errno;
-	for (size_t i = 0; i < payload->count; i++) {
-		sha256_hex(payload->files[i].digest, hex);
-		fprintf(to, "%s  %s\n", hex, payload->files[i].path);
-	}
-	return fclose(to) == 0 ? 0 : -errno;
+	return text_printf(".%s.%s", release, suffix);
 }
 
 /*
  * Links are followed up to ROOT/var/lib, which the system owns, and not behind it. Where
  * it is not there yet, it is made below the root.
  */
-static int open_base(const struct host *host, bool *is_root)
+int state_open_base(const struct host *host, struct names *made)
 {
 	_cleanup_free_ char *base = NULL;
+	_cleanup_close_ int above = -1;
 	int ret = host_resolve(host->root, STATE_BASE, &base);
-	int fd;
+	const char *below = STATE_FOLDER;
 
-	*is_root = ret == -ENOENT;
-	if (ret < 0 && !*is_root)
+	if (ret == -ENOENT && made) {
+		below = STATE_BASE "/" STATE_FOLDER;
+	} else if (ret < 0) {
 		return ret;
-	fd = open(*is_root ? host->root : base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	}
+	above = open(base ? base : host->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (above < 0)
+		return -errno;
+	if (made) {
+		/* Below the root, where the caller could take it back. */
+		ret = tree_make_folder(above, below, base ? NULL : made);
+		if (ret < 0)
+			return ret;
+	}
+	return open_beneath(above, below, O_RDONLY | O_DIRECTORY);
 }
 
-void state_record_free(struct state_record *record)
+static int check_paths(const struct sums *state, struct reason *why)
 {
-	tree_free(&record->tree);
-	close_fd(&record->fd);
-	free(record->path);
+	for (size_t i = 0; i < state->count; i++) {
+		const char *path = state->entries[i].path;
+		_cleanup_free_ char *usual = NULL;
+		const char *slash = strchr(path, '/');
+
+		/* --dir may have put something else before what the grammar knows. */
+		if (slash && names_path_ok(path))
+			usual = text_printf("kernel%s", slash);
+		if (!usual || !sums_is_module_path(usual))
+			return reason_set(why, -EBADMSG,
+					  "it names '%s', which is no path of a module",
+					  path);
+	}
+	return 0;
 }
 
-int state_write(struct state_record *record, const struct host *host,
-		const struct payload *payload)
+static int read_file(int folder, const char *name, struct buf *out, struct reason *why)
 {
-	_cleanup_buf_ struct buf text = { 0 };
-	bool is_root;
-	int ret;
+	_cleanup_close_ int fd = open_beneath(folder, name, O_RDONLY);
 
-	record->fd = open_base(host, &is_root);
-	if (record->fd < 0)
-		return record->fd;
-	record->tree.fd = record->fd;
-	record->path = text_printf("%s" STATE_FOLDER "/%s/installed",
-				   is_root ? STATE_BASE "/" : "", host->release);
-	if (!record->path)
-		return -ENOMEM;
-	ret = format(payload, &text);
+	if (fd < 0)
+		return reason_errno(why, fd);
+	return read_fd(fd, STATE_MAX_BYTES, out, why);
+}
+
+static int load_sums(struct state *state, int folder, struct reason *why)
+{
+	struct buf file = { 0 };
+	int ret = read_file(folder, "installed", &file, why);
+
 	if (ret < 0)
 		return ret;
-	return tree_write(&record->tree, record->path, text.data, text.size);
+	ret = sums_parse(&state->installed, file.data, file.size, why);
+	return ret < 0 ? ret : check_paths(&state->installed, why);
+}
+
+static int load_names(struct names *names, int folder, const char *name,
+		      struct reason *why)
+{
+	_cleanup_buf_ struct buf file = { 0 };
+	int ret = read_file(folder, name, &file, why);
+
+	if (ret == -ENOENT)
+		return 0;
+	if (ret < 0)
+		return ret;
+	if (memchr(file.data, '\0', file.size))
+		return reason_set(why, -EBADMSG, "it holds a NUL byte");
+	return names_parse(names, file.data, why);
+}
+
+static int load_kept(struct names *kept, int folder, struct reason *why)
+{
+	_cleanup_snapshot_ struct snapshot snap = { 0 };
+	_cleanup_close_ int fd =
+		open_beneath(folder, "replaced", O_RDONLY | O_DIRECTORY);
+	int ret;
+
+	if (fd == -ENOENT)
+		return 0;
+	if (fd < 0)
+		return reason_errno(why, fd);
+	ret = snapshot_take(&snap, fd, why);
+	for (size_t i = 0; ret == 0 && i < snap.count; i++)
+		if (!S_ISDIR(snap.entries[i].st.st_mode) &&
+		    names_add(kept, snap.entries[i].path) < 0)
+			ret = reason_errno(why, -ENOMEM);
+	return ret;
+}
+
+/* *@what is the file that something is wrong with. */
+static int load_folder(struct state *state, int folder, const char **what,
+		       struct reason *why)
+{
+	int ret;
+
+	*what = "installed";
+	ret = load_sums(state, folder, why);
+	if (ret < 0)
+		return ret;
+	*what = "folders";
+	ret = load_names(&state->folders, folder, *what, why);
+	if (ret < 0)
+		return ret;
+	*what = "indexes";
+	ret = load_names(&state->indexes, folder, *what, why);
+	if (ret < 0)
+		return ret;
+	*what = "replaced";
+	return load_kept(&state->kept, folder, why);
+}
+
+/* The folder that counts; -ENOENT when there is none, or an empty one to come. */
+static int open_current(const struct host *host, int base, struct reason *why)
+{
+	_cleanup_free_ char *next = state_name(host->release, "next");
+	int pending = state_is_pending(host, base, why);
+	int fd;
+
+	if (pending < 0)
+		return pending;
+	if (!next)
+		return reason_errno(why, -ENOMEM);
+	if (pending) {
+		fd = open_beneath(base, next, O_RDONLY | O_DIRECTORY);
+		if (fd >= 0 && faccessat(fd, "installed", F_OK, 0) < 0 &&
+		    errno == ENOENT) {
+			close(fd);
+			return -ENOENT;
+		}
+		if (fd != -ENOENT)
+			return fd < 0 ? reason_errno(why, fd) : fd;
+	}
+	fd = open_beneath(base, host->release, O_RDONLY | O_DIRECTORY);
+	return fd < 0 ? reason_errno(why, fd) : fd;
+}
+
+int state_load(struct state *state, const struct host *host, struct reason *reason)
+{
+	_cleanup_close_ int base = state_open_base(host, NULL);
+	_cleanup_close_ int folder = -1;
+	struct reason why = { 0 };
+	const char *what = "";
+	int ret;
+
+	*state = (struct state){ 0 };
+	if (base == -ENOENT)
+		return 0;
+	folder = base < 0 ? reason_errno(&why, base) : open_current(host, base, &why);
+	if (folder == -ENOENT)
+		return 0;
+	ret = folder < 0 ? folder : load_folder(state, folder, &what, &why);
+	if (ret < 0) {
+		state_free(state);
+		return reason_set(reason, ret, "%s/" STATE_BASE "/" STATE_FOLDER
+				  "/%s%s%s: %s", strcmp(host->root, "/") ? host->root : "",
+				  host->release, *what ? "/" : "", what, why.text);
+	}
+	return 0;
+}
+
+/* "5.10.1", or what a killed run left of the state of one: ".5.10.1.next". */
+static char *release_of(const char *name)
+{
+	size_t len = strlen(name), end = strlen(".next");
+
+	if (host_release_ok(name))
+		return strdup(name);
+	if (name[0] != '.' || len <= 1 + end || strcmp(name + len - end, ".next") != 0)
+		return strdup("");
+	return strndup(name + 1, len - 1 - end);
+}
+
+static int list_folder(DIR *dir, struct names *releases)
+{
+	const struct dirent *entry;
+
+	while ((errno = 0, entry = readdir(dir))) {
+		_cleanup_free_ char *release = release_of(entry->d_name);
+
+		if (!release)
+			return -ENOMEM;
+		if (!host_release_ok(release) || names_has(releases, release))
+			continue;
+		if (names_add(releases, release) < 0)
+			return -ENOMEM;
+	}
+	if (errno)
+		return -errno;
+	names_sort(releases);
+	return 0;
+}
+
+int state_list(const char *root, struct names *releases, struct reason *reason)
+{
+	_cleanup_host_ struct host host = HOST_INIT;
+	DIR *dir;
+	int fd, ret;
+
+	host.root = realpath(root, NULL);
+	if (!host.root)
+		return reason_set(reason, -errno, "%s: %s", root, strerror(errno));
+	fd = state_open_base(&host, NULL);
+	if (fd == -ENOENT)
+		return 0;
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir) {
+		ret = fd < 0 ? fd : -errno;
+		close_fd(&fd);
+	} else {
+		ret = list_folder(dir, releases);
+		closedir(dir);
+	}
+	if (ret < 0)
+		return reason_set(reason, ret, "its " STATE_BASE "/" STATE_FOLDER ": %s",
+				  strerror(-ret));
+	return 0;
+}
+
+#define JOURNAL_WORD "inode "
+
+/* The inode that the journal names, or 0 where there is no journal. */
+static int read_journal(const struct host *host, int base, uint64_t *inode,
+			struct reason *reason)
+{
+	_cleanup_free_ char *name = state_name(host->release, "journal");
+	_cleanup_buf_ struct buf file = { 0 };
+	struct reason why = { 0 };
+	int ret, used = 0;
+
+	*inode = 0;
+	if (!name)
+		return reason_errno(reason, -ENOMEM);
+	ret = read_file(base, name, &file, &why);
+	if (ret == -ENOENT)
+		return 0;
+	if (ret < 0)
+		return reason_set(reason, ret, "%s: %s", name, why.text);
+	if (sscanf(file.data, JOURNAL_WORD "%" SCNu64 "\n%n", inode, &used) != 1 ||
+	    (size_t)used != file.size || !*inode)
+		return reason_set(reason, -EBADMSG, "%s: it does not name an inode",
+				  name);
+	return 0;
+}
+
+int state_is_pending(const struct host *host, int base_fd, struct reason *reason)
+{
+	uint64_t inode;
+	struct stat st;
+	int ret = read_journal(host, base_fd, &inode, reason);
+
+	if (ret < 0 || !inode || host->kernels_fd < 0)
+		return ret;
+	if (fstatat(host->kernels_fd, host->release, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : reason_errno(reason, -errno);
+	return st.st_ino == inode;
+}
+
+/* A new file, a rename, and a flush of both: there is a whole journal, or none. */
+int state_write_journal(const struct host *host, int base_fd, int tree_fd)
+{
+	_cleanup_free_ char *name = state_name(host->release, "journal");
+	_cleanup_free_ char *temp = state_name(host->release, "journal.new");
+	_cleanup_free_ char *text = NULL;
+	_cleanup_close_ int fd = -1;
+	struct stat st;
+	int ret;
+
+	if (fstat(tree_fd, &st) < 0)
+		return -errno;
+	text = text_printf(JOURNAL_WORD "%ju\n", (uintmax_t)st.st_ino);
+	if (!name || !temp || !text)
+		return -ENOMEM;
+	ret = tree_write(base_fd, temp, text, strlen(text), NULL);
+	if (ret < 0)
+		return ret;
+	fd = open_beneath(base_fd, temp, O_RDONLY);
+	if (fd < 0)
+		return fd;
+	if (fsync(fd) < 0 || renameat(base_fd, temp, base_fd, name) < 0 ||
+	    fsync(base_fd) < 0)
+		return -errno;
+	return 0;
+}
+
+static int save_names(const struct names *names, int fd, const char *name)
+{
+	_cleanup_buf_ struct buf text = { 0 };
+	int ret = names_format(names, &text);
+
+	return ret < 0 ? ret : tree_write(fd, name, text.data, text.size, NULL);
+}
+
+static int format_sums(const struct sums *sums, struct buf *out)
+{
+	char hex[SHA256_DIGITS + 1];
+	FILE *to = open_memstream(&out->data, &out->size);
+
+	if (!to)
+		return -errno;
+	for (size_t i = 0; i < sums->count; i++) {
+		sha256_hex(sums->entries[i].digest, hex);
+		fprintf(to, "%s  %s\n", hex, sums->entries[i].path);
+	}
+	return fclose(to) == 0 ? 0 : -errno;
+}
+
+/* What is left of a state of nothing is an empty folder. */
+static int clear(int fd)
+{
+	static const char *const lists[] = { "installed", "folders", "indexes" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
+		if (unlinkat(fd, lists[i], 0) < 0 && errno != ENOENT)
+			return -errno;
+	return 0;
+}
+
+int state_save(const struct state *state, int fd)
+{
+	_cleanup_buf_ struct buf text = { 0 };
+	int ret;
+
+	if (!state->installed.count)
+		return clear(fd);
+	ret = format_sums(&state->installed, &text);
+
+	if (ret == 0)
+		ret = tree_write(fd, "installed", text.data, text.size, NULL);
+	if (ret == 0)
+		ret = save_names(&state->folders, fd, "folders");
+	if (ret == 0)
+		ret = save_names(&state->indexes, fd, "indexes");
+	return ret;
 }
 
 static int compare_fd(int fd, const unsigned char *digest, enum state_file *found,

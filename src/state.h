@@ -1,18 +1,38 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What wgkmod installed for a kernel: ROOT/var/lib/wgkmod/RELEASE/installed, a list of
- * digests and paths below the modules' folder in the format of sha256sum. It is written
- * last, when all it says is true, and it is not trusted when read.
+ * What wgkmod installed for a kernel, in the folder ROOT/var/lib/wgkmod/RELEASE:
+ *
+ *	installed	digests and paths below the modules' folder, as of sha256sum
+ *	folders		the folders that were made for them, one a line
+ *	indexes		the indexes of depmod that were there before, one a line
+ *	replaced/PATH	what was at PATH before, and was replaced
+ *
+ * Nothing of it is trusted when read. While it changes there are, beside that folder:
+ *
+ *	.RELEASE.next		the state to come
+ *	.RELEASE.journal	which folder of modules it is the state of, by inode
+ *	.RELEASE.base		where depmod finds that folder
+ *
+ * Once the kernel's folder is the one that the journal names, .RELEASE.next counts.
  */
 #pragma once
 
+#include "names.h"
 #include "sums.h"
-#include "tree.h"
 #include "util.h"
 
 struct host;
-struct payload;
 struct reason;
+
+struct state {
+	struct sums installed;
+	struct names folders;
+	struct names indexes;
+	struct names kept; /* the paths below "replaced" */
+};
+
+void state_free(struct state *state);
+#define _cleanup_state_ _cleanup_(state_free)
 
 /* How a file that the state names is found on the system. */
 enum state_file {
@@ -22,38 +42,44 @@ enum state_file {
 };
 
 /*
- * Read the state of @host's kernel; nothing installed is a list of none. Returns 0, or
- * -errno with @reason, which names the file, filled in: -EBADMSG when it is malformed or
- * names what is no path of a module.
+ * Read the state of @host's kernel; nothing installed is a state of nothing. Returns 0,
+ * or -errno with @reason, which names the file, filled in: -EBADMSG when it is malformed
+ * or names what is no path of a module.
  */
-int state_load(struct sums *state, const struct host *host,
+int state_load(struct state *state, const struct host *host,
 	       struct reason *reason) _must_check_ _nonnull_(1, 2, 3);
 
 /*
- * The releases that there is a state of below @root, sorted. On success *@out is an
- * array that the caller frees, as its strings, with *@count of them. 0, or -errno with
- * @reason filled in.
+ * The releases that there is a state of below @root, sorted. Returns 0, or -errno with
+ * @reason filled in. names_free() either way.
  */
-int state_list(const char *root, char ***out, size_t *count,
-	       struct reason *reason) _must_check_ _nonnull_(1, 2, 3, 4);
+int state_list(const char *root, struct names *releases,
+	       struct reason *reason) _must_check_ _nonnull_(1, 2, 3);
 
-/* A state being written: @tree for its tree_commit() or tree_undo(). */
-struct state_record {
-	struct tree tree;
-	int fd;	    /* the folder that @tree is of; owned */
-	char *path; /* of the file in it; owned */
-};
+/*
+ * Open ROOT/var/lib/wgkmod. With @made it is made where it is not there, and @made gets
+ * the paths of the folders made where the root has no var/lib. Returns a descriptor the caller owns, or
+ * -errno.
+ */
+int state_open_base(const struct host *host, struct names *made) _must_check_
+	_nonnull_(1);
 
-#define STATE_RECORD_INIT \
-	{                 \
-		.fd = -1  \
-	}
+/*
+ * Whether the journal in @base_fd is of the folder that the kernel has now: 1 or 0, or
+ * -errno with @reason filled in, -EBADMSG when it is malformed.
+ */
+int state_is_pending(const struct host *host, int base_fd,
+		     struct reason *reason) _must_check_ _nonnull_(1, 3);
 
-/* Write the state of @payload. Returns 0 or -errno; state_record_free() either way. */
-int state_write(struct state_record *record, const struct host *host,
-		const struct payload *payload) _must_check_ _nonnull_(1, 2, 3);
+/* Write the journal: @tree_fd is the folder to come. On disk when done. 0 or -errno. */
+int state_write_journal(const struct host *host, int base_fd, int tree_fd) _must_check_
+	_nonnull_(1);
 
-void state_record_free(struct state_record *record);
+/* Write the lists of @state into the folder @fd. Returns 0 or -errno. */
+int state_save(const struct state *state, int fd) _must_check_ _nonnull_(1);
+
+/* ".RELEASE.SUFFIX", or NULL without memory. */
+char *state_name(const char *release, const char *suffix) _must_check_ _nonnull_(1, 2);
 
 /*
  * Compare the file @path of @host's modules with @digest. On success *@found is set.

@@ -12,8 +12,7 @@
 #include "log.h"
 #include "module.h"
 #include "state.h"
-
-#define SYS_MAX_BYTES 4096
+#include "sys.h"
 
 static const char *const found_words[] = {
 	[STATE_INTACT] = "intact",
@@ -21,50 +20,12 @@ static const char *const found_words[] = {
 	[STATE_MISSING] = "missing",
 };
 
-/* The first line of /sys/module/NAME/FILE, or NULL. Owned by the caller. */
-static char *read_sys(const char *name, const char *file)
-{
-	_cleanup_free_ char *path = NULL;
-	_cleanup_close_ int fd = -1;
-	char text[SYS_MAX_BYTES];
-	ssize_t len;
-
-	path = text_printf("/sys/module/%s/%s", name, file);
-	if (!path)
-		return NULL;
-	/* Not read_path(): the size of a file in sysfs is not that of its text. */
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return NULL;
-	len = read(fd, text, sizeof(text) - 1);
-	if (len < 0)
-		return NULL;
-	text[len] = '\0';
-	text[strcspn(text, "\n")] = '\0';
-	return strdup(text);
-}
-
-/* Which code of that name is in the running kernel, as words for after the file's. */
-static const char *loaded_words(const struct host *host, const char *path)
-{
-	_cleanup_close_ int fd = open_beneath(host->modules_fd, path, O_RDONLY);
-	_cleanup_free_ char *name = module_name_of(path);
-	_cleanup_free_ char *state = name ? read_sys(name, "initstate") : NULL;
-	_cleanup_free_ char *loaded = name ? read_sys(name, "srcversion") : NULL;
-	_cleanup_(module_free) struct module mod = { 0 };
-	struct reason ignored = { 0 };
-	const char *own;
-
-	if (!state)
-		return ", not loaded";
-	if (fd < 0 || module_read_fd(&mod, path, fd, &ignored) < 0)
-		return ", one of its name is loaded";
-	own = module_info(&mod, "srcversion", 0);
-	if (!own || !loaded)
-		return ", one of its name is loaded, which cannot be compared (no "
-		       "srcversion)";
-	return strcmp(own, loaded) == 0 ? ", loaded" : ", another one is loaded";
-}
+static const char *const loaded_words[] = {
+	[SYS_ABSENT] = ", not loaded",
+	[SYS_SAME] = ", loaded",
+	[SYS_OTHER] = ", another one is loaded",
+	[SYS_INCOMPARABLE] = ", one of its name is loaded, which cannot be compared",
+};
 
 static enum exit_code show_file(const struct host *host, const struct sum *sum,
 				bool running)
@@ -77,18 +38,18 @@ static enum exit_code show_file(const struct host *host, const struct sum *sum,
 		return EXIT_FAILED;
 	}
 	printf("  %s: %s%s\n", sum->path, found_words[found],
-	       running ? loaded_words(host, sum->path) : "");
+	       running ? loaded_words[sys_compare(host, sum->path)] : "");
 	return found == STATE_INTACT ? EXIT_DONE : EXIT_FAILED;
 }
 
-static enum exit_code show_files(const struct host *host, const struct sums *state,
+static enum exit_code show_files(const struct host *host, const struct state *state,
 				 bool running)
 {
 	enum exit_code code = EXIT_DONE;
 
-	printf("%s: %zu modules\n", host->release, state->count);
-	for (size_t i = 0; i < state->count; i++)
-		if (show_file(host, &state->entries[i], running) != EXIT_DONE)
+	printf("%s: %zu modules\n", host->release, state->installed.count);
+	for (size_t i = 0; i < state->installed.count; i++)
+		if (show_file(host, &state->installed.entries[i], running) != EXIT_DONE)
 			code = EXIT_FAILED;
 	return code;
 }
@@ -98,7 +59,7 @@ static enum exit_code show_kernel(const struct params *params, const char *relea
 				  size_t *shown)
 {
 	_cleanup_host_ struct host host = HOST_INIT;
-	_cleanup_sums_ struct sums state = { 0 };
+	_cleanup_state_ struct state state = { 0 };
 	struct reason reason = { 0 }, host_reason = { 0 };
 	int host_ret, ret;
 
@@ -113,7 +74,7 @@ static enum exit_code show_kernel(const struct params *params, const char *relea
 		log_cannot(release, "%s", reason.text);
 		return ret == -EBADMSG ? EXIT_UNTRUSTED : EXIT_FAILED;
 	}
-	if (!state.count)
+	if (!state.installed.count)
 		return EXIT_DONE;
 	(*shown)++;
 	if (host_ret < 0) {
@@ -127,22 +88,19 @@ static enum exit_code show_kernel(const struct params *params, const char *relea
 static enum exit_code show_all(const struct params *params, size_t *shown)
 {
 	enum exit_code worst = EXIT_DONE;
+	_cleanup_names_ struct names releases = { 0 };
 	struct reason reason = { 0 };
-	char **releases;
-	size_t count;
 
-	if (state_list(params->root, &releases, &count, &reason) < 0) {
+	if (state_list(params->root, &releases, &reason) < 0) {
 		log_cannot(params->root, "%s", reason.text);
 		worst = EXIT_FAILED;
 	}
-	for (size_t i = 0; i < count; i++) {
-		enum exit_code code = show_kernel(params, releases[i], shown);
+	for (size_t i = 0; i < releases.count; i++) {
+		enum exit_code code = show_kernel(params, releases.items[i], shown);
 
 		if (code > worst)
 			worst = code;
-		free(releases[i]);
 	}
-	free(releases);
 	return worst;
 }
 

@@ -25,23 +25,31 @@ static bool component_ok(const char *name, size_t len)
 	if (len == 0 || len > MAX_COMPONENT || name[0] == '.')
 		return false;
 	return strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-			    "0123456789._-") >= len;
+			    "0123456789._+-") >= len;
 }
 
-bool sums_is_module_path(const char *path)
+bool sums_is_path(const char *path)
 {
-	size_t total = strlen(path);
 	const char *name = path, *slash;
 
-	if (total > MAX_PATH || strncmp(path, "kernel/", strlen("kernel/")) != 0)
+	if (strlen(path) > MAX_PATH)
 		return false;
 	while ((slash = strchr(name, '/'))) {
 		if (!component_ok(name, (size_t)(slash - name)))
 			return false;
 		name = slash + 1;
 	}
-	total = strlen(name);
-	return component_ok(name, total) && total > 3 && !strcmp(name + total - 3, ".ko");
+	return component_ok(name, strlen(name));
+}
+
+bool sums_is_module_path(const char *path)
+{
+	size_t len = strlen(path), base;
+
+	if (!sums_is_path(path) || strncmp(path, "kernel/", strlen("kernel/")) != 0)
+		return false;
+	base = strlen(strrchr(path, '/') + 1);
+	return base > 3 && !strcmp(path + len - 3, ".ko");
 }
 
 /* Returns what is wrong with @line, or NULL. */

@@ -34,8 +34,11 @@ int sums_parse(struct sums *sums, char *text, size_t size,
 const struct sum *sums_find(const struct sums *sums, const char *path) _nonnull_(1, 2);
 
 /*
- * Whether @path is one that we install: "kernel/", components of [A-Za-z0-9._-] that do
- * not start with '.' and are not too long to have something put before and after, and
- * ".ko" at the end. The components come first in everything that trusts a name.
+ * Whether @path is relative and of components of [A-Za-z0-9._+-] that do not start with
+ * '.' and are not too long to have something put before and after. This comes first in
+ * everything that trusts a name.
  */
+bool sums_is_path(const char *path) _nonnull_(1);
+
+/* Whether it is one that we install as well: "kernel/" before, and ".ko" at the end. */
 bool sums_is_module_path(const char *path) _nonnull_(1);

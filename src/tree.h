@@ -1,45 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Changes to a folder that can be taken back, as long as the process lives.
+ * Changes to a folder that nobody else uses yet, and whose files may be hard links to
+ * those of another: a file is replaced, never written into.
  *
- * Calling sequence: a struct tree with the folder's descriptor, any number of
- * tree_write() and tree_remove(), then tree_commit(), or tree_undo() which gives back
- * what there was; tree_free() in both cases. A replaced or removed file waits beside its
- * place, as ".NAME.wgkmod-old". Only one process may work on a folder at a time.
- *
- * Paths are relative to the folder, and no component may be a link; they are borrowed
- * until tree_commit() or tree_undo(). Each function
- * returns 0 or -errno; after a failure the steps done until then can still be undone.
+ * Paths are relative to the folder @fd, and no component may be a link. Missing folders
+ * on the way to what is made are made (mode 0755), and their paths added to @made, where
+ * that is not NULL. Each function returns 0 or -errno.
  */
 #pragma once
 
 #include "util.h"
 
-struct step;
+struct names;
 
-struct tree {
-	int fd; /* borrowed */
-	struct step *steps;
-	size_t count;
-	size_t room;
-};
+/* Put @size bytes at @data into the file @path (mode 0644), replacing one there. */
+int tree_write(int fd, const char *path, const char *data, size_t size,
+	       struct names *made) _must_check_ _nonnull_(2);
 
-/*
- * Put @size bytes at @data into the file @path (mode 0644), replacing one there; missing
- * folders are made (mode 0755). Temporary file, fsync, rename, fsync of the folder.
- */
-int tree_write(struct tree *tree, const char *path, const char *data,
-	       size_t size) _must_check_ _nonnull_(1, 2, 3);
+/* Make the folder @path, if it is not there. */
+int tree_make_folder(int fd, const char *path, struct names *made) _must_check_
+	_nonnull_(2);
 
 /* Take the file @path away. */
-int tree_remove(struct tree *tree, const char *path) _must_check_ _nonnull_(1, 2);
+int tree_remove(int fd, const char *path) _must_check_ _nonnull_(2);
 
-/* Take everything back, last step first. Goes on after an error, and returns the first.
+/*
+ * Move the file or symbolic link @path of the folder @from to @to_path below @to, as
+ * clone_file(), replacing one there.
  */
-int tree_undo(struct tree *tree) _must_check_ _nonnull_(1);
+int tree_move(int from, const char *path, int to, const char *to_path,
+	      struct names *made) _must_check_ _nonnull_(2, 4);
 
-/* Drop what was kept for tree_undo(). */
-int tree_commit(struct tree *tree) _must_check_ _nonnull_(1);
-
-void tree_free(struct tree *tree);
-#define _cleanup_tree_ _cleanup_(tree_free)
+/* Take the folder @path away if it is empty; sets *@gone, also when it was not there. */
+int tree_prune(int fd, const char *path, bool *gone) _must_check_ _nonnull_(2, 3);

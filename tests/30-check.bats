@@ -473,10 +473,10 @@ check_root() { # STATUS ROOT
 @test "help lists the verbs and the exit codes, on standard output, for each verb too" {
 	local verb code
 	run_cmd 0 bash -c '"$1" --help 2>/dev/null' - "$WGKMOD"
-	for verb in check install status; do
+	for verb in check install status verify; do
 		assert_line "^  $verb +[a-z]"
 	done
-	for verb in '' check install status; do
+	for verb in '' check install status verify; do
 		run_cmd 0 bash -c '"$@" --help 2>/dev/null' - "$WGKMOD" ${verb:+"$verb"}
 		assert_line "^Usage: wgkmod ${verb:-VERB}"
 		for code in 0 1 2 3 4 5; do

@@ -5,7 +5,8 @@
 # Sourced after scripts/lib.sh, read_target, make_tmp and phase_begin, never run.  In this order:
 #
 #   vm_disk                     the root disk of the target, made or taken from out/vm/
-#   vm_payload FOLDER           what this run brings along: the build's output and guest/
+#   vm_payload FOLDER           what this run brings along: the build's output, guest/, and the
+#                               bundle, signed with a key made for this run
 #   vm_start TEST [OPTION...]   boots; guest/TEST.sh runs in the guest; OPTIONs go to QEMU
 #   vm_wait                     until QEMU ends; sets VM_VERDICT (pass or fail) and VM_WHY
 #   vm_figure KEY               what the guest reported under KEY
@@ -29,7 +30,7 @@ PATH=$PATH:/usr/sbin:/sbin
 # vm_require: refuses early where a program is missing.
 vm_require() {
 	local program missing=()
-	for program in "qemu-system-$ARCH" mke2fs depmod modprobe cpio timeout; do
+	for program in "qemu-system-$ARCH" mke2fs depmod modprobe cpio minisign timeout; do
 		command -v "$program" >/dev/null || missing+=("$program")
 	done
 	[[ $EUID -eq 0 ]] || command -v fakeroot >/dev/null || missing+=(fakeroot)
@@ -75,17 +76,26 @@ vm_disk() {
 	say vm "root disk with the stock kernel $RELEASE made, its WireGuard left out ($(seconds_since "$start"))"
 }
 
-# vm_payload FOLDER: packs guest/, the build's output FOLDER and the target's HIDE into a tar,
-# which is a disk of its own in the guest; no file system and no mount is needed for it.
+# vm_sign FILE: signs FILE with a key of this run; its public half is TMP/run.pub.
+vm_sign() {
+	run minisign -G -f -W -p "$TMP/run.pub" -s "$TMP/run.key"
+	run minisign -S -s "$TMP/run.key" -m "$1" -t 'made for one run of the VM'
+}
+
+# vm_payload FOLDER: packs guest/, the build's output FOLDER, its bundle and the target's HIDE into
+# a tar, which is a disk of its own in the guest; no file system and no mount is needed for it.
 vm_payload() {
 	local out=$1 file
 	for file in SHA256SUMS wgkmod modules; do
 		[[ -e $out/$file ]] || die "there is no '$out/$file'; run: make artifacts TARGET=$TARGET"
 	done
+	run "$TOP/scripts/bundle.sh" "$TARGET"
+	cp "$out/wireguard-$RELEASE.tar" "$TMP/bundle.tar"
+	vm_sign "$TMP/bundle.tar"
 	printf '%s\n' "$HIDE" >"$TMP/hide"
 	tar --create --file="$TMP/payload.tar" --owner=0 --group=0 --numeric-owner --mode=u+rwX,go=rX \
-		--transform='s,^\.,out,' --directory="$out" . \
-		--transform='s,^\(guest\|hide\),\1,' --directory="$VM_HOME" guest --directory="$TMP" hide ||
+		--exclude='wireguard-*.tar*' --transform='s,^\.,out,' --directory="$out" . \
+		--directory="$VM_HOME" guest --directory="$TMP" hide bundle.tar bundle.tar.minisig run.pub ||
 		die "cannot pack '$out' for the guest"
 }
 

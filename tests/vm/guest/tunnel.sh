@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# In the guest: wgkmod installs the build, modprobe loads it, and two peers in the network
+# In the guest: wgkmod, out of the signed bundle, installs it, modprobe loads it, and two peers in the network
 # namespaces "left" and "right", joined by a pair of veth, use it.
 
 # shellcheck source=tests/vm/guest/lib.sh
@@ -13,12 +13,28 @@ trap_errors
 left() { ip netns exec left "$@"; }
 right() { ip netns exec right "$@"; }
 
+# refused STATUS REGEX COMMAND...: the command ends with STATUS, and says why.
+refused() {
+	local expected=$1 regex=$2 words status=0
+	shift 2
+	words=$("$@" 2>&1) || status=$?
+	printf '%s\n' "$words"
+	[[ $status -eq $expected && $words =~ $regex ]] ||
+		fail "'$*' ended with status $status instead of $expected: $words"
+}
+
 install_modules() {
-	local start
+	local start bundle=/run/vm/bundle.tar
+	tar -x -O -f "$bundle" "$(uname -r)/wgkmod" >/tmp/wgkmod
+	chmod 755 /tmp/wgkmod
+	refused 4 'not among the 0 trusted' /tmp/wgkmod install "$bundle"
+	mkdir -p /etc/wgkmod/keys.d
+	cp /run/vm/run.pub /etc/wgkmod/keys.d/
 	start=$(now_ms)
-	run "$out/wgkmod" install "$out"
+	run /tmp/wgkmod install "$bundle"
 	report install_s "$(seconds $(($(now_ms) - start)))"
-	run "$out/wgkmod" status
+	run /tmp/wgkmod verify "$bundle"
+	run /tmp/wgkmod status
 	start=$(now_ms)
 	run modprobe wireguard
 	report modprobe_s "$(seconds $(($(now_ms) - start)))"

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "clone.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/xattr.h>
+
+#include "file.h"
+#include "log.h"
+#include "names.h"
+#include "snapshot.h"
+
+#define COPY_BYTES (128 * 1024)
+
+static int copy_xattr(int from, int to, const char *name)
+{
+	_cleanup_free_ char *value = malloc(XATTR_SIZE_MAX);
+	_cleanup_free_ char *there = malloc(XATTR_SIZE_MAX);
+	ssize_t size;
+
+	if (!value || !there)
+		return -ENOMEM;
+	size = fgetxattr(from, name, value, XATTR_SIZE_MAX);
+	if (size < 0)
+		return -errno;
+	/* A label may be right already, and not ours to set. */
+	if (fgetxattr(to, name, there, XATTR_SIZE_MAX) == size &&
+	    !memcmp(value, there, (size_t)size))
+		return 0;
+	return fsetxattr(to, name, value, (size_t)size, 0) < 0 ? -errno : 0;
+}
+
+/* @names gets the extended attributes of @fd; on a file system without them, none. */
+static int list_xattrs(int fd, struct names *names)
+{
+	_cleanup_free_ char *list = malloc(XATTR_LIST_MAX);
+	ssize_t size;
+
+	if (!list)
+		return -ENOMEM;
+	size = flistxattr(fd, list, XATTR_LIST_MAX);
+	if (size < 0)
+		return errno == EOPNOTSUPP ? 0 : -errno;
+	for (const char *name = list; name < list + size; name += strlen(name) + 1)
+		if (names_add(names, name) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+/* A new folder may have got access lists of its parent that the other does not have. */
+static int copy_xattrs(int from, int to)
+{
+	_cleanup_names_ struct names wanted = { 0 }, there = { 0 };
+	int ret = list_xattrs(from, &wanted);
+
+	if (ret == 0)
+		ret = list_xattrs(to, &there);
+	for (size_t i = 0; ret == 0 && i < there.count; i++) {
+		const char *name = there.items[i];
+
+		if (names_has(&wanted, name) || !strncmp(name, "security.", 9))
+			continue;
+		if (fremovexattr(to, name) < 0)
+			ret = -errno;
+	}
+	for (size_t i = 0; ret == 0 && i < wanted.count; i++)
+		ret = copy_xattr(from, to, wanted.items[i]);
+	return ret;
+}
+
+/* Owner before mode, which a change of owner may clear; times last. */
+static int copy_looks(int from, int to)
+{
+	struct stat want, have;
+	struct timespec times[2];
+	int ret;
+
+	if (fstat(from, &want) < 0 || fstat(to, &have) < 0)
+		return -errno;
+	if ((want.st_uid != have.st_uid || want.st_gid != have.st_gid) &&
+	    fchown(to, want.st_uid, want.st_gid) < 0)
+		return -errno;
+	if (fchmod(to, want.st_mode & 07777) < 0)
+		return -errno;
+	ret = copy_xattrs(from, to);
+	if (ret < 0)
+		return ret;
+	times[0] = want.st_atim;
+	times[1] = want.st_mtim;
+	return futimens(to, times) < 0 ? -errno : 0;
+}
+
+static int copy_bytes(int from, int to)
+{
+	_cleanup_free_ char *data = malloc(COPY_BYTES);
+	ssize_t size;
+
+	if (!data)
+		return -ENOMEM;
+	for (;;) {
+		int ret;
+
+		size = read(from, data, COPY_BYTES);
+		if (size < 0 && errno == EINTR)
+			continue;
+		if (size <= 0)
+			return size < 0 ? -errno : 0;
+		ret = write_all(to, data, (size_t)size);
+		if (ret < 0)
+			return ret;
+	}
+}
+
+static int copy_regular(int from, const char *name, int to, const char *to_name)
+{
+	_cleanup_close_ int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	int out, ret;
+
+	if (in < 0)
+		return -errno;
+	out = openat(to, to_name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		     0600);
+	if (out < 0)
+		return -errno;
+	ret = copy_bytes(in, out);
+	if (ret == 0)
+		ret = copy_looks(in, out);
+	if (close(out) < 0 && ret == 0)
+		ret = -errno;
+	if (ret < 0)
+		unlinkat(to, to_name, 0);
+	return ret;
+}
+
+static int copy_link(int from, const char *name, int to, const char *to_name,
+		     const struct stat *st)
+{
+	const struct timespec times[2] = { st->st_atim, st->st_mtim };
+	char target[PATH_MAX];
+	ssize_t len = readlinkat(from, name, target, sizeof(target) - 1);
+
+	if (len < 0)
+		return -errno;
+	target[len] = '\0';
+	if (symlinkat(target, to, to_name) < 0)
+		return -errno;
+	if (fchownat(to, to_name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    utimensat(to, to_name, times, AT_SYMLINK_NOFOLLOW) < 0) {
+		int ret = -errno;
+
+		unlinkat(to, to_name, 0);
+		return ret;
+	}
+	return 0;
+}
+
+int clone_copy(int from, const char *name, int to, const char *to_name)
+{
+	struct stat st;
+
+	if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	if (S_ISLNK(st.st_mode))
+		return copy_link(from, name, to, to_name, &st);
+	if (S_ISREG(st.st_mode))
+		return copy_regular(from, name, to, to_name);
+	return -EOPNOTSUPP;
+}
+
+/* What says that no link can be made here, where a copy can. */
+static bool wants_copy(int err)
+{
+	return err == EXDEV || err == EMLINK || err == EOPNOTSUPP || err == ENOSYS;
+}
+
+int clone_file(int from, const char *name, int to, const char *to_name)
+{
+	int err;
+
+	if (linkat(from, name, to, to_name, 0) == 0)
+		return 0;
+	err = errno;
+	/* Some file systems cannot link what is itself a symbolic link, and say EPERM. */
+	if (err == EPERM) {
+		struct stat st;
+
+		if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    S_ISLNK(st.st_mode))
+			return copy_link(from, name, to, to_name, &st);
+	}
+	return wants_copy(err) ? clone_copy(from, name, to, to_name) : -err;
+}
+
+static int clone_entry(const struct snapshot_entry *entry, int from, int to,
+		       clone_how_fn how)
+{
+	if (S_ISDIR(entry->st.st_mode))
+		return mkdirat(to, entry->path, 0700) < 0 ? -errno : 0;
+	switch (S_ISREG(entry->st.st_mode) && how ? how(entry->path) : CLONE_LINK) {
+	case CLONE_SKIP:
+		return 0;
+	case CLONE_COPY:
+		return clone_copy(from, entry->path, to, entry->path);
+	case CLONE_LINK:
+	default:
+		return clone_file(from, entry->path, to, entry->path);
+	}
+}
+
+static int finish_folder(const char *path, int from, int to)
+{
+	_cleanup_close_ int in = -1, out = -1;
+
+	in = openat(from, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (in < 0)
+		return -errno;
+	out = openat(to, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (out < 0)
+		return -errno;
+	return copy_looks(in, out);
+}
+
+int clone_make(const struct snapshot *snap, int from, int to, clone_how_fn how,
+	       struct reason *reason)
+{
+	for (size_t i = 1; i < snap->count; i++) {
+		const char *path = snap->entries[i].path;
+		int ret = clone_entry(&snap->entries[i], from, to, how);
+
+		if (ret < 0)
+			return reason_set(reason, ret, "%s: cannot be linked: %s", path,
+					  strerror(-ret));
+	}
+	/* Last what a folder looks like: making things in it changes its times. */
+	for (size_t i = snap->count; i-- > 0;) {
+		const char *path = snap->entries[i].path;
+		int ret = 0;
+
+		if (S_ISDIR(snap->entries[i].st.st_mode))
+			ret = finish_folder(path, from, to);
+		if (ret < 0)
+			return reason_set(reason, ret, "%s: cannot be copied: %s", path,
+					  strerror(-ret));
+	}
+	return 0;
+}
+
+static int drop_folder(int parent, const char *name);
+
+static int drop_one(int parent, const char *name)
+{
+	if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	/* POSIX has EPERM for a folder, Linux EISDIR. */
+	if (errno != EISDIR && errno != EPERM)
+		return -errno;
+	return drop_folder(parent, name);
+}
+
+static int drop_entries(DIR *dir)
+{
+	const struct dirent *entry;
+	int first = 0;
+
+	while ((errno = 0, entry = readdir(dir))) {
+		int ret;
+
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+			continue;
+		ret = drop_one(dirfd(dir), entry->d_name);
+		if (ret < 0 && first == 0)
+			first = ret;
+	}
+	return first ? first : -errno;
+}
+
+static int drop_folder(int parent, const char *name)
+{
+	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int ret = -errno;
+	DIR *dir;
+
+	if (fd < 0)
+		return ret;
+	dir = fdopendir(fd);
+	if (!dir) {
+		ret = -errno;
+		close(fd);
+		return ret;
+	}
+	ret = drop_entries(dir);
+	closedir(dir);
+	if (unlinkat(parent, name, AT_REMOVEDIR) < 0 && ret == 0)
+		ret = -errno;
+	return ret;
+}
+
+int clone_drop(int parent, const char *name)
+{
+	return drop_one(parent, name);
+}

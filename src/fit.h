@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The proof as install and verify run it: a payload against a host and its symbol table.
+ */
+#pragma once
+
+#include "util.h"
+
+struct host;
+struct params;
+struct payload;
+struct proof;
+
+/*
+ * Prove that the modules of @payload fit the kernel of @host, by the vermagic of its own
+ * modules, and by --symvers or the host's own table; where there is none, what that
+ * leaves to the kernel is counted. Prints each problem. @proof has the figures. Returns
+ * as proof_run() does.
+ */
+enum exit_code fit_prove(struct proof *proof, const struct host *host,
+			 const struct payload *payload,
+			 const struct params *params) _must_check_ _nonnull_(1, 2, 3, 4);
+
+/* Say on standard output what became of the modules, @what, and what was proven. */
+void fit_say(const struct proof *proof, const char *what) _nonnull_(1, 2);

@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "hurdles.h"
+
+#include <fcntl.h>
+#include <libkmod.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "cli.h"
+#include "file.h"
+#include "host.h"
+#include "log.h"
+#include "module.h"
+#include "payload.h"
+#include "state.h"
+#include "sys.h"
+
+/* For folders, the state and what the file system needs for itself. */
+#define ROOM_BYTES (16UL << 20)
+#define ROOM_INODES 64
+
+#define SIGNED_MAGIC "~Module signature appended~\n"
+
+/* The name of a mount in /proc/self/mountinfo, where blanks are octal. Cut in place. */
+static void unescape(char *text)
+{
+	char *to = text;
+
+	for (; *text; text++) {
+		if (text[0] == '\\' && strspn(text + 1, "01234567") >= 3) {
+			*to++ = (char)((text[1] - '0') << 6 | (text[2] - '0') << 3 |
+				       (text[3] - '0'));
+			text += 3;
+		} else {
+			*to++ = *text;
+		}
+	}
+	*to = '\0';
+}
+
+static bool is_below(const char *path, const char *folder)
+{
+	size_t len = strlen(folder);
+
+	return !strncmp(path, folder, len) && (path[len] == '/' || !path[len]);
+}
+
+static bool check_mounts(const struct host *host)
+{
+	FILE *mounts = fopen("/proc/self/mountinfo", "re");
+	_cleanup_free_ char *line = NULL;
+	size_t room = 0;
+	bool ok = true;
+
+	/* Without /proc the exchange itself will say that the folder is busy. */
+	while (mounts && getline(&line, &room, mounts) > 0) {
+		char *cursor = line, *point = NULL;
+
+		for (int column = 0; column < 5; column++)
+			point = strsep(&cursor, " ");
+		if (!point)
+			continue;
+		unescape(point);
+		if (!is_below(point, host->modules))
+			continue;
+		log_cannot(host->modules, "something is mounted on '%s'; unmount it first",
+			   point);
+		ok = false;
+	}
+	if (mounts)
+		fclose(mounts);
+	return ok;
+}
+
+static bool check_room(int fd, const char *what, unsigned long long need)
+{
+	struct statvfs st;
+
+	if (fstatvfs(fd, &st) < 0) {
+		log_cannot(what, "%s", strerror(errno));
+		return false;
+	}
+	if (st.f_flag & ST_RDONLY) {
+		log_cannot(what, "its file system is read-only");
+		return false;
+	}
+	if ((unsigned long long)st.f_bavail * st.f_frsize < need) {
+		log_cannot(what, "its file system is full: %llu KiB are free, %llu needed",
+			   (unsigned long long)st.f_bavail * st.f_frsize / 1024,
+			   need / 1024);
+		return false;
+	}
+	/* Some file systems do not count inodes, and say 0 of 0. */
+	if (st.f_files && st.f_favail < ROOM_INODES) {
+		log_cannot(what, "its file system has no inodes left");
+		return false;
+	}
+	return true;
+}
+
+static bool check_disks(const struct host *host, const struct payload *payload)
+{
+	_cleanup_free_ char *var = NULL;
+	_cleanup_close_ int fd = -1;
+	unsigned long long need = ROOM_BYTES;
+
+	for (size_t i = 0; payload && i < payload->count; i++)
+		need += payload->files[i].data.size;
+	if (!check_room(host->kernels_fd, host->kernels, need))
+		return false;
+	if (host_resolve(host->root, "var/lib", &var) < 0)
+		return true;
+	fd = open(var, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 || check_room(fd, var, ROOM_BYTES);
+}
+
+static bool in_payload(const struct payload *payload, const char *name)
+{
+	for (size_t i = 0; i < payload->n_modules; i++)
+		if (!strcmp(payload->modules[i].name, name))
+			return true;
+	return false;
+}
+
+static bool check_builtin(const struct host *host, const struct payload *payload)
+{
+	_cleanup_close_ int fd =
+		open_beneath(host->modules_fd, "modules.builtin", O_RDONLY);
+	_cleanup_buf_ struct buf list = { 0 };
+	struct reason ignored = { 0 };
+	char *cursor, *line;
+	bool ok = true;
+
+	if (fd < 0 || read_fd(fd, MODULE_MAX_BYTES, &list, &ignored) < 0)
+		return true;
+	cursor = list.data;
+	while ((line = strsep(&cursor, "\n"))) {
+		_cleanup_free_ char *name = module_name_of(line);
+
+		if (!name || !in_payload(payload, name))
+			continue;
+		log_cannot(name, "%s has it built in: it needs no module, and takes none",
+			   host->release);
+		ok = false;
+	}
+	return ok;
+}
+
+static void print_config(struct kmod_config_iter *iter, const char *what,
+			 const struct payload *payload, bool *ok)
+{
+	while (iter && kmod_config_iter_next(iter)) {
+		const char *key = kmod_config_iter_get_key(iter);
+		_cleanup_free_ char *name = module_name_of(key ? key : "");
+
+		if (!name || !in_payload(payload, name))
+			continue;
+		log_cannot(name, "modprobe is told not to load it, by '%s %s' in its "
+				 "configuration (modprobe -c); take that out first",
+			   what, key);
+		*ok = false;
+	}
+	if (iter)
+		kmod_config_iter_free_iter(iter);
+}
+
+/* An alias of a blacklisted module is not loaded, and "ip link add" asks for an alias. */
+static bool check_modprobe(const struct host *host, const struct payload *payload)
+{
+	static const char *const places[] = { "etc/modprobe.d", "run/modprobe.d",
+					      "usr/local/lib/modprobe.d",
+					      "usr/lib/modprobe.d", "lib/modprobe.d" };
+	char *paths[ARRAY_SIZE(places) + 1] = { NULL };
+	struct kmod_ctx *ctx;
+	bool ok = true;
+
+	for (size_t i = 0, n = 0; i < ARRAY_SIZE(places); i++)
+		if (host_resolve(host->root, places[i], &paths[n]) == 0)
+			n++;
+	ctx = kmod_new(host->modules, (const char *const *)paths);
+	if (ctx) {
+		kmod_set_log_priority(ctx, 0);
+		print_config(kmod_config_get_blacklists(ctx), "blacklist", payload, &ok);
+		print_config(kmod_config_get_install_commands(ctx), "install", payload,
+			     &ok);
+		kmod_unref(ctx);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
+		free(paths[i]);
+	return ok;
+}
+
+static bool all_signed(const struct payload *payload)
+{
+	static const size_t len = sizeof(SIGNED_MAGIC) - 1;
+
+	for (size_t i = 0; i < payload->count; i++) {
+		const struct buf *data = &payload->files[i].data;
+
+		if (data->size < len ||
+		    memcmp(data->data + data->size - len, SIGNED_MAGIC, len) != 0)
+			return false;
+	}
+	return true;
+}
+
+static bool is_locked_down(void)
+{
+	_cleanup_free_ char *modes = sys_read("/sys/kernel/security/lockdown");
+
+	return modes && !strstr(modes, "[none]");
+}
+
+/* What keeps the running kernel from loading anything of @payload. */
+static bool check_running(const struct host *host, const struct payload *payload,
+			  bool load)
+{
+	_cleanup_free_ char *off = sys_read("/proc/sys/kernel/modules_disabled");
+	_cleanup_free_ char *enforce =
+		sys_read("/sys/module/module/parameters/sig_enforce");
+	bool none = off && !strcmp(off, "1");
+	bool ok = true;
+
+	if (none && load) {
+		log_cannot(host->release, "the kernel takes no modules until it is "
+					  "booted again (kernel.modules_disabled)");
+		ok = false;
+	} else if (none) {
+		log_say("the kernel takes no modules until it is booted again "
+			"(kernel.modules_disabled)");
+	}
+	if (all_signed(payload))
+		return ok;
+	if (enforce && !strcmp(enforce, "Y")) {
+		log_cannot(host->release, "the kernel takes only signed modules "
+					  "(module.sig_enforce), and these are not");
+		ok = false;
+	}
+	if (is_locked_down()) {
+		log_cannot(host->release, "the kernel is locked down and takes only signed "
+					  "modules, and these are not");
+		ok = false;
+	}
+	return ok;
+}
+
+enum exit_code hurdles_check(const struct host *host, const struct payload *payload,
+			     const struct params *params)
+{
+	bool running =
+		!strcmp(host->root, "/") && !strcmp(host->release, params->running);
+	bool ok;
+
+	if (params->load && !running) {
+		log_error("--load is only for the running kernel, %s, and its own root",
+			  params->running);
+		return EXIT_USAGE;
+	}
+	ok = check_mounts(host);
+	ok &= check_disks(host, payload);
+	if (payload) {
+		ok &= check_builtin(host, payload);
+		ok &= check_modprobe(host, payload);
+	}
+	if (payload && running)
+		ok &= check_running(host, payload, params->load != NULL);
+	return ok ? EXIT_DONE : EXIT_FAILED;
+}

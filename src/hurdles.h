@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What would make a change of the kernel's modules fail, or be in vain. */
+#pragma once
+
+#include "util.h"
+
+struct host;
+struct params;
+struct payload;
+
+/*
+ * Look for it, before anything is written, and print each with what to do about it:
+ *
+ *  - something mounted over the kernel's folder, or in it, which no clone would have;
+ *  - a file system that is read-only, or has not the room that a clone needs;
+ *  - a module of the payload that the kernel has built in, or that modprobe is told not
+ *    to load;
+ *  - of the running kernel (only it can be asked): it takes no modules any more, none
+ *    without a signature, or it is not the one that --load is for.
+ *
+ * @payload is NULL for a removal. Returns EXIT_DONE, EXIT_FAILED or EXIT_USAGE.
+ */
+enum exit_code hurdles_check(const struct host *host, const struct payload *payload,
+			     const struct params *params) _must_check_ _nonnull_(1, 3);

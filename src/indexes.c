@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "indexes.h"
+
+#include <ctype.h>
+#include <endian.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "depmod.h"
+#include "file.h"
+#include "log.h"
+#include "module.h"
+#include "names.h"
+#include "snapshot.h"
+
+/* The table depfiles[] of kmod's tools/depmod.c, of all its versions. */
+static const struct {
+	const char *name;
+	bool always; /* made by each of those versions */
+} outputs[] = {
+	{ "modules.dep", true },
+	{ "modules.dep.bin", true },
+	{ "modules.alias", true },
+	{ "modules.alias.bin", true },
+	{ "modules.softdep", true },
+	{ "modules.weakdep", false },
+	{ "modules.symbols", true },
+	{ "modules.symbols.bin", true },
+	{ "modules.builtin.bin", true },
+	{ "modules.builtin.alias.bin", false },
+	{ "modules.devname", true },
+};
+
+static bool is_output(const char *path)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(outputs); i++)
+		if (!strcmp(path, outputs[i].name))
+			return true;
+	return false;
+}
+
+bool indexes_is_output(const char *path)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(outputs); i++) {
+		size_t len = strlen(outputs[i].name);
+
+		/* "modules.dep.12.34" is one that depmod has not renamed yet. */
+		if (!strncmp(path, outputs[i].name, len) &&
+		    (!path[len] ||
+		     (path[len] == '.' && isdigit((unsigned char)path[len + 1]))))
+			return true;
+	}
+	return false;
+}
+
+enum clone_how indexes_how(const char *path)
+{
+	if (indexes_is_output(path))
+		return CLONE_SKIP;
+	/* That of kmod renames what it wrote; others write into what is there. */
+	if (!strncmp(path, "modules.", strlen("modules.")) && !strchr(path, '/'))
+		return CLONE_COPY;
+	return CLONE_LINK;
+}
+
+int indexes_list(const struct snapshot *snap, struct names *out)
+{
+	for (size_t i = 0; i < snap->count; i++)
+		if (is_output(snap->entries[i].path) &&
+		    names_add(out, snap->entries[i].path) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+static bool has(int fd, const char *name)
+{
+	return faccessat(fd, name, F_OK, 0) == 0;
+}
+
+/*
+ * index_write() of kmod's tools/depmod.c writes the offset of the root node last, into the
+ * header: magic, version, offset, each of 32 bits, big endian.
+ */
+static bool is_whole(int folder, const char *name)
+{
+	_cleanup_close_ int fd = open_beneath(folder, name, O_RDONLY);
+	uint32_t head[3];
+	struct stat st;
+	off_t root;
+
+	if (fd < 0 || fstat(fd, &st) < 0 ||
+	    read(fd, head, sizeof(head)) != (ssize_t)sizeof(head))
+		return false;
+	root = be32toh(head[2]) & 0x0fffffff;
+	return be32toh(head[0]) == 0xb007f457 && root >= (off_t)sizeof(head) &&
+	       root <= st.st_size; /* equal: an index of nothing */
+}
+
+/* Names of modules in the modules.dep of the folder @fd, sorted; those whose path is there
+ * in @in as well. *@missing is set when one is not. */
+static int dep_names(int fd, int in, struct names *out, bool *missing,
+		     struct reason *reason)
+{
+	_cleanup_buf_ struct buf dep = { 0 };
+	char *cursor, *path;
+	int ret = depmod_read_at(fd, &dep, reason);
+
+	if (ret < 0)
+		return ret;
+	cursor = dep.data;
+	while ((path = depmod_next(&cursor))) {
+		_cleanup_free_ char *name = module_name_of(path);
+
+		if (!has(in, path)) {
+			*missing = true;
+			continue;
+		}
+		if (!name || names_add(out, name) < 0)
+			return reason_errno(reason, -ENOMEM);
+	}
+	names_sort(out);
+	return 0;
+}
+
+/* Each module that was listed and is still there is listed again, and no other file. */
+static int check_dep(int from, int to, struct reason *reason)
+{
+	_cleanup_names_ struct names before = { 0 }, now = { 0 };
+	bool gone = false, missing = false;
+	int ret = dep_names(to, to, &now, &missing, reason);
+
+	if (ret == 0 && missing)
+		ret = reason_set(reason, -EIO, "depmod listed a module that is not there");
+	if (ret == 0)
+		ret = dep_names(from, to, &before, &gone, reason);
+	for (size_t i = 0, j = 0; ret == 0 && i < before.count; i++) {
+		while (j < now.count && strcmp(now.items[j], before.items[i]) < 0)
+			j++;
+		if (j == now.count || strcmp(now.items[j], before.items[i]) != 0)
+			ret = reason_set(reason, -EIO, "depmod left out %s",
+					 before.items[i]);
+	}
+	return ret;
+}
+
+int indexes_check(const struct snapshot *snap, int from, int to, struct reason *reason)
+{
+	_cleanup_names_ struct names before = { 0 };
+
+	if (indexes_list(snap, &before) < 0)
+		return reason_errno(reason, -ENOMEM);
+	if (!has(to, "modules.dep"))
+		return reason_set(reason, -EIO, "depmod wrote nothing");
+	for (size_t i = 0; i < ARRAY_SIZE(outputs); i++) {
+		const char *name = outputs[i].name;
+		int ret;
+
+		if (has(to, name) && strstr(name, ".bin") && !is_whole(to, name))
+			return reason_set(reason, -EIO, "depmod wrote a damaged %s", name);
+		if (has(to, name) || !names_has(&before, name))
+			continue;
+		if (outputs[i].always)
+			return reason_set(reason, -EIO, "depmod did not write %s", name);
+		ret = clone_copy(from, name, to, name);
+		if (ret < 0)
+			return reason_set(reason, ret, "%s: %s", name, strerror(-ret));
+	}
+	return names_has(&before, "modules.dep") ? check_dep(from, to, reason) : 0;
+}
+
+int indexes_drop_new(int fd, const struct names *before)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(outputs); i++)
+		if (!names_has(before, outputs[i].name) &&
+		    unlinkat(fd, outputs[i].name, 0) < 0 && errno != ENOENT)
+			return -errno;
+	return 0;
+}

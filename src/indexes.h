@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The indexes that depmod makes in a folder of modules, as files. */
+#pragma once
+
+#include "clone.h"
+#include "util.h"
+
+struct names;
+struct reason;
+struct snapshot;
+
+/* Whether @path, in a folder of modules, is of depmod's making. */
+bool indexes_is_output(const char *path) _nonnull_(1);
+
+/* For clone_make(): what depmod makes anew is left out, and what it may write is copied. */
+enum clone_how indexes_how(const char *path) _nonnull_(1);
+
+/* The names of those in @snap that depmod makes. Returns 0 or -ENOMEM. */
+int indexes_list(const struct snapshot *snap, struct names *out) _must_check_
+	_nonnull_(1, 2);
+
+/*
+ * Look at what depmod wrote into the folder @to, against the folder @from of @snap. What
+ * was there, and this depmod does not make, is copied. Returns 0, or -errno with @reason
+ * filled in.
+ */
+int indexes_check(const struct snapshot *snap, int from, int to,
+		  struct reason *reason) _must_check_ _nonnull_(1, 4);
+
+/* Take out of @fd what depmod makes and @before does not name. Returns 0 or -errno. */
+int indexes_drop_new(int fd, const struct names *before) _must_check_ _nonnull_(2);

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "snapshot.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "log.h"
+#include "names.h"
+
+void snapshot_free(struct snapshot *snap)
+{
+	for (size_t i = 0; i < snap->count; i++)
+		free(snap->entries[i].path);
+	free(snap->entries);
+	*snap = (struct snapshot){ 0 };
+}
+
+static int add(struct snapshot *snap, const char *path, const struct stat *st)
+{
+	if (snap->count == snap->room) {
+		size_t room = snap->room ? 2 * snap->room : 256;
+		struct snapshot_entry *grown =
+			reallocarray(snap->entries, room, sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		snap->entries = grown;
+		snap->room = room;
+	}
+	snap->entries[snap->count].path = strdup(path);
+	if (!snap->entries[snap->count].path)
+		return -ENOMEM;
+	snap->entries[snap->count++].st = *st;
+	return 0;
+}
+
+static void close_folder(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
+/* The names in the folder @fd, which stays open, sorted. */
+static int list(int fd, struct names *names)
+{
+	_cleanup_close_ int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_(close_folder) DIR *dir = own < 0 ? NULL : fdopendir(own);
+	const struct dirent *entry;
+
+	if (!dir)
+		return -errno;
+	own = -1; /* the DIR's now */
+	while ((errno = 0, entry = readdir(dir))) {
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+			continue;
+		if (names_add(names, entry->d_name) < 0)
+			return -ENOMEM;
+	}
+	if (errno)
+		return -errno;
+	names_sort(names);
+	return 0;
+}
+
+static int walk(struct snapshot *snap, int fd, const char *prefix, struct reason *reason);
+
+static int look_at(struct snapshot *snap, int fd, const char *prefix, const char *name,
+		   struct reason *reason)
+{
+	_cleanup_free_ char *path = text_printf("%s%s", prefix, name);
+	_cleanup_free_ char *below = text_printf("%s%s/", prefix, name);
+	_cleanup_close_ int child = -1;
+	struct stat st;
+
+	if (!path || !below)
+		return reason_errno(reason, -ENOMEM);
+	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		/* Gone since its name was read: it is not there. */
+		if (errno == ENOENT)
+			return 0;
+		return reason_set(reason, -errno, "%s: %s", path, strerror(errno));
+	}
+	if (st.st_dev != snap->entries[0].st.st_dev)
+		return reason_set(reason, -EXDEV, "%s: something is mounted there", path);
+	if (add(snap, path, &st) < 0)
+		return reason_errno(reason, -ENOMEM);
+	if (!S_ISDIR(st.st_mode))
+		return 0;
+	child = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (child < 0)
+		return reason_set(reason, -errno, "%s: %s", path, strerror(errno));
+	return walk(snap, child, below, reason);
+}
+
+static int walk(struct snapshot *snap, int fd, const char *prefix, struct reason *reason)
+{
+	_cleanup_names_ struct names names = { 0 };
+	int ret = list(fd, &names);
+
+	if (ret < 0)
+		return reason_set(reason, ret, "%s: %s", *prefix ? prefix : ".",
+				  strerror(-ret));
+	for (size_t i = 0; i < names.count; i++) {
+		ret = look_at(snap, fd, prefix, names.items[i], reason);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+int snapshot_take(struct snapshot *snap, int fd, struct reason *reason)
+{
+	struct stat st;
+	int ret;
+
+	*snap = (struct snapshot){ 0 };
+	if (fstat(fd, &st) < 0)
+		return reason_errno(reason, -errno);
+	if (add(snap, ".", &st) < 0)
+		return reason_errno(reason, -ENOMEM);
+	ret = walk(snap, fd, "", reason);
+	if (ret < 0)
+		snapshot_free(snap);
+	return ret;
+}
+
+static bool same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+static bool same(const struct snapshot_entry *a, const struct snapshot_entry *b)
+{
+	const struct stat *x = &a->st, *y = &b->st;
+
+	if (strcmp(a->path, b->path) != 0 || x->st_ino != y->st_ino ||
+	    x->st_mode != y->st_mode || x->st_uid != y->st_uid || x->st_gid != y->st_gid)
+		return false;
+	/* What is in it is looked at one by one: its times may be of what is ignored. */
+	if (!strcmp(a->path, "."))
+		return true;
+	if (!same_time(&x->st_mtim, &y->st_mtim))
+		return false;
+	if (S_ISDIR(x->st_mode))
+		return same_time(&x->st_ctim, &y->st_ctim);
+	return x->st_size == y->st_size && x->st_rdev == y->st_rdev;
+}
+
+/* The next entry from *@i on that counts, or NULL. */
+static const struct snapshot_entry *next(const struct snapshot *snap, size_t *i,
+					 bool (*ignored)(const char *path))
+{
+	while (*i < snap->count && ignored(snap->entries[*i].path))
+		(*i)++;
+	return *i < snap->count ? &snap->entries[(*i)++] : NULL;
+}
+
+const char *snapshot_difference(const struct snapshot *a, const struct snapshot *b,
+				bool (*ignored)(const char *path))
+{
+	size_t i = 0, j = 0;
+
+	for (;;) {
+		const struct snapshot_entry *x = next(a, &i, ignored);
+		const struct snapshot_entry *y = next(b, &j, ignored);
+
+		if (!x && !y)
+			return NULL;
+		if (!x || !y || !same(x, y))
+			return x ? x->path : y->path;
+	}
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a folder holds at a moment: every path with its inode, kind, mode, owner, size and
+ * times. Two of them tell whether somebody changed something in between. The change time
+ * of files does not count, as linking them elsewhere changes it, and neither do those of
+ * the folder itself, which is renamed; what else changes a file in place is seen through
+ * each of its links.
+ */
+#pragma once
+
+#include <sys/stat.h>
+
+#include "util.h"
+
+struct reason;
+
+struct snapshot_entry {
+	char *path; /* below the folder; "." is the folder itself, and first */
+	struct stat st;
+};
+
+struct snapshot {
+	struct snapshot_entry *entries; /* a folder before what is in it, sorted there */
+	size_t count;
+	size_t room;
+};
+
+/*
+ * Look at everything in the folder @fd, through no link. Returns 0, or with @reason
+ * filled in -errno: -EXDEV when something else is mounted in there. Then @snap holds
+ * nothing.
+ */
+int snapshot_take(struct snapshot *snap, int fd, struct reason *reason) _must_check_
+	_nonnull_(1, 3);
+
+void snapshot_free(struct snapshot *snap);
+#define _cleanup_snapshot_ _cleanup_(snapshot_free)
+
+/*
+ * The path of the first difference of the two, owned by one of them, or NULL. What is at
+ * a path that is @ignored makes none.
+ */
+const char *snapshot_difference(const struct snapshot *a, const struct snapshot *b,
+				bool (*ignored)(const char *path)) _nonnull_(1, 2, 3);

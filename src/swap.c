@@ -1,0 +1,449 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "swap.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "clone.h"
+#include "depmod.h"
+#include "file.h"
+#include "host.h"
+#include "indexes.h"
+#include "log.h"
+#include "others.h"
+#include "state.h"
+#include "tree.h"
+
+static char *clone_name(const struct host *host)
+{
+	return text_printf(".wgkmod-%s", host->release);
+}
+
+static int flush_folder(int fd)
+{
+	return fsync(fd) < 0 ? -errno : 0;
+}
+
+/* 1 or 0, or -errno. */
+static int is_there(int fd, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return 1;
+	return errno == ENOENT ? 0 : -errno;
+}
+
+/*
+ * Put the next state into the place of the last. Each step may have been done already;
+ * until the last is, the next one counts where it is.
+ */
+static int settle_state(int base, const char *release)
+{
+	_cleanup_free_ char *next = state_name(release, "next");
+	_cleanup_free_ char *list = text_printf("%s/installed", next ? next : "");
+	int ret, any;
+
+	if (!next || !list)
+		return -ENOMEM;
+	ret = is_there(base, next);
+	if (ret <= 0)
+		return ret;
+	/* Nothing installed is no folder at all. */
+	any = is_there(base, list);
+	if (any < 0)
+		return any;
+	ret = clone_drop(base, release);
+	if (ret < 0)
+		return ret;
+	if (!any)
+		ret = clone_drop(base, next);
+	else if (renameat(base, next, base, release) < 0)
+		ret = -errno;
+	return ret < 0 ? ret : flush_folder(base);
+}
+
+static int drop_names(int base, const char *release)
+{
+	static const char *const suffixes[] = { "next", "base", "journal.new", "journal" };
+	int first = 0;
+
+	/* The journal last, and only when nothing is left that it tells about. */
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+		_cleanup_free_ char *name = state_name(release, suffixes[i]);
+		int ret = name ? 0 : -ENOMEM;
+
+		if (ret == 0 && (first == 0 || i + 1 < ARRAY_SIZE(suffixes)))
+			ret = clone_drop(base, name);
+		if (ret < 0 && first == 0)
+			first = ret;
+	}
+	return first;
+}
+
+static int drop_clone(const struct host *host)
+{
+	_cleanup_free_ char *clone = clone_name(host);
+
+	if (!clone)
+		return -ENOMEM;
+	return host->kernels_fd < 0 ? 0 : clone_drop(host->kernels_fd, clone);
+}
+
+int swap_recover(const struct host *host, struct reason *reason)
+{
+	_cleanup_close_ int base = state_open_base(host, NULL);
+	_cleanup_close_ int above = -1;
+	int ret;
+
+	if (base < 0 && base != -ENOENT)
+		return reason_set(reason, base, "its state: %s", strerror(-base));
+	if (base >= 0) {
+		ret = state_is_pending(host, base, reason);
+		if (ret < 0)
+			return ret;
+		if (ret > 0)
+			ret = settle_state(base, host->release);
+		if (ret < 0)
+			return reason_set(reason, ret, "its state could not be put in its "
+						       "place: %s", strerror(-ret));
+	}
+	ret = drop_clone(host);
+	if (ret == 0 && base >= 0)
+		ret = drop_names(base, host->release);
+	if (ret < 0)
+		return reason_set(reason, ret, "what an earlier run left could not be "
+					       "removed: %s", strerror(-ret));
+	/* The folder of all states goes with the last one. */
+	above = base < 0 ? -1 : openat(base, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (above >= 0)
+		unlinkat(above, "wgkmod", AT_REMOVEDIR);
+	return 0;
+}
+
+int swap_forget(const struct host *host, struct reason *reason)
+{
+	_cleanup_close_ int base = state_open_base(host, NULL);
+	int ret = base < 0 ? base : clone_drop(base, host->release);
+
+	if (ret < 0)
+		return reason_set(reason, ret, "its state could not be removed: %s",
+				  strerror(-ret));
+	return swap_recover(host, reason);
+}
+
+bool swap_is_left(const struct host *host)
+{
+	_cleanup_close_ int base = state_open_base(host, NULL);
+	_cleanup_free_ char *clone = clone_name(host);
+	_cleanup_free_ char *next = state_name(host->release, "next");
+	_cleanup_free_ char *journal = state_name(host->release, "journal");
+
+	if (clone && host->kernels_fd >= 0 && is_there(host->kernels_fd, clone) > 0)
+		return true;
+	return base >= 0 && next && journal &&
+	       (is_there(base, next) > 0 || is_there(base, journal) > 0);
+}
+
+/* Nobody's ^C may come between the first write and the last. */
+static void hold_signals(sigset_t *before)
+{
+	sigset_t all;
+
+	sigemptyset(&all);
+	sigaddset(&all, SIGHUP);
+	sigaddset(&all, SIGINT);
+	sigaddset(&all, SIGQUIT);
+	sigaddset(&all, SIGTERM);
+	sigaddset(&all, SIGPIPE); /* of our own messages */
+	sigprocmask(SIG_BLOCK, &all, before);
+}
+
+static int make_private(int parent, const char *name, mode_t mode)
+{
+	int fd;
+
+	if (mkdirat(parent, name, mode) < 0)
+		return -errno;
+	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/* With two empty folders, before anything is done that would be in vain. */
+static int try_exchange(int fd, struct reason *reason)
+{
+	int ret = 0;
+
+	if (mkdirat(fd, "a", 0700) < 0 || mkdirat(fd, "b", 0700) < 0)
+		return reason_errno(reason, -errno);
+	if (renameat2(fd, "a", fd, "b", RENAME_EXCHANGE) < 0)
+		ret = reason_set(reason, -errno,
+				 "its file system cannot exchange two folders: %s",
+				 strerror(errno));
+	if (unlinkat(fd, "a", AT_REMOVEDIR) < 0 || unlinkat(fd, "b", AT_REMOVEDIR) < 0)
+		return ret < 0 ? ret : reason_errno(reason, -errno);
+	return ret;
+}
+
+static int clone_tree(struct swap *swap, struct reason *reason)
+{
+	const struct host *host = swap->host;
+	_cleanup_free_ char *name = clone_name(host);
+	int ret;
+
+	if (!name)
+		return reason_errno(reason, -ENOMEM);
+	ret = snapshot_take(&swap->live, host->modules_fd, reason);
+	if (ret < 0)
+		return ret;
+	swap->tree_fd = make_private(host->kernels_fd, name, 0700);
+	if (swap->tree_fd < 0)
+		return reason_set(reason, swap->tree_fd, "cannot make '%s/%s': %s",
+				  host->kernels, name, strerror(-swap->tree_fd));
+	ret = try_exchange(swap->tree_fd, reason);
+	if (ret < 0)
+		return ret;
+	ret = clone_make(&swap->live, host->modules_fd, swap->tree_fd, indexes_how,
+			 reason);
+	/* Gone since the snapshot. */
+	return ret == -ENOENT ? -EAGAIN : ret;
+}
+
+static int clone_state(struct swap *swap, struct reason *reason)
+{
+	_cleanup_free_ char *name = state_name(swap->host->release, "next");
+	_cleanup_snapshot_ struct snapshot snap = { 0 };
+	_cleanup_close_ int old = -1;
+	int ret;
+
+	if (!name)
+		return reason_errno(reason, -ENOMEM);
+	swap->base_fd = state_open_base(swap->host, &swap->made);
+	if (swap->base_fd < 0)
+		return reason_errno(reason, swap->base_fd);
+	swap->state_fd = make_private(swap->base_fd, name, 0755);
+	if (swap->state_fd < 0)
+		return reason_errno(reason, swap->state_fd);
+	old = open_beneath(swap->base_fd, swap->host->release, O_RDONLY | O_DIRECTORY);
+	if (old == -ENOENT)
+		return 0;
+	if (old < 0)
+		return reason_errno(reason, old);
+	ret = snapshot_take(&snap, old, reason);
+	if (ret < 0)
+		return ret;
+	return clone_make(&snap, old, swap->state_fd, NULL, reason);
+}
+
+int swap_begin(struct swap *swap, const struct host *host, struct reason *reason)
+{
+	struct reason why = { 0 };
+	int ret;
+
+	*swap = (struct swap)SWAP_INIT;
+	swap->host = host;
+	hold_signals(&swap->signals);
+	umask(022);
+	ret = clone_state(swap, &why);
+	if (ret < 0)
+		return reason_set(reason, ret, "its state cannot be written: %s",
+				  why.text);
+	return clone_tree(swap, reason);
+}
+
+/*
+ * What depmod's -b wants: a folder with lib/modules/RELEASE in it, or usr/lib/modules
+ * where it was built for that.
+ */
+static int make_base(const struct swap *swap, char **path)
+{
+	const struct host *host = swap->host;
+	_cleanup_free_ char *base = state_name(host->release, "base");
+	_cleanup_free_ char *target = text_printf("%s/.wgkmod-%s", host->kernels,
+						  host->release);
+	_cleanup_free_ char *modules = NULL, *usr = NULL, *link = NULL, *self = NULL;
+	int ret;
+
+	modules = text_printf("%s/lib/modules", base ? base : "");
+	usr = text_printf("%s/usr", base ? base : "");
+	link = text_printf("%s/%s", modules ? modules : "", host->release);
+	self = text_printf("/proc/self/fd/%d/%s", swap->base_fd, base ? base : "");
+	if (!base || !target || !modules || !usr || !link || !self)
+		return -ENOMEM;
+	if (mkdirat(swap->base_fd, base, 0700) < 0)
+		return -errno;
+	ret = tree_make_folder(swap->base_fd, modules, NULL);
+	if (ret < 0)
+		return ret;
+	if (symlinkat(".", swap->base_fd, usr) < 0 ||
+	    symlinkat(target, swap->base_fd, link) < 0)
+		return -errno;
+	*path = realpath(self, NULL);
+	return *path ? 0 : -errno;
+}
+
+int swap_index(struct swap *swap, struct reason *reason)
+{
+	_cleanup_free_ char *base = NULL;
+	int ret = make_base(swap, &base);
+
+	if (ret < 0)
+		return reason_set(reason, ret, "no place for depmod: %s", strerror(-ret));
+	ret = depmod_run(base, swap->host->release, swap->host->kernels_fd, reason);
+	if (ret == 0)
+		ret = indexes_check(&swap->live, swap->host->modules_fd, swap->tree_fd,
+				    reason);
+	return ret < 0 ? ret : depmod_read_at(swap->tree_fd, &swap->dep, reason);
+}
+
+/* Everything the exchange makes visible is on disk before it. */
+static int flush(struct swap *swap)
+{
+	struct stat tree, state;
+
+	if (fstat(swap->tree_fd, &tree) < 0 || fstat(swap->state_fd, &state) < 0)
+		return -errno;
+	if (syncfs(swap->tree_fd) < 0)
+		return -errno;
+	if (tree.st_dev != state.st_dev && syncfs(swap->state_fd) < 0)
+		return -errno;
+	return state_write_journal(swap->host, swap->base_fd, swap->tree_fd);
+}
+
+static int rename_both(const struct host *host)
+{
+	_cleanup_free_ char *clone = clone_name(host);
+
+	if (!clone)
+		return -ENOMEM;
+	return renameat2(host->kernels_fd, clone, host->kernels_fd, host->release,
+			 RENAME_EXCHANGE) < 0 ? -errno : 0;
+}
+
+/* modules_fd is the old folder's before and after the exchange. */
+static int look_again(const struct swap *swap, struct reason *reason)
+{
+	_cleanup_snapshot_ struct snapshot now = { 0 };
+	const char *path;
+	int ret = snapshot_take(&now, swap->host->modules_fd, reason);
+
+	if (ret < 0)
+		return ret;
+	path = snapshot_difference(&swap->live, &now, indexes_is_output);
+	return path ? reason_set(reason, -EAGAIN, "somebody else is changing it: %s",
+				 path) : 0;
+}
+
+/* The kernel's folder must be the one that was opened, and not a new one of its name. */
+static int still_opened(const struct host *host, struct reason *reason)
+{
+	struct stat opened, named;
+
+	if (fstat(host->modules_fd, &opened) < 0 ||
+	    fstatat(host->kernels_fd, host->release, &named, AT_SYMLINK_NOFOLLOW) < 0)
+		return reason_errno(reason, -errno);
+	if (opened.st_ino == named.st_ino && opened.st_dev == named.st_dev)
+		return 0;
+	return reason_set(reason, -EAGAIN, "somebody else put another folder there");
+}
+
+static bool dep_is_ours(const struct swap *swap)
+{
+	_cleanup_buf_ struct buf dep = { 0 };
+	struct reason ignored = { 0 };
+
+	return depmod_read_at(swap->tree_fd, &dep, &ignored) == 0 &&
+	       dep.size == swap->dep.size &&
+	       !memcmp(dep.data, swap->dep.data, dep.size);
+}
+
+/*
+ * A depmod that began before the exchange and ends after it writes what was. Once more,
+ * as the next one may have made that good.
+ */
+static int let_others_end(const struct swap *swap, struct reason *reason)
+{
+	for (int i = 0; i < 2; i++)
+		if (!others_wait(swap->host) || dep_is_ours(swap))
+			return 0;
+	return reason_set(reason, -EAGAIN, "another depmod wrote what was there before");
+}
+
+int swap_exchange(struct swap *swap, struct reason *reason)
+{
+	struct reason back = { 0 };
+	int ret = flush(swap);
+
+	if (ret < 0)
+		return reason_errno(reason, ret);
+	ret = look_again(swap, reason);
+	if (ret == 0)
+		ret = still_opened(swap->host, reason);
+	if (ret < 0)
+		return ret;
+	ret = rename_both(swap->host);
+	if (ret < 0)
+		return reason_set(reason, ret, "it cannot be exchanged: %s",
+				  strerror(-ret));
+	swap->exchanged = true;
+	/* What came between the last look and the exchange is in the old folder now. */
+	ret = look_again(swap, reason);
+	if (ret == 0)
+		ret = let_others_end(swap, reason);
+	if (ret == 0) {
+		ret = flush_folder(swap->host->kernels_fd);
+		if (ret < 0)
+			reason_errno(reason, ret);
+	}
+	if (ret < 0 && swap_back(swap, &back) < 0)
+		return reason_set(reason, -EIO, "%s", back.text);
+	return ret;
+}
+
+int swap_back(struct swap *swap, struct reason *reason)
+{
+	int ret = rename_both(swap->host);
+
+	if (ret < 0)
+		return reason_set(reason, ret, "it cannot be taken back: %s",
+				  strerror(-ret));
+	swap->exchanged = false;
+	ret = flush_folder(swap->host->kernels_fd);
+	return ret < 0 ? reason_errno(reason, ret) : 0;
+}
+
+static void prune_made(struct swap *swap)
+{
+	_cleanup_close_ int root = open(swap->host->root,
+					O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool gone;
+
+	if (swap->exchanged || root < 0)
+		return;
+	while (swap->made.count > 0) {
+		const char *path = swap->made.items[swap->made.count - 1];
+
+		if (tree_prune(root, path, &gone) < 0)
+			return;
+		names_drop(&swap->made, swap->made.count - 1);
+	}
+}
+
+void swap_end(struct swap *swap)
+{
+	struct reason reason = { 0 };
+
+	if (swap_recover(swap->host, &reason) < 0)
+		log_error("%s: %s; the next run will do it", swap->host->release,
+			  reason.text);
+	prune_made(swap);
+	close_fd(&swap->base_fd);
+	close_fd(&swap->tree_fd);
+	close_fd(&swap->state_fd);
+	snapshot_free(&swap->live);
+	names_free(&swap->made);
+	buf_free(&swap->dep);
+	sigprocmask(SIG_SETMASK, &swap->signals, NULL);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A kernel's folder of modules, exchanged in one step for a changed one.
+ *
+ * Purpose: at any moment, also when the process or the machine dies, the kernel has the
+ * old folder or the new one, each with its own indexes, and wgkmod's state says which.
+ *
+ * Calling sequence, with a host of host_open_locked():
+ *
+ *	swap_recover()	finish or take back what a killed run left, of whatever kind
+ *	swap_begin()	make the clone, and a clone of the state
+ *	…		change both: tree_fd by tree.h, state_fd and state_save()
+ *	swap_index()	depmod on the clone, and a look at what it wrote
+ *	swap_exchange()	flush, journal, look that nobody changed the old one, exchange
+ *	swap_back()	optional: exchange again, the old folder is there as it was
+ *	swap_end()	always: what became of it is settled, and what is left over dropped
+ *
+ * States on disk, told apart by the journal (state.h) and the inode of the kernel's folder:
+ *
+ *	no journal, or of another folder	nothing has happened: drop the clones
+ *	journal of the kernel's folder		it has: the next state counts, drop the old
+ *
+ * swap_end() and swap_recover() do the same thing, which is why a killed run is no special
+ * case. The names used: KERNELS/.wgkmod-RELEASE for the clone (beside the kernel's folder,
+ * so that relative links in it lead to where they did), and those of state.h.
+ *
+ * Errors: 0 or -errno with @reason filled in; -EAGAIN when somebody changed the folder
+ * meanwhile, and all can be begun anew. Unless a function succeeded, the kernel's folder
+ * is the old one. Signals that would end the process wait from swap_begin() to swap_end().
+ */
+#pragma once
+
+#include <signal.h>
+
+#include "file.h"
+#include "names.h"
+#include "snapshot.h"
+#include "util.h"
+
+struct host;
+struct reason;
+
+struct swap {
+	const struct host *host; /* borrowed */
+	int base_fd;		 /* ROOT/var/lib/wgkmod */
+	int tree_fd;		 /* the clone */
+	int state_fd;		 /* the next state */
+	struct snapshot live;	 /* of the kernel's folder, when the clone was made */
+	struct buf dep;		 /* the modules.dep that depmod wrote into the clone */
+	struct names made;	 /* folders made for base_fd, below the root */
+	sigset_t signals;	 /* those blocked before */
+	bool exchanged;
+};
+
+#define SWAP_INIT                                                  \
+	{                                                          \
+		.base_fd = -1, .tree_fd = -1, .state_fd = -1,      \
+	}
+
+int swap_recover(const struct host *host, struct reason *reason) _must_check_
+	_nonnull_(1, 2);
+
+int swap_begin(struct swap *swap, const struct host *host, struct reason *reason)
+	_must_check_ _nonnull_(1, 2, 3);
+
+int swap_index(struct swap *swap, struct reason *reason) _must_check_ _nonnull_(1, 2);
+
+int swap_exchange(struct swap *swap, struct reason *reason) _must_check_ _nonnull_(1, 2);
+
+int swap_back(struct swap *swap, struct reason *reason) _must_check_ _nonnull_(1, 2);
+
+/* To be called after swap_begin(), also when that failed. Prints what it leaves behind. */
+void swap_end(struct swap *swap) _nonnull_(1);
+
+/* Drop the state of a kernel whose folder is gone. */
+int swap_forget(const struct host *host, struct reason *reason) _must_check_
+	_nonnull_(1, 2);
+
+/* Whether a killed run left something that swap_recover() would clean up. */
+bool swap_is_left(const struct host *host) _nonnull_(1);

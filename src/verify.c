@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* wgkmod verify: all that install does before it writes anything, and nothing else. */
+#include "verify.h"
+
+#include "fit.h"
+#include "host.h"
+#include "log.h"
+#include "payload.h"
+#include "proof.h"
+
+static enum exit_code run(const struct params *params)
+{
+	const char *release = params->kernel ? params->kernel : params->running;
+	_cleanup_payload_ struct payload payload = { 0 };
+	_cleanup_host_ struct host host = HOST_INIT;
+	struct proof proof = { 0 };
+	struct reason reason = { 0 };
+	enum exit_code code;
+
+	code = payload_read(&payload, params, params->operands[0], release);
+	if (code != EXIT_DONE)
+		return code;
+	if (host_open(&host, params->root, release, &reason) < 0) {
+		log_cannot(release, "%s", reason.text);
+		return EXIT_FAILED;
+	}
+	code = fit_prove(&proof, &host, &payload, params);
+	if (code == EXIT_DONE)
+		fit_say(&proof, "are whole and fit");
+	return code;
+}
+
+static const struct option_spec options[] = {
+	OPTION_KERNEL("the release to verify it for; else the running kernel", false),
+	OPTION_SYMVERS("the kernel's table of exported symbols; else the host's own",
+		       false),
+	OPTION_ROOT,
+	OPTION_KEY,
+	OPTION_ALLOW_UNSIGNED,
+	{ 0 },
+};
+
+const struct verb verb_verify = {
+	.name = "verify",
+	.operands = "BUNDLE",
+	.summary = "say who signed a bundle, whether it is whole, and whether it fits",
+	.options = options,
+	.run = run,
+};

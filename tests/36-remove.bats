@@ -1,0 +1,296 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bats
+#
+# wgkmod remove, and install --replace, --dir and --dry-run, into fake roots: what there was
+# comes back.
+
+load helpers
+load modules
+load sweep/tools
+
+setup_file() {
+	modules_setup
+	tools_setup
+}
+
+setup() {
+	ROOT=$BATS_TEST_TMPDIR/root
+	PAYLOAD=$BATS_TEST_TMPDIR/out
+	MODULES=$ROOT/lib/modules/$RELEASE
+	root_make "$ROOT"
+	payload_make "$PAYLOAD"
+	before=$(looks "$ROOT")
+}
+
+install_it() { # STATUS [OPTION...]
+	run_cmd "$1" "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "${@:2}" "$PAYLOAD"
+}
+
+remove_it() { # STATUS [OPTION...]
+	run_cmd "$1" "$WGKMOD" remove --root "$ROOT" --kernel "$RELEASE" "${@:2}"
+}
+
+looks() { # DIR
+	"$TOOLS/look" -t "$1"
+}
+
+as_before() {
+	diff <(printf '%s\n' "$before") <(looks "$ROOT")
+}
+
+@test "what was installed is removed: the tree is the one there was" {
+	install_it 0
+	remove_it 0
+	assert_equal "$output" "wgkmod: 12 modules for $RELEASE removed"
+	as_before
+}
+
+@test "nothing installed: remove says so and writes nothing" {
+	remove_it 0
+	assert_equal "$output" "wgkmod: nothing is installed for $RELEASE"
+	as_before
+}
+
+# An access list: the owner rwx, user 1234 r-x, the group r-x, mask rwx, others r-x.
+ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff20000500ffffffff
+
+@test "owners, modes, attributes and access lists of folders are kept" {
+	local folder=$MODULES/kernel/net/ipv4
+	chmod 2750 "$folder"
+	chown 1234:2345 "$folder"
+	"$TOOLS/look" -x user.test 612076616c7565 "$folder" "$MODULES" "$MODULES/kernel/crypto"
+	"$TOOLS/look" -x system.posix_acl_default "$ACL" "$folder"
+	"$TOOLS/look" -x system.posix_acl_access "$ACL" "$MODULES/kernel/crypto"
+	before=$(looks "$ROOT")
+	install_it 0
+	diff <(grep -E '^./lib/modules/[^/]*(/kernel/crypto|/kernel/net/ipv4)? ' <<<"$before") \
+		<(looks "$ROOT" | grep -E '^./lib/modules/[^/]*(/kernel/crypto|/kernel/net/ipv4)? ')
+	remove_it 0
+	as_before
+}
+
+@test "a default access list of the parent does not get into the kernel's folders" {
+	"$TOOLS/look" -x system.posix_acl_default "$ACL" "$ROOT/lib/modules"
+	before=$(looks "$ROOT")
+	install_it 0
+	remove_it 0
+	# The indexes are new files, as after any depmod.
+	diff <(grep -v /modules\\. <<<"$before") <(looks "$ROOT" | grep -v /modules\\.)
+}
+
+@test "an upgrade is removed as a whole" {
+	install_it 0
+	rm "$PAYLOAD/modules/kernel/lib/crypto/libcurve25519.ko"
+	modinfo_sed "$PAYLOAD/modules/kernel/drivers/net/wireguard/wireguard.ko" \
+		's/^description=.*/description=another/'
+	payload_sums "$PAYLOAD"
+	install_it 0
+	remove_it 0
+	as_before
+}
+
+@test "--replace: what is in the way is replaced, and comes back" {
+	local file=$MODULES/kernel/net/ipv4/udp_tunnel.ko inode
+	echo foreign >"$file"
+	chmod 640 "$file"
+	touch -d '2001-02-03 04:05:06.789' "$file"
+	"$TOOLS/look" -x user.test 6b657074 "$file"
+	mkdir "$PAYLOAD/modules/kernel/crypto"
+	ln -s /etc/passwd "$MODULES/kernel/crypto/libchacha.ko"
+	mv "$PAYLOAD/modules/kernel/lib/crypto/libchacha.ko" "$PAYLOAD/modules/kernel/crypto/"
+	payload_sums "$PAYLOAD"
+	depmod -b "$ROOT" "$RELEASE"
+	inode=$(stat -c %i "$file")
+	before=$(looks "$ROOT")
+	install_it 1
+	assert_line "udp_tunnel.ko': it is there, and not from wgkmod; move it away first, or use --replace$"
+	as_before
+	install_it 0 --replace
+	assert_line "^wgkmod: 2 files were replaced; 'wgkmod remove' gives them back$"
+	cmp "$PAYLOAD/modules/kernel/net/ipv4/udp_tunnel.ko" "$file"
+	# Another run does not need the word, and does not lose what is kept.
+	install_it 0
+	remove_it 0
+	as_before
+	assert_equal "$(stat -c %i "$file")" "$inode"
+}
+
+@test "--replace: a file of ours that somebody changed comes back as that" {
+	local file=$MODULES/kernel/net/ipv4/udp_tunnel.ko
+	install_it 0
+	rm "$file"
+	echo theirs >"$file"
+	install_it 0 --replace
+	cmp "$PAYLOAD/modules/kernel/net/ipv4/udp_tunnel.ko" "$file"
+	remove_it 0
+	assert_equal "$(cat "$file")" theirs
+}
+
+@test "--replace: a module of the same name elsewhere goes, and comes back" {
+	mkdir "$MODULES/updates"
+	xz --check=crc32 <"$STOCK/kernel/net/ipv4/udp_tunnel.ko" >"$MODULES/updates/udp_tunnel.ko.xz"
+	depmod -b "$ROOT" "$RELEASE"
+	before=$(looks "$ROOT")
+	install_it 0 --replace
+	assert_absent "$MODULES/updates/udp_tunnel.ko.xz"
+	remove_it 0
+	as_before
+}
+
+@test "--replace: what an upgrade no longer has comes back with the upgrade" {
+	local file=$MODULES/kernel/net/ipv4/udp_tunnel.ko
+	cp "$STOCK/kernel/net/ipv4/udp_tunnel.ko" "$file"
+	echo more >>"$file"
+	depmod -b "$ROOT" "$RELEASE"
+	before=$(looks "$ROOT")
+	install_it 0 --replace
+	rm "$PAYLOAD/modules/kernel/net/ipv4/udp_tunnel.ko"
+	payload_sums "$PAYLOAD"
+	install_it 0
+	cmp <(cat "$STOCK/kernel/net/ipv4/udp_tunnel.ko" <(echo more)) "$file"
+	assert_absent "$ROOT/var/lib/wgkmod/$RELEASE/replaced"
+	remove_it 0
+	as_before
+}
+
+@test "--replace: a folder in the way stays" {
+	mkdir -p "$MODULES/kernel/net/ipv4/udp_tunnel.ko/x"
+	before=$(looks "$ROOT")
+	install_it 1 --replace
+	assert_line "udp_tunnel.ko': it is a folder; move it away first$"
+	as_before
+}
+
+@test "--replace: what is kept on another file system is a copy, and comes back with all" {
+	local file=$MODULES/kernel/net/ipv4/udp_tunnel.ko
+	[ "$(id -u)" -eq 0 ] || skip "mounting needs root"
+	echo foreign >"$file"
+	chmod 640 "$file"
+	touch -d '2001-02-03 04:05:06.789' "$file"
+	depmod -b "$ROOT" "$RELEASE"
+	before=$(looks "$ROOT")
+	# shellcheck disable=SC2016 # the inner shell expands
+	run_cmd 0 unshare --mount sh -euc 'mount -t tmpfs none "$1/var/lib"
+		"$2" install --allow-unsigned --root "$1" --kernel "$3" --replace "$4"
+		[ "$(stat -c %a "$1/var/lib/wgkmod/$3/replaced/kernel/net/ipv4/udp_tunnel.ko")" = 640 ]
+		"$2" remove --root "$1" --kernel "$3"' - "$ROOT" "$WGKMOD" "$RELEASE" "$PAYLOAD"
+	as_before
+}
+
+@test "what somebody changed since the install stays, and remove says so" {
+	local file=$MODULES/kernel/net/ipv4/udp_tunnel.ko
+	install_it 0
+	rm "$file"
+	echo theirs >"$file"
+	remove_it 0
+	assert_line "'kernel/net/ipv4/udp_tunnel.ko' was changed since wgkmod installed it, and stays$"
+	assert_equal "$(cat "$file")" theirs
+	assert_absent "$ROOT/var/lib/wgkmod"
+	assert_absent "$MODULES/kernel/drivers/net/wireguard"
+}
+
+@test "what is missing already is no hindrance" {
+	install_it 0
+	rm -r "$MODULES/kernel/drivers/net/wireguard"
+	remove_it 0
+	as_before
+}
+
+@test "a folder that was made for us and is used by others stays" {
+	install_it 0
+	echo x >"$MODULES/kernel/drivers/net/wireguard/note"
+	remove_it 0
+	assert_equal "$(ls "$MODULES/kernel/drivers/net/wireguard")" note
+}
+
+@test "a folder that was there and empty stays" {
+	mkdir -p "$MODULES/kernel/drivers/net/wireguard"
+	before=$(looks "$ROOT")
+	install_it 0
+	remove_it 0
+	as_before
+}
+
+@test "the kernel's folder is gone: what is known of it goes as well" {
+	install_it 0
+	rm -r "$MODULES"
+	remove_it 0 --dry-run
+	assert_line "would forget $RELEASE"
+	remove_it 0
+	assert_equal "$output" "wgkmod: $RELEASE is forgotten: its folder is gone"
+	assert_absent "$ROOT/var/lib/wgkmod"
+	install_it 1
+}
+
+@test "an index that was not there before is not there after" {
+	rm "$MODULES/modules.symbols" "$MODULES/modules.devname"
+	before=$(looks "$ROOT")
+	install_it 0
+	[ -s "$MODULES/modules.symbols" ]
+	remove_it 0
+	as_before
+}
+
+@test "--dir: they go to another folder, and another again" {
+	install_it 0 --dir extra
+	[ -z "$(find "$MODULES/kernel" -name wireguard.ko)" ]
+	cmp "$PAYLOAD/modules/kernel/drivers/net/wireguard/wireguard.ko" \
+		"$MODULES/extra/drivers/net/wireguard/wireguard.ko"
+	grep -q '^extra/drivers/net/wireguard/wireguard.ko:' "$MODULES/modules.dep"
+	install_it 0 --dir updates/wg
+	assert_absent "$MODULES/extra"
+	[ -e "$MODULES/updates/wg/drivers/net/wireguard/wireguard.ko" ]
+	install_it 0
+	[ -e "$MODULES/kernel/drivers/net/wireguard/wireguard.ko" ]
+	remove_it 0
+	as_before
+}
+
+@test "--dir takes a folder below the kernel's, and nothing else" {
+	local dir
+	for dir in / /etc .. ../x a/../b .hidden 'a b' a//b a/ ''; do
+		install_it 2 --dir "$dir"
+	done
+	as_before
+}
+
+@test "--dry-run says what would be done, and does nothing" {
+	echo foreign >"$MODULES/kernel/net/ipv4/udp_tunnel.ko"
+	before=$(looks "$ROOT")
+	install_it 1 --dry-run
+	install_it 0 --dry-run --replace
+	assert_line "^wgkmod: would replace, and keep for later, 'kernel/net/ipv4/udp_tunnel.ko'$"
+	assert_line "^wgkmod: would write 'kernel/drivers/net/wireguard/wireguard.ko'$"
+	as_before
+	install_it 0 --replace
+	before=$(looks "$ROOT")
+	remove_it 0 --dry-run
+	assert_line "^wgkmod: would remove 'kernel/drivers/net/wireguard/wireguard.ko'$"
+	assert_line "^wgkmod: would give back 'kernel/net/ipv4/udp_tunnel.ko'$"
+	as_before
+}
+
+@test "when depmod fails, nothing is removed" {
+	install_it 0
+	before=$(looks "$ROOT")
+	mkdir "$BATS_TEST_TMPDIR/bin"
+	printf '#!/bin/sh\nexit 1\n' >"$BATS_TEST_TMPDIR/bin/depmod"
+	chmod +x "$BATS_TEST_TMPDIR/bin/depmod"
+	PATH=$BATS_TEST_TMPDIR/bin:$PATH remove_it 1
+	assert_line "^wgkmod: cannot remove '$MODULES': depmod failed with status 1$"
+	as_before
+}
+
+@test "links in the kernel's folder lead where they led, and modules behind them are indexed" {
+	mkdir -p "$ROOT/lib/modules/5.10.0-1-other/extra" "$MODULES/weak-updates"
+	cp "$STOCK/kernel/lib/crypto/libchacha.ko" "$ROOT/lib/modules/5.10.0-1-other/extra/weak.ko"
+	ln -s ../../5.10.0-1-other/extra/weak.ko "$MODULES/weak-updates/weak.ko"
+	depmod -b "$ROOT" "$RELEASE"
+	grep -q '^weak-updates/weak.ko:' "$MODULES/modules.dep"
+	before=$(looks "$ROOT")
+	install_it 0
+	grep -q '^weak-updates/weak.ko:' "$MODULES/modules.dep"
+	remove_it 0
+	as_before
+}

@@ -1,0 +1,72 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bats
+#
+# wgkmod, killed before each of its system calls, and with each of them failed once: the
+# kernel's folder is the old one or the new one, and the same command again ends as if
+# nothing had happened.  A sample with a fixed seed; all of it with FULL=1.
+
+load helpers
+load modules
+load sweep/tools
+
+setup_file() {
+	modules_setup
+	tools_setup
+	small_setup
+}
+
+teardown_file() {
+	rm -rf "$SMALL"
+}
+
+# sweep_case CASE MODE COUNT: where /proc shows no other processes, if that can be: wgkmod looks
+# at all of them, and how many there are counts in system calls.
+sweep_case() {
+	local apart=(unshare --pid --fork --kill-child --mount-proc)
+	[[ $(id -u) -eq 0 ]] || apart+=(--map-root-user)
+	"${apart[@]}" true 2>/dev/null || apart=()
+	[[ -z ${FULL:-} ]] || export TIMEOUT=7200
+	run_cmd 0 "${apart[@]}" bash "$BATS_TEST_DIRNAME/sweep/cases.sh" "$@"
+	printf '# %s\n' "${output##*$'\n'}" >&3
+}
+
+@test "the sweep itself: a call is counted, killed, failed and cut short" {
+	local sweep=$TOOLS/sweep file=$BATS_TEST_TMPDIR/file calls
+	run_cmd 0 "$sweep" count true
+	calls=$output
+	[ "$calls" -gt 5 ]
+	run_cmd 137 "$sweep" kill "$calls" true
+	run_cmd 125 "$sweep" kill $((calls + 9)) true
+	run_cmd 125 "$sweep" short 9 true
+	# Each call of a program that writes a file, and of the shell that starts it.
+	printf '#!/bin/sh\nsed p %s\n' "$BATS_TEST_FILENAME" >"$BATS_TEST_TMPDIR/prog"
+	chmod +x "$BATS_TEST_TMPDIR/prog"
+	calls=$("$sweep" count "$BATS_TEST_TMPDIR/prog" | tail -n 1)
+	local n failed=0 short=0
+	for ((n = 1; n < calls; n++)); do
+		"$sweep" fail "$n" 5 "$BATS_TEST_TMPDIR/prog" >"$file" 2>/dev/null || failed=$((failed + 1))
+	done
+	for ((n = 1; n < 9; n++)); do
+		SWEEP_LOG=$BATS_TEST_TMPDIR/log "$sweep" short "$n" "$BATS_TEST_TMPDIR/prog" >"$file" || continue
+		short=$((short + 1))
+		cmp "$file" <(sed p "$BATS_TEST_FILENAME")
+		assert_equal "$(cat "$BATS_TEST_TMPDIR/log")" "1 sed"
+	done
+	[[ $failed -gt 10 && $short -ge 1 ]]
+}
+
+@test "install, killed" { sweep_case install kill 50; }
+@test "upgrade, killed" { sweep_case upgrade kill 50; }
+@test "install --replace, killed" { sweep_case replace kill 50; }
+@test "remove, killed" { sweep_case remove kill 50; }
+
+@test "install, a call failed" { sweep_case install fail 12; }
+@test "upgrade, a call failed" { sweep_case upgrade fail 12; }
+@test "install --replace, a call failed" { sweep_case replace fail 12; }
+@test "remove, a call failed" { sweep_case remove fail 12; }
+
+@test "install, a write cut short" { sweep_case install short all; }
+@test "upgrade, a write cut short" { sweep_case upgrade short all; }
+@test "install --replace, a write cut short" { sweep_case replace short all; }
+@test "remove, a write cut short" { sweep_case remove short all; }

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Lists of digests, SHA256SUMS and the state: what is read is sorted, no path twice. */
+#include <stdint.h>
+#include <string.h>
+
+#include "log.h"
+#include "sums.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	_cleanup_sums_ struct sums sums = { 0 };
+	struct reason reason = { 0 };
+	char *text = malloc(size + 1);
+
+	if (!text)
+		return 0;
+	memcpy(text, data, size);
+	text[size] = '\0';
+	if (sums_parse(&sums, text, size, &reason) < 0) {
+		if (!*reason.text)
+			abort();
+		return 0;
+	}
+	for (size_t i = 0; i < sums.count; i++) {
+		const char *path = sums.entries[i].path;
+
+		if (sums_find(&sums, path) != &sums.entries[i])
+			abort();
+		if (sums_is_module_path(path) &&
+		    (!sums_is_path(path) || strstr(path, "..") == path || *path == '/'))
+			abort();
+	}
+	return 0;
+}

@@ -1,0 +1,186 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# cases.sh CASE kill|fail|short COUNT
+#
+# What 37-sweep.bats does: COUNT system calls of a case are meddled with, always the same, or
+# every one with FULL=1, for each of some errors.  Prints what is not as it should be, and last
+# the figures; the status is 1 when something was wrong.  Needs the environment of modules_setup,
+# tools_setup and small_setup.
+#
+# A case is a command on a root: install, upgrade, replace (a foreign file and a module of the
+# name elsewhere) or remove (after replace).  case_make CASE sets
+#
+#	$CASE_DIR	a root before it, "before"; where the root to meddle with goes, "root"
+#	$CASE_CMD	the command, on "root"
+#	$CASE_OLD, $CASE_NEW	how the kernel's folder looks before and after
+#	$CASE_END	how the whole root looks after
+#	$CASE_CALLS	how many system calls it makes
+
+case_command() { # CASE
+	local install=("$WGKMOD" install --allow-unsigned --root "$CASE_DIR/root" --kernel "$RELEASE")
+	case $1 in
+	install) CASE_CMD=("${install[@]}" "$SMALL/one") ;;
+	upgrade) CASE_CMD=("${install[@]}" "$SMALL/two") ;;
+	replace) CASE_CMD=("${install[@]}" --replace "$SMALL/one") ;;
+	remove) CASE_CMD=("$WGKMOD" remove --root "$CASE_DIR/root" --kernel "$RELEASE") ;;
+	esac
+}
+
+case_before() { # CASE: makes root
+	local kernel=$CASE_DIR/root/lib/modules/$RELEASE
+	cp -a "$SMALL/root" "$CASE_DIR/root"
+	case $1 in
+	install) ;;
+	upgrade)
+		case_command install
+		"${CASE_CMD[@]}"
+		;;
+	replace)
+		mkdir -p "$kernel/kernel/lib/crypto" "$kernel/updates"
+		cp "$SMALL/two/modules/kernel/lib/crypto/libchacha.ko" "$kernel/kernel/lib/crypto/"
+		cp "$STOCK/kernel/lib/crypto/libpoly1305.ko" "$kernel/updates/"
+		depmod -b "$CASE_DIR/root" "$RELEASE"
+		;;
+	remove)
+		case_command replace
+		rm -rf "$CASE_DIR/root"
+		case_before replace
+		"${CASE_CMD[@]}"
+		;;
+	esac
+}
+
+case_make() { # CASE
+	CASE_DIR=$SMALL/case-$1
+	rm -rf "$CASE_DIR"
+	mkdir "$CASE_DIR"
+	case_before "$1" >"$CASE_DIR/log"
+	mv "$CASE_DIR/root" "$CASE_DIR/before"
+	case_command "$1"
+	case_fresh
+	CASE_OLD=$(case_look)
+	"$TOOLS/sweep" count "${CASE_CMD[@]}" >"$CASE_DIR/log"
+	CASE_CALLS=$(tail -n 1 "$CASE_DIR/log")
+	CASE_NEW=$(case_look)
+	CASE_END=$("$TOOLS/look" "$CASE_DIR/root")
+	[[ $CASE_OLD != "$CASE_NEW" && $CASE_CALLS -gt 500 ]]
+}
+
+case_fresh() {
+	rm -rf "$CASE_DIR/root"
+	cp -a "$CASE_DIR/before" "$CASE_DIR/root"
+}
+
+case_look() {
+	"$TOOLS/look" "$CASE_DIR/root/lib/modules/$RELEASE"
+}
+
+# case_say MESSAGE...: something is not as it should be; the rest goes on.
+case_say() {
+	CASE_WRONG=$((CASE_WRONG + 1))
+	printf '%s: %s (%s)\n' "$CASE_AT" "$*" "$(cat "$CASE_DIR/call" 2>/dev/null)"
+	sed 's/^/	/' "$CASE_DIR/log"
+}
+
+# The same command again, with nobody meddling, ends as if nothing had been.
+case_plain_run() {
+	local end
+	"${CASE_CMD[@]}" >"$CASE_DIR/log" 2>&1 || case_say "the plain run has status $?"
+	end=$("$TOOLS/look" "$CASE_DIR/root")
+	[[ $end == "$CASE_END" ]] || {
+		diff <(printf '%s\n' "$CASE_END") <(printf '%s\n' "$end") >>"$CASE_DIR/log"
+		case_say "after the plain run the root is not as it should be"
+	}
+}
+
+# case_meddle MODE N [ERRNO]: sets status and tree (old, new or mixed).  1 when there is no such call.
+case_meddle() {
+	local look
+	CASE_AT="$*"
+	case_fresh
+	rm -f "$CASE_DIR/call"
+	status=0
+	SWEEP_LOG=$CASE_DIR/call "$TOOLS/sweep" "$@" "${CASE_CMD[@]}" \
+		>"$CASE_DIR/log" 2>&1 || status=$?
+	[[ $status -ne 125 ]] || return 1
+	CASE_DONE=$((CASE_DONE + 1))
+	look=$(case_look)
+	case $look in
+	"$CASE_OLD") tree=old ;;
+	"$CASE_NEW") tree=new ;;
+	*)
+		tree=mixed
+		diff <(printf '%s\n' "$CASE_OLD") <(printf '%s\n' "$look") >>"$CASE_DIR/log"
+		;;
+	esac
+}
+
+# case_kill N: all processes are killed before the Nth call.
+case_kill() {
+	local status tree
+	case_meddle kill "$1" || return 0
+	[[ $status -eq 137 ]] || case_say "status $status instead of 137"
+	[[ $tree != mixed ]] || case_say "a mixed tree"
+	case_plain_run
+}
+
+# case_fail N ERRNO, case_short N: the Nth call fails, the Nth write writes half, and 1 when there is
+# none.  A program that cannot even be
+# loaded (127, 139) and one whose C library gives up (134: a futex that fails) have done nothing.
+case_fail() {
+	local status tree
+	case_meddle fail "$@" || return 0
+	case_judge
+}
+case_short() {
+	local status tree
+	case_meddle short "$1" || return
+	case_judge
+}
+case_judge() {
+	case $status:$tree in
+	0:new | 1:old) ;;
+	3:old | 4:old) CASE_OTHER=$((CASE_OTHER + 1)) ;; # what could not be read is not trusted
+	127:old | 134:* | 139:old)
+		grep -q '^wgkmod: cannot' "$CASE_DIR/log" && case_say "status $status"
+		CASE_LOADER=$((CASE_LOADER + 1))
+		;;
+	*) case_say "status $status, and the $tree tree" ;;
+	esac
+	[[ $tree != mixed ]] || case_say "a mixed tree"
+	case_plain_run
+}
+
+
+# numbers SEED: which calls.
+numbers() {
+	if [[ -n ${FULL:-} ]]; then
+		seq 1 "$CASE_CALLS"
+	else
+		seq 1 "$CASE_CALLS" | shuf --random-source=<(yes "$1" | head -c 1000000) -n "$COUNT" | sort -n
+	fi
+}
+
+meddle_all() { # MODE
+	local n error
+	case $1 in
+	kill) for n in $(numbers kill); do case_kill "$n"; done ;;
+	short) for ((n = 1; n <= CASE_CALLS; n++)); do case_short "$n" || break; done ;;
+	fail)
+		# EINTR EIO ENOMEM ENOSPC EROFS
+		for error in 4 5 12 28 30; do
+			for n in $(numbers "$error"); do case_fail "$n" "$error"; done
+		done
+		;;
+	esac
+}
+
+set -euo pipefail
+COUNT=$3
+CASE_WRONG=0 CASE_DONE=0 CASE_OTHER=0 CASE_LOADER=0
+case_make "$1"
+meddle_all "$2"
+printf '%s, %s: %d times, %d system calls; wrong %d; refused with 3 or 4: %d; never started: %d\n' \
+	"$1" "$2" "$CASE_DONE" "$CASE_CALLS" "$CASE_WRONG" "$CASE_OTHER" "$CASE_LOADER"
+[[ $CASE_WRONG -eq 0 && $CASE_DONE -gt 0 ]]

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Meddle with one system call of a command and of every process that it starts. They are
+ * counted from 1, from the command's first on, over all of its processes.
+ *
+ * sweep count CMD...		run it, print how many there are
+ * sweep kill N CMD...		kill all processes before the Nth is made
+ * sweep fail N ERRNO CMD...	the Nth is not made, and fails with ERRNO, a number
+ * sweep short N CMD...		the Nth write of more than a byte writes half
+ *
+ * The status is the command's, 128 and the signal when it was killed, and 125 when the Nth
+ * could not be meddled with: there are not so many, or it is an exit. With SWEEP_LOG=FILE the meddled one's number and process go there.
+ */
+#define _GNU_SOURCE
+#include <err.h>
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/syscall.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef __x86_64__
+#error "sweep knows the registers of x86_64 only"
+#endif
+
+#define REG(name) offsetof(struct user_regs_struct, name)
+#define MAX_TRACEES 64
+
+static enum { COUNT, KILL, FAIL, SHORT } mode;
+static unsigned long wanted, counted;
+static long with_errno;
+static int meddled;
+
+static struct tracee {
+	pid_t pid;
+	int inside;  /* between entry and exit of a call */
+	int failing; /* this call is not made */
+} tracees[MAX_TRACEES];
+
+static struct tracee *find(pid_t pid)
+{
+	struct tracee *free_one = NULL;
+
+	for (size_t i = 0; i < MAX_TRACEES; i++) {
+		if (tracees[i].pid == pid)
+			return &tracees[i];
+		if (!tracees[i].pid && !free_one)
+			free_one = &tracees[i];
+	}
+	if (!free_one)
+		errx(125, "too many processes");
+	*free_one = (struct tracee){ .pid = pid };
+	return free_one;
+}
+
+static void note(pid_t pid, unsigned long nr)
+{
+	const char *name = getenv("SWEEP_LOG");
+	char path[64], comm[64] = "?";
+	FILE *file;
+
+	if (!name)
+		return;
+	snprintf(path, sizeof(path), "/proc/%d/comm", pid);
+	file = fopen(path, "r");
+	if (file) {
+		if (!fgets(comm, sizeof(comm), file))
+			strcpy(comm, "?\n");
+		fclose(file);
+	}
+	file = fopen(name, "w");
+	if (!file)
+		err(125, "%s", name);
+	fprintf(file, "%lu %s", nr, comm);
+	fclose(file);
+}
+
+static void kill_all(void)
+{
+	for (size_t i = 0; i < MAX_TRACEES; i++)
+		if (tracees[i].pid)
+			kill(tracees[i].pid, SIGKILL);
+}
+
+/* The number that counts: of all calls, or of the writes that can be cut short. */
+static int is_counted(pid_t pid)
+{
+	unsigned long nr;
+
+	if (mode != SHORT)
+		return 1;
+	nr = (unsigned long)ptrace(PTRACE_PEEKUSER, pid, REG(orig_rax), 0);
+	return (nr == SYS_write || nr == SYS_pwrite64) &&
+	       ptrace(PTRACE_PEEKUSER, pid, REG(rdx), 0) > 1;
+}
+
+static void meddle(struct tracee *t)
+{
+	unsigned long nr = (unsigned long)ptrace(PTRACE_PEEKUSER, t->pid, REG(orig_rax), 0);
+	long len;
+
+	if (mode == FAIL && (nr == SYS_exit || nr == SYS_exit_group))
+		return;
+	meddled = 1;
+	note(t->pid, nr);
+	if (mode == KILL) {
+		kill_all();
+	} else if (mode == FAIL) {
+		ptrace(PTRACE_POKEUSER, t->pid, REG(orig_rax), -1L);
+		/* brk() alone has no errors: it returns what is not the address asked for. */
+		t->failing = nr == SYS_brk ? 2 : 1;
+	} else {
+		len = ptrace(PTRACE_PEEKUSER, t->pid, REG(rdx), 0);
+		ptrace(PTRACE_POKEUSER, t->pid, REG(rdx), len / 2);
+	}
+}
+
+static void at_call(struct tracee *t)
+{
+	t->inside = !t->inside;
+	if (!t->inside && t->failing) {
+		ptrace(PTRACE_POKEUSER, t->pid, REG(rax),
+		       t->failing == 1 ? -with_errno : 0L);
+		t->failing = 0;
+	} else if (t->inside && is_counted(t->pid) && ++counted == wanted &&
+		   mode != COUNT) {
+		meddle(t);
+	}
+}
+
+/* The signal to go on with. */
+static int at_stop(struct tracee *t, int status, int *started)
+{
+	int sig = WSTOPSIG(status);
+
+	if (sig == (SIGTRAP | 0x80)) {
+		if (*started)
+			at_call(t);
+		return 0;
+	}
+	if (status >> 8 == (SIGTRAP | PTRACE_EVENT_EXEC << 8)) {
+		/* Its return from execve() is still to come. */
+		if (!*started)
+			t->inside = 1;
+		*started = 1;
+		return 0;
+	}
+	if (status >> 16 || sig == SIGSTOP)
+		return 0;
+	return sig;
+}
+
+static int trace(pid_t main_pid)
+{
+	int status, result = 125, started = 0;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, __WALL)) > 0) {
+		struct tracee *t = find(pid);
+
+		if (WIFEXITED(status) || WIFSIGNALED(status)) {
+			t->pid = 0;
+			if (pid == main_pid)
+				result = WIFEXITED(status) ? WEXITSTATUS(status)
+							   : 128 + WTERMSIG(status);
+			continue;
+		}
+		/* A process that came after the killing dies with it. */
+		if (meddled && mode == KILL)
+			kill(pid, SIGKILL);
+		ptrace(PTRACE_SYSCALL, pid, 0, at_stop(t, status, &started));
+	}
+	return result;
+}
+
+int main(int argc, char **argv)
+{
+	static const char *const modes[] = { "count", "kill", "fail", "short" };
+	static const int args[] = { 2, 3, 4, 3 };
+	int result, status;
+	pid_t pid;
+
+	for (mode = COUNT; mode <= SHORT; mode++)
+		if (argc > 1 && !strcmp(argv[1], modes[mode]))
+			break;
+	if (mode > SHORT || argc <= args[mode])
+		errx(125, "usage: sweep count|kill N|fail N ERRNO|short N CMD...");
+	wanted = mode == COUNT ? 0 : strtoul(argv[2], NULL, 10);
+	with_errno = mode == FAIL ? strtol(argv[3], NULL, 10) : 0;
+	pid = fork();
+	if (pid < 0)
+		err(125, "fork");
+	if (pid == 0) {
+		ptrace(PTRACE_TRACEME, 0, 0, 0);
+		raise(SIGSTOP);
+		execvp(argv[args[mode]], argv + args[mode]);
+		err(127, "%s", argv[args[mode]]);
+	}
+	if (waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status))
+		errx(125, "it did not start");
+	ptrace(PTRACE_SETOPTIONS, pid, 0,
+	       PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
+		       PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL);
+	find(pid);
+	ptrace(PTRACE_SYSCALL, pid, 0, 0);
+	result = trace(pid);
+	if (mode == COUNT)
+		printf("%lu\n", counted);
+	return mode == COUNT || meddled ? result : 125;
+}
