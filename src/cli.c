@@ -99,7 +99,24 @@ static const char **value_of(struct params *params, const struct option_spec *op
 	return (const char **)((char *)params + opt->offset);
 }
 
-/* "--name VALUE" or "--name=VALUE" at *@arg, which moves over what it used. */
+static bool *flag_of(struct params *params, const struct option_spec *opt)
+{
+	return (bool *)((char *)params + opt->offset);
+}
+
+static int parse_flag(const struct verb *verb, struct params *params,
+		      const struct option_spec *opt, bool has_value)
+{
+	if (has_value) {
+		log_error("option '--%s' takes no value: see 'wgkmod %s --help'",
+			  opt->name, verb->name);
+		return -EINVAL;
+	}
+	*flag_of(params, opt) = true;
+	return 0;
+}
+
+/* "--name VALUE", "--name=VALUE" or "--name" at *@arg, which moves over what it used. */
 static int parse_option(const struct verb *verb, struct params *params, char ***arg)
 {
 	const char *name = **arg + 2;
@@ -112,15 +129,9 @@ static int parse_option(const struct verb *verb, struct params *params, char ***
 			  verb->name);
 		return -EINVAL;
 	}
-	if (!opt->arg && name[len]) {
-		log_error("option '--%s' takes no value: see 'wgkmod %s --help'",
-			  opt->name, verb->name);
-		return -EINVAL;
-	}
 	if (!opt->arg)
-		value = opt->name;
-	else
-		value = name[len] ? name + len + 1 : *++*arg;
+		return parse_flag(verb, params, opt, name[len] != '\0');
+	value = name[len] ? name + len + 1 : *++*arg;
 	if (!value || !*value) {
 		log_error("option '--%s' needs a value: see 'wgkmod %s --help'",
 			  opt->name, verb->name);

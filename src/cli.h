@@ -16,21 +16,20 @@ struct params {
 	const char *running;  /* release of the running kernel */
 	const char *dir;      /* --dir, or NULL */
 	const char *key;      /* --key, or NULL */
-	/* Those without a value: NULL where they are not given. */
-	const char *allow_unsigned;
-	const char *dry_run;
-	const char *load;
-	const char *porcelain;
-	const char *replace;
+	bool allow_unsigned;  /* --allow-unsigned */
+	bool dry_run;	      /* --dry-run */
+	bool load;	      /* --load */
+	bool porcelain;	      /* --porcelain */
+	bool replace;	      /* --replace */
 	char **operands;
 	size_t n_operands;
 };
 
 struct option_spec {
 	const char *name; /* without the dashes; NULL ends a table */
-	const char *arg;  /* what help calls its value; NULL: it has none */
+	const char *arg;  /* what help calls its value; NULL: takes none */
 	const char *help;
-	size_t offset; /* of its const char * in struct params */
+	size_t offset; /* in struct params: a const char *, or a bool if it takes none */
 	bool required;
 };
 

@@ -264,8 +264,12 @@ int host_symvers(const struct host *host, char **out)
 		const char *after;
 	} places[] = {
 		{ "lib/modules/", "/symvers" },
+		{ "lib/modules/", "/symvers.gz" },
+		{ "lib/modules/", "/symvers.xz" },
 		{ "lib/modules/", "/build/Module.symvers" },
 		{ "boot/symvers-", "" },
+		{ "boot/symvers-", ".gz" },
+		{ "boot/symvers-", ".xz" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {

@@ -66,7 +66,8 @@ int host_vermagic(const struct host *host, const struct module *set, size_t n_se
 
 /*
  * The path of the host's own symbol table for its kernel, the first there is of
- * ROOT/lib/modules/RELEASE/symvers, …/build/Module.symvers and ROOT/boot/symvers-RELEASE.
+ * ROOT/lib/modules/RELEASE/symvers, …/build/Module.symvers and ROOT/boot/symvers-RELEASE;
+ * the first and the last may also end in .gz or .xz.
  * On success *@out is owned by the caller, and NULL where there is none. 0 or -errno.
  */
 int host_symvers(const struct host *host, char **out) _must_check_ _nonnull_(1, 2);

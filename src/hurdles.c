@@ -264,6 +264,6 @@ enum exit_code hurdles_check(const struct host *host, const struct payload *payl
 		ok &= check_modprobe(host, payload);
 	}
 	if (payload && running)
-		ok &= check_running(host, payload, params->load != NULL);
+		ok &= check_running(host, payload, params->load);
 	return ok ? EXIT_DONE : EXIT_FAILED;
 }

@@ -53,7 +53,7 @@ static bool is_there_already(const struct install *in)
 /* What the kernel says of the new folder decides whether it stays. */
 static enum exit_code load(struct install *in)
 {
-	if (load_modules(&in->set.host, &in->set.plan.paths) == EXIT_DONE)
+	if (load_modules(in->set.swap.tree_fd, &in->set.plan.paths) == EXIT_DONE)
 		return EXIT_DONE;
 	return set_back(&in->set) == EXIT_DONE ? EXIT_UNLOADED : EXIT_FAILED;
 }
@@ -64,8 +64,9 @@ static enum exit_code carry_out(struct install *in, const struct params *params)
 
 	if (is_there_already(in)) {
 		fit_say(&in->proof, "are installed already");
-		return params->load ? load_modules(&in->set.host, &in->set.plan.paths)
-				    : EXIT_DONE;
+		if (!params->load || params->dry_run)
+			return EXIT_DONE;
+		return load_modules(in->set.host.modules_fd, &in->set.plan.paths);
 	}
 	if (params->dry_run) {
 		plan_print(&in->set.plan);
@@ -85,11 +86,11 @@ static enum exit_code carry_out(struct install *in, const struct params *params)
 
 static enum exit_code try_once(struct install *in, const struct params *params)
 {
-	const struct plan_how how = { params->dir, params->replace != NULL };
+	const struct plan_how how = { params->dir, params->replace };
 	enum exit_code code;
 
 	in->proof = (struct proof){ 0 };
-	code = set_open(&in->set, params, params->dry_run != NULL, false);
+	code = set_open(&in->set, params, params->dry_run, false);
 	if (code == EXIT_DONE)
 		code = fit_prove(&in->proof, &in->set.host, &in->payload, params);
 	if (code == EXIT_DONE)

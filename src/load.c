@@ -8,7 +8,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "host.h"
 #include "link.h"
 #include "log.h"
 #include "module.h"
@@ -74,14 +73,14 @@ static int run_modprobe(void)
 }
 
 /* Whether everything that is loaded of @paths is what the files there are. */
-static bool is_ours(const struct host *host, const struct names *paths)
+static bool is_ours(int fd, const struct names *paths)
 {
 	bool ok = true, there = false;
 
 	for (size_t i = 0; i < paths->count; i++) {
 		const char *path = paths->items[i];
 		_cleanup_free_ char *name = module_name_of(path);
-		enum sys_loaded loaded = sys_compare(host, path);
+		enum sys_loaded loaded = sys_compare(fd, path);
 
 		there |= name && !strcmp(name, WIREGUARD) && loaded != SYS_ABSENT;
 		if (loaded == SYS_ABSENT || loaded == SYS_SAME)
@@ -144,7 +143,7 @@ static void unload(const struct names *paths, const struct names *before)
 			  now.items[i]);
 }
 
-enum exit_code load_modules(const struct host *host, const struct names *paths)
+enum exit_code load_modules(int fd, const struct names *paths)
 {
 	_cleanup_names_ struct names before = { 0 };
 	_cleanup_close_ int kmsg = -1;
@@ -154,7 +153,7 @@ enum exit_code load_modules(const struct host *host, const struct names *paths)
 		return EXIT_UNLOADED;
 	}
 	kmsg = open_kmsg();
-	if (run_modprobe() == 0 && is_ours(host, paths) && is_usable())
+	if (run_modprobe() == 0 && is_ours(fd, paths) && is_usable())
 		return EXIT_DONE;
 	print_kmsg(kmsg);
 	unload(paths, &before);

@@ -50,7 +50,7 @@ static enum exit_code carry_out(struct set *set, const struct params *params)
 
 static enum exit_code try_once(struct set *set, const struct params *params)
 {
-	enum exit_code code = set_open(set, params, params->dry_run != NULL, true);
+	enum exit_code code = set_open(set, params, params->dry_run, true);
 
 	if (code != EXIT_DONE)
 		return code;

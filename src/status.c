@@ -1,94 +1,230 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* wgkmod status: what is installed for which kernel, and whether it is what we installed.
- */
+/* wgkmod status: what is installed for which kernel, and whether it is what we installed. */
 #include "status.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "depmod.h"
 #include "file.h"
 #include "host.h"
 #include "log.h"
 #include "module.h"
 #include "state.h"
+#include "swap.h"
 #include "sys.h"
 
-static const char *const found_words[] = {
-	[STATE_INTACT] = "intact",
-	[STATE_CHANGED] = "changed",
-	[STATE_MISSING] = "missing",
+/* Of a module of ours, for people and for programs. */
+struct words {
+	const char *said;
+	const char *field;
 };
 
-static const char *const loaded_words[] = {
-	[SYS_ABSENT] = ", not loaded",
-	[SYS_SAME] = ", loaded",
-	[SYS_OTHER] = ", another one is loaded",
-	[SYS_INCOMPARABLE] = ", one of its name is loaded, which cannot be compared",
+static const struct words found_words[] = {
+	[STATE_INTACT] = { "intact", "intact" },
+	[STATE_CHANGED] = { "changed", "changed" },
+	[STATE_MISSING] = { "missing", "missing" },
 };
 
-static enum exit_code show_file(const struct host *host, const struct sum *sum,
-				bool running)
+static const struct words loaded_words[] = {
+	[SYS_ABSENT] = { ", not loaded", "no" },
+	[SYS_SAME] = { ", loaded", "same" },
+	[SYS_OTHER] = { ", another one is loaded", "other" },
+	[SYS_INCOMPARABLE] = { ", one of its name is loaded, which cannot be compared",
+			       "unknown" },
+};
+
+struct show {
+	const struct params *params;
+	struct host host;
+	struct state state;
+	bool running; /* it is the running kernel's root and release */
+	/* Of one of the modules at least. */
+	bool out_of_tree;
+	bool not_signed;
+};
+
+/* The file that modprobe takes for the module of @path's name, or NULL. */
+static const char *taken_for(const struct names *listed, const char *path)
 {
-	enum state_file found;
-	struct reason reason = { 0 };
+	_cleanup_free_ char *name = module_name_of(path);
 
-	if (state_compare(host, sum->path, sum->digest, &found, &reason) < 0) {
+	for (size_t i = 0; name && i < listed->count; i++) {
+		_cleanup_free_ char *other = module_name_of(listed->items[i]);
+
+		if (other && !strcmp(other, name))
+			return listed->items[i];
+	}
+	return NULL;
+}
+
+/* What loading it taints the kernel with: check_modinfo() and load_module() there. */
+static void find_taint(struct show *show, const char *path)
+{
+	_cleanup_close_ int fd = open_beneath(show->host.modules_fd, path, O_RDONLY);
+	_cleanup_(module_free) struct module mod = { 0 };
+	struct reason ignored = { 0 };
+
+	if (fd < 0 || module_read_fd(&mod, path, fd, &ignored) < 0)
+		return;
+	show->out_of_tree |= !module_info(&mod, "intree", 0);
+	show->not_signed |= !module_info(&mod, "sig_id", 0);
+}
+
+static void print_file(const struct show *show, const char *path, enum state_file found,
+		       const char *taken)
+{
+	enum sys_loaded loaded =
+		show->running ? sys_compare(show->host.modules_fd, path) : SYS_ABSENT;
+
+	if (show->params->porcelain) {
+		printf("module\t%s\t%s\t%s\t%s\t%s\n", show->host.release, path,
+		       found_words[found].field,
+		       show->running ? loaded_words[loaded].field : "-",
+		       taken ? taken : "-");
+		return;
+	}
+	printf("  %s: %s%s", path, found_words[found].said,
+	       show->running ? loaded_words[loaded].said : "");
+	if (found != STATE_MISSING && !taken)
+		printf(", and in no index: run depmod");
+	else if (found != STATE_MISSING && strcmp(taken, path) != 0)
+		printf(", and modprobe takes %s instead", taken);
+	putchar('\n');
+}
+
+static enum exit_code show_file(struct show *show, const struct sum *sum,
+				const struct names *listed)
+{
+	const char *taken = taken_for(listed, sum->path);
+	struct reason reason = { 0 };
+	enum state_file found;
+
+	if (state_compare(&show->host, sum->path, sum->digest, &found, &reason) < 0) {
 		log_cannot(sum->path, "%s", reason.text);
 		return EXIT_FAILED;
 	}
-	printf("  %s: %s%s\n", sum->path, found_words[found],
-	       running ? loaded_words[sys_compare(host, sum->path)] : "");
-	return found == STATE_INTACT ? EXIT_DONE : EXIT_FAILED;
+	find_taint(show, sum->path);
+	print_file(show, sum->path, found, taken);
+	if (found != STATE_INTACT || !taken || strcmp(taken, sum->path) != 0)
+		return EXIT_FAILED;
+	return EXIT_DONE;
 }
 
-static enum exit_code show_files(const struct host *host, const struct state *state,
-				 bool running)
+static int list_indexed(const struct host *host, struct names *listed)
 {
-	enum exit_code code = EXIT_DONE;
+	_cleanup_buf_ struct buf dep = { 0 };
+	struct reason ignored = { 0 };
+	char *cursor, *path;
 
-	printf("%s: %zu modules\n", host->release, state->installed.count);
-	for (size_t i = 0; i < state->installed.count; i++)
-		if (show_file(host, &state->installed.entries[i], running) != EXIT_DONE)
+	/* Without it modprobe finds nothing. */
+	if (depmod_read(host, &dep, &ignored) < 0)
+		return 0;
+	cursor = dep.data;
+	while ((path = depmod_next(&cursor)))
+		if (names_add(listed, path) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+static void print_kept(const struct show *show)
+{
+	for (size_t i = 0; i < show->state.kept.count; i++) {
+		const char *path = show->state.kept.items[i];
+
+		if (show->params->porcelain)
+			printf("replaced\t%s\t%s\n", show->host.release, path);
+		else
+			printf("  %s: replaced; 'wgkmod remove' gives it back\n", path);
+	}
+}
+
+static void print_taint(const struct show *show)
+{
+	const char *letters = show->out_of_tree
+				      ? show->not_signed ? "OE" : "O"
+				      : show->not_signed ? "E" : "-";
+
+	if (show->params->porcelain)
+		printf("taint\t%s\t%s\n", show->host.release, letters);
+	else if (*letters != '-')
+		printf("  expected taint: %s%s%s\n",
+		       show->out_of_tree ? "O (out of tree)" : "",
+		       show->out_of_tree && show->not_signed ? ", " : "",
+		       show->not_signed ? "E (not signed)" : "");
+}
+
+static enum exit_code show_files(struct show *show)
+{
+	_cleanup_names_ struct names listed = { 0 };
+	enum exit_code code = EXIT_DONE;
+	bool left = swap_is_left(&show->host);
+
+	if (list_indexed(&show->host, &listed) < 0) {
+		log_error("%s", strerror(ENOMEM));
+		return EXIT_FAILED;
+	}
+	if (show->params->porcelain)
+		printf("kernel\t%s\t%zu\t%s\n", show->host.release,
+		       show->state.installed.count, left ? "unfinished" : "finished");
+	else
+		printf("%s: %zu modules\n", show->host.release,
+		       show->state.installed.count);
+	for (size_t i = 0; i < show->state.installed.count; i++)
+		if (show_file(show, &show->state.installed.entries[i], &listed) !=
+		    EXIT_DONE)
 			code = EXIT_FAILED;
+	print_kept(show);
+	print_taint(show);
+	if (left && !show->params->porcelain)
+		printf("  a run was killed; the next one cleans up behind it\n");
 	return code;
+}
+
+static void show_free(struct show *show)
+{
+	state_free(&show->state);
+	host_close(&show->host);
 }
 
 /* *@shown counts the kernels that something is installed for. */
 static enum exit_code show_kernel(const struct params *params, const char *release,
 				  size_t *shown)
 {
-	_cleanup_host_ struct host host = HOST_INIT;
-	_cleanup_state_ struct state state = { 0 };
+	_cleanup_(show_free) struct show show = { .params = params, .host = HOST_INIT };
 	struct reason reason = { 0 }, host_reason = { 0 };
 	int host_ret, ret;
 
 	/* The state is of interest even when the kernel's folder is gone. */
-	host_ret = host_open(&host, params->root, release, &host_reason);
-	if (!host.root) {
+	host_ret = host_open(&show.host, params->root, release, &host_reason);
+	if (!show.host.root) {
 		log_cannot(release, "%s", host_reason.text);
 		return EXIT_FAILED;
 	}
-	ret = state_load(&state, &host, &reason);
+	ret = state_load(&show.state, &show.host, &reason);
 	if (ret < 0) {
 		log_cannot(release, "%s", reason.text);
 		return ret == -EBADMSG ? EXIT_UNTRUSTED : EXIT_FAILED;
 	}
-	if (!state.installed.count)
+	if (!show.state.installed.count)
 		return EXIT_DONE;
 	(*shown)++;
 	if (host_ret < 0) {
+		if (params->porcelain)
+			printf("kernel\t%s\t%zu\tgone\n", release,
+			       show.state.installed.count);
 		log_cannot(release, "%s", host_reason.text);
 		return EXIT_FAILED;
 	}
-	return show_files(&host, &state,
-			  !strcmp(host.root, "/") && !strcmp(release, params->running));
+	show.running = !strcmp(show.host.root, "/") && !strcmp(release, params->running);
+	return show_files(&show);
 }
 
 static enum exit_code show_all(const struct params *params, size_t *shown)
 {
-	enum exit_code worst = EXIT_DONE;
 	_cleanup_names_ struct names releases = { 0 };
+	enum exit_code worst = EXIT_DONE;
 	struct reason reason = { 0 };
 
 	if (state_list(params->root, &releases, &reason) < 0) {
@@ -114,7 +250,7 @@ static enum exit_code run(const struct params *params)
 		code = show_kernel(params, params->kernel, &shown);
 	else
 		code = show_all(params, &shown);
-	if (code == EXIT_DONE && !shown)
+	if (code == EXIT_DONE && !shown && !params->porcelain)
 		log_say("nothing is installed%s%s", params->kernel ? " for " : "",
 			params->kernel ? params->kernel : "");
 	return code;
@@ -123,6 +259,8 @@ static enum exit_code run(const struct params *params)
 static const struct option_spec options[] = {
 	OPTION_KERNEL("only what is installed for this release", false),
 	OPTION_ROOT,
+	{ "porcelain", NULL, "lines for programs, whose format stays",
+	  offsetof(struct params, porcelain), false },
 	{ 0 },
 };
 

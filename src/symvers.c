@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "symvers.h"
 
+#include <archive.h>
+#include <archive_entry.h>
 #include <string.h>
 
 #include "file.h"
@@ -138,14 +140,61 @@ int symvers_parse(struct symvers *sv, char *text, size_t size, struct reason *re
 	return ret;
 }
 
+/* The text of @file, which may be compressed: libarchive finds out how. */
+static int unpack(const struct buf *file, struct buf *text, struct reason *reason)
+{
+	struct archive *in = archive_read_new();
+	struct archive_entry *entry;
+	la_ssize_t len = -1;
+
+	text->data = malloc(SYMVERS_MAX_BYTES + 1);
+	if (!in || !text->data) {
+		archive_read_free(in);
+		return reason_errno(reason, -ENOMEM);
+	}
+	archive_read_support_filter_gzip(in);
+	archive_read_support_filter_xz(in);
+	archive_read_support_format_raw(in);
+	if (archive_read_open_memory(in, file->data, file->size) == ARCHIVE_OK &&
+	    archive_read_next_header(in, &entry) == ARCHIVE_OK)
+		len = archive_read_data(in, text->data, SYMVERS_MAX_BYTES + 1);
+	if (len < 0)
+		reason_set(reason, -EBADMSG, "it cannot be unpacked: %s",
+			   archive_error_string(in) ? archive_error_string(in) : "?");
+	archive_read_free(in);
+	if (len < 0)
+		return -EBADMSG;
+	if ((unsigned long)len > SYMVERS_MAX_BYTES)
+		return reason_set(reason, -EFBIG, "larger than %lu bytes, unpacked",
+				  SYMVERS_MAX_BYTES);
+	text->data[len] = '\0';
+	text->size = (size_t)len;
+	return 0;
+}
+
+/* By how gzip(1) and xz(1) begin what they write. */
+static bool is_packed(const struct buf *file)
+{
+	return (file->size > 2 && !memcmp(file->data, "\x1f\x8b", 2)) ||
+	       (file->size > 6 && !memcmp(file->data, "\xfd" "7zXZ", 6));
+}
+
 int symvers_load(struct symvers *sv, const char *path, struct reason *reason)
 {
-	struct buf file = { 0 };
+	struct buf file = { 0 }, text = { 0 };
 	int ret;
 
 	*sv = (struct symvers){ 0 };
 	ret = read_path(path, SYMVERS_MAX_BYTES, &file, reason);
 	if (ret < 0)
 		return ret;
-	return symvers_parse(sv, file.data, file.size, reason);
+	if (!is_packed(&file))
+		return symvers_parse(sv, file.data, file.size, reason);
+	ret = unpack(&file, &text, reason);
+	buf_free(&file);
+	if (ret < 0) {
+		buf_free(&text);
+		return ret;
+	}
+	return symvers_parse(sv, text.data, text.size, reason);
 }

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "file.h"
-#include "host.h"
 #include "log.h"
 #include "module.h"
 
@@ -76,9 +75,9 @@ static int compare_build_id(int fd, const char *name)
 	return memmem(file.data, file.size, note, (size_t)len) != NULL;
 }
 
-enum sys_loaded sys_compare(const struct host *host, const char *path)
+enum sys_loaded sys_compare(int folder, const char *path)
 {
-	_cleanup_close_ int fd = open_beneath(host->modules_fd, path, O_RDONLY);
+	_cleanup_close_ int fd = open_beneath(folder, path, O_RDONLY);
 	_cleanup_free_ char *name = module_name_of(path);
 	int source, build;
 

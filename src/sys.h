@@ -4,8 +4,6 @@
 
 #include "util.h"
 
-struct host;
-
 /* The first line of a file of sysfs or procfs, owned by the caller, or NULL. */
 char *sys_read(const char *path) _must_check_ _nonnull_(1);
 
@@ -17,12 +15,11 @@ enum sys_loaded {
 };
 
 /*
- * Whether the module that the file @path of @host's is of is loaded: by srcversion and by
+ * Whether the module that the file @path of the folder @fd is of is loaded: by srcversion and by
  * the linker's build-id, as far as both the file and the kernel have them. A kernel
  * without MODULE_SRCVERSION_ALL gives the first to few modules.
  */
-enum sys_loaded sys_compare(const struct host *host, const char *path) _must_check_
-	_nonnull_(1, 2);
+enum sys_loaded sys_compare(int fd, const char *path) _must_check_ _nonnull_(2);
 
 /* Whether a module of @name is loaded. */
 bool sys_is_loaded(const char *name) _must_check_ _nonnull_(1);

@@ -130,6 +130,27 @@ payload_next() {
 	done
 }
 
+@test "a packed symbol table of the host is read as well" {
+	local place pack
+	for place in "lib/modules/$RELEASE/symvers.gz" "lib/modules/$RELEASE/symvers.xz" \
+		"boot/symvers-$RELEASE.gz" "boot/symvers-$RELEASE.xz"; do
+		rm -rf "$ROOT"
+		root_make "$ROOT"
+		mkdir -p "$ROOT/boot"
+		pack=(gzip -c)
+		[[ $place != *.xz ]] || pack=(xz -c --check=crc32)
+		sed 's/^0x........\tskb_push\t/0x12345678\tskb_push\t/' "$BARE" | "${pack[@]}" >"$ROOT/$place"
+		before=$(tree_print "$ROOT")
+		refused 3 "version of 'skb_push' is 0x[0-9a-f]{8}, but 0x12345678 in 'vmlinux'$"
+		"${pack[@]}" "$BARE" | head -c 2000 >"$ROOT/$place"
+		before=$(tree_print "$ROOT")
+		refused 3 "^wgkmod: cannot install '$ROOT/$place': (it cannot be unpacked: |line 1)"
+		"${pack[@]}" "$BARE" >"$ROOT/$place"
+		install_it 0
+		refute_line "could not be checked"
+	done
+}
+
 @test "a malformed symbol table of the host is a refusal" {
 	echo nonsense >"$MODULES/symvers"
 	before=$(tree_print "$ROOT")

@@ -4,15 +4,17 @@
 # tools_setup: compiles the C programs beside this file, once a run; $TOOLS is where they are.
 
 tools_setup() {
-	local dir=${BASH_SOURCE[0]%/*} source
+	local dir=${BASH_SOURCE[0]%/*} source flags
 	export TOOLS=$BATS_RUN_TMPDIR/tools
 	mkdir -p "$TOOLS"
 	(
 		flock 9
 		for source in "$dir"/*.c; do
 			source=${source##*/}
+			flags=()
+			[[ $source != preload.c ]] || flags=(-shared -fPIC)
 			[[ -e $TOOLS/${source%.c} ]] ||
-				cc -std=gnu11 -O2 -Wall -Wextra -o "$TOOLS/${source%.c}" "$dir/$source"
+				cc -std=gnu11 -O2 -Wall -Wextra "${flags[@]}" -o "$TOOLS/${source%.c}" "$dir/$source" -ldl
 		done
 	) 9>"$TOOLS.lock"
 }

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * LD_PRELOAD for a wgkmod that believes it is on another system: the kernel's release is
+ * $FAKE_RELEASE, making an interface has the error $FAKE_LINK, a number, and unloading a
+ * module takes its folder out of /sys/module, unless it holds a file "permanent". What
+ * kernel.modules_disabled is, /fake/modules_disabled says.
+ */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/netlink.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+/* A kernel without modules does not even have the file. */
+int open(const char *path, int flags, ...)
+{
+	static int (*real)(const char *path, int flags, ...);
+	mode_t mode = 0;
+	va_list args;
+
+	va_start(args, flags);
+	if (flags & O_CREAT)
+		mode = va_arg(args, mode_t);
+	va_end(args);
+	if (!real)
+		real = dlsym(RTLD_NEXT, "open");
+	if (!strcmp(path, "/proc/sys/kernel/modules_disabled"))
+		path = "/fake/modules_disabled";
+	return real(path, flags, mode);
+}
+
+int uname(struct utsname *uts)
+{
+	memset(uts, 0, sizeof(*uts));
+	snprintf(uts->release, sizeof(uts->release), "%s", getenv("FAKE_RELEASE"));
+	return 0;
+}
+
+/* The two questions, to make and to delete, are answered before they are asked. */
+int socket(int domain, int type, int protocol)
+{
+	struct {
+		struct nlmsghdr head;
+		struct nlmsgerr error;
+	} answer = { .head = { .nlmsg_type = NLMSG_ERROR } };
+	const char *error = getenv("FAKE_LINK");
+	int pair[2];
+
+	(void)domain;
+	(void)type;
+	(void)protocol;
+	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) < 0)
+		return -1;
+	answer.error.error = error ? -atoi(error) : 0;
+	for (int i = 0; i < 2; i++)
+		if (write(pair[1], &answer, sizeof(answer)) != sizeof(answer))
+			return -1;
+	return pair[0];
+}
+
+int unshare(int flags)
+{
+	(void)flags;
+	return 0;
+}
+
+static long delete_module(const char *name)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "/sys/module/%s/permanent", name);
+	if (access(path, F_OK) == 0) {
+		errno = EBUSY;
+		return -1;
+	}
+	snprintf(path, sizeof(path), "/sys/module/%s", name);
+	return rename(path, "/tmp/unloaded") < 0 ||
+	       snprintf(path, sizeof(path), "rm -r /tmp/unloaded") < 0 || system(path);
+}
+
+long syscall(long number, ...)
+{
+	va_list args;
+	const char *name;
+
+	va_start(args, number);
+	name = va_arg(args, const char *);
+	va_end(args);
+	if (number == SYS_delete_module)
+		return delete_module(name);
+	errno = ENOSYS;
+	return -1;
+}
