@@ -15,11 +15,7 @@
 #include "verify.h"
 
 static const struct verb *const verbs[] = {
-	&verb_check,
-	&verb_install,
-	&verb_remove,
-	&verb_status,
-	&verb_verify,
+	&verb_check, &verb_install, &verb_remove, &verb_status, &verb_verify,
 };
 
 static const char *const exit_meanings[] = {

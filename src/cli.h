@@ -52,10 +52,10 @@ struct verb {
 		"root", "DIR", "work on the system below DIR instead of /", \
 			offsetof(struct params, root), false,               \
 	}
-#define OPTION_DRY_RUN                                                            \
-	{                                                                         \
-		"dry-run", NULL, "only say what would be done",                   \
-			offsetof(struct params, dry_run), false,                  \
+#define OPTION_DRY_RUN                                           \
+	{                                                        \
+		"dry-run", NULL, "only say what would be done",  \
+			offsetof(struct params, dry_run), false, \
 	}
 #define OPTION_KEY                                                      \
 	{                                                               \

@@ -18,12 +18,13 @@
 
 static int copy_xattr(int from, int to, const char *name)
 {
-	_cleanup_free_ char *value = malloc(XATTR_SIZE_MAX);
-	_cleanup_free_ char *there = malloc(XATTR_SIZE_MAX);
+	_cleanup_free_ char *value = malloc(2 * XATTR_SIZE_MAX);
+	char *there;
 	ssize_t size;
 
-	if (!value || !there)
+	if (!value)
 		return -ENOMEM;
+	there = value + XATTR_SIZE_MAX;
 	size = fgetxattr(from, name, value, XATTR_SIZE_MAX);
 	if (size < 0)
 		return -errno;

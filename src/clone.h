@@ -28,8 +28,8 @@ int clone_make(const struct snapshot *snap, int from, int to, clone_how_fn how,
 	       struct reason *reason) _must_check_ _nonnull_(1, 5);
 
 /*
- * Make @to_name in @to what the file or symbolic link @name in @from is: a hard link to it
- * if that can be, else a copy with all that belongs to it. Nothing may be at @to_name.
+ * Make @to_name in @to what the file or symbolic link @name in @from is: a hard link to
+ * it if that can be, else a copy with all that belongs to it. Nothing may be at @to_name.
  * Returns 0 or -errno.
  */
 int clone_file(int from, const char *name, int to, const char *to_name) _must_check_

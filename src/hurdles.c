@@ -64,8 +64,8 @@ static bool check_mounts(const struct host *host)
 		unescape(point);
 		if (!is_below(point, host->modules))
 			continue;
-		log_cannot(host->modules, "something is mounted on '%s'; unmount it first",
-			   point);
+		log_cannot(host->modules,
+			   "something is mounted on '%s'; unmount it first", point);
 		ok = false;
 	}
 	if (mounts)
@@ -86,7 +86,8 @@ static bool check_room(int fd, const char *what, unsigned long long need)
 		return false;
 	}
 	if ((unsigned long long)st.f_bavail * st.f_frsize < need) {
-		log_cannot(what, "its file system is full: %llu KiB are free, %llu needed",
+		log_cannot(what,
+			   "its file system is full: %llu KiB are free, %llu needed",
 			   (unsigned long long)st.f_bavail * st.f_frsize / 1024,
 			   need / 1024);
 		return false;
@@ -156,8 +157,9 @@ static void print_config(struct kmod_config_iter *iter, const char *what,
 
 		if (!name || !in_payload(payload, name))
 			continue;
-		log_cannot(name, "modprobe is told not to load it, by '%s %s' in its "
-				 "configuration (modprobe -c); take that out first",
+		log_cannot(name,
+			   "modprobe is told not to load it, by '%s %s' in its "
+			   "configuration (modprobe -c); take that out first",
 			   what, key);
 		*ok = false;
 	}
@@ -238,8 +240,9 @@ static bool check_running(const struct host *host, const struct payload *payload
 		ok = false;
 	}
 	if (is_locked_down()) {
-		log_cannot(host->release, "the kernel is locked down and takes only signed "
-					  "modules, and these are not");
+		log_cannot(host->release,
+			   "the kernel is locked down and takes only signed "
+			   "modules, and these are not");
 		ok = false;
 	}
 	return ok;

@@ -20,16 +20,11 @@ static const struct {
 	const char *name;
 	bool always; /* made by each of those versions */
 } outputs[] = {
-	{ "modules.dep", true },
-	{ "modules.dep.bin", true },
-	{ "modules.alias", true },
-	{ "modules.alias.bin", true },
-	{ "modules.softdep", true },
-	{ "modules.weakdep", false },
-	{ "modules.symbols", true },
-	{ "modules.symbols.bin", true },
-	{ "modules.builtin.bin", true },
-	{ "modules.builtin.alias.bin", false },
+	{ "modules.dep", true },	 { "modules.dep.bin", true },
+	{ "modules.alias", true },	 { "modules.alias.bin", true },
+	{ "modules.softdep", true },	 { "modules.weakdep", false },
+	{ "modules.symbols", true },	 { "modules.symbols.bin", true },
+	{ "modules.builtin.bin", true }, { "modules.builtin.alias.bin", false },
 	{ "modules.devname", true },
 };
 
@@ -80,8 +75,8 @@ static bool has(int fd, const char *name)
 }
 
 /*
- * index_write() of kmod's tools/depmod.c writes the offset of the root node last, into the
- * header: magic, version, offset, each of 32 bits, big endian.
+ * index_write() of kmod's tools/depmod.c writes the offset of the root node last, into
+ * the header: magic, version, offset, each of 32 bits, big endian.
  */
 static bool is_whole(int folder, const char *name)
 {
@@ -98,8 +93,15 @@ static bool is_whole(int folder, const char *name)
 	       root <= st.st_size; /* equal: an index of nothing */
 }
 
-/* Names of modules in the modules.dep of the folder @fd, sorted; those whose path is there
- * in @in as well. *@missing is set when one is not. */
+static bool is_empty(int folder, const char *name)
+{
+	struct stat st;
+
+	return fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size == 0;
+}
+
+/* Names of modules in the modules.dep of the folder @fd, sorted; those whose path is
+ * there in @in as well. *@missing is set when one is not. */
 static int dep_names(int fd, int in, struct names *out, bool *missing,
 		     struct reason *reason)
 {
@@ -132,7 +134,8 @@ static int check_dep(int from, int to, struct reason *reason)
 	int ret = dep_names(to, to, &now, &missing, reason);
 
 	if (ret == 0 && missing)
-		ret = reason_set(reason, -EIO, "depmod listed a module that is not there");
+		ret = reason_set(reason, -EIO,
+				 "depmod listed a module that is not there");
 	if (ret == 0)
 		ret = dep_names(from, to, &before, &gone, reason);
 	for (size_t i = 0, j = 0; ret == 0 && i < before.count; i++) {
@@ -157,8 +160,18 @@ int indexes_check(const struct snapshot *snap, int from, int to, struct reason *
 		const char *name = outputs[i].name;
 		int ret;
 
+		/* That of kmod 28 leaves modules.builtin.alias.bin empty. What is built
+		 * in does not change by what is installed: the one there was stays. */
+		if (!outputs[i].always && is_empty(to, name)) {
+			if (!names_has(&before, name) || is_empty(from, name))
+				continue;
+			if (unlinkat(to, name, 0) < 0)
+				return reason_set(reason, -errno, "%s: %s", name,
+						  strerror(errno));
+		}
 		if (has(to, name) && strstr(name, ".bin") && !is_whole(to, name))
-			return reason_set(reason, -EIO, "depmod wrote a damaged %s", name);
+			return reason_set(reason, -EIO, "depmod wrote a damaged %s",
+					  name);
 		if (has(to, name) || !names_has(&before, name))
 			continue;
 		if (outputs[i].always)

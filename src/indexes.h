@@ -12,7 +12,8 @@ struct snapshot;
 /* Whether @path, in a folder of modules, is of depmod's making. */
 bool indexes_is_output(const char *path) _nonnull_(1);
 
-/* For clone_make(): what depmod makes anew is left out, and what it may write is copied. */
+/* For clone_make(): what depmod makes anew is left out, and what it may write is copied.
+ */
 enum clone_how indexes_how(const char *path) _nonnull_(1);
 
 /* The names of those in @snap that depmod makes. Returns 0 or -ENOMEM. */

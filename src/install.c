@@ -10,8 +10,8 @@
  *	hurdles	what would make all of it vain: a full disk, a kernel that takes no module
  *	plan	what is in the way and not ours; what has to be written and removed
  *
- * Then the plan is carried out on a clone of the kernel's folder, which takes the place of
- * that folder in one step (swap.h). Whatever fails until then is a status other than 0,
+ * Then the plan is carried out on a clone of the kernel's folder, which takes the place
+ *of that folder in one step (swap.h). Whatever fails until then is a status other than 0,
  * and the folder is as it was; so it is after the death of the process or the machine, or
  * else it is the new one. When somebody else changes the folder meanwhile, for example a
  * package manager, all but the payload is done anew.

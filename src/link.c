@@ -59,10 +59,12 @@ static int ask(int fd, const struct request *req)
 static void start(struct request *req, unsigned short type, unsigned short flags)
 {
 	*req = (struct request){ .head = {
-		.nlmsg_len = NLMSG_LENGTH(sizeof(req->info)),
-		.nlmsg_type = type,
-		.nlmsg_flags = (unsigned short)(NLM_F_REQUEST | NLM_F_ACK | flags),
-	} };
+					 .nlmsg_len = NLMSG_LENGTH(sizeof(req->info)),
+					 .nlmsg_type = type,
+					 .nlmsg_flags =
+						 (unsigned short)(NLM_F_REQUEST |
+								  NLM_F_ACK | flags),
+				 } };
 	add(req, IFLA_IFNAME, NAME);
 }
 
@@ -79,7 +81,8 @@ static int make_and_delete(const char *kind)
 	start(&req, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL);
 	nest = add(&req, IFLA_LINKINFO, NULL);
 	add(&req, IFLA_INFO_KIND, kind);
-	nest->rta_len = (unsigned short)((char *)&req + req.head.nlmsg_len - (char *)nest);
+	nest->rta_len =
+		(unsigned short)((char *)&req + req.head.nlmsg_len - (char *)nest);
 	ret = ask(fd, &req);
 	if (ret < 0)
 		return ret;

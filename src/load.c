@@ -85,11 +85,13 @@ static bool is_ours(int fd, const struct names *paths)
 		there |= name && !strcmp(name, WIREGUARD) && loaded != SYS_ABSENT;
 		if (loaded == SYS_ABSENT || loaded == SYS_SAME)
 			continue;
-		log_cannot(path, loaded == SYS_OTHER
-				 ? "another module of its name is loaded; unload that, or "
-				   "boot again"
-				 : "a module of its name is loaded, and nothing tells "
-				   "whether it is this one");
+		log_cannot(
+			path,
+			loaded == SYS_OTHER
+				? "another module of its name is loaded; unload that, or "
+				  "boot again"
+				: "a module of its name is loaded, and nothing tells "
+				  "whether it is this one");
 		ok = false;
 	}
 	if (!there) {

@@ -7,10 +7,10 @@
 struct names;
 
 /*
- * Load wireguard with modprobe, from the running kernel's folder, which is @fd. Then each of the
- * modules @paths that is loaded has to be from its file there, wireguard among them, and an
- * interface of its kind has to be possible. If not, prints why, with what the kernel said
- * meanwhile, and unloads what was not loaded before, as far as it can be: some modules
- * have no exit. Returns EXIT_DONE or EXIT_UNLOADED.
+ * Load wireguard with modprobe, from the running kernel's folder, which is @fd. Then each
+ * of the modules @paths that is loaded has to be from its file there, wireguard among
+ * them, and an interface of its kind has to be possible. If not, prints why, with what
+ * the kernel said meanwhile, and unloads what was not loaded before, as far as it can be:
+ * some modules have no exit. Returns EXIT_DONE or EXIT_UNLOADED.
  */
 enum exit_code load_modules(int fd, const struct names *paths) _must_check_ _nonnull_(2);

@@ -41,8 +41,7 @@ static void add_change(struct planning *p, enum change_kind kind, const char *pa
 
 	if (plan->count == plan->room) {
 		size_t room = plan->room ? 2 * plan->room : 32;
-		struct change *grown =
-			reallocarray(plan->changes, room, sizeof(*grown));
+		struct change *grown = reallocarray(plan->changes, room, sizeof(*grown));
 
 		if (!grown) {
 			log_error("%s", strerror(ENOMEM));
@@ -298,8 +297,8 @@ static int make_change(const struct change *change, int tree_fd, int state_fd,
 	return -EINVAL;
 }
 
-int plan_carry_out(const struct plan *plan, int tree_fd, int state_fd,
-		   struct names *made, const char **path)
+int plan_carry_out(const struct plan *plan, int tree_fd, int state_fd, struct names *made,
+		   const char **path)
 {
 	for (size_t i = 0; i < plan->count; i++) {
 		int ret;

@@ -30,10 +30,10 @@ struct plan {
 	struct change *changes; /* in the order in which they are to be made */
 	size_t count;
 	size_t room;
-	size_t kept;	    /* how many of them keep something */
+	size_t kept;	     /* how many of them keep something */
 	struct names paths;  /* where each file of the payload belongs */
 	struct names others; /* of the same names, elsewhere */
-	bool indexed;	    /* modules.dep lists every one of them already */
+	bool indexed;	     /* modules.dep lists every one of them already */
 };
 
 struct plan_how {
@@ -61,9 +61,8 @@ enum exit_code plan_remove(struct plan *plan, const struct host *host,
 
 /* Make the changes in the folders of @tree_fd and @state_fd; @made as tree_write(). 0 or
  * -errno, with *@path, borrowed, what it is of. */
-int plan_carry_out(const struct plan *plan, int tree_fd, int state_fd,
-		   struct names *made, const char **path) _must_check_
-	_nonnull_(1, 4, 5);
+int plan_carry_out(const struct plan *plan, int tree_fd, int state_fd, struct names *made,
+		   const char **path) _must_check_ _nonnull_(1, 4, 5);
 
 /* Print what plan_carry_out() would do. */
 void plan_print(const struct plan *plan) _nonnull_(1);

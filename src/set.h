@@ -26,23 +26,23 @@ struct set {
 	bool again; /* it failed with that, and nothing was changed */
 };
 
-#define SET_INIT                                   \
-	{                                          \
+#define SET_INIT                                     \
+	{                                            \
 		.host = HOST_INIT, .swap = SWAP_INIT \
 	}
 
 /*
  * Open and lock the host, clean up behind a killed run, read the state. With @dry nothing
- * is written. Prints what is wrong. @gone says whether the kernel's folder may be missing;
- * host.modules is NULL then.
+ * is written. Prints what is wrong. @gone says whether the kernel's folder may be
+ * missing; host.modules is NULL then.
  */
 enum exit_code set_open(struct set *set, const struct params *params, bool dry,
 			bool gone) _must_check_ _nonnull_(1, 2);
 
 /*
  * Carry out the plan, towards @payload (NULL: nothing installed), up to and including the
- * exchange. Prints what is wrong. Then set_back() if it has to be taken back, and set_end()
- * in any case.
+ * exchange. Prints what is wrong. Then set_back() if it has to be taken back, and
+ * set_end() in any case.
  */
 enum exit_code set_exchange(struct set *set, const struct payload *payload) _must_check_
 	_nonnull_(1);

@@ -117,8 +117,7 @@ static int load_names(struct names *names, int folder, const char *name,
 static int load_kept(struct names *kept, int folder, struct reason *why)
 {
 	_cleanup_snapshot_ struct snapshot snap = { 0 };
-	_cleanup_close_ int fd =
-		open_beneath(folder, "replaced", O_RDONLY | O_DIRECTORY);
+	_cleanup_close_ int fd = open_beneath(folder, "replaced", O_RDONLY | O_DIRECTORY);
 	int ret;
 
 	if (fd == -ENOENT)
@@ -197,8 +196,9 @@ int state_load(struct state *state, const struct host *host, struct reason *reas
 	ret = folder < 0 ? folder : load_folder(state, folder, &what, &why);
 	if (ret < 0) {
 		state_free(state);
-		return reason_set(reason, ret, "%s/" STATE_BASE "/" STATE_FOLDER
-				  "/%s%s%s: %s", strcmp(host->root, "/") ? host->root : "",
+		return reason_set(reason, ret,
+				  "%s/" STATE_BASE "/" STATE_FOLDER "/%s%s%s: %s",
+				  strcmp(host->root, "/") ? host->root : "",
 				  host->release, *what ? "/" : "", what, why.text);
 	}
 	return 0;

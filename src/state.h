@@ -58,8 +58,8 @@ int state_list(const char *root, struct names *releases,
 
 /*
  * Open ROOT/var/lib/wgkmod. With @made it is made where it is not there, and @made gets
- * the paths of the folders made where the root has no var/lib. Returns a descriptor the caller owns, or
- * -errno.
+ * the paths of the folders made where the root has no var/lib. Returns a descriptor the
+ * caller owns, or -errno.
  */
 int state_open_base(const struct host *host, struct names *made) _must_check_
 	_nonnull_(1);

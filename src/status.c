@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* wgkmod status: what is installed for which kernel, and whether it is what we installed. */
+/* wgkmod status: what is installed for which kernel, and whether it is what we installed.
+ */
 #include "status.h"
 
 #include <fcntl.h>
@@ -142,9 +143,9 @@ static void print_kept(const struct show *show)
 
 static void print_taint(const struct show *show)
 {
-	const char *letters = show->out_of_tree
-				      ? show->not_signed ? "OE" : "O"
-				      : show->not_signed ? "E" : "-";
+	const char *letters = show->out_of_tree	 ? show->not_signed ? "OE" : "O"
+			      : show->not_signed ? "E"
+						 : "-";
 
 	if (show->params->porcelain)
 		printf("taint\t%s\t%s\n", show->host.release, letters);

@@ -67,7 +67,8 @@ static int settle_state(int base, const char *release)
 
 static int drop_names(int base, const char *release)
 {
-	static const char *const suffixes[] = { "next", "base", "journal.new", "journal" };
+	static const char *const suffixes[] = { "next", "base", "journal.new",
+						"journal" };
 	int first = 0;
 
 	/* The journal last, and only when nothing is left that it tells about. */
@@ -107,15 +108,19 @@ int swap_recover(const struct host *host, struct reason *reason)
 		if (ret > 0)
 			ret = settle_state(base, host->release);
 		if (ret < 0)
-			return reason_set(reason, ret, "its state could not be put in its "
-						       "place: %s", strerror(-ret));
+			return reason_set(reason, ret,
+					  "its state could not be put in its "
+					  "place: %s",
+					  strerror(-ret));
 	}
 	ret = drop_clone(host);
 	if (ret == 0 && base >= 0)
 		ret = drop_names(base, host->release);
 	if (ret < 0)
-		return reason_set(reason, ret, "what an earlier run left could not be "
-					       "removed: %s", strerror(-ret));
+		return reason_set(reason, ret,
+				  "what an earlier run left could not be "
+				  "removed: %s",
+				  strerror(-ret));
 	/* The folder of all states goes with the last one. */
 	above = base < 0 ? -1 : openat(base, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (above >= 0)
@@ -261,8 +266,8 @@ static int make_base(const struct swap *swap, char **path)
 {
 	const struct host *host = swap->host;
 	_cleanup_free_ char *base = state_name(host->release, "base");
-	_cleanup_free_ char *target = text_printf("%s/.wgkmod-%s", host->kernels,
-						  host->release);
+	_cleanup_free_ char *target =
+		text_printf("%s/.wgkmod-%s", host->kernels, host->release);
 	_cleanup_free_ char *modules = NULL, *usr = NULL, *link = NULL, *self = NULL;
 	int ret;
 
@@ -319,7 +324,9 @@ static int rename_both(const struct host *host)
 	if (!clone)
 		return -ENOMEM;
 	return renameat2(host->kernels_fd, clone, host->kernels_fd, host->release,
-			 RENAME_EXCHANGE) < 0 ? -errno : 0;
+			 RENAME_EXCHANGE) < 0
+		       ? -errno
+		       : 0;
 }
 
 /* modules_fd is the old folder's before and after the exchange. */
@@ -333,7 +340,8 @@ static int look_again(const struct swap *swap, struct reason *reason)
 		return ret;
 	path = snapshot_difference(&swap->live, &now, indexes_is_output);
 	return path ? reason_set(reason, -EAGAIN, "somebody else is changing it: %s",
-				 path) : 0;
+				 path)
+		    : 0;
 }
 
 /* The kernel's folder must be the one that was opened, and not a new one of its name. */
@@ -355,8 +363,7 @@ static bool dep_is_ours(const struct swap *swap)
 	struct reason ignored = { 0 };
 
 	return depmod_read_at(swap->tree_fd, &dep, &ignored) == 0 &&
-	       dep.size == swap->dep.size &&
-	       !memcmp(dep.data, swap->dep.data, dep.size);
+	       dep.size == swap->dep.size && !memcmp(dep.data, swap->dep.data, dep.size);
 }
 
 /*
@@ -416,8 +423,8 @@ int swap_back(struct swap *swap, struct reason *reason)
 
 static void prune_made(struct swap *swap)
 {
-	_cleanup_close_ int root = open(swap->host->root,
-					O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	_cleanup_close_ int root =
+		open(swap->host->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	bool gone;
 
 	if (swap->exchanged || root < 0)

@@ -13,20 +13,24 @@
  *	swap_index()	depmod on the clone, and a look at what it wrote
  *	swap_exchange()	flush, journal, look that nobody changed the old one, exchange
  *	swap_back()	optional: exchange again, the old folder is there as it was
- *	swap_end()	always: what became of it is settled, and what is left over dropped
+ *	swap_end()	always: what became of it is settled, and what is left over
+ *dropped
  *
- * States on disk, told apart by the journal (state.h) and the inode of the kernel's folder:
+ * States on disk, told apart by the journal (state.h) and the inode of the kernel's
+ *folder:
  *
  *	no journal, or of another folder	nothing has happened: drop the clones
- *	journal of the kernel's folder		it has: the next state counts, drop the old
+ *	journal of the kernel's folder		it has: the next state counts, drop the
+ *old
  *
- * swap_end() and swap_recover() do the same thing, which is why a killed run is no special
- * case. The names used: KERNELS/.wgkmod-RELEASE for the clone (beside the kernel's folder,
- * so that relative links in it lead to where they did), and those of state.h.
+ * swap_end() and swap_recover() do the same thing, which is why a killed run is no
+ *special case. The names used: KERNELS/.wgkmod-RELEASE for the clone (beside the kernel's
+ *folder, so that relative links in it lead to where they did), and those of state.h.
  *
  * Errors: 0 or -errno with @reason filled in; -EAGAIN when somebody changed the folder
  * meanwhile, and all can be begun anew. Unless a function succeeded, the kernel's folder
- * is the old one. Signals that would end the process wait from swap_begin() to swap_end().
+ * is the old one. Signals that would end the process wait from swap_begin() to
+ *swap_end().
  */
 #pragma once
 
@@ -52,16 +56,16 @@ struct swap {
 	bool exchanged;
 };
 
-#define SWAP_INIT                                                  \
-	{                                                          \
-		.base_fd = -1, .tree_fd = -1, .state_fd = -1,      \
+#define SWAP_INIT                                             \
+	{                                                     \
+		.base_fd = -1, .tree_fd = -1, .state_fd = -1, \
 	}
 
 int swap_recover(const struct host *host, struct reason *reason) _must_check_
 	_nonnull_(1, 2);
 
-int swap_begin(struct swap *swap, const struct host *host, struct reason *reason)
-	_must_check_ _nonnull_(1, 2, 3);
+int swap_begin(struct swap *swap, const struct host *host,
+	       struct reason *reason) _must_check_ _nonnull_(1, 2, 3);
 
 int swap_index(struct swap *swap, struct reason *reason) _must_check_ _nonnull_(1, 2);
 
@@ -69,7 +73,8 @@ int swap_exchange(struct swap *swap, struct reason *reason) _must_check_ _nonnul
 
 int swap_back(struct swap *swap, struct reason *reason) _must_check_ _nonnull_(1, 2);
 
-/* To be called after swap_begin(), also when that failed. Prints what it leaves behind. */
+/* To be called after swap_begin(), also when that failed. Prints what it leaves behind.
+ */
 void swap_end(struct swap *swap) _nonnull_(1);
 
 /* Drop the state of a kernel whose folder is gone. */

@@ -150,7 +150,8 @@ static int unpack(const struct buf *file, struct buf *text, struct reason *reaso
 	text->data = malloc(SYMVERS_MAX_BYTES + 1);
 	if (!in || !text->data) {
 		archive_read_free(in);
-		return reason_errno(reason, -ENOMEM);
+		reason_errno(reason, -ENOMEM);
+		return -ENOMEM;
 	}
 	archive_read_support_filter_gzip(in);
 	archive_read_support_filter_xz(in);
@@ -176,7 +177,10 @@ static int unpack(const struct buf *file, struct buf *text, struct reason *reaso
 static bool is_packed(const struct buf *file)
 {
 	return (file->size > 2 && !memcmp(file->data, "\x1f\x8b", 2)) ||
-	       (file->size > 6 && !memcmp(file->data, "\xfd" "7zXZ", 6));
+	       (file->size > 6 && !memcmp(file->data,
+					  "\xfd"
+					  "7zXZ",
+					  6));
 }
 
 int symvers_load(struct symvers *sv, const char *path, struct reason *reason)

@@ -18,8 +18,8 @@ void symvers_free(struct symvers *sv);
 #define _cleanup_symvers_ _cleanup_(symvers_free)
 
 /*
- * Read the file @path, of plain text or packed by gzip or xz, in the format of write_dump() in the kernel's
- * scripts/mod/modpost.c since 5.7:
+ * Read the file @path, of plain text or packed by gzip or xz, in the format of
+ *write_dump() in the kernel's scripts/mod/modpost.c since 5.7:
  *
  *	0xCRC <tab> symbol <tab> module <tab> EXPORT_TYPE [<tab> namespace]
  *

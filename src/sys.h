@@ -15,9 +15,9 @@ enum sys_loaded {
 };
 
 /*
- * Whether the module that the file @path of the folder @fd is of is loaded: by srcversion and by
- * the linker's build-id, as far as both the file and the kernel have them. A kernel
- * without MODULE_SRCVERSION_ALL gives the first to few modules.
+ * Whether the module that the file @path of the folder @fd is of is loaded: by srcversion
+ * and by the linker's build-id, as far as both the file and the kernel have them. A
+ * kernel without MODULE_SRCVERSION_ALL gives the first to few modules.
  */
 enum sys_loaded sys_compare(int fd, const char *path) _must_check_ _nonnull_(2);
 

@@ -103,8 +103,7 @@ int tree_remove(int fd, const char *path)
 	return unlinkat(parent, base, 0) < 0 ? -errno : 0;
 }
 
-int tree_move(int from, const char *path, int to, const char *to_path,
-	      struct names *made)
+int tree_move(int from, const char *path, int to, const char *to_path, struct names *made)
 {
 	_cleanup_close_ int parent = -1, to_parent = -1;
 	const char *base, *to_base;

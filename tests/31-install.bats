@@ -414,6 +414,19 @@ payload_next() {
 	installed
 }
 
+@test "an index that an older depmod leaves empty is no damage, and the one that was there stays" {
+	cp "$MODULES/modules.builtin.bin" "$BATS_TEST_TMPDIR/alias.bin" # any whole index
+	cp "$BATS_TEST_TMPDIR/alias.bin" "$MODULES/modules.builtin.alias.bin"
+	fake_program depmod "$(command -v depmod) \"\$@\" && : >\"\$2/lib/modules/\$3/modules.builtin.alias.bin\""
+	run_cmd 0 "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
+	cmp "$BATS_TEST_TMPDIR/alias.bin" "$MODULES/modules.builtin.alias.bin"
+}
+
+@test "when depmod leaves an index empty that modprobe needs, everything is taken back" {
+	fake_program depmod "$(command -v depmod) \"\$@\" && : >\"\$2/lib/modules/\$3/modules.dep.bin\""
+	refused 1 "^wgkmod: cannot install '$MODULES': depmod wrote a damaged modules.dep.bin$"
+}
+
 @test "depmod is found without sbin in PATH" {
 	run_cmd 0 env PATH=/nonexistent "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
 	installed
