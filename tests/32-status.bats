@@ -19,7 +19,6 @@ setup() {
 	ROOT=$BATS_TEST_TMPDIR/root
 	PAYLOAD=$BATS_TEST_TMPDIR/out
 	MODULES=$ROOT/lib/modules/$RELEASE
-	STATE=$ROOT/var/lib/wgkmod/$RELEASE/installed
 	root_make "$ROOT"
 	payload_make "$PAYLOAD"
 }
