@@ -7,6 +7,7 @@
 #include <linux/limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/xattr.h>
 
 #include "file.h"
@@ -254,8 +255,14 @@ static int drop_folder(int parent, const char *name);
 
 static int drop_one(int parent, const char *name)
 {
+	struct stat st;
+
 	if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
 		return 0;
+	/* A read-only file system says that first. */
+	if (errno == EROFS)
+		return fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0 &&
+				       errno == ENOENT ? 0 : -EROFS;
 	/* POSIX has EPERM for a folder, Linux EISDIR. */
 	if (errno != EISDIR && errno != EPERM)
 		return -errno;

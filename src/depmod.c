@@ -77,16 +77,36 @@ static int wait_for(pid_t pid, struct reason *reason)
 	return 0;
 }
 
+/* Ours wait until we are done. One that hangs may be ended, and we take all back. */
+static int let_signals(posix_spawnattr_t *attr)
+{
+	sigset_t none;
+	int err = posix_spawnattr_init(attr);
+
+	sigemptyset(&none);
+	if (!err)
+		err = posix_spawnattr_setsigmask(attr, &none);
+	if (!err)
+		err = posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK);
+	return err;
+}
+
 int depmod_run(const char *base, const char *release, int lock_fd, struct reason *reason)
 {
 	char *const argv[] = { (char *)"depmod", (char *)"-b", (char *)base,
 			       (char *)release, NULL };
 	posix_spawn_file_actions_t files;
+	posix_spawnattr_t attr;
 	pid_t pid = -1;
 	int ret;
 
 	if (posix_spawn_file_actions_init(&files) != 0)
 		return reason_errno(reason, -ENOMEM);
+	ret = -let_signals(&attr);
+	if (ret < 0) {
+		posix_spawn_file_actions_destroy(&files);
+		return reason_errno(reason, ret);
+	}
 	ret = -posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null",
 						O_RDONLY, 0);
 	/* Its words are no part of our output: they go with the messages. */
@@ -97,7 +117,8 @@ int depmod_run(const char *base, const char *release, int lock_fd, struct reason
 	if (ret == 0)
 		ret = -posix_spawn_file_actions_adddup2(&files, lock_fd, lock_fd);
 	if (ret == 0)
-		ret = spawn(&pid, argv, &files, NULL);
+		ret = spawn(&pid, argv, &files, &attr);
+	posix_spawnattr_destroy(&attr);
 	posix_spawn_file_actions_destroy(&files);
 	if (ret < 0)
 		return reason_set(reason, ret, "cannot run depmod: %s", strerror(-ret));

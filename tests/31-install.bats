@@ -6,9 +6,11 @@
 
 load helpers
 load modules
+load sweep/tools
 
 setup_file() {
 	modules_setup
+	tools_setup
 }
 
 setup() {
@@ -425,6 +427,103 @@ payload_next() {
 @test "when depmod leaves an index empty that modprobe needs, everything is taken back" {
 	fake_program depmod "$(command -v depmod) \"\$@\" && : >\"\$2/lib/modules/\$3/modules.dep.bin\""
 	refused 1 "^wgkmod: cannot install '$MODULES': depmod wrote a damaged modules.dep.bin$"
+}
+
+@test "a file that comes while depmod runs is not lost, and is indexed" {
+	fake_program depmod "[ -e '$BATS_TEST_TMPDIR/once' ] || {
+		touch '$BATS_TEST_TMPDIR/once'
+		cp '$STOCK/kernel/lib/crypto/libchacha.ko' '$MODULES/kernel/crypto/came.ko'; }
+		exec $(command -v depmod) \"\$@\""
+	install_it 0
+	assert_line "^wgkmod: $MODULES: somebody else is changing it: kernel/crypto"
+	installed
+	grep -q ^kernel/crypto/came.ko: "$MODULES/modules.dep"
+}
+
+@test "when it does not stop changing, it is left alone" {
+	fake_program depmod "touch '$MODULES/kernel/crypto/came'; rm '$MODULES/kernel/crypto/came'
+		exec $(command -v depmod) \"\$@\""
+	refused 1 "^wgkmod: somebody else does not stop changing it; try again later$"
+}
+
+@test "a file that comes, changes, is renamed, or goes meanwhile: none is overlooked" {
+	local file=$MODULES/kernel/crypto/adiantum.ko change real path=$PATH
+	real=$(command -v depmod)
+	for change in "chmod 600 $file" "mv $file $file.new" "rm $file" "touch $file" \
+		"mv $file $file.x; cp -p $file.x $file; rm $file.x" "mkdir $MODULES/new" \
+		"ln -s x $MODULES/link" "mv $MODULES $MODULES-; cp -a $MODULES- $MODULES"; do
+		PATH=$path
+		rm -rf "$ROOT" "$BATS_TEST_TMPDIR/once"
+		root_make "$ROOT"
+		fake_program depmod "[ -e '$BATS_TEST_TMPDIR/once' ] || {
+			touch '$BATS_TEST_TMPDIR/once'; $change; }
+			exec $real \"\$@\""
+		install_it 0
+		assert_line "^wgkmod: $MODULES: somebody else "
+	done
+}
+
+@test "what would be in vain is refused before anything is written: builtin, blacklisted" {
+	echo kernel/drivers/net/wireguard/wireguard.ko >>"$MODULES/modules.builtin"
+	before=$(tree_print "$ROOT")
+	refused 1 "^wgkmod: cannot install 'wireguard': $RELEASE has it built in"
+	sed -i '$d' "$MODULES/modules.builtin"
+	mkdir -p "$ROOT/etc/modprobe.d"
+	echo 'blacklist wireguard' >"$ROOT/etc/modprobe.d/x.conf"
+	before=$(tree_print "$ROOT")
+	refused 1 "^wgkmod: cannot install 'wireguard': modprobe is told not to load it, by 'blacklist wireguard'"
+	echo 'install udp-tunnel /bin/false' >"$ROOT/etc/modprobe.d/x.conf"
+	before=$(tree_print "$ROOT")
+	refused 1 "^wgkmod: cannot install 'udp_tunnel': modprobe is told not to load it, by 'install udp.tunnel'"
+	echo 'blacklist other' >"$ROOT/etc/modprobe.d/x.conf"
+	install_it 0
+}
+
+@test "a folder of modules that is itself a link, or mounted over, is refused" {
+	mv "$MODULES" "$ROOT/lib/modules/real"
+	ln -s real "$MODULES"
+	before=$(tree_print "$ROOT")
+	refused 1 "^wgkmod: cannot install '$RELEASE': $MODULES: it is a symbolic link, which cannot be exchanged"
+	rm "$MODULES"
+	mv "$ROOT/lib/modules/real" "$MODULES"
+	before=$(tree_print "$ROOT")
+	# shellcheck disable=SC2016 # the inner shell expands
+	for place in "$MODULES" "$MODULES/kernel/crypto"; do
+		run_cmd 1 unshare --map-root-user --mount sh -euc 'mount --bind "$1" "$1"
+			exec "$2" install --allow-unsigned --root "$3" --kernel "$4" "$5"' - \
+			"$place" "$WGKMOD" "$ROOT" "$RELEASE" "$PAYLOAD"
+		assert_line "^wgkmod: cannot install '$MODULES': something is mounted on '$place'; unmount it first$"
+		unchanged
+	done
+}
+
+@test "a file system that is read-only, full, or cannot exchange is refused" {
+	local how
+	mkdir "$BATS_TEST_TMPDIR/fs"
+	# shellcheck disable=SC2016 # the inner shell expands
+	for how in ro:read-only size=4m:'full: [0-9]+ KiB are free' nr_inodes=130:'full|no inodes left'; do
+		run_cmd 1 unshare --map-root-user --mount sh -euc '
+			mount -t tmpfs none "$6"
+			cp -a "$3/." "$6"
+			mount -o "remount,$1" "$6"
+			exec "$2" install --allow-unsigned --root "$6" --kernel "$4" "$5"' - \
+			"${how%%:*}" "$WGKMOD" "$ROOT" "$RELEASE" "$PAYLOAD" "$BATS_TEST_TMPDIR/fs"
+		assert_line "^wgkmod: cannot install '.*': its file system (is|has) (${how#*:})"
+	done
+	FAKE_NO_EXCHANGE=1 FAKE_RELEASE=x LD_PRELOAD=$TOOLS/preload refused 1 \
+		"^wgkmod: cannot install '$RELEASE': its file system cannot exchange two folders: Invalid argument$"
+}
+
+@test "a depmod that hangs can be ended, and everything is taken back" {
+	local status=0
+	fake_program depmod 'exec sleep 100'
+	# To the whole group, as ^C does.
+	setsid "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD" 3>&- &
+	until pgrep -g $! -x sleep >/dev/null; do sleep 0.05; done
+	kill -TERM -- -$!
+	wait $! || status=$?
+	assert_equal "$status" 143
+	unchanged
 }
 
 @test "depmod is found without sbin in PATH" {

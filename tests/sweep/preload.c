@@ -3,7 +3,8 @@
  * LD_PRELOAD for a wgkmod that believes it is on another system: the kernel's release is
  * $FAKE_RELEASE, making an interface has the error $FAKE_LINK, a number, and unloading a
  * module takes its folder out of /sys/module, unless it holds a file "permanent". What
- * kernel.modules_disabled is, /fake/modules_disabled says.
+ * kernel.modules_disabled is, /fake/modules_disabled says. With $FAKE_NO_EXCHANGE no file
+ * system can exchange two names.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -18,6 +19,21 @@
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
+
+static long real_syscall(long number, ...)
+{
+	static long (*real)(long number, ...);
+	va_list args;
+	long a[5];
+
+	va_start(args, number);
+	for (int i = 0; i < 5; i++)
+		a[i] = va_arg(args, long);
+	va_end(args);
+	if (!real)
+		real = dlsym(RTLD_NEXT, "syscall");
+	return real(number, a[0], a[1], a[2], a[3], a[4]);
+}
 
 /* A kernel without modules does not even have the file. */
 int open(const char *path, int flags, ...)
@@ -40,6 +56,8 @@ int open(const char *path, int flags, ...)
 int uname(struct utsname *uts)
 {
 	memset(uts, 0, sizeof(*uts));
+	if (!getenv("FAKE_RELEASE"))
+		return -1;
 	snprintf(uts->release, sizeof(uts->release), "%s", getenv("FAKE_RELEASE"));
 	return 0;
 }
@@ -64,6 +82,16 @@ int socket(int domain, int type, int protocol)
 		if (write(pair[1], &answer, sizeof(answer)) != sizeof(answer))
 			return -1;
 	return pair[0];
+}
+
+/* A file system that cannot exchange. */
+int renameat2(int from, const char *name, int to, const char *to_name, unsigned int flags)
+{
+	if (flags == RENAME_EXCHANGE && getenv("FAKE_NO_EXCHANGE")) {
+		errno = EINVAL;
+		return -1;
+	}
+	return (int)real_syscall(SYS_renameat2, from, name, to, to_name, flags);
 }
 
 int unshare(int flags)
