@@ -15,11 +15,11 @@
 #include "names.h"
 #include "snapshot.h"
 
-#define COPY_BYTES (128 * 1024)
+#define COPY_BYTES ((size_t)128 * 1024)
 
 static int copy_xattr(int from, int to, const char *name)
 {
-	_cleanup_free_ char *value = malloc(2 * XATTR_SIZE_MAX);
+	_cleanup_free_ char *value = malloc(2 * (size_t)XATTR_SIZE_MAX);
 	char *there;
 	ssize_t size;
 
@@ -262,7 +262,9 @@ static int drop_one(int parent, const char *name)
 	/* A read-only file system says that first. */
 	if (errno == EROFS)
 		return fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0 &&
-				       errno == ENOENT ? 0 : -EROFS;
+				       errno == ENOENT
+			       ? 0
+			       : -EROFS;
 	/* POSIX has EPERM for a folder, Linux EISDIR. */
 	if (errno != EISDIR && errno != EPERM)
 		return -errno;
