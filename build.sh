@@ -50,7 +50,7 @@ compile() {
 	flags=$(printf '%s\n' "${config[@]}" | sed 's/=m$/_MODULE=1/; s/=y$/=1/; s/^/-D/' | paste -sd ' ')
 	make -C "$devel" M="$src" CC="$cc" WGKMOD_SRC="$src" WGKMOD_MODULES="${modules[*]}" \
 		KCFLAGS="$map $flags" KAFLAGS="$map -Wa,--debug-prefix-map=$src/= $flags" "${config[@]}" \
-		-j"$(nproc)" modules 2>&1 | tee "$log" >&2 || die "kbuild failed"
+		-j"$(($(nproc) + 1))" modules 2>&1 | tee "$log" >&2 || die "kbuild failed"
 	! grep -q '^WARNING' "$log" || die "kbuild warned: $(grep -m1 '^WARNING' "$log")"
 }
 

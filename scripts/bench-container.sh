@@ -3,30 +3,29 @@
 #
 # usage: bench-container.sh bare | hand RELEASE
 #
-# Inside the builder, for bench.sh.  bare: builds, then runs each compiler and assembler command of
-# that build once more, one after the other; prints the seconds of CPU and how many they were.
-# hand: the procedure that people follow, with the source at hand; prints "STEP SECONDS" lines.
+# Inside the builder, for bench.sh.  bare: builds, and prints the seconds of CPU that the compiler and
+# the assembler took, and in how many runs.  hand: the procedure that people follow, with the source at hand; prints "STEP SECONDS" lines.
 
 set -euo pipefail
 export LC_ALL=C
 cc=$(cat /kernel/cc)
 
+# bare: the CPU time of every run of the compiler (its assembler is a child of it) that a build
+# makes for a source file; what Kbuild only asks of it, on /dev/null or a pipe, does not count.
 bare() {
-	local file command n=0
-	bash /wgkmod/build.sh >/build/made.tar
-	while read -r file; do
-		command=$(sed -n '1s/^cmd_[^ ]* := //p' "$file")
-		command=${command%%;*}
-		[[ $command == *"$cc "*' -c '* ]] || continue
-		printf '%s\n' "$command"
-		n=$((n + 1))
-	done < <(find /build/src -name '.*.o.cmd' | sort) >/build/commands
-	cd "$(readlink -f /kernel/devel)"
-	[[ $(wc -l </build/commands) -gt 0 ]]
-	bash -euc '. /build/commands; times >/build/times' >&2
-	awk -v n="$(wc -l </build/commands)" '
-		function seconds(t) { split(t, p, /[ms]/); return p[1] * 60 + p[2] }
-		NR == 2 { printf "%.2f %d\n", seconds($1) + seconds($2), n }' /build/times
+	mkdir /build/bin
+	cat >"/build/bin/$cc" <<-EOF
+		#!/bin/bash
+		case " \$* " in *' /dev/null '* | *' - '* | *' --version '*) exec $(command -v "$cc") "\$@" ;; esac
+		exec 3>&2
+		TIMEFORMAT='%3U %3S'
+		{ time $(command -v "$cc") "\$@" 2>&3 3>&-; } 2>>/build/times
+	EOF
+	chmod +x "/build/bin/$cc"
+	sed 's,^export HOME=/build PATH=,&/build/bin:,' /wgkmod/build.sh >/build/build.sh
+	grep -q '^export HOME=/build PATH=/build/bin:' /build/build.sh
+	bash /build/build.sh >/build/made.tar
+	awk '{ s += $1 + $2 } END { printf "%.2f %d\n", s, NR }' /build/times
 }
 
 # step NAME COMMAND...

@@ -4,8 +4,8 @@
 # usage: bench.sh TARGET
 #
 # The figures, all in one run: make artifacts with the image there, beside the bare compile (the
-# CPU time of the compiler and the assembler for the same objects, over the processors) and the
-# procedure that people follow by hand, in the same container with the source at hand.
+# CPU time of the compiler and the assembler in that build, over the processors) and the procedure
+# that people follow by hand, in the same container with the source at hand.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -37,6 +37,9 @@ in_builder() {
 		--tmpfs /build:rw,exec,size=4g --volume "$TMP:/bench:ro" "$builder" "$@" 8>&-
 }
 
+mkdir "$TMP/warm" "$TMP/out"
+cp "$OUT/.podman" "$TMP/warm/"
+cp "$OUT/.podman" "$TMP/out/"
 # A first build warms the page cache for all that follows.
 OUT=$TMP/warm "$TOP/scripts/artifacts.sh" "$TARGET" >>"$LOG" 2>&1
 build=$(OUT=$TMP/out took "$TOP/scripts/artifacts.sh" "$TARGET")
@@ -51,7 +54,7 @@ size=$(podman image inspect --format '{{.Size}}' "$builder")
 		FILENAME ~ /bare$/ { bare = $1 / cpus; objects = $2; next }
 		{ name[++n] = $1; s[n] = $2; total += $2 }
 		END {
-			printf "bare compile          %6.2f s   %d objects, %.2f s of CPU\n", bare, objects, bare * cpus
+			printf "bare compile          %6.2f s   %d runs of the compiler, %.2f s of CPU\n", bare, objects, bare * cpus
 			printf "make artifacts        %6.2f s   %.2f times the bare compile; the image was there\n", build, build / bare
 			printf "make artifacts again  %6.2f s   nothing changed\n", again
 			printf "by hand               %6.2f s  ", total

@@ -20,9 +20,10 @@ descriptors() {
 		'[inputs | split(" ") | {($key): .[0], digest: {sha256: .[1]}}]'
 }
 
-subject=$(cd "$dir" && find . -type f -printf '%P\n' | sort | while read -r file; do
-	printf '%s %s\n' "$file" "$(sha256sum <"$file" | cut -d ' ' -f 1)"
-done | descriptors name)
+# digests_of FILE-NAMES on standard input: "NAME SHA256" lines.
+digests_of() { xargs -d '\n' sha256sum | sed 's/^\([0-9a-f]*\)  \(.*\)$/\2 \1/'; }
+
+subject=$(cd "$dir" && find . -type f -printf '%P\n' | sort | digests_of | descriptors name)
 inputs=$(for i in "${!LOCK_SHA256[@]}"; do
 	printf '%s %s\n' "${LOCK_WHERE[i]}" "${LOCK_SHA256[i]}"
 done | descriptors uri)
@@ -31,9 +32,7 @@ project=$(
 	{
 		printf '%s\n' Containerfile build.sh closure.sh kernel.sh offline.sh "families/$FAMILY.sh"
 		find crypto scripts src -type f \( -name '*.[ch]' -o -name '*.sh' -o -name Makefile -o -name 'Kbuild*' \) | sort
-	} | while read -r file; do
-		printf '%s %s\n' "$file" "$(sha256sum <"$file" | cut -d ' ' -f 1)"
-	done
+	} | digests_of
 	printf 'targets/%s %s\n' "$TARGET" "$(sha256sum <"$TARGET_DIR/$TARGET" | cut -d ' ' -f 1)"
 	printf 'targets/%s.lock %s\n' "$TARGET" "$(sha256sum <"$TARGET_DIR/$TARGET.lock" | cut -d ' ' -f 1)"
 )
