@@ -58,7 +58,7 @@ bare_machine() {
 	clone "$dir/clone"
 	mkdir "$dir/bin"
 	for program in bash sh make awk mawk grep sed cat cut head tail tr sort uname id dirname basename paste \
-		mktemp rm mkdir env stat find sha256sum apt-get; do
+		mktemp rm mkdir env stat find sha256sum realpath date apt-get; do
 		ln -s "$(command -v "$program")" "$dir/bin/$program"
 	done
 	chmod -R a+rX "$dir"
