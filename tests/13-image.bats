@@ -38,7 +38,7 @@ setup_file() {
 }
 
 teardown_file() {
-	kill "$(cat "$DIR/registry.pid")"
+	if [[ -n ${DIR:-} && -f $DIR/registry.pid ]]; then kill "$(cat "$DIR/registry.pid")"; fi
 }
 
 setup() { export OUT=$BATS_TEST_TMPDIR/out CACHE=$BATS_TEST_TMPDIR/cache TARGET_DIR=$DIR/targets; }
