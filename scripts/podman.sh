@@ -40,7 +40,7 @@ podman_way() {
 # handed on: a container may outlive a killed run.
 sealed() {
 	"${PODMAN[@]}" run --rm --network=none --read-only --cap-drop=all \
-		--security-opt=no-new-privileges --pull=never "${PODMAN_LIMITS[@]}" \
+		--security-opt=no-new-privileges --pull=never --log-driver=none "${PODMAN_LIMITS[@]}" \
 		--tmpfs /build:rw,exec,nosuid,nodev,size=2g,mode=1777 "$@" 8>&- 9>&-
 }
 
