@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "file.h"
+#include "fit.h"
 #include "host.h"
 #include "log.h"
 #include "module.h"
@@ -76,32 +77,49 @@ static int get_vermagic(const struct params *params, const struct set *set,
 	return host_vermagic(&host, set->modules, set->count, vermagic, reason);
 }
 
+static enum exit_code load_symvers(const struct params *params, struct symvers *symvers)
+{
+	struct reason reason = { 0 };
+	int ret = symvers_load(symvers, params->symvers, &reason);
+
+	if (ret < 0)
+		log_cannot(params->symvers, "%s", reason.text);
+	return fit_exit_code(ret);
+}
+
+static enum exit_code load_vermagic(const struct params *params, const struct set *set,
+				    char **vermagic)
+{
+	struct reason reason = { 0 };
+	int ret = get_vermagic(params, set, vermagic, &reason);
+
+	if (ret < 0)
+		log_cannot(params->kernel, "no vermagic to compare with: %s",
+			   reason.text);
+	return fit_exit_code(ret);
+}
+
 static enum exit_code prove(const struct params *params, struct set *set)
 {
 	_cleanup_symvers_ struct symvers symvers = { 0 };
 	_cleanup_free_ char *vermagic = NULL;
 	struct proof proof = { .release = params->kernel };
-	struct reason reason = { 0 };
+	enum exit_code table, magic;
 
 	read_set(set, params);
-	if (symvers_load(&symvers, params->symvers, &reason) < 0) {
-		log_cannot(params->symvers, "%s", reason.text);
-		proof.problems++;
-	} else {
-		proof.symvers = &symvers;
-	}
-	if (get_vermagic(params, set, &vermagic, &reason) < 0) {
-		log_cannot(params->kernel, "no vermagic to compare with: %s",
-			   reason.text);
-		proof.problems++;
-	}
+	table = load_symvers(params, &symvers);
+	magic = load_vermagic(params, set, &vermagic);
+	if (table == EXIT_FAILED || magic == EXIT_FAILED)
+		return EXIT_FAILED;
+	proof.problems = (table != EXIT_DONE) + (magic != EXIT_DONE);
+	proof.symvers = table == EXIT_DONE ? &symvers : NULL;
 	proof.vermagic = vermagic;
 	proof.modules = set->modules;
 	proof.n_modules = set->count;
 	worsen(&set->worst, proof_run(&proof));
 	if (set->worst == EXIT_DONE)
-		log_say("%zu modules fit %s: %zu symbol versions equal", set->count,
-			params->kernel, proof.equal);
+		log_say("%zu module%s fit %s: %zu %s", set->count, PLURAL(set->count),
+			params->kernel, proof.equal, proof_equal_what(&proof));
 	else
 		log_problems(params->kernel, proof.problems + set->unread);
 	return set->worst;

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -77,6 +78,65 @@ static int wait_for(pid_t pid, struct reason *reason)
 	return 0;
 }
 
+/* Whether depmod's @line ends with the text of an error that speaks of the tree: a file
+ * that is no module, or a link that leads nowhere. Neither is ours, and neither was
+ * indexed before. */
+static bool is_of_the_tree(const char *line, size_t len)
+{
+	static const int errors[] = { ENOEXEC, ENOENT };
+
+	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+		const char *text = strerror(errors[i]);
+		size_t n = strlen(text);
+
+		if (len > n && !strncmp(line + len - n, text, n))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * depmod that cannot read a module or another of its inputs says so, leaves out what it
+ * does not know, and exits with 0. The word is that of log_printf() in kmod's tools/log.c.
+ */
+static void note_error(const char *line, struct reason *error)
+{
+	const char *what = strstr(line, "ERROR: ");
+	size_t len;
+
+	if (!what)
+		what = strstr(line, "FATAL: ");
+	if (!what || error->text[0])
+		return;
+	len = strcspn(what, "\n");
+	if (!is_of_the_tree(what, len))
+		reason_set(error, -EIO, "depmod says: %.*s", (int)len, what);
+}
+
+/* Its words are no part of our output: they go with the messages. */
+static int pass_on(int fd, struct reason *error)
+{
+	_cleanup_free_ char *line = NULL;
+	size_t room = 0;
+	int ret = 0;
+	FILE *words = fdopen(fd, "r");
+
+	if (!words) {
+		ret = -errno;
+		close(fd);
+		return reason_errno(error, ret);
+	}
+	while (getline(&line, &room, words) >= 0) {
+		fputs(line, stderr);
+		note_error(line, error);
+	}
+	if (!feof(words))
+		ret = reason_set(error, -EIO, "cannot read what depmod says: %s",
+				 strerror(errno));
+	fclose(words);
+	return ret;
+}
+
 /* Ours wait until we are done. One that hangs may be ended, and we take all back. */
 static int let_signals(posix_spawnattr_t *attr)
 {
@@ -91,36 +151,59 @@ static int let_signals(posix_spawnattr_t *attr)
 	return err;
 }
 
-int depmod_run(const char *base, const char *release, int lock_fd, struct reason *reason)
+/* Starts it with its words going to @words_fd. */
+static int start(pid_t *pid, char *const argv[], int lock_fd, int words_fd)
 {
-	char *const argv[] = { (char *)"depmod", (char *)"-b", (char *)base,
-			       (char *)release, NULL };
 	posix_spawn_file_actions_t files;
 	posix_spawnattr_t attr;
-	pid_t pid = -1;
 	int ret;
 
 	if (posix_spawn_file_actions_init(&files) != 0)
-		return reason_errno(reason, -ENOMEM);
+		return -ENOMEM;
 	ret = -let_signals(&attr);
 	if (ret < 0) {
 		posix_spawn_file_actions_destroy(&files);
-		return reason_errno(reason, ret);
+		return ret;
 	}
 	ret = -posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null",
 						O_RDONLY, 0);
-	/* Its words are no part of our output: they go with the messages. */
 	if (ret == 0)
-		ret = -posix_spawn_file_actions_adddup2(&files, STDERR_FILENO,
-							STDOUT_FILENO);
+		ret = -posix_spawn_file_actions_adddup2(&files, words_fd, STDOUT_FILENO);
+	if (ret == 0)
+		ret = -posix_spawn_file_actions_adddup2(&files, words_fd, STDERR_FILENO);
 	/* Onto itself: that keeps it open. */
 	if (ret == 0)
 		ret = -posix_spawn_file_actions_adddup2(&files, lock_fd, lock_fd);
 	if (ret == 0)
-		ret = spawn(&pid, argv, &files, &attr);
+		ret = spawn(pid, argv, &files, &attr);
 	posix_spawnattr_destroy(&attr);
 	posix_spawn_file_actions_destroy(&files);
-	if (ret < 0)
+	return ret;
+}
+
+int depmod_run(const char *base, const char *release, int lock_fd, struct reason *reason)
+{
+	char *const argv[] = { (char *)"depmod", (char *)"-b", (char *)base,
+			       (char *)release, NULL };
+	struct reason error = { 0 };
+	int words[2];
+	pid_t pid = -1;
+	int ret;
+
+	if (pipe2(words, O_CLOEXEC) < 0)
+		return reason_errno(reason, -errno);
+	ret = start(&pid, argv, lock_fd, words[1]);
+	close(words[1]);
+	if (ret < 0) {
+		close(words[0]);
 		return reason_set(reason, ret, "cannot run depmod: %s", strerror(-ret));
-	return wait_for(pid, reason);
+	}
+	ret = pass_on(words[0], &error);
+	if (ret < 0)
+		kill(pid, SIGKILL);
+	if (wait_for(pid, reason) < 0 && ret == 0)
+		return -EIO;
+	if (error.text[0])
+		return reason_set(reason, -EIO, "%s", error.text);
+	return 0;
 }

@@ -29,8 +29,8 @@ char *depmod_next(char **cursor) _nonnull_(1);
 /*
  * Run "depmod -b BASE RELEASE" and wait for it. It inherits @lock_fd: should we be
  * killed, nobody gets that lock before depmod is gone. Returns 0, or -errno with @reason
- * filled in: it could not be run, or failed. What it wrote is another question: it exits
- * with 0 having written nothing, for example when it may not.
+ * filled in: it could not be run, failed, or reported an error. What it wrote is another
+ * question: it exits with 0 having written nothing, for example when it may not.
  */
 int depmod_run(const char *base, const char *release, int lock_fd,
 	       struct reason *reason) _must_check_ _nonnull_(1, 2, 4);

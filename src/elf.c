@@ -45,6 +45,27 @@ static int check_ident(const Elf64_Ehdr *hdr, struct reason *reason)
 	return 0;
 }
 
+/* What lies in the file lies inside of it, as elf_validity_check() in the kernel's
+ * kernel/module.c has it. */
+static int check_sections(const char *data, size_t size, const Elf64_Ehdr *hdr,
+			  struct reason *reason)
+{
+	for (unsigned int i = 1; i < hdr->e_shnum; i++) {
+		Elf64_Shdr section;
+
+		memcpy(&section, data + hdr->e_shoff + i * sizeof(section),
+		       sizeof(section));
+		if (section.sh_type == SHT_NULL || section.sh_type == SHT_NOBITS)
+			continue;
+		if (section.sh_offset <= size &&
+		    section.sh_size <= size - section.sh_offset)
+			continue;
+		return reason_set(reason, -EBADMSG,
+				  "damaged: section %u lies outside of the file", i);
+	}
+	return 0;
+}
+
 int elf_check_header(const char *data, size_t size, struct reason *reason)
 {
 	Elf64_Ehdr hdr;
@@ -70,5 +91,5 @@ int elf_check_header(const char *data, size_t size, struct reason *reason)
 					  hdr.e_shnum * sizeof(Elf64_Shdr));
 	if (hdr.e_shstrndx >= hdr.e_shnum)
 		return reason_set(reason, -EBADMSG, "damaged: no section names");
-	return 0;
+	return check_sections(data, size, &hdr, reason);
 }

@@ -8,6 +8,28 @@
 
 #include "log.h"
 
+bool is_system_error(int err)
+{
+	switch (-err) {
+	case 0:
+	case EAGAIN: /* read_fd(): it changed while it was read */
+	case EBADMSG:
+	case EFBIG:
+	case EINVAL:
+	case EISDIR:
+	case ELOOP:
+	case ENAMETOOLONG:
+	case ENODATA:
+	case ENOENT:
+	case ENOEXEC:
+	case ENOTDIR:
+	case EXDEV:
+		return false;
+	default:
+		return true;
+	}
+}
+
 void buf_free(struct buf *buf)
 {
 	free(buf->data);

@@ -12,6 +12,13 @@ struct buf {
 	size_t size;
 };
 
+/*
+ * Whether -errno @err tells of a system that could not (no memory, a broken disk, no
+ * right), and not of what it was to read: that is missing, malformed, too large or of
+ * another kind.
+ */
+bool is_system_error(int err) _must_check_;
+
 void buf_free(struct buf *buf);
 #define _cleanup_buf_ _cleanup_(buf_free)
 

@@ -4,15 +4,26 @@
 #include <string.h>
 
 #include "cli.h"
+#include "file.h"
 #include "host.h"
 #include "log.h"
 #include "payload.h"
 #include "proof.h"
 #include "symvers.h"
 
-/* --symvers, or the host's own; *@there says whether there is one at all. */
-static int load_symvers(const struct host *host, const struct params *params,
-			struct symvers *symvers, bool *there)
+enum exit_code fit_exit_code(int err)
+{
+	if (err >= 0)
+		return EXIT_DONE;
+	return is_system_error(err) ? EXIT_FAILED : EXIT_UNFIT;
+}
+
+/*
+ * --symvers, or the host's own; *@there says whether there is one at all. EXIT_UNFIT and
+ * a line when it proves nothing, EXIT_FAILED when the system cannot read it.
+ */
+static enum exit_code load_symvers(const struct host *host, const struct params *params,
+				   struct symvers *symvers, bool *there)
 {
 	_cleanup_free_ char *found = NULL;
 	const char *path = params->symvers;
@@ -21,17 +32,29 @@ static int load_symvers(const struct host *host, const struct params *params,
 
 	if (ret < 0) {
 		log_cannot(host->release, "its symbol table: %s", strerror(-ret));
-		return ret;
+		return fit_exit_code(ret);
 	}
 	if (found)
 		path = found;
 	*there = path != NULL;
 	if (!path)
-		return 0;
+		return EXIT_DONE;
 	ret = symvers_load(symvers, path, &reason);
 	if (ret < 0)
 		log_cannot(path, "%s", reason.text);
-	return ret;
+	return fit_exit_code(ret);
+}
+
+static enum exit_code load_vermagic(const struct host *host,
+				    const struct payload *payload, char **vermagic)
+{
+	struct reason reason = { 0 };
+	int ret = host_vermagic(host, payload->modules, payload->n_modules, vermagic,
+				&reason);
+
+	if (ret < 0)
+		log_cannot(host->release, "no vermagic to compare with: %s", reason.text);
+	return fit_exit_code(ret);
 }
 
 enum exit_code fit_prove(struct proof *proof, const struct host *host,
@@ -39,22 +62,18 @@ enum exit_code fit_prove(struct proof *proof, const struct host *host,
 {
 	_cleanup_symvers_ struct symvers symvers = { 0 };
 	_cleanup_free_ char *vermagic = NULL;
-	struct reason reason = { 0 };
-	enum exit_code code;
+	enum exit_code table, magic, code;
 	bool there = false;
 
 	proof->release = host->release;
 	proof->modules = payload->modules;
 	proof->n_modules = payload->n_modules;
-	if (load_symvers(host, params, &symvers, &there) < 0)
-		proof->problems++;
-	else if (there)
-		proof->symvers = &symvers;
-	if (host_vermagic(host, payload->modules, payload->n_modules, &vermagic,
-			  &reason) < 0) {
-		log_cannot(host->release, "no vermagic to compare with: %s", reason.text);
-		proof->problems++;
-	}
+	table = load_symvers(host, params, &symvers, &there);
+	magic = load_vermagic(host, payload, &vermagic);
+	if (table == EXIT_FAILED || magic == EXIT_FAILED)
+		return EXIT_FAILED;
+	proof->problems += (table != EXIT_DONE) + (magic != EXIT_DONE);
+	proof->symvers = there && table == EXIT_DONE ? &symvers : NULL;
 	proof->vermagic = vermagic;
 	code = proof_run(proof);
 	/* What they point to is gone with this function; the figures stay. */
@@ -67,8 +86,9 @@ enum exit_code fit_prove(struct proof *proof, const struct host *host,
 
 void fit_say(const struct proof *proof, const char *what)
 {
-	log_say("%zu modules for %s %s: %zu symbol versions equal", proof->n_modules,
-		proof->release, what, proof->equal);
+	log_say("%zu module%s for %s %s: %zu %s", proof->n_modules,
+		PLURAL(proof->n_modules), proof->release, what, proof->equal,
+		proof_equal_what(proof));
 	if (proof->unchecked)
 		log_say("%zu symbol versions could not be checked: there is no symbol "
 			"table of %s here; the kernel checks them when it loads the "

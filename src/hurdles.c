@@ -10,6 +10,7 @@
 #include "cli.h"
 #include "file.h"
 #include "host.h"
+#include "keyrings.h"
 #include "log.h"
 #include "module.h"
 #include "payload.h"
@@ -19,8 +20,6 @@
 /* For folders, the state and what the file system needs for itself. */
 #define ROOM_BYTES (16UL << 20)
 #define ROOM_INODES 64
-
-#define SIGNED_MAGIC "~Module signature appended~\n"
 
 /* The name of a mount in /proc/self/mountinfo, where blanks are octal. Cut in place. */
 static void unescape(char *text)
@@ -193,18 +192,10 @@ static bool check_modprobe(const struct host *host, const struct payload *payloa
 	return ok;
 }
 
-static bool all_signed(const struct payload *payload)
+/* Only the kernel that runs can be asked. */
+static bool is_running(const struct host *host, const struct params *params)
 {
-	static const size_t len = sizeof(SIGNED_MAGIC) - 1;
-
-	for (size_t i = 0; i < payload->count; i++) {
-		const struct buf *data = &payload->files[i].data;
-
-		if (data->size < len ||
-		    memcmp(data->data + data->size - len, SIGNED_MAGIC, len) != 0)
-			return false;
-	}
-	return true;
+	return !strcmp(host->root, "/") && !strcmp(host->release, params->running);
 }
 
 static bool is_locked_down(void)
@@ -214,45 +205,97 @@ static bool is_locked_down(void)
 	return modes && !strstr(modes, "[none]");
 }
 
-/* What keeps the running kernel from loading anything of @payload. */
-static bool check_running(const struct host *host, const struct payload *payload,
-			  bool load)
+static bool enforces(void)
 {
-	_cleanup_free_ char *off = sys_read("/proc/sys/kernel/modules_disabled");
 	_cleanup_free_ char *enforce =
 		sys_read("/sys/module/module/parameters/sig_enforce");
-	bool none = off && !strcmp(off, "1");
-	bool ok = true;
 
-	if (none && load) {
+	return (enforce && !strcmp(enforce, "Y")) || is_locked_down();
+}
+
+/* Whether the running kernel trusts the key of the payload's certificate. */
+static enum exit_code check_key(const struct host *host, const struct payload *payload)
+{
+	_cleanup_free_ char *key = certificate_key_name(payload->certificate);
+	_cleanup_free_ char *subject = certificate_subject(payload->certificate);
+	struct reason reason = { 0 };
+	int ret;
+
+	if (!key || !subject) {
+		log_error("%s", strerror(ENOMEM));
+		return EXIT_FAILED;
+	}
+	ret = keyrings_trust(key, &reason);
+	if (ret < 0) {
+		log_cannot(host->release,
+			   "the kernel takes only modules signed by a key it trusts, "
+			   "and which these are cannot be read from /proc/keys: %s",
+			   reason.text);
+		return EXIT_FAILED;
+	}
+	if (ret > 0)
+		return EXIT_DONE;
+	log_cannot(
+		host->release,
+		"the kernel takes only modules signed by a key it trusts, and the key "
+		"%s of '%s', which signed these, is not in its keyrings "
+		".builtin_trusted_keys and .secondary_trusted_keys; sign them with a key "
+		"that is ('make artifacts MODULE_KEY= MODULE_CERT='), or have that key "
+		"enrolled",
+		key, subject);
+	return EXIT_UNTRUSTED;
+}
+
+enum exit_code hurdles_signatures(const struct host *host, const struct payload *payload,
+				  const struct params *params)
+{
+	enum exit_code code = EXIT_DONE;
+
+	if (!is_running(host, params) || !enforces())
+		return EXIT_DONE;
+	for (size_t i = 0; i < payload->count; i++) {
+		const struct payload_file *file = &payload->files[i];
+
+		if (file->sig.state == MODSIG_GOOD)
+			continue;
+		if (file->sig.state == MODSIG_NONE)
+			log_cannot(file->name,
+				   "the kernel takes only signed modules "
+				   "(module.sig_enforce or lockdown), and it is not "
+				   "signed; build it with 'make artifacts MODULE_KEY= "
+				   "MODULE_CERT='");
+		else
+			log_cannot(file->name,
+				   "the kernel takes only modules signed by a key it "
+				   "trusts, and without a signing_key.x509 in the bundle "
+				   "nothing tells whether %s is one",
+				   file->sig.signer);
+		code = EXIT_UNTRUSTED;
+	}
+	return code == EXIT_DONE ? check_key(host, payload) : code;
+}
+
+/* Whether the running kernel takes modules at all. */
+static bool check_running(const struct host *host, bool load)
+{
+	_cleanup_free_ char *off = sys_read("/proc/sys/kernel/modules_disabled");
+
+	if (!off || strcmp(off, "1") != 0)
+		return true;
+	if (load) {
 		log_cannot(host->release, "the kernel takes no modules until it is "
 					  "booted again (kernel.modules_disabled)");
-		ok = false;
-	} else if (none) {
-		log_say("the kernel takes no modules until it is booted again "
-			"(kernel.modules_disabled)");
+		return false;
 	}
-	if (all_signed(payload))
-		return ok;
-	if (enforce && !strcmp(enforce, "Y")) {
-		log_cannot(host->release, "the kernel takes only signed modules "
-					  "(module.sig_enforce), and these are not");
-		ok = false;
-	}
-	if (is_locked_down()) {
-		log_cannot(host->release,
-			   "the kernel is locked down and takes only signed "
-			   "modules, and these are not");
-		ok = false;
-	}
-	return ok;
+	log_say("the kernel takes no modules until it is booted again "
+		"(kernel.modules_disabled)");
+	return true;
 }
 
 enum exit_code hurdles_check(const struct host *host, const struct payload *payload,
 			     const struct params *params)
 {
-	bool running =
-		!strcmp(host->root, "/") && !strcmp(host->release, params->running);
+	bool running = is_running(host, params);
 	bool ok;
 
 	if (params->load && !running) {
@@ -267,6 +310,8 @@ enum exit_code hurdles_check(const struct host *host, const struct payload *payl
 		ok &= check_modprobe(host, payload);
 	}
 	if (payload && running)
-		ok &= check_running(host, payload, params->load);
-	return ok ? EXIT_DONE : EXIT_FAILED;
+		ok &= check_running(host, params->load);
+	if (!ok || !payload)
+		return ok ? EXIT_DONE : EXIT_FAILED;
+	return hurdles_signatures(host, payload, params);
 }

@@ -15,10 +15,20 @@ struct payload;
  *  - a file system that is read-only, or has not the room that a clone needs;
  *  - a module of the payload that the kernel has built in, or that modprobe is told not
  *    to load;
- *  - of the running kernel (only it can be asked): it takes no modules any more, none
- *    without a signature, or it is not the one that --load is for.
+ *  - of the running kernel (only it can be asked): it takes no modules any more, not
+ *    these, by hurdles_signatures(), or it is not the one that --load is for.
  *
- * @payload is NULL for a removal. Returns EXIT_DONE, EXIT_FAILED or EXIT_USAGE.
+ * @payload is NULL for a removal. Returns EXIT_DONE, EXIT_FAILED, EXIT_UNTRUSTED or
+ * EXIT_USAGE.
  */
 enum exit_code hurdles_check(const struct host *host, const struct payload *payload,
 			     const struct params *params) _must_check_ _nonnull_(1, 3);
+
+/*
+ * Where the running kernel is the one of @host and takes only signed modules: whether
+ * those of @payload are signed, and by a key it trusts. Prints each that is not, and what
+ * to do. Returns EXIT_DONE, EXIT_UNTRUSTED or EXIT_FAILED.
+ */
+enum exit_code hurdles_signatures(const struct host *host, const struct payload *payload,
+				  const struct params *params) _must_check_
+	_nonnull_(1, 2, 3);

@@ -2,22 +2,26 @@
 /*
  * wgkmod install: put the modules of a bundle where modprobe finds them.
  *
- * Everything is read, verified and proven before anything is written:
+ * Read it from the bottom up: run() reads the bundle and tries, try_once() looks at
+ * everything and carry_out() changes something. Each step is a file of its own. All of
+ * them come before the first write:
  *
- *	payload	the bundle, read once, and who signed it; the bytes of every module
- *	set	the host, under a lock from here to the end, and what is installed there
- *	proof	the modules fit the kernel, by its own vermagic and symbol table
- *	hurdles	what would make all of it vain: a full disk, a kernel that takes no module
- *	plan	what is in the way and not ours; what has to be written and removed
+ *	payload_read()	the bundle, read once: who signed it, and the bytes of its modules
+ *	set_open()	the host, under a lock from here to the end; what is installed there
+ *			already; and a killed run is cleaned up behind
+ *	fit_prove()	the modules fit the kernel, by its own vermagic and symbol table
+ *	hurdles_check()	what would make all of it vain: a full disk, a kernel that takes
+ *			no module
+ *	plan_install()	what has to be written and removed, and what is in the way
  *
- * Then the plan is carried out on a clone of the kernel's folder, which takes the place
- *of that folder in one step (swap.h). Whatever fails until then is a status other than 0,
- * and the folder is as it was; so it is after the death of the process or the machine, or
- * else it is the new one. When somebody else changes the folder meanwhile, for example a
- * package manager, all but the payload is done anew.
+ * set_exchange() then carries out the plan on a clone of the kernel's folder, which takes
+ * the place of that folder in one step (swap.h). Whatever fails until then is a status
+ * other than 0, and the folder is as it was; so it is after the death of the process or
+ * the machine, or else it is the new one. When somebody else changes the folder
+ * meanwhile, for example a package manager, all but the payload is done anew.
  *
- * With --load there is one more step before the old folder goes: modprobe, and a look at
- * what the kernel has then. If that fails, the folders change places again.
+ * With --load there is one more step before the old folder goes, load(): modprobe, and a
+ * look at what the kernel has then. If that fails, the folders change places again.
  */
 #include "install.h"
 
@@ -79,8 +83,8 @@ static enum exit_code carry_out(struct install *in, const struct params *params)
 	if (code == EXIT_DONE)
 		fit_say(&in->proof, "installed");
 	if (code == EXIT_DONE && in->set.plan.kept)
-		log_say("%zu files were replaced; 'wgkmod remove' gives them back",
-			in->set.plan.kept);
+		log_say("%zu file%s replaced; 'wgkmod remove' puts back what was there",
+			in->set.plan.kept, PLURAL(in->set.plan.kept));
 	return code;
 }
 

@@ -52,7 +52,7 @@ void log_error(const char *fmt, ...)
 void log_problems(const char *release, unsigned int problems)
 {
 	log_error("the modules do not fit %s: %u problem%s", release, problems,
-		  problems == 1 ? "" : "s");
+		  PLURAL(problems));
 }
 
 void log_say(const char *fmt, ...)

@@ -32,6 +32,9 @@ void log_problems(const char *release, unsigned int problems) _nonnull_(1);
 /* "wgkmod: sentence" on standard output. */
 void log_say(const char *fmt, ...) _nonnull_(1) _printf_(1, 2);
 
+/* "s" after a @count that is not one: "%zu file%s". */
+#define PLURAL(count) ((count) == 1 ? "" : "s")
+
 /* Write @fmt into @reason and return @err, as in "return reason_set(…)". */
 int reason_set(struct reason *reason, int err, const char *fmt, ...) _nonnull_(1, 3)
 	_printf_(3, 4);

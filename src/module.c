@@ -146,28 +146,37 @@ static int get_undefined(struct module *mod)
 }
 
 /* libkmod's errors for "there is no such section": -ENOENT up to 27, then -ENODATA. */
-static bool is_damage(int ret)
+static bool is_absent(int ret)
 {
-	return ret < 0 && ret != -ENOENT && ret != -ENODATA;
+	return ret == -ENOENT || ret == -ENODATA;
 }
 
-/* Which of its tables libkmod cannot read, or NULL. */
-static const char *read_lists(struct module *mod, const struct kmod_module *kmod)
+/* What libkmod returned for a table that it cannot read. */
+static int refuse_table(int ret, const char *table, struct reason *reason)
+{
+	if (is_system_error(ret))
+		return reason_set(reason, ret, "libkmod cannot read its %s: %s", table,
+				  strerror(-ret));
+	return reason_set(reason, -EBADMSG, "damaged: libkmod cannot read its %s", table);
+}
+
+static int read_lists(struct module *mod, const struct kmod_module *kmod,
+		      struct reason *reason)
 {
 	int ret = kmod_module_get_info(kmod, &mod->info);
 
 	if (ret < 0)
-		return ".modinfo";
+		return refuse_table(ret, ".modinfo", reason);
 	ret = kmod_module_get_dependency_symbols(kmod, &mod->undefined_list);
 	if (ret < 0)
-		return "symbols";
+		return refuse_table(ret, "symbols", reason);
 	ret = kmod_module_get_versions(kmod, &mod->versions_list);
-	if (is_damage(ret))
-		return "__versions";
+	if (ret < 0 && !is_absent(ret))
+		return refuse_table(ret, "__versions", reason);
 	ret = kmod_module_get_symbols(kmod, &mod->exports_list);
-	if (is_damage(ret))
-		return "exported symbols";
-	return NULL;
+	if (ret < 0 && !is_absent(ret))
+		return refuse_table(ret, "exported symbols", reason);
+	return 0;
 }
 
 static int fill_tables(struct module *mod, struct reason *reason)
@@ -198,7 +207,6 @@ static int read_kmod(struct module *mod, int fd, struct reason *reason)
 	_cleanup_(ctx_unref) struct kmod_ctx *ctx = kmod_new("/", no_config);
 	_cleanup_(kmod_unref_module) struct kmod_module *kmod = NULL;
 	char path[64];
-	const char *bad;
 	int ret;
 
 	if (!ctx)
@@ -208,11 +216,8 @@ static int read_kmod(struct module *mod, int fd, struct reason *reason)
 	ret = kmod_module_new_from_path(ctx, path, &kmod);
 	if (ret < 0)
 		return reason_set(reason, ret, "%s: %s", path, strerror(-ret));
-	bad = read_lists(mod, kmod);
-	if (bad)
-		return reason_set(reason, -EBADMSG, "damaged: libkmod cannot read its %s",
-				  bad);
-	return fill_tables(mod, reason);
+	ret = read_lists(mod, kmod, reason);
+	return ret < 0 ? ret : fill_tables(mod, reason);
 }
 
 int module_read_fd(struct module *mod, const char *path, int fd, struct reason *reason)

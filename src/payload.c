@@ -15,6 +15,9 @@
 
 #define SUMS_MAX_BYTES (1UL << 20)
 #define MODULES_PREFIX "modules/"
+#define CERTIFICATE_NAME "signing_key.x509"
+#define CERTIFICATE_MAX_BYTES (1UL << 16)
+#define UNSIGNED_NAME "SHA256SUMS.unsigned"
 
 /* Where the bytes come from: the folder @fd, or a bundle's folder of @release. */
 struct source {
@@ -28,10 +31,13 @@ void payload_free(struct payload *payload)
 {
 	for (size_t i = 0; i < payload->n_modules; i++)
 		module_free(&payload->modules[i]);
-	for (size_t i = 0; i < payload->count; i++)
+	for (size_t i = 0; i < payload->count; i++) {
 		buf_free(&payload->files[i].data);
+		modsig_free(&payload->files[i].sig);
+	}
 	free(payload->modules);
 	free(payload->files);
+	certificate_free(&payload->certificate);
 	sums_free(&payload->sums);
 	*payload = (struct payload){ 0 };
 }
@@ -82,7 +88,7 @@ static enum exit_code read_sums(struct payload *payload, const struct source *so
 	if (ret == 0)
 		return EXIT_DONE;
 	log_cannot(path, "%s", reason.text);
-	return ret == -ENOMEM || ret == -EIO ? EXIT_FAILED : EXIT_UNTRUSTED;
+	return is_system_error(ret) ? EXIT_FAILED : EXIT_UNTRUSTED;
 }
 
 /* Take from the sums what is below modules/, by grammar. */
@@ -122,29 +128,49 @@ static enum exit_code list_files(struct payload *payload, const struct source *s
 	return code;
 }
 
-/* The bytes are read once; digest and module are made of them. */
-static enum exit_code read_file(struct payload *payload, const struct source *source,
-				struct payload_file *file, struct reason *reason)
+static enum exit_code check_digest(const char *data, size_t size,
+				   const unsigned char *want, const char *list,
+				   struct reason *reason)
 {
 	unsigned char digest[SHA256_BYTES];
-	int ret;
+	int ret = sha256(data, size, digest);
 
-	if (source->bundle)
-		ret = take_from(source, file->name, &file->data, reason);
-	else
-		ret = read_at(source->fd, file->name, MODULE_MAX_BYTES, &file->data,
-			      reason);
-	if (ret < 0)
-		return ret == -ENOMEM || ret == -EIO ? EXIT_FAILED : EXIT_UNTRUSTED;
-	ret = sha256(file->data.data, file->data.size, digest);
 	if (ret < 0) {
 		reason_set(reason, ret, "libcrypto cannot make its digest");
 		return EXIT_FAILED;
 	}
-	if (memcmp(digest, file->digest, sizeof(digest)) != 0) {
-		reason_set(reason, -EBADMSG, "its digest is not the one in SHA256SUMS");
-		return EXIT_UNTRUSTED;
-	}
+	if (!memcmp(digest, want, sizeof(digest)))
+		return EXIT_DONE;
+	reason_set(reason, -EBADMSG, "its digest is not the one in %s", list);
+	return EXIT_UNTRUSTED;
+}
+
+/* The file @name, once, and with the @digest of SHA256SUMS. */
+static enum exit_code read_listed(const struct source *source, const char *name,
+				  const unsigned char *digest, size_t max,
+				  struct buf *out, struct reason *reason)
+{
+	int ret;
+
+	if (source->bundle)
+		ret = take_from(source, name, out, reason);
+	else
+		ret = read_at(source->fd, name, max, out, reason);
+	if (ret < 0)
+		return is_system_error(ret) ? EXIT_FAILED : EXIT_UNTRUSTED;
+	return check_digest(out->data, out->size, digest, "SHA256SUMS", reason);
+}
+
+/* The bytes are read once; digest and module are made of them. */
+static enum exit_code read_file(struct payload *payload, const struct source *source,
+				struct payload_file *file, struct reason *reason)
+{
+	enum exit_code code = read_listed(source, file->name, file->digest,
+					  MODULE_MAX_BYTES, &file->data, reason);
+	int ret;
+
+	if (code != EXIT_DONE)
+		return code;
 	ret = module_read(&payload->modules[payload->n_modules], file->name,
 			  file->data.data, file->data.size, reason);
 	if (ret < 0)
@@ -171,6 +197,121 @@ static enum exit_code read_files(struct payload *payload, const struct source *s
 	return worst;
 }
 
+/* The certificate by which the modules have to be signed, if there is one. */
+static enum exit_code read_certificate(struct payload *payload,
+				       const struct source *source)
+{
+	const struct sum *sum = sums_find(&payload->sums, CERTIFICATE_NAME);
+	_cleanup_buf_ struct buf file = { 0 };
+	struct reason reason = { 0 };
+	enum exit_code code;
+	int ret = 0;
+
+	if (!sum)
+		return EXIT_DONE;
+	code = read_listed(source, sum->path, sum->digest, CERTIFICATE_MAX_BYTES, &file,
+			   &reason);
+	if (code == EXIT_DONE)
+		ret = certificate_read(&payload->certificate, &file, &reason);
+	if (ret < 0)
+		code = is_system_error(ret) ? EXIT_FAILED : EXIT_UNTRUSTED;
+	if (code != EXIT_DONE)
+		log_cannot(CERTIFICATE_NAME, "%s", reason.text);
+	return code;
+}
+
+/* What the modules are without their signatures, if that is written down. */
+static enum exit_code read_unsigned(const struct payload *payload,
+				    const struct source *source, struct sums *sums)
+{
+	const struct sum *sum = sums_find(&payload->sums, UNSIGNED_NAME);
+	struct reason reason = { 0 };
+	struct buf file = { 0 };
+	enum exit_code code;
+	int ret = 0;
+
+	if (!sum)
+		return EXIT_DONE;
+	code = read_listed(source, sum->path, sum->digest, SUMS_MAX_BYTES, &file,
+			   &reason);
+	if (code != EXIT_DONE)
+		buf_free(&file);
+	else
+		ret = sums_parse(sums, file.data, file.size, &reason);
+	if (ret < 0)
+		code = is_system_error(ret) ? EXIT_FAILED : EXIT_UNTRUSTED;
+	if (code != EXIT_DONE)
+		log_cannot(UNSIGNED_NAME, "%s", reason.text);
+	return code;
+}
+
+static enum exit_code read_signature(const struct payload *payload,
+				     struct payload_file *file, const struct sums *bare,
+				     struct reason *reason)
+{
+	int ret = modsig_read(&file->sig, &file->data, payload->certificate, reason);
+	const struct sum *sum;
+
+	if (ret < 0)
+		return is_system_error(ret) ? EXIT_FAILED : EXIT_UNTRUSTED;
+	if (payload->certificate && file->sig.state == MODSIG_NONE) {
+		reason_set(reason, -EBADMSG,
+			   "it is not signed, but " CERTIFICATE_NAME " is there");
+		return EXIT_UNTRUSTED;
+	}
+	if (!bare->count)
+		return EXIT_DONE;
+	sum = sums_find(bare, file->name);
+	if (sum)
+		return check_digest(file->data.data, file->sig.body, sum->digest,
+				    UNSIGNED_NAME ", without its signature", reason);
+	reason_set(reason, -EBADMSG, UNSIGNED_NAME " does not name it");
+	return EXIT_UNTRUSTED;
+}
+
+/* The signatures that the kernel looks at; trust.h's is of the bundle as a whole. */
+static enum exit_code read_signatures(struct payload *payload,
+				      const struct source *source)
+{
+	_cleanup_sums_ struct sums bare = { 0 };
+	enum exit_code worst = read_certificate(payload, source);
+
+	if (worst == EXIT_DONE)
+		worst = read_unsigned(payload, source, &bare);
+	if (worst != EXIT_DONE)
+		return worst;
+	for (size_t i = 0; i < payload->count; i++) {
+		struct payload_file *file = &payload->files[i];
+		struct reason reason = { 0 };
+		enum exit_code code = read_signature(payload, file, &bare, &reason);
+
+		if (code == EXIT_DONE)
+			continue;
+		log_cannot(file->name, "%s", reason.text);
+		if (code > worst)
+			worst = code;
+	}
+	return worst;
+}
+
+/* All of them are signed by one where there is a certificate; else the first speaks. */
+static void say_signatures(const struct payload *payload)
+{
+	_cleanup_free_ char *subject = NULL, *key = NULL;
+	const struct modsig *first = &payload->files[0].sig;
+
+	if (payload->certificate) {
+		subject = certificate_subject(payload->certificate);
+		key = certificate_key_name(payload->certificate);
+		log_say("its modules are signed for the kernel by '%s', key %s",
+			subject ? subject : "", key ? key : "");
+	} else if (first->state == MODSIG_UNKNOWN) {
+		log_say("its modules have signatures for the kernel by %s, not verified: "
+			"there is no " CERTIFICATE_NAME,
+			first->signer);
+	}
+}
+
 static enum exit_code read_folder(struct payload *payload, const struct params *params,
 				  const struct source *source)
 {
@@ -182,6 +323,8 @@ static enum exit_code read_folder(struct payload *payload, const struct params *
 		code = list_files(payload, source);
 	if (code == EXIT_DONE)
 		code = read_files(payload, source);
+	if (code == EXIT_DONE)
+		code = read_signatures(payload, source);
 	return code;
 }
 
@@ -194,7 +337,7 @@ static enum exit_code parse_bundle(struct bundle *bundle, const struct buf *file
 	if (ret == 0)
 		return contents_check(bundle, path);
 	log_cannot(path, "%s", reason.text);
-	return ret == -ENOMEM ? EXIT_FAILED : EXIT_UNTRUSTED;
+	return is_system_error(ret) ? EXIT_FAILED : EXIT_UNTRUSTED;
 }
 
 /* Trust first: nothing in the file is looked at before it is known whose it is. */
@@ -218,6 +361,8 @@ static enum exit_code read_bundle(struct payload *payload, const struct params *
 	if (code == EXIT_DONE)
 		code = read_files(payload, source);
 	if (code == EXIT_DONE)
+		code = read_signatures(payload, source);
+	if (code == EXIT_DONE)
 		signer_say(&signer, source->path);
 	source->bundle = NULL;
 	return code;
@@ -230,6 +375,7 @@ enum exit_code payload_read(struct payload *payload, const struct params *params
 	struct reason reason = { 0 };
 	_cleanup_close_ int fd = -1;
 	struct stat st = { 0 };
+	enum exit_code code;
 
 	*payload = (struct payload){ 0 };
 	fd = open_guarded(AT_FDCWD, path, &reason);
@@ -240,6 +386,9 @@ enum exit_code payload_read(struct payload *payload, const struct params *params
 		return fd == -EBADMSG ? EXIT_UNTRUSTED : EXIT_FAILED;
 	}
 	source.fd = fd;
-	return S_ISDIR(st.st_mode) ? read_folder(payload, params, &source)
+	code = S_ISDIR(st.st_mode) ? read_folder(payload, params, &source)
 				   : read_bundle(payload, params, &source);
+	if (code == EXIT_DONE)
+		say_signatures(payload);
+	return code;
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "file.h"
+#include "modsig.h"
 #include "sums.h"
 #include "util.h"
 
@@ -18,12 +19,14 @@ struct payload_file {
 	const char *path; /* without "modules/", as below lib/modules/RELEASE */
 	const unsigned char *digest; /* as well */
 	struct buf data;
+	struct modsig sig;
 };
 
 struct payload {
 	struct sums sums;
-	struct payload_file *files; /* sorted by path */
-	struct module *modules;	    /* the same, read; n_modules of them */
+	struct payload_file *files;  /* sorted by path */
+	struct module *modules;	     /* the same, read; n_modules of them */
+	struct x509_st *certificate; /* of who signed the modules; NULL: not known */
 	size_t count;
 	size_t n_modules;
 };
@@ -32,9 +35,14 @@ struct payload {
  * Read and verify @path for the kernel @release: a bundle as trust_read() and
  * contents_check() say, or a folder, which needs --allow-unsigned. Of a folder the
  * SHA256SUMS are read, then each file they name below modules/, once, through no link;
- * what they name elsewhere is not looked at. Prints what is wrong, all of it, and who
- * signed. Returns EXIT_DONE, EXIT_UNTRUSTED, EXIT_UNFIT (another kernel or architecture)
- * or EXIT_FAILED. payload_free() either way.
+ * what they name elsewhere is not looked at, but for what is here:
+ *
+ *	signing_key.x509	the certificate by which all modules have to be signed;
+ *without it the signature of a module is read and not verified SHA256SUMS.unsigned
+ *what the modules have to be without their signatures
+ *
+ * Prints what is wrong, all of it, and who signed. Returns EXIT_DONE, EXIT_UNTRUSTED,
+ *EXIT_UNFIT (another kernel or architecture) or EXIT_FAILED. payload_free() either way.
  */
 enum exit_code payload_read(struct payload *payload, const struct params *params,
 			    const char *path, const char *release) _must_check_

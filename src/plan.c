@@ -51,7 +51,9 @@ static void add_change(struct planning *p, enum change_kind kind, const char *pa
 		plan->changes = grown;
 		plan->room = room;
 	}
+	plan->removed += kind == CHANGE_REMOVE;
 	plan->kept += kind == CHANGE_KEEP;
+	plan->restored += kind == CHANGE_RESTORE;
 	plan->changes[plan->count++] = (struct change){ kind, path, file };
 }
 
@@ -94,6 +96,14 @@ static bool keep(struct planning *p, const char *path, const char *why)
 	fd = open_beneath(p->host->modules_fd, path, O_PATH | O_DIRECTORY);
 	if (fd >= 0) {
 		log_cannot(path, "it is a folder; move it away first");
+		return p->ok = false;
+	}
+	/* There is one place to keep it in, and no second original may be lost there. */
+	if (names_has(&p->state->kept, path) && !state_keeps_same(p->host, path)) {
+		log_cannot(path,
+			   "%s, and another file that was replaced there is kept still; "
+			   "move it away first",
+			   why);
 		return p->ok = false;
 	}
 	add_change(p, CHANGE_KEEP, path, NULL);
@@ -166,10 +176,12 @@ static void plan_restores(struct planning *p)
 
 		if (is_wanted(p, path) || !look_at(p, path, &sum, &found))
 			continue;
-		if (found == STATE_CHANGED)
-			log_error("what was replaced at '%s' is forgotten", path);
-		add_change(p, found == STATE_CHANGED ? CHANGE_FORGET : CHANGE_RESTORE,
-			   path, NULL);
+		if (found != STATE_CHANGED)
+			add_change(p, CHANGE_RESTORE, path, NULL);
+		else
+			log_error("what was replaced at '%s' is kept on: move away what "
+				  "is there now, and 'wgkmod remove' gives it back",
+				  path);
 	}
 }
 
@@ -284,9 +296,6 @@ static int make_change(const struct change *change, int tree_fd, int state_fd,
 		return tree_remove(tree_fd, change->path);
 	case CHANGE_KEEP:
 		return tree_move(tree_fd, change->path, state_fd, kept, NULL);
-	case CHANGE_FORGET:
-		ret = tree_remove(state_fd, kept);
-		return ret < 0 ? ret : forget_folders(state_fd, kept);
 	case CHANGE_RESTORE:
 		ret = tree_move(state_fd, kept, tree_fd, change->path, NULL);
 		return ret < 0 ? ret : forget_folders(state_fd, kept);
@@ -316,7 +325,6 @@ void plan_print(const struct plan *plan)
 	static const char *const words[] = {
 		[CHANGE_REMOVE] = "remove",
 		[CHANGE_KEEP] = "replace, and keep for later,",
-		[CHANGE_FORGET] = "forget what was replaced at",
 		[CHANGE_RESTORE] = "give back",
 		[CHANGE_WRITE] = "write",
 	};

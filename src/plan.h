@@ -16,7 +16,6 @@ enum change_kind {
 	CHANGE_REMOVE,	/* a file of ours */
 	CHANGE_KEEP,	/* one that is not ours: into the state, for later */
 	CHANGE_RESTORE, /* and back again */
-	CHANGE_FORGET,	/* or not, as something else is there now */
 	CHANGE_WRITE,
 };
 
@@ -30,10 +29,10 @@ struct plan {
 	struct change *changes; /* in the order in which they are to be made */
 	size_t count;
 	size_t room;
-	size_t kept;	     /* how many of them keep something */
-	struct names paths;  /* where each file of the payload belongs */
-	struct names others; /* of the same names, elsewhere */
-	bool indexed;	     /* modules.dep lists every one of them already */
+	size_t removed, kept, restored; /* how many of them are of those kinds */
+	struct names paths;		/* where each file of the payload belongs */
+	struct names others;		/* of the same names, elsewhere */
+	bool indexed;			/* modules.dep lists every one of them already */
 };
 
 struct plan_how {
@@ -54,7 +53,7 @@ enum exit_code plan_install(struct plan *plan, const struct host *host,
 
 /*
  * For a removal: all of @state that is as we left it goes, and what it keeps comes back.
- * Prints what was changed since, which stays.
+ * Prints what was changed since, which stays; what it had replaced is kept on.
  */
 enum exit_code plan_remove(struct plan *plan, const struct host *host,
 			   const struct state *state) _must_check_ _nonnull_(1, 2, 3);

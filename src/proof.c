@@ -143,12 +143,27 @@ static void check_version(struct proof *proof, const struct symtab *set,
 			by->name, by->owner, by->ns);
 }
 
+/*
+ * Whether the kernel was built without CONFIG_MODVERSIONS: MODULE_VERMAGIC_MODVERSIONS in
+ * include/linux/vermagic.h. Then no CRC is anywhere, and the loader goes by the vermagic.
+ */
+static bool lacks_versions(const struct proof *proof)
+{
+	return proof->vermagic && !strstr(proof->vermagic, " modversions ");
+}
+
 static void check_versions(struct proof *proof, const struct symtab *set,
 			   const struct module *mod)
 {
 	const struct symtab *versions = &mod->versions;
 	const char *licence = foreign_licence(mod);
 
+	if (lacks_versions(proof)) {
+		if (versions->count)
+			problem(proof, mod,
+				"it has symbol versions, the kernel has none");
+		return;
+	}
 	if (!versions->count) {
 		problem(proof, mod, "it has no symbol versions (__versions)");
 		return;
@@ -165,16 +180,27 @@ static void check_versions(struct proof *proof, const struct symtab *set,
 	}
 }
 
-/* Those in __versions are checked there; here are the ones it should have had. */
+/*
+ * Those in __versions are checked there; here are the ones it should have had, or all of
+ * them where the kernel has no versions: in its table every CRC is 0 then.
+ */
 static void check_undefined(struct proof *proof, const struct symtab *set,
 			    const struct module *mod)
 {
-	for (size_t i = 0; mod->versions.count && i < mod->undefined.count; i++) {
+	const bool all = lacks_versions(proof);
+	const char *licence = foreign_licence(mod);
+
+	for (size_t i = 0; (all || mod->versions.count) && i < mod->undefined.count;
+	     i++) {
 		const struct symbol *sym = &mod->undefined.symbols[i];
 		bool provided =
 			symtab_has(set, sym->name) ||
 			(proof->symvers && symtab_has(&proof->symvers->table, sym->name));
 
+		if (all && (provided || !sym->weak)) {
+			check_version(proof, set, mod, sym, licence);
+			continue;
+		}
 		if (symtab_has(&mod->versions, sym->name))
 			continue;
 		if (sym->weak && !provided)
@@ -236,6 +262,13 @@ static int collect_exports(const struct proof *proof, struct symtab *set)
 	return 0;
 }
 
+const char *proof_equal_what(const struct proof *proof)
+{
+	return proof->unversioned
+		       ? "symbols provided (the kernel has no versions of them)"
+		       : "symbol versions equal";
+}
+
 enum exit_code proof_run(struct proof *proof)
 {
 	_cleanup_symtab_ struct symtab set = { 0 };
@@ -244,6 +277,7 @@ enum exit_code proof_run(struct proof *proof)
 		log_error("%s", strerror(ENOMEM));
 		return EXIT_FAILED;
 	}
+	proof->unversioned = lacks_versions(proof);
 	for (size_t i = 0; i < proof->n_modules; i++) {
 		const struct module *mod = &proof->modules[i];
 

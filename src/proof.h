@@ -11,6 +11,8 @@
  *    not (simplify_symbols());
  *  - every symbol of __versions is provided exactly once, by the kernel, one of its
  *    modules or another module of the set, with the same CRC (check_version());
+ *  - a kernel without CONFIG_MODVERSIONS, by its vermagic, has no CRCs: then no module
+ *    has __versions, and the rest is asked of every undefined symbol;
  *  - no export of the set is provided by anybody else (verify_exported_symbols());
  *  - a symbol for GPL modules is used only by a module whose licences are all among
  *    those of license_is_gpl_compatible() in include/linux/license.h. libkmod does not
@@ -37,6 +39,7 @@ struct proof {
 
 	/* What proof_run() found. @problems counts on from what the caller put there. */
 	unsigned int problems; /* each printed */
+	bool unversioned;      /* the kernel has no CRCs; what follows counts symbols */
 	size_t equal;	       /* entries of __versions with exactly one provider */
 	size_t unchecked;      /* entries left to the kernel; only without @symvers */
 };
@@ -46,3 +49,6 @@ struct proof {
  * @problems is 0 at the end, EXIT_UNFIT when not, EXIT_FAILED without memory.
  */
 enum exit_code proof_run(struct proof *proof) _must_check_ _nonnull_(1);
+
+/* What @equal counts, after proof_run(): the end of a sentence. */
+const char *proof_equal_what(const struct proof *proof) _nonnull_(1);

@@ -32,7 +32,7 @@ static enum exit_code forget(struct set *set, const struct params *params)
 static enum exit_code carry_out(struct set *set, const struct params *params)
 {
 	const char *release = set->host.release;
-	size_t count = set->state.installed.count, kept = set->state.kept.count;
+	size_t removed = set->plan.removed, restored = set->plan.restored;
 	enum exit_code code;
 
 	if (params->dry_run) {
@@ -42,9 +42,10 @@ static enum exit_code carry_out(struct set *set, const struct params *params)
 	code = set_exchange(set, NULL);
 	if (code != EXIT_DONE)
 		return code;
-	log_say("%zu modules for %s removed", count, release);
-	if (kept)
-		log_say("%zu files that were replaced are there again", kept);
+	log_say("%zu module%s for %s removed", removed, PLURAL(removed), release);
+	if (restored)
+		log_say("%zu file%s that had been replaced put back", restored,
+			PLURAL(restored));
 	return EXIT_DONE;
 }
 
@@ -54,7 +55,7 @@ static enum exit_code try_once(struct set *set, const struct params *params)
 
 	if (code != EXIT_DONE)
 		return code;
-	if (!set->state.installed.count && !set->state.kept.count) {
+	if (state_is_empty(&set->state)) {
 		log_say("nothing is installed for %s", set->host.release);
 		return EXIT_DONE;
 	}
@@ -63,6 +64,9 @@ static enum exit_code try_once(struct set *set, const struct params *params)
 	code = hurdles_check(&set->host, NULL, params);
 	if (code == EXIT_DONE)
 		code = plan_remove(&set->plan, &set->host, &set->state);
+	/* All that is left is what cannot be given back yet, as was just said. */
+	if (code == EXIT_DONE && !set->state.installed.count && !set->plan.count)
+		return EXIT_FAILED;
 	return code == EXIT_DONE ? carry_out(set, params) : code;
 }
 

@@ -68,6 +68,25 @@ static int copy_names(struct names *to, const struct names *from)
 	return 0;
 }
 
+/* What is kept already and not given back, and what comes to it. */
+static int prepare_kept(struct set *set)
+{
+	const struct plan *plan = &set->plan;
+	_cleanup_names_ struct names restored = { 0 };
+	struct names *kept = &set->next.kept;
+	int ret = 0;
+
+	for (size_t i = 0; ret == 0 && i < plan->count; i++)
+		if (plan->changes[i].kind == CHANGE_RESTORE)
+			ret = names_add(&restored, plan->changes[i].path);
+		else if (plan->changes[i].kind == CHANGE_KEEP)
+			ret = names_add(kept, plan->changes[i].path);
+	for (size_t i = 0; ret == 0 && i < set->state.kept.count; i++)
+		if (!names_has(&restored, set->state.kept.items[i]))
+			ret = names_add(kept, set->state.kept.items[i]);
+	return ret;
+}
+
 /* The next state as far as it is known beforehand. */
 static int prepare_next(struct set *set, const struct payload *payload)
 {
@@ -83,11 +102,14 @@ static int prepare_next(struct set *set, const struct payload *payload)
 		sum->path = set->plan.paths.items[i];
 		memcpy(sum->digest, payload->files[i].digest, sizeof(sum->digest));
 	}
-	ret = copy_names(&set->next.folders, &set->state.folders);
-	if (ret < 0 || set->state.installed.count)
-		return ret < 0 ? ret
-			       : copy_names(&set->next.indexes, &set->state.indexes);
-	return indexes_list(&set->swap.live, &set->next.indexes);
+	ret = prepare_kept(set);
+	if (ret == 0)
+		ret = copy_names(&set->next.folders, &set->state.folders);
+	if (ret < 0)
+		return ret;
+	return state_is_empty(&set->state)
+		       ? indexes_list(&set->swap.live, &set->next.indexes)
+		       : copy_names(&set->next.indexes, &set->state.indexes);
 }
 
 /* Folders that were made for what is gone go as well; the deepest were made last. */

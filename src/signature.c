@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "signature.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
@@ -202,6 +203,27 @@ static int verify_comment(const struct signature *sig, const struct public_key *
 			      ED25519_SIGNATURE_BYTES + strlen(sig->comment));
 }
 
+static bool is_fips(void)
+{
+#if OPENSSL_VERSION_MAJOR >= 3
+	return EVP_default_properties_is_fips_enabled(NULL) != 0;
+#else
+	return FIPS_mode() != 0;
+#endif
+}
+
+static int refuse_libcrypto(int err, struct reason *reason)
+{
+	if (is_fips())
+		return reason_set(
+			reason, err,
+			"libcrypto is in FIPS mode, which has no Ed25519 and no "
+			"BLAKE2b: verify it elsewhere, with minisign, and take "
+			"it here without its signature, with --allow-unsigned");
+	return reason_set(reason, err,
+			  "libcrypto cannot verify it: no Ed25519 or BLAKE2b here");
+}
+
 int signature_verify(const struct signature *sig, const struct public_key *key,
 		     const void *data, size_t size, struct reason *reason)
 {
@@ -216,11 +238,7 @@ int signature_verify(const struct signature *sig, const struct public_key *key,
 		ret = verify_comment(sig, key);
 	if (ret == -EBADMSG)
 		return reason_set(reason, ret, "its trusted comment was changed");
-	if (ret < 0)
-		return reason_set(reason, ret,
-				  "libcrypto cannot verify it: no Ed25519 or BLAKE2b "
-				  "here");
-	return 0;
+	return ret < 0 ? refuse_libcrypto(ret, reason) : 0;
 }
 
 void key_id_hex(const unsigned char id[static KEY_ID_BYTES],

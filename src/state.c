@@ -28,6 +28,11 @@ void state_free(struct state *state)
 	names_free(&state->kept);
 }
 
+bool state_is_empty(const struct state *state)
+{
+	return !state->installed.count && !state->kept.count;
+}
+
 char *state_name(const char *release, const char *suffix)
 {
 	return text_printf(".%s.%s", release, suffix);
@@ -262,10 +267,33 @@ int state_list(const char *root, struct names *releases, struct reason *reason)
 	return 0;
 }
 
-#define JOURNAL_WORD "inode "
+#define JOURNAL_FORMAT "inode %" PRIu64 " born %" PRId64 ".%09" PRIu32 "\n"
+#define JOURNAL_PATTERN "inode %" SCNu64 " born %" SCNd64 ".%9" SCNu32 "\n%n"
 
-/* The inode that the journal names, or 0 where there is no journal. */
-static int read_journal(const struct host *host, int base, uint64_t *inode,
+/* What tells a folder from all others, also from a later one that got its inode. Where
+ * the file system does not know when it was made, that is 0. */
+struct identity {
+	uint64_t inode; /* 0: of none */
+	int64_t seconds;
+	uint32_t nanoseconds;
+};
+
+static int identify(int fd, const char *name, int flags, struct identity *out)
+{
+	struct statx st;
+
+	if (statx(fd, name, flags, STATX_INO | STATX_BTIME, &st) < 0)
+		return -errno;
+	*out = (struct identity){ .inode = st.stx_ino };
+	if (st.stx_mask & STATX_BTIME) {
+		out->seconds = st.stx_btime.tv_sec;
+		out->nanoseconds = st.stx_btime.tv_nsec;
+	}
+	return 0;
+}
+
+/* That of the journal; of none where there is no journal. */
+static int read_journal(const struct host *host, int base, struct identity *named,
 			struct reason *reason)
 {
 	_cleanup_free_ char *name = state_name(host->release, "journal");
@@ -273,7 +301,7 @@ static int read_journal(const struct host *host, int base, uint64_t *inode,
 	struct reason why = { 0 };
 	int ret, used = 0;
 
-	*inode = 0;
+	*named = (struct identity){ 0 };
 	if (!name)
 		return reason_errno(reason, -ENOMEM);
 	ret = read_file(base, name, &file, &why);
@@ -281,24 +309,26 @@ static int read_journal(const struct host *host, int base, uint64_t *inode,
 		return 0;
 	if (ret < 0)
 		return reason_set(reason, ret, "%s: %s", name, why.text);
-	if (sscanf(file.data, JOURNAL_WORD "%" SCNu64 "\n%n", inode, &used) != 1 ||
-	    (size_t)used != file.size || !*inode)
-		return reason_set(reason, -EBADMSG, "%s: it does not name an inode",
+	if (sscanf(file.data, JOURNAL_PATTERN, &named->inode, &named->seconds,
+		   &named->nanoseconds, &used) != 3 ||
+	    (size_t)used != file.size || !named->inode)
+		return reason_set(reason, -EBADMSG, "%s: it does not name a folder",
 				  name);
 	return 0;
 }
 
 int state_is_pending(const struct host *host, int base_fd, struct reason *reason)
 {
-	uint64_t inode;
-	struct stat st;
-	int ret = read_journal(host, base_fd, &inode, reason);
+	struct identity named = { 0 }, now = { 0 };
+	int ret = read_journal(host, base_fd, &named, reason);
 
-	if (ret < 0 || !inode || host->kernels_fd < 0)
+	if (ret < 0 || !named.inode || host->kernels_fd < 0)
 		return ret;
-	if (fstatat(host->kernels_fd, host->release, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return errno == ENOENT ? 0 : reason_errno(reason, -errno);
-	return st.st_ino == inode;
+	ret = identify(host->kernels_fd, host->release, AT_SYMLINK_NOFOLLOW, &now);
+	if (ret < 0)
+		return ret == -ENOENT ? 0 : reason_errno(reason, ret);
+	return now.inode == named.inode && now.seconds == named.seconds &&
+	       now.nanoseconds == named.nanoseconds;
 }
 
 /* A new file, a rename, and a flush of both: there is a whole journal, or none. */
@@ -308,12 +338,12 @@ int state_write_journal(const struct host *host, int base_fd, int tree_fd)
 	_cleanup_free_ char *temp = state_name(host->release, "journal.new");
 	_cleanup_free_ char *text = NULL;
 	_cleanup_close_ int fd = -1;
-	struct stat st;
-	int ret;
+	struct identity tree = { 0 };
+	int ret = identify(tree_fd, "", AT_EMPTY_PATH, &tree);
 
-	if (fstat(tree_fd, &st) < 0)
-		return -errno;
-	text = text_printf(JOURNAL_WORD "%ju\n", (uintmax_t)st.st_ino);
+	if (ret < 0)
+		return ret;
+	text = text_printf(JOURNAL_FORMAT, tree.inode, tree.seconds, tree.nanoseconds);
 	if (!name || !temp || !text)
 		return -ENOMEM;
 	ret = tree_write(base_fd, temp, text, strlen(text), NULL);
@@ -366,10 +396,9 @@ int state_save(const struct state *state, int fd)
 	_cleanup_buf_ struct buf text = { 0 };
 	int ret;
 
-	if (!state->installed.count)
+	if (state_is_empty(state))
 		return clear(fd);
 	ret = format_sums(&state->installed, &text);
-
 	if (ret == 0)
 		ret = tree_write(fd, "installed", text.data, text.size, NULL);
 	if (ret == 0)
@@ -418,4 +447,22 @@ int state_compare(const struct host *host, const char *path, const unsigned char
 			return reason_errno(reason, fd);
 		return compare_fd(fd, digest, found, reason);
 	}
+}
+
+bool state_keeps_same(const struct host *host, const char *path)
+{
+	_cleanup_free_ char *kept = text_printf("%s/replaced/%s", host->release, path);
+	_cleanup_close_ int base = state_open_base(host, NULL);
+	_cleanup_close_ int there = open_beneath(host->modules_fd, path, O_RDONLY);
+	_cleanup_close_ int other =
+		kept && base >= 0 ? open_beneath(base, kept, O_RDONLY) : -1;
+	_cleanup_buf_ struct buf a = { 0 }, b = { 0 };
+	struct reason ignored = { 0 };
+
+	/* What cannot be read is not known to be the same. */
+	if (there < 0 || other < 0 ||
+	    read_fd(there, MODULE_MAX_BYTES, &a, &ignored) < 0 ||
+	    read_fd(other, MODULE_MAX_BYTES, &b, &ignored) < 0)
+		return false;
+	return a.size == b.size && !memcmp(a.data, b.data, a.size);
 }

@@ -10,7 +10,8 @@
  * Nothing of it is trusted when read. While it changes there are, beside that folder:
  *
  *	.RELEASE.next		the state to come
- *	.RELEASE.journal	which folder of modules it is the state of, by inode
+ *	.RELEASE.journal	which folder of modules it is the state of, by its inode
+ *				and, as numbers of inodes are used again, its birth
  *	.RELEASE.base		where depmod finds that folder
  *
  * Once the kernel's folder is the one that the journal names, .RELEASE.next counts.
@@ -30,6 +31,9 @@ struct state {
 	struct names indexes;
 	struct names kept; /* the paths below "replaced" */
 };
+
+/* Whether it is that of nothing: none installed, and nothing kept of an earlier time. */
+bool state_is_empty(const struct state *state) _must_check_ _nonnull_(1);
 
 void state_free(struct state *state);
 #define _cleanup_state_ _cleanup_(state_free)
@@ -74,6 +78,10 @@ int state_is_pending(const struct host *host, int base_fd,
 /* Write the journal: @tree_fd is the folder to come. On disk when done. 0 or -errno. */
 int state_write_journal(const struct host *host, int base_fd, int tree_fd) _must_check_
 	_nonnull_(1);
+
+/* Whether the file at @path of @host's modules is what its state keeps for that place. */
+bool state_keeps_same(const struct host *host, const char *path) _must_check_
+	_nonnull_(1, 2);
 
 /* Write the lists of @state into the folder @fd. Returns 0 or -errno. */
 int state_save(const struct state *state, int fd) _must_check_ _nonnull_(1);

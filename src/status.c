@@ -170,8 +170,8 @@ static enum exit_code show_files(struct show *show)
 		printf("kernel\t%s\t%zu\t%s\n", show->host.release,
 		       show->state.installed.count, left ? "unfinished" : "finished");
 	else
-		printf("%s: %zu modules\n", show->host.release,
-		       show->state.installed.count);
+		printf("%s: %zu module%s\n", show->host.release,
+		       show->state.installed.count, PLURAL(show->state.installed.count));
 	for (size_t i = 0; i < show->state.installed.count; i++)
 		if (show_file(show, &show->state.installed.entries[i], &listed) !=
 		    EXIT_DONE)
@@ -208,7 +208,7 @@ static enum exit_code show_kernel(const struct params *params, const char *relea
 		log_cannot(release, "%s", reason.text);
 		return ret == -EBADMSG ? EXIT_UNTRUSTED : EXIT_FAILED;
 	}
-	if (!show.state.installed.count)
+	if (state_is_empty(&show.state))
 		return EXIT_DONE;
 	(*shown)++;
 	if (host_ret < 0) {

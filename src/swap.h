@@ -13,24 +13,20 @@
  *	swap_index()	depmod on the clone, and a look at what it wrote
  *	swap_exchange()	flush, journal, look that nobody changed the old one, exchange
  *	swap_back()	optional: exchange again, the old folder is there as it was
- *	swap_end()	always: what became of it is settled, and what is left over
- *dropped
+ *	swap_end()	always: what became of it is settled, and the rest dropped
  *
- * States on disk, told apart by the journal (state.h) and the inode of the kernel's
- *folder:
+ * States on disk, told apart by which folder the journal (state.h) names:
  *
- *	no journal, or of another folder	nothing has happened: drop the clones
- *	journal of the kernel's folder		it has: the next state counts, drop the
- *old
+ *	none, or not the kernel's now	nothing has happened: drop the clones
+ *	the kernel's			it has: the next state counts, drop the old
  *
- * swap_end() and swap_recover() do the same thing, which is why a killed run is no
- *special case. The names used: KERNELS/.wgkmod-RELEASE for the clone (beside the kernel's
- *folder, so that relative links in it lead to where they did), and those of state.h.
+ * swap_end() and swap_recover() do the same thing, which is why a killed run is no special
+ * case. The names used: KERNELS/.wgkmod-RELEASE for the clone (beside the kernel's folder,
+ * so that relative links in it lead to where they did), and those of state.h.
  *
  * Errors: 0 or -errno with @reason filled in; -EAGAIN when somebody changed the folder
  * meanwhile, and all can be begun anew. Unless a function succeeded, the kernel's folder
- * is the old one. Signals that would end the process wait from swap_begin() to
- *swap_end().
+ * is the old one. Signals that would end the process wait from swap_begin() to swap_end().
  */
 #pragma once
 

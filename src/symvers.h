@@ -19,7 +19,7 @@ void symvers_free(struct symvers *sv);
 
 /*
  * Read the file @path, of plain text or packed by gzip or xz, in the format of
- *write_dump() in the kernel's scripts/mod/modpost.c since 5.7:
+ * write_dump() in the kernel's scripts/mod/modpost.c since 5.7:
  *
  *	0xCRC <tab> symbol <tab> module <tab> EXPORT_TYPE [<tab> namespace]
  *

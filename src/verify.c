@@ -4,6 +4,7 @@
 
 #include "fit.h"
 #include "host.h"
+#include "hurdles.h"
 #include "log.h"
 #include "payload.h"
 #include "proof.h"
@@ -25,6 +26,8 @@ static enum exit_code run(const struct params *params)
 		return EXIT_FAILED;
 	}
 	code = fit_prove(&proof, &host, &payload, params);
+	if (code == EXIT_DONE)
+		code = hurdles_signatures(&host, &payload, params);
 	if (code == EXIT_DONE)
 		fit_say(&proof, "are whole and fit");
 	return code;

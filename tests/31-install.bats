@@ -14,21 +14,10 @@ setup_file() {
 }
 
 setup() {
-	ROOT=$BATS_TEST_TMPDIR/root
-	PAYLOAD=$BATS_TEST_TMPDIR/out
+	host_make
 	MODULES=$ROOT/lib/modules/$RELEASE
 	STATE=$ROOT/var/lib/wgkmod/$RELEASE/installed
-	root_make "$ROOT"
-	payload_make "$PAYLOAD"
 	before=$(tree_print "$ROOT")
-}
-
-install_it() { # STATUS
-	run_cmd "$1" "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
-}
-
-status_it() { # STATUS
-	run_cmd "$1" "$WGKMOD" status --root "$ROOT"
 }
 
 unchanged() {
@@ -390,6 +379,17 @@ payload_next() {
 	refused 1 "^wgkmod: cannot install '$MODULES': depmod wrote nothing$"
 }
 
+@test "when depmod reports an error and exits with 0, everything is taken back" {
+	fake_program depmod "$(command -v depmod) \"\$@\" && echo 'depmod: ERROR: failed to load symbols from x.ko: Input/output error' >&2"
+	refused 1 "^wgkmod: cannot install '$MODULES': depmod says: ERROR: failed to load symbols from x.ko: Input/output error$"
+}
+
+@test "what depmod says of a file that is no module is passed on, and is no error" {
+	fake_program depmod "$(command -v depmod) \"\$@\" && echo 'depmod: ERROR: failed to load symbols from x.ko: Exec format error' >&2"
+	install_it 0
+	assert_line '^depmod: ERROR: failed to load symbols from x.ko: Exec format error$'
+}
+
 @test "when depmod does not list our modules, everything is taken back" {
 	fake_program depmod "$(command -v depmod) \"\$@\" && cp '$MODULES/modules.dep' \"\$2/lib/modules/\$3/\""
 	refused 1 "^wgkmod: cannot install '$MODULES': depmod did not list all modules$"
@@ -510,6 +510,10 @@ payload_next() {
 			"${how%%:*}" "$WGKMOD" "$ROOT" "$RELEASE" "$PAYLOAD" "$BATS_TEST_TMPDIR/fs"
 		assert_line "^wgkmod: cannot install '.*': its file system (is|has) (${how#*:})"
 	done
+}
+
+@test "a file system that cannot exchange two folders is refused" {
+	plain_only
 	FAKE_NO_EXCHANGE=1 FAKE_RELEASE=x LD_PRELOAD=$TOOLS/preload refused 1 \
 		"^wgkmod: cannot install '$RELEASE': its file system cannot exchange two folders: Invalid argument$"
 }
@@ -643,6 +647,7 @@ status_inside() { # STATUS SRCVERSION-OF-LOADED-WIREGUARD|none
 }
 
 @test "status: whether our code, another, or none is loaded" {
+	plain_only
 	local source running
 	running=$(uname -r)
 	install_it 0

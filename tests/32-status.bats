@@ -16,19 +16,8 @@ setup_file() {
 }
 
 setup() {
-	ROOT=$BATS_TEST_TMPDIR/root
-	PAYLOAD=$BATS_TEST_TMPDIR/out
+	host_make
 	MODULES=$ROOT/lib/modules/$RELEASE
-	root_make "$ROOT"
-	payload_make "$PAYLOAD"
-}
-
-install_it() { # STATUS [OPTION...]
-	run_cmd "$1" "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "${@:2}" "$PAYLOAD"
-}
-
-status_it() { # STATUS [OPTION...]
-	run_cmd "$1" "$WGKMOD" status --root "$ROOT" "${@:2}"
 }
 
 porcelain() { # STATUS: with blanks for tabs
@@ -96,7 +85,7 @@ porcelain() { # STATUS: with blanks for tabs
 @test "a kernel that is gone, and a run that was killed" {
 	install_it 0
 	mv "$ROOT/var/lib/wgkmod/$RELEASE" "$ROOT/var/lib/wgkmod/.$RELEASE.next"
-	printf 'inode %s\n' "$(stat -c %i "$MODULES")" >"$ROOT/var/lib/wgkmod/.$RELEASE.journal"
+	printf 'inode %s born %.9f\n' "$(stat -c %i "$MODULES")" "$(stat -c %.9W "$MODULES")" >"$ROOT/var/lib/wgkmod/.$RELEASE.journal"
 	porcelain 0
 	assert_line "^kernel $RELEASE 12 unfinished$"
 	install_it 0
@@ -113,7 +102,7 @@ porcelain() { # STATUS: with blanks for tabs
 	echo nonsense >"$ROOT/var/lib/wgkmod/.$RELEASE.journal"
 	status_it 4
 	install_it 4
-	assert_line "^wgkmod: cannot install '$RELEASE': .$RELEASE.journal: it does not name an inode$"
+	assert_line "^wgkmod: cannot install '$RELEASE': .$RELEASE.journal: it does not name a folder$"
 	rm "$ROOT/var/lib/wgkmod/.$RELEASE.journal"
 	install_it 0
 }
@@ -121,6 +110,7 @@ porcelain() { # STATUS: with blanks for tabs
 # From here on, the running system. Its modprobe does what $ROOT/bin/modprobe says.
 inside_make() {
 	local program lib programs=("$WGKMOD" /bin/sh)
+	plain_only
 	mapfile -t -O 2 programs < <(type -P env mkdir cat rm cp depmod)
 	mkdir -p "$ROOT"/{proc,bin,dev,etc,tmp,sys/module,fake}
 	for program in "${programs[@]}"; do

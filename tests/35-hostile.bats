@@ -82,7 +82,7 @@ with_payload_named() { # NAME REGEX COMMAND...
 	rm -r "$dir/$RELEASE/debug"
 	(cd "$dir/$RELEASE" && "$@")
 	ustar_of "$dir" >"$BUNDLE"
-	run_cmd "${STATUS:-4}" "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$BUNDLE"
+	run_cmd 4 "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$BUNDLE"
 	assert_line "^wgkmod: cannot install '$name': $regex"
 	diff <(printf '%s\n' "$before") <(tree_print "$ROOT" times)
 	printf 'x' >>"$BATS_FILE_TMPDIR/refused"
@@ -295,11 +295,10 @@ symbols_outside() { poke "$1" $(($(section_header_offset "$1" .symtab) + 24)) '\
 	with_module 'cut short: 5000 bytes, its section headers end at ' $w cut_sections
 	with_module 'not an ELF file: only 0 bytes$' $w truncate -s 0
 	with_module 'not a module: ELF type 2, not relocatable$' $w executable
-	with_module 'damaged: libkmod cannot read its .modinfo$' $w info_outside
-	with_module 'damaged: libkmod cannot read its symbols$' $w symbols_outside
-	# libkmod does not find what lies outside of the file, and so the proof misses it.
-	STATUS=3 with_module 'it has no symbol versions' $w versions_outside
-	STATUS=3 with_module 'it has no symbol versions' $w versions_endless
+	with_module 'damaged: section [0-9]+ lies outside of the file$' $w info_outside
+	with_module 'damaged: section [0-9]+ lies outside of the file$' $w symbols_outside
+	with_module 'damaged: section [0-9]+ lies outside of the file$' $w versions_outside
+	with_module 'damaged: section [0-9]+ lies outside of the file$' $w versions_endless
 }
 
 @test "names of modules that do not belong below lib/modules are refused, each named" {

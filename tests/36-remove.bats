@@ -15,20 +15,9 @@ setup_file() {
 }
 
 setup() {
-	ROOT=$BATS_TEST_TMPDIR/root
-	PAYLOAD=$BATS_TEST_TMPDIR/out
+	host_make
 	MODULES=$ROOT/lib/modules/$RELEASE
-	root_make "$ROOT"
-	payload_make "$PAYLOAD"
 	before=$(looks "$ROOT")
-}
-
-install_it() { # STATUS [OPTION...]
-	run_cmd "$1" "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "${@:2}" "$PAYLOAD"
-}
-
-remove_it() { # STATUS [OPTION...]
-	run_cmd "$1" "$WGKMOD" remove --root "$ROOT" --kernel "$RELEASE" "${@:2}"
 }
 
 looks() { # DIR
@@ -107,7 +96,7 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	assert_line "udp_tunnel.ko': it is there, and not from wgkmod; move it away first, or use --replace$"
 	as_before
 	install_it 0 --replace
-	assert_line "^wgkmod: 2 files were replaced; 'wgkmod remove' gives them back$"
+	assert_line "^wgkmod: 2 files replaced; 'wgkmod remove' puts back what was there$"
 	cmp "$PAYLOAD/modules/kernel/net/ipv4/udp_tunnel.ko" "$file"
 	# Another run does not need the word, and does not lose what is kept.
 	install_it 0
@@ -164,7 +153,7 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 
 @test "--replace: what is kept on another file system is a copy, and comes back with all" {
 	local file=$MODULES/kernel/net/ipv4/udp_tunnel.ko
-	[ "$(id -u)" -eq 0 ] || skip "mounting needs root"
+	[ "$(id -u)" -eq 0 ] || skip 'needs root: to mount'
 	echo foreign >"$file"
 	chmod 640 "$file"
 	touch -d '2001-02-03 04:05:06.789' "$file"
@@ -188,6 +177,51 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	assert_equal "$(cat "$file")" theirs
 	assert_absent "$ROOT/var/lib/wgkmod"
 	assert_absent "$MODULES/kernel/drivers/net/wireguard"
+}
+
+@test "what was replaced is not lost to who changed ours since: a later remove gives it back" {
+	local file=$MODULES/kernel/net/ipv4/udp_tunnel.ko
+	cp "$STOCK/kernel/lib/crypto/libchacha.ko" "$file"
+	depmod -b "$ROOT" "$RELEASE"
+	before=$(looks "$ROOT")
+	install_it 0 --replace
+	assert_line "1 file replaced; 'wgkmod remove' puts back what was there$"
+	rm "$file"
+	echo theirs >"$file"
+	remove_it 0
+	assert_line "'kernel/net/ipv4/udp_tunnel.ko' was changed since wgkmod installed it, and stays$"
+	assert_line "what was replaced at 'kernel/net/ipv4/udp_tunnel.ko' is kept on: move away what is there now, and"
+	assert_line "^wgkmod: 11 modules for $RELEASE removed$"
+	run_cmd 0 "$WGKMOD" status --root "$ROOT"
+	assert_line "^$RELEASE: 0 modules$"
+	assert_line "^  kernel/net/ipv4/udp_tunnel.ko: replaced; "
+	# Nothing is to be done until then, nor is there room for a second original.
+	remove_it 1
+	install_it 1 --replace
+	assert_line "udp_tunnel.ko': it is there, and not from wgkmod, and another file that was replaced there is kept still; move"
+	assert_equal "$(cat "$file")" theirs
+	# The same file once more, as a package's reinstallation puts it, is no second one.
+	rm "$file"
+	cp "$STOCK/kernel/lib/crypto/libchacha.ko" "$file"
+	install_it 0 --replace
+	remove_it 0
+	assert_line "^wgkmod: 1 file that had been replaced put back$"
+	diff <(sed '/udp_tunnel/s/ [0-9.]*$//' <<<"$before") <(looks "$ROOT" | sed '/udp_tunnel/s/ [0-9.]*$//')
+}
+
+@test "what was replaced comes back once the place is free" {
+	local file=$MODULES/kernel/net/ipv4/udp_tunnel.ko
+	cp "$STOCK/kernel/lib/crypto/libchacha.ko" "$file"
+	depmod -b "$ROOT" "$RELEASE"
+	before=$(looks "$ROOT")
+	install_it 0 --replace
+	rm "$file"
+	echo theirs >"$file"
+	remove_it 0
+	rm "$file"
+	remove_it 0
+	assert_equal "$output" "wgkmod: 0 modules for $RELEASE removed"$'\n'"wgkmod: 1 file that had been replaced put back"
+	as_before
 }
 
 @test "what is missing already is no hindrance" {

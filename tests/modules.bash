@@ -128,18 +128,49 @@ payload_sums() { # DIR
 	printf '%s\n' "$sums" >"$1/SHA256SUMS"
 }
 
+# A test's own host, $ROOT, and payload, $PAYLOAD, and three verbs on them.
+host_make() {
+	ROOT=$BATS_TEST_TMPDIR/root
+	PAYLOAD=$BATS_TEST_TMPDIR/out
+	root_make "$ROOT"
+	payload_make "$PAYLOAD"
+}
+
+install_it() { # STATUS [OPTION...]
+	run_cmd "$1" "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "${@:2}" "$PAYLOAD"
+}
+
+remove_it() { # STATUS [OPTION...]
+	run_cmd "$1" "$WGKMOD" remove --root "$ROOT" --kernel "$RELEASE" "${@:2}"
+}
+
+status_it() { # STATUS [OPTION...]
+	run_cmd "$1" "$WGKMOD" status --root "$ROOT" "${@:2}"
+}
+
 # Everything a tree is: names, kinds, modes, links, contents. With "times", when as well.
 tree_print() { # DIR [times]
 	(cd "$1" && find . -printf "%p %y %m %l${2:+ %T@}\n" | LC_ALL=C sort &&
 		find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum)
 }
 
+# With $MUTANTS, a folder, every module that a test changes is kept there, NUMBER/NAME.ko, beside
+# what was done to it, NUMBER/what: 41-kernel.bats offers them to a kernel.
+mutant_keep() { # FILE WHAT...
+	local dir
+	[[ -n ${MUTANTS:-} && $1 == *.ko ]] || return 0
+	dir=$MUTANTS/$(sha256sum "$1" | head -c 16)
+	mkdir -p "$dir"
+	cp "$1" "$dir/"
+	printf '%s: %s\n' "${BATS_TEST_DESCRIPTION:-generated}" "${*:2}" >"$dir/what"
+}
+
 # Overwrite bytes of a file. BYTES as printf's format takes them.
 poke() { # FILE OFFSET BYTES
 	# shellcheck disable=SC2059 # the bytes are meant to be a format
 	printf "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+	mutant_keep "$1" "$2 $3"
 }
-
 
 # Run a filter over a section: FILE SECTION COMMAND..., which reads and writes.
 section_filter() {
@@ -149,6 +180,7 @@ section_filter() {
 	"$@" <"$file.old" >"$file.new"
 	objcopy --update-section "$section=$file.new" "$file"
 	rm "$file.old" "$file.new"
+	mutant_keep "$file" "$section" "$@"
 }
 
 # Where in a dumped __versions the entry of SYMBOL starts: 64 bytes, CRC first, then name.
