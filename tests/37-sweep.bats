@@ -34,7 +34,7 @@ sweep_case() {
 @test "the sweep itself: a call is counted, killed, failed and cut short" {
 	local sweep=$TOOLS/sweep file=$BATS_TEST_TMPDIR/file calls
 	run_cmd 0 "$sweep" count true
-	calls=$output
+	calls=${output##*$'\n'}
 	[ "$calls" -gt 5 ]
 	run_cmd 137 "$sweep" kill "$calls" true
 	run_cmd 125 "$sweep" kill $((calls + 9)) true

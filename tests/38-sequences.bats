@@ -40,6 +40,10 @@ model_install() { # PAYLOAD REPLACE
 		if has_module "$1" "$path" || [[ -n ${ours[$path]:-} ]]; then
 			[[ -n $2 ]] || return 1
 		fi
+		# There is one place to keep what was replaced.
+		if has_module "$1" "$path" && [[ -n ${kept[$path]:-} ]]; then
+			[[ ${kept[$path]} == "${foreign[$path]}" ]] || return 1
+		fi
 	done
 	for path in "${PATHS[@]}"; do
 		if has_module "$1" "$path"; then
@@ -53,9 +57,9 @@ model_install() { # PAYLOAD REPLACE
 
 model_take() { # PATH
 	if [[ -n ${kept[$1]:-} && -z ${foreign[$1]:-} ]]; then
-		foreign[$1]=${kept[$1]}
+		foreign[$1]=${kept[$1]} kept[$1]=''
 	fi
-	kept[$1]='' ours[$1]=''
+	ours[$1]=''
 }
 
 model_remove() {
@@ -63,6 +67,17 @@ model_remove() {
 	for path in "${PATHS[@]}"; do
 		model_take "$path"
 	done
+}
+
+# Whether a removal finds anything to do: no, when all there is is what cannot be given back.
+model_removable() {
+	local path some='' blocked=''
+	for path in "${PATHS[@]}"; do
+		[[ -z ${ours[$path]:-} ]] || some=1
+		[[ -z ${kept[$path]:-} || -n ${foreign[$path]:-} ]] || some=1
+		[[ -z ${kept[$path]:-} || -z ${foreign[$path]:-} ]] || blocked=1
+	done
+	[[ -n $some || -z $blocked ]]
 }
 
 # The root that the model says: made anew from the bare one, indexed by depmod.
@@ -88,6 +103,13 @@ contents_make() {
 		sort -u -k 1,1 | wc -l) -eq 5 ]]
 }
 
+sequence_remove() {
+	local status=0
+	model_removable || status=1
+	model_remove
+	run_cmd $status "$WGKMOD" remove --root "$root" --kernel "$RELEASE"
+}
+
 # One sequence: 2 to 7 steps, then a removal; the tree equals the model's.
 sequence() { # SEED
 	local -A foreign=() ours=() kept=()
@@ -111,8 +133,7 @@ sequence() { # SEED
 			;;
 		2)
 			said+=" remove,"
-			model_remove
-			run_cmd 0 "$WGKMOD" remove --root "$root" --kernel "$RELEASE"
+			sequence_remove
 			;;
 		3)
 			foreign[$path]=f$((RANDOM % 3 + 1))
@@ -130,8 +151,15 @@ sequence() { # SEED
 			;;
 		esac
 	done
-	model_remove
-	run_cmd 0 "$WGKMOD" remove --root "$root" --kernel "$RELEASE"
+	sequence_remove
+	# What is kept for a place that somebody else took comes back when that is free.
+	for path in "${PATHS[@]}"; do
+		[[ -n ${kept[$path]:-} ]] || continue
+		said+=" free $path,"
+		foreign[$path]=''
+		rm "$kernel/$path"
+	done
+	sequence_remove
 	model_root "$SMALL/model"
 	# Which of the two made the folder of foreign files is no difference.
 	mkdir -p "$kernel/kernel/lib/crypto" "$SMALL/model/lib/modules/$RELEASE/kernel/lib/crypto"

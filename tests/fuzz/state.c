@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Lists of digests, SHA256SUMS and the state: what is read is sorted, no path twice. */
-#include <stdint.h>
-#include <string.h>
-
 #include "log.h"
 #include "sums.h"
+#include "text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -12,12 +10,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_sums_ struct sums sums = { 0 };
 	struct reason reason = { 0 };
-	char *text = malloc(size + 1);
+	char *text = text_of(data, size);
 
-	if (!text)
-		return 0;
-	memcpy(text, data, size);
-	text[size] = '\0';
 	if (sums_parse(&sums, text, size, &reason) < 0) {
 		if (!*reason.text)
 			abort();

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Symbol tables: what is read is sorted, and its strings end. */
-#include <stdint.h>
-#include <string.h>
-
-#include "log.h"
 #include "symvers.h"
+#include "log.h"
+#include "text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -12,12 +10,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	_cleanup_symvers_ struct symvers symvers = { 0 };
 	struct reason reason = { 0 };
-	char *text = malloc(size + 1);
+	char *text = text_of(data, size);
 
-	if (!text)
-		return 0;
-	memcpy(text, data, size);
-	text[size] = '\0';
 	if (symvers_parse(&symvers, text, size, &reason) < 0) {
 		if (!*reason.text)
 			abort();

@@ -3,13 +3,15 @@
  * Meddle with one system call of a command and of every process that it starts. They are
  * counted from 1, from the command's first on, over all of its processes.
  *
- * sweep count CMD...		run it, print how many there are
- * sweep kill N CMD...		kill all processes before the Nth is made
- * sweep fail N ERRNO CMD...	the Nth is not made, and fails with ERRNO, a number
- * sweep short N CMD...		the Nth write of more than a byte writes half
+ * sweep count CMD...		run it, print how many there are, and before that the
+ *number of the first uname(), 0 for none: main() of wgkmod begins with it sweep kill N
+ *CMD...		kill all processes before the Nth is made sweep fail N ERRNO
+ *CMD...	the Nth is not made, and fails with ERRNO, a number sweep short N CMD...
+ *the Nth write of more than a byte writes half
  *
- * The status is the command's, 128 and the signal when it was killed, and 125 when the Nth
- * could not be meddled with: there are not so many, or it is an exit. With SWEEP_LOG=FILE the meddled one's number and process go there.
+ * The status is the command's, 128 and the signal when it was killed, and 125 when the
+ *Nth could not be meddled with: there are not so many, or it is an exit. With
+ *SWEEP_LOG=FILE the meddled one's number and process go there.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -33,7 +35,7 @@
 #define MAX_TRACEES 64
 
 static enum { COUNT, KILL, FAIL, SHORT } mode;
-static unsigned long wanted, counted;
+static unsigned long wanted, counted, first_uname;
 static long with_errno;
 static int meddled;
 
@@ -102,7 +104,8 @@ static int is_counted(pid_t pid)
 
 static void meddle(struct tracee *t)
 {
-	unsigned long nr = (unsigned long)ptrace(PTRACE_PEEKUSER, t->pid, REG(orig_rax), 0);
+	unsigned long nr =
+		(unsigned long)ptrace(PTRACE_PEEKUSER, t->pid, REG(orig_rax), 0);
 	long len;
 
 	if (mode == FAIL && (nr == SYS_exit || nr == SYS_exit_group))
@@ -113,7 +116,8 @@ static void meddle(struct tracee *t)
 		kill_all();
 	} else if (mode == FAIL) {
 		ptrace(PTRACE_POKEUSER, t->pid, REG(orig_rax), -1L);
-		/* brk() alone has no errors: it returns what is not the address asked for. */
+		/* brk() alone has no errors: it returns what is not the address asked
+		 * for. */
 		t->failing = nr == SYS_brk ? 2 : 1;
 	} else {
 		len = ptrace(PTRACE_PEEKUSER, t->pid, REG(rdx), 0);
@@ -128,9 +132,13 @@ static void at_call(struct tracee *t)
 		ptrace(PTRACE_POKEUSER, t->pid, REG(rax),
 		       t->failing == 1 ? -with_errno : 0L);
 		t->failing = 0;
-	} else if (t->inside && is_counted(t->pid) && ++counted == wanted &&
-		   mode != COUNT) {
-		meddle(t);
+	} else if (t->inside && is_counted(t->pid)) {
+		counted++;
+		if (mode == COUNT && !first_uname &&
+		    ptrace(PTRACE_PEEKUSER, t->pid, REG(orig_rax), 0) == SYS_uname)
+			first_uname = counted;
+		if (mode != COUNT && counted == wanted)
+			meddle(t);
 	}
 }
 
@@ -158,7 +166,7 @@ static int at_stop(struct tracee *t, int status, int *started)
 
 static int trace(pid_t main_pid)
 {
-	int status, result = 125, started = 0;
+	int status, sig, result = 125, started = 0;
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, __WALL)) > 0) {
@@ -174,7 +182,10 @@ static int trace(pid_t main_pid)
 		/* A process that came after the killing dies with it. */
 		if (meddled && mode == KILL)
 			kill(pid, SIGKILL);
-		ptrace(PTRACE_SYSCALL, pid, 0, at_stop(t, status, &started));
+		sig = at_stop(t, status, &started);
+		/* What comes after is not counted, and runs freely. */
+		ptrace(meddled && !t->failing ? PTRACE_CONT : PTRACE_SYSCALL, pid, 0,
+		       sig);
 	}
 	return result;
 }
@@ -211,6 +222,6 @@ int main(int argc, char **argv)
 	ptrace(PTRACE_SYSCALL, pid, 0, 0);
 	result = trace(pid);
 	if (mode == COUNT)
-		printf("%lu\n", counted);
+		printf("%lu\n%lu\n", first_uname, counted);
 	return mode == COUNT || meddled ? result : 125;
 }

@@ -1,0 +1,122 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# In the guest: what only a running kernel can tell.  Each module below /run/vm/mutants is offered to
+# it; then install --load, as it should be and where it cannot be.
+
+# shellcheck source=tests/vm/guest/lib.sh
+. /run/vm/guest/lib.sh
+# shellcheck source=tests/vm/guest/modules.sh
+. /run/vm/guest/modules.sh
+trap_errors
+
+# expect STATUS REGEX COMMAND...: the command ends with STATUS, and says so.
+expect() {
+	local expected=$1 regex=$2 words status=0
+	shift 2
+	words=$("$@" 2>&1) || status=$?
+	printf '%s\n' "$words"
+	[[ $status -eq $expected && $words =~ $regex ]] ||
+		fail "'$*' ended with status $status instead of $expected: $words"
+}
+
+# tree_is NAME: how the kernel's folder looks is kept under NAME the first time, and is that after:
+# the same files, by inode, size and time, and the same indexes, by content.
+tree_is() {
+	(cd "$tree" && find . -type f -printf '%p %m %l %i %s %T@\n' -o -printf '%p %y %m %l\n' | sort && sha256sum modules.*) >/tmp/looks
+	[[ -e /tmp/$1 ]] || cp /tmp/looks "/tmp/$1"
+	cmp /tmp/looks "/tmp/$1" || fail "the kernel's folder is not the one of: $1"
+}
+
+# nothing_of_ours: neither there nor loaded, but what cannot be unloaded.
+nothing_of_ours() {
+	local left
+	tree_is before
+	[[ ! -e /var/lib/wgkmod ]] || fail "wgkmod has a state left"
+	left=$(but "$(ours_loaded)" "$1")
+	[[ -z $left ]] || fail "still loaded: $left"
+}
+
+# All that the mutants are of; and what of it stays loaded, as 5.10's libchacha20poly1305 cannot be
+# unloaded, nor what it needs.
+set=(wireguard ip6_udp_tunnel udp_tunnel libchacha20poly1305 chacha_x86_64 poly1305_x86_64 libchacha libpoly1305
+	curve25519_x86_64 libcurve25519_generic libcurve25519 blake2s_x86_64)
+kept="libchacha20poly1305 libchacha libpoly1305 chacha_x86_64 poly1305_x86_64"
+
+load() {
+	tree_is before
+	expect 5 'disagrees about version of symbol skb_push' \
+		/run/vm/out/wgkmod install --load --allow-unsigned /run/vm/refused
+	nothing_of_ours "$kept"
+	report load_refused yes
+
+	sysctl_namespaces 0
+	expect 5 'no interface of its kind can be made: No space left on device' \
+		/run/vm/out/wgkmod install --load --key /run/vm/run.pub /run/vm/bundle.tar
+	sysctl_namespaces 1000
+	nothing_of_ours "$kept"
+	report load_unusable yes
+
+	expect 0 'installed: ' /run/vm/out/wgkmod install --load --key /run/vm/run.pub /run/vm/bundle.tar
+	[[ -d /sys/module/wireguard ]] || fail "--load ended with 0 and wireguard is not loaded"
+	[[ ! -e /sys/class/net/wgkmod-try ]] || fail "--load left its interface"
+	expect 0 'wireguard.ko: intact, loaded' /run/vm/out/wgkmod status
+	ip link add wg0 type wireguard
+	ip link delete wg0
+	report load_done yes
+	assert_kernel_taint_only
+}
+
+assert_kernel_taint_only() {
+	local taint
+	taint=$(</proc/sys/kernel/tainted)
+	((!(taint & ~12288))) || fail "taint is $taint:$(taint_letters "$taint")"
+}
+
+sysctl_namespaces() { printf '%s\n' "$1" >/proc/sys/user/max_net_namespaces; }
+
+# clear: unloads all of the set that can be, users first.
+clear() {
+	local name users by what
+	while :; do
+		what=()
+		while read -r name _ users by _; do
+			[[ " ${set[*]} " != *" $name "* || $users -ne 0 || $by == *'[permanent]'* ]] || what+=("$name")
+		done </proc/modules
+		[[ ${#what[@]} -gt 0 ]] || break
+		run rmmod "${what[@]}"
+	done
+}
+
+# need NAME...: they are loaded.
+need() {
+	local name
+	for name; do
+		[[ -d /sys/module/${name//-/_} ]] || run modprobe "$name"
+	done
+}
+
+# offer: each mutant, with what the good one of its name depends on loaded beforehand; a line for
+# each on the channel: "insmod NUMBER yes|no|not-offered".
+offer() {
+	local number name depends verdict
+	run /run/vm/out/wgkmod install --key /run/vm/run.pub /run/vm/bundle.tar
+	while read -r number name depends; do
+		[[ ! -d /sys/module/${name//-/_} ]] || clear
+		# shellcheck disable=SC2086 # words
+		[[ $depends == - ]] || need ${depends//,/ }
+		verdict=no
+		if [[ -d /sys/module/${name//-/_} ]]; then
+			verdict=not-offered # loaded for good
+		elif insmod "/run/vm/mutants/$number/$name.ko"; then
+			verdict=yes
+		fi
+		report insmod "$number" "$verdict"
+	done </run/vm/mutants/list
+	clear
+	run /run/vm/out/wgkmod remove
+}
+
+assert_built
+offer
+load

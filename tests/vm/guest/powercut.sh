@@ -1,0 +1,120 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# In the guest: the steps of powercut.sh, by vm.step= of the kernel's command line.  Each disk with
+# a serial number "data…" has a file system vm.fs=, which is a root of its own with a part of the
+# kernel's modules.
+#
+#   fill     put them there, and say how the kernel's folder looks
+#   install  install, from beginning to end, and say how it looks then
+#   cut      the same; the host kills QEMU meanwhile
+#   look     each of the disks was written to when that happened: what is there, does the kernel
+#            load it, does the next install complete?
+
+# shellcheck source=tests/vm/guest/lib.sh
+. /run/vm/guest/lib.sh
+trap_errors
+
+release=$(uname -r)
+kernel=/data/lib/modules/$release
+# What the kernel's folder has of the kernel's modules; wireguard needs some of them.
+parts=(modules.order modules.builtin modules.builtin.modinfo kernel/crypto kernel/lib kernel/arch/x86/crypto
+	kernel/net/ipv4 kernel/net/ipv6 kernel/net/bridge kernel/drivers/net/dummy.ko)
+
+# disk SERIAL: the device that QEMU gave this serial number.
+disk() {
+	local block
+	for block in /sys/block/vd*; do
+		[[ $(<"$block/serial") != "$1" ]] || printf '/dev/%s\n' "${block##*/}"
+	done
+}
+
+attach() { # SERIAL
+	run busybox mount -t "$(kernel_option vm.fs)" "$(disk "$1")" /data
+}
+
+# looks: all that the kernel's folder is, as a digest.
+looks() {
+	(cd "$kernel" && find . -printf '%p %y %m %U:%G %l\n' | sort &&
+		find . -type f -print0 | sort -z | xargs -0 sha256sum) | sha256sum | cut -d ' ' -f 1
+}
+
+wgkmod() {
+	/run/vm/out/wgkmod "$1" --root /data --kernel "$release" "${@:2}"
+}
+install_it() {
+	wgkmod install --key /run/vm/run.pub /run/vm/bundle.tar
+}
+
+fill() {
+	attach data
+	mkdir -p "$kernel" /data/var/lib
+	(cd "/lib/modules/$release" && cp -a --parents "${parts[@]}" "$kernel/")
+	run depmod -b /data "$release"
+	report files "$(find "$kernel" -name '*.ko' | wc -l)"
+	report old "$(looks)"
+	run busybox umount /data
+}
+
+install_whole() {
+	local start
+	attach data
+	start=$(now_ms)
+	run install_it
+	report took_ms $(($(now_ms) - start))
+	report new "$(looks)"
+	run busybox umount /data
+}
+
+cut_off() {
+	attach data
+	sync
+	report installing
+	run install_it
+	report installed
+	sleep 600
+}
+
+# loads NAME: modprobe takes the module and what it needs from the disk, and the kernel takes it.
+loads() {
+	modprobe -d /data -S "$release" "$1" && [[ -d /sys/module/$1 ]]
+}
+
+# look_at N: the lines of one disk, "tree N DIGEST", "kernel N yes", "next N yes", as far as it goes.
+look_at() {
+	local n=$1
+	attach "data$n"
+	report tree "$n" "$(looks)"
+	if loads dummy && loads ip_gre && rmmod dummy ip_gre; then
+		report kernel "$n" yes
+	fi
+	if install_it && loads wireguard && ip link add wg0 type wireguard && ip link delete wg0 &&
+		rmmod wireguard && wgkmod status >/dev/null && [[ -z $(leftovers) ]]; then
+		report next "$n" yes
+	fi
+	report after "$n" "$(looks)"
+	run busybox umount /data
+}
+
+leftovers() {
+	find /data/lib/modules /data/var/lib -maxdepth 2 -name '.*'
+}
+
+look() {
+	local n=0
+	while [[ -n $(disk "data$n") ]]; do
+		look_at "$n"
+		n=$((n + 1))
+	done
+	report looked "$n"
+}
+
+mkdir -p /data
+modprobe "$(kernel_option vm.fs)"
+case $(kernel_option vm.step) in
+fill) fill ;;
+install) install_whole ;;
+cut) cut_off ;;
+look) look ;;
+*) fail "no such step" ;;
+esac
