@@ -13,8 +13,15 @@ MIRROR ?=
 V ?=
 TARGETS ?=
 SIGN_KEY ?=
+MODULE_KEY ?=
+MODULE_CERT ?=
 FUZZ ?=
+N ?= 1
+VARY ?=
+WITHOUT ?=
+BUNDLE ?=
 FUZZ_SECONDS ?= 600
+FULL ?=
 DESTDIR ?=
 PREFIX ?= /usr/local
 
@@ -27,23 +34,30 @@ ifneq ($(MIRROR),)
 export MIRROR
 endif
 export V
-export SIGN_KEY FUZZ_SECONDS
+export SIGN_KEY MODULE_KEY MODULE_CERT FUZZ_SECONDS FULL VARY WITHOUT
 
 # The target of this run: TARGET=, else the running kernel, else the demo's (a line says which).
 target = $(eval target := $(or $(TARGET),$(shell scripts/default-target.sh $(DEMO))))$(target)
+# Whether the modules are signed for the kernel; the result is then in out/signed/.
+signs = $(or $(MODULE_KEY),$(MODULE_CERT))
 # The targets of a bundle: TARGETS=, else the one above.
 bundled = $(or $(TARGETS),$(target))
 need := scripts/need.sh
+need_check = programs=$$(scripts/programs.sh $(DEMO)) && $(need) curl jq flock unshare xz $$programs podman skopeo docker-registry qemu-system-x86_64 mke2fs cpio fakeroot depmod cc pkg-config libkmod libcrypto \
+	libarchive libelf minisign strace openssl bats git shellcheck cppcheck clang-tidy clang-format readelf setpriv pkill useradd \
+	buildah disorderfs faketime diffoscope localedef taskset /usr/lib/python3/dist-packages/rdflib \
+	rpm2cpio rpmbuild rpmsign createrepo_c gpg python3
 need_target = programs=$$(scripts/programs.sh $(target)) && $(need) curl jq flock unshare xz $$programs
 
-c_sources := $(wildcard src/*.c src/*.h tests/fuzz/*.c)
-shell_sources := build.sh closure.sh $(wildcard scripts/*.sh families/*.sh tests/vm/*.sh tests/vm/guest/*.sh) .ci/run \
+c_sources := $(wildcard src/*.c src/*.h tests/fuzz/*.[ch] tests/sweep/*.c tests/vm/*.c tests/parity/*.c tests/parity/*.h)
+shell_sources := build.sh closure.sh sources.sh $(wildcard scripts/*.sh scripts/repro/*.sh families/*.sh tests/vm/*.sh \
+	tests/vm/guest/*.sh tests/parity/*.sh tests/al8/*.sh) .ci/run \
 	docs/wgkmod.bash-completion
-bats_sources := $(wildcard tests/*.bats tests/*.bash)
+bats_sources := $(wildcard tests/*.bats tests/full/*.bats tests/*.bash)
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
 	@printf '\nVariables: TARGET= (make targets), CACHE= (folder), MIRROR= (addresses), V=1 (show commands)\n'
 	@printf 'Without TARGET: the running kernel if it is known, else %s.\n' '$(DEMO)'
 
@@ -55,15 +69,16 @@ demo: ## the whole job: modules for Debian 11's kernel, booted in a VM, a tunnel
 	@tests/vm/tunnel.sh $(DEMO)
 
 .PHONY: artifacts
-artifacts: ## fetch, image, build and proof of one kernel: out/KERNEL/
-	@$(need_target) podman
+artifacts: ## fetch, image, build and proof of one kernel: out/KERNEL/ (MODULE_KEY=, MODULE_CERT=)
+	@$(need_target) podman $(if $(signs),openssl)
 	@scripts/artifacts.sh $(target)
+	@$(if $(signs),scripts/sign-modules.sh $(target))
 
 .PHONY: bundle
 bundle: ## one file for any host: out/KERNEL/wireguard-KERNEL.tar (SIGN_KEY=, TARGETS="A B")
 	@$(if $(SIGN_KEY),$(need) minisign)
 	@for name in $(bundled); do $(MAKE) --no-print-directory artifacts TARGET="$$name"; done
-	@scripts/bundle.sh $(bundled)
+	@$(if $(signs),OUT="$${OUT:-out}/signed") scripts/bundle.sh $(bundled)
 
 .PHONY: targets
 targets: ## the kernels that are known
@@ -91,9 +106,68 @@ image: ## the builder image of one kernel, from the cache alone
 
 .PHONY: check
 check: ## the tests
-	@programs=$$(scripts/programs.sh $(DEMO)) && $(need) curl jq flock unshare xz $$programs podman skopeo docker-registry qemu-system-x86_64 mke2fs cpio fakeroot depmod cc pkg-config libkmod libcrypto \
-		libarchive minisign strace openssl bats git shellcheck cppcheck clang-tidy clang-format readelf setpriv pkill useradd
+	@$(need_check)
 	@scripts/check.sh
+
+.PHONY: check-al8
+check-al8: ## the tests on the stand-in for Alibaba Cloud Linux 3, which they make first
+	@$(need_check)
+	@scripts/check.sh $(wildcard tests/4[1-9]-al8*.bats)
+
+# The programs that the proofs need; "all" means every target that has a kernel to prove.
+proof_target = $(if $(filter all,$(TARGET)),$(DEMO),$(target))
+need_proof = programs=$$(scripts/programs.sh $(proof_target)) && $(need) curl jq flock unshare xz podman column $$programs
+
+.PHONY: parity
+parity: ## our modules against those of the kernel's own package, byte by byte (TARGET=all: a table)
+	@$(need_proof) cc pkg-config libelf
+	@scripts/proofs.sh parity $(or $(TARGET),$(target))
+
+.PHONY: boot
+boot: ## the kernel in a VM, our modules, a tunnel through them (TARGET=all: a table)
+	@$(need_proof) qemu-system-x86_64 mke2fs cpio fakeroot depmod minisign
+	@scripts/proofs.sh boot $(or $(TARGET),$(target))
+
+# What make check-full is: make check with nothing sampled, then these, one after the other.
+full := powercut memory repro fuzz
+
+.PHONY: check-full
+check-full: ## all tests, nothing sampled (hours), then: powercut, memory, repro, fuzz, parity and boot of all
+	@$(MAKE) --no-print-directory check FULL=1
+	@for name in $(full); do $(MAKE) --no-print-directory $$name FULL=1; done
+	@for name in parity boot; do $(MAKE) --no-print-directory $$name TARGET=all; done
+
+.PHONY: powercut
+powercut: ## the power is cut at random moments of an install on ext4, xfs and btrfs, in the VM
+	@$(MAKE) --no-print-directory artifacts TARGET=$(DEMO)
+	@$(need) curl qemu-system-x86_64 mke2fs mkfs.xfs mkfs.btrfs cpio fakeroot depmod minisign cc
+	@scripts/fetch.sh $(DEMO) base vm
+	@tests/vm/powercut.sh $(DEMO)
+
+.PHONY: memory
+memory: ## the tests of wgkmod under ASan and UBSan, and again under valgrind
+	@$(need_target) cc pkg-config libkmod libcrypto libarchive minisign strace openssl bats depmod valgrind setpriv
+	@scripts/fetch.sh $(DEMO)
+	@scripts/memory.sh
+
+.PHONY: selftest
+selftest: ## upstream's own test of WireGuard, netns.sh, on the stock kernel in a VM with our modules
+	@$(need_target) podman qemu-system-x86_64 mke2fs cpio fakeroot depmod minisign
+	@$(MAKE) --no-print-directory artifacts TARGET=$(target)
+	@scripts/fetch.sh $(target) base source vm
+	@tests/vm/selftest.sh $(target)
+
+.PHONY: repro
+repro: ## build N= times under another path, user, clock, host, locale, file order ...: the same bits?
+	@$(need_target) podman buildah disorderfs faketime diffoscope localedef useradd setpriv taskset
+	@scripts/fetch.sh $(target)
+	@scripts/repro.sh $(target) $(N)
+
+.PHONY: rebuild
+rebuild: ## make the bundle BUNDLE= again from what its provenance names, and compare (status 3: not equal)
+	@$(if $(BUNDLE),,echo 'usage: make rebuild BUNDLE=file' >&2; exit 2)
+	@$(need) curl jq flock unshare xz git tar diffoscope podman
+	@scripts/rebuild.sh '$(BUNDLE)'
 
 .PHONY: fuzz
 fuzz: ## fuzz what reads bundles, signatures, symbol tables and states: FUZZ_SECONDS= each (600)
@@ -101,16 +175,18 @@ fuzz: ## fuzz what reads bundles, signatures, symbol tables and states: FUZZ_SEC
 	@scripts/fuzz.sh $(FUZZ)
 
 .PHONY: bench
-bench: ## the figures: the build against the bare compile and the hand procedure, in one run
-	@$(need_target) podman
+bench: ## the figures: the build against the bare compile and by hand; an install against depmod and dkms
+	@$(need_target) podman depmod dkms strace cc pkg-config libkmod libcrypto libarchive
 	@scripts/bench.sh $(DEMO)
+	@scripts/bench-install.sh $(DEMO)
 
 .PHONY: lint
 lint: ## what reads the sources: shellcheck, gcc -fanalyzer, cppcheck, clang-tidy, clang-format
-	@$(need) shellcheck cppcheck clang-tidy clang-format cc pkg-config libkmod libcrypto libarchive
+	@$(need) shellcheck cppcheck clang-tidy clang-format cc pkg-config libkmod libcrypto libarchive libelf
 	shellcheck --external-sources $(shell_sources) $(bats_sources)
 	clang-format --dry-run --Werror $(c_sources)
 	$(MAKE) --no-print-directory -C src lint
+	$(MAKE) --no-print-directory -C tests/parity lint
 
 .PHONY: format
 format: ## clang-format over src/

@@ -1,14 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# usage: build.sh
+# usage: build.sh [DIR]
 #
-# The build, inside the builder image: no network, a root that cannot be written, /build a tmpfs.
+# The build, inside the builder image: no network, a root that cannot be written; it works in the
+# empty folder DIR (/build, a tmpfs).
 # Writes a tar of what was made to standard output and everything else to standard error.
 
 set -euo pipefail
 # shellcheck source=kernel.sh
 . /wgkmod/kernel.sh
+
+build=${1:-/build}
 
 # The environment, in one place: nothing of the host may reach the bits.
 while read -r name; do
@@ -18,27 +21,42 @@ while read -r name; do
 	esac
 done < <(compgen -e)
 umask 022
-export HOME=/build PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export HOME=$build PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 export LC_ALL=C TZ=UTC SOURCE_DATE_EPOCH=0
 export KBUILD_BUILD_USER=wgkmod KBUILD_BUILD_HOST=wgkmod KBUILD_BUILD_TIMESTAMP='1970-01-01 00:00:00 UTC'
 
-src=/build/src
-out=/build/out
+out=$build/out
 devel=$(readlink -f /kernel/devel)
+source_dir=$(cat /wgkmod/source-dir)
+src=${source_dir:-$build/src} # what is compiled
+obj=$src                      # what comes of it
 release=$(kernel_release "$devel")
 mapfile -t modules </kernel/modules
 mapfile -t config </kernel/config
 
 # modinfo_field FILE FIELD: the values of FIELD in a module's .modinfo, a line each.
 modinfo_field() {
-	objcopy -O binary --only-section=.modinfo "$1" /build/modinfo
-	tr '\0' '\n' </build/modinfo | sed -n "s/^$2=//p"
+	objcopy -O binary --only-section=.modinfo "$1" "$build/modinfo"
+	tr '\0' '\n' <"$build/modinfo" | sed -n "s/^$2=//p"
+}
+
+# use_source_dir: lets the compiler see every file where the distribution's build had it.  Some
+# strings hold the paths as they are, whatever prefixes are mapped: those of UBSAN.  The folder gets
+# links to the files of kernel-devel, which the slice replaces by its own.
+use_source_dir() {
+	local common
+	common=$(kernel_makefile "$devel")
+	obj=$build/obj
+	mkdir -p "$obj"
+	cp -Rs "${common%/Makefile}/." "$src"
+	kbuild=(make -C "$devel" -f "$src/Makefile" O="$devel" MO="$obj")
 }
 
 compile() {
-	local folder map flags log=/build/log
+	local folder map flags log=$build/log kbuild=(make -C "$devel")
 	mkdir -p "$src"
-	cp -R /kernel/slice/. "$src"
+	[[ -z $source_dir ]] || use_source_dir
+	cp -R --remove-destination /kernel/slice/. "$src"
 	cp /wgkmod/crypto/Kbuild "$src/Kbuild"
 	while read -r folder; do
 		[[ ! -e $src/$folder/Kbuild ]] || die "the kernel's '$folder' has a Kbuild file: the filter cannot stand there"
@@ -46,11 +64,12 @@ compile() {
 	done < <(printf '%s\n' "${modules[@]%/*}" | sort -u)
 
 	# Paths read as in the kernel's own tree; CONFIG_X=m on a command line reaches make, not C.
+	# The target says BTF = off: some build trees have a vmlinux to make it from, most have none.
 	map="-ffile-prefix-map=$src/="
 	flags=$(printf '%s\n' "${config[@]}" | sed 's/=m$/_MODULE=1/; s/=y$/=1/; s/^/-D/' | paste -sd ' ')
-	make -C "$devel" M="$src" CC="$cc" WGKMOD_SRC="$src" WGKMOD_MODULES="${modules[*]}" \
-		KCFLAGS="$map $flags" KAFLAGS="$map -Wa,--debug-prefix-map=$src/= $flags" "${config[@]}" \
-		-j"$(($(nproc) + 1))" modules 2>&1 | tee "$log" >&2 || die "kbuild failed"
+	"${kbuild[@]}" M="$src" CC="$cc" WGKMOD_SRC="$src" WGKMOD_MODULES="${modules[*]}" \
+		KCFLAGS="$map $flags" KAFLAGS="$map -include /wgkmod/crypto/file-symbol.h -Wa,--debug-prefix-map=$src/= $flags" "${config[@]}" \
+		CONFIG_DEBUG_INFO_BTF_MODULES= -j"$(($(nproc) + 1))" modules 2>&1 | tee "$log" >&2 || die "kbuild failed"
 	! grep -q '^WARNING' "$log" || die "kbuild warned: $(grep -m1 '^WARNING' "$log")"
 }
 
@@ -65,11 +84,11 @@ find_needed() {
 		name=${queue[0]} queue=("${queue[@]:1}")
 		for module in "${modules[@]}"; do
 			[[ ${module##*/} == "$name" || ${module##*/} == "${name//_/-}" ]] || continue
-			[[ -f $src/$module.ko ]] || die "kbuild made no '$module.ko'"
+			[[ -f $obj/$module.ko ]] || die "kbuild made no '$module.ko'"
 			[[ -z ${seen[$module]:-} ]] || continue
 			seen[$module]=1
 			needed+=("$module")
-			mapfile -t -O "${#queue[@]}" queue < <(modinfo_field "$src/$module.ko" depends |
+			mapfile -t -O "${#queue[@]}" queue < <(modinfo_field "$obj/$module.ko" depends |
 				tr ',' '\n' | sed '/^$/d')
 		done
 	done
@@ -81,8 +100,8 @@ collect() {
 	for module in "${needed[@]}"; do
 		ko=$out/modules/kernel/$module.ko
 		mkdir -p "${ko%/*}" "$out/debug/kernel/${module%/*}"
-		objcopy --only-keep-debug "$src/$module.ko" "$out/debug/kernel/$module.ko.debug"
-		objcopy --strip-debug "$src/$module.ko" "$ko"
+		objcopy --only-keep-debug "$obj/$module.ko" "$out/debug/kernel/$module.ko.debug"
+		objcopy --strip-debug "$obj/$module.ko" "$ko"
 	done
 	cp /kernel/explain.txt "$out/explain.txt"
 	for module in "${modules[@]}"; do
@@ -90,6 +109,7 @@ collect() {
 			sed -i "s|built: $module.ko\([,;]\)|not delivered, as WireGuard uses no symbol of it: $module.ko\1|" "$out/explain.txt"
 	done
 	cp /wgkmod/wgkmod "$out/wgkmod"
+	bash /wgkmod/sources.sh "$devel" "$src" "$obj" "${needed[@]}" >"$out/sources"
 }
 
 # prove: all of them fit the kernel.
@@ -103,7 +123,7 @@ prove() {
 bash /wgkmod/offline.sh
 require_compiler "$devel"
 require_symvers "$devel"
-cd /build
+cd "$build"
 compile
 find_needed
 collect

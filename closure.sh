@@ -74,29 +74,55 @@ selects() {
 }
 
 # objects: "SYMBOL KIND FOLDER NAME" of what the Makefiles hang on symbols: KIND is obj for an
-# object of its own, else the composite object that the symbol adds to.
+# object of its own, else the composite object that the symbol adds to.  Where it is an ifeq or
+# ifdef on SYMBOL that the line stands in, KIND starts with "?"; where nothing is asked, SYMBOL is "-".
 objects() {
 	find . \( -name Makefile -o -name Kbuild \) \( ! -path './arch/*' -o -path "./arch/$srcarch/*" \) | sort |
 		xargs awk '
-		{ line = line $0 }
-		/\\$/ { sub(/\\$/, " ", line); next }
-		{
-			if (match(line, /^[ \t]*[A-Za-z0-9_-]+-\$\(CONFIG_[A-Za-z0-9_]+\)[ \t]*[:+]?=/)) {
+		# asked_by LINE: the symbols in LINE, each after a space.
+		function asked_by(text,    said) {
+			while (match(text, /CONFIG_[A-Za-z0-9_]+/)) {
+				said = said " " substr(text, RSTART + 7, RLENGTH - 7)
+				text = substr(text, RSTART + RLENGTH)
+			}
+			return said
+		}
+		function say(symbol, kind, object) {
+			sub(/\.o$/, "", object)
+			print symbol, kind, folder, object
+		}
+		function statement(line,    left, right, kind, symbol, i, j, n, word, around, parents, parent) {
+			if (line ~ /^[ \t]*(ifn?eq|ifn?def)/) asked[++depth] = asked_by(line)
+			if (line ~ /^[ \t]*else/) asked[depth] = asked[depth] asked_by(line)
+			if (line ~ /^[ \t]*endif/) depth--
+			for (i = 1; i <= depth; i++) around = around asked[i]
+			parents = split(around, parent)
+			if (match(line, /^[ \t]*[A-Za-z0-9_-]+-(y|m|objs|\$\(CONFIG_[A-Za-z0-9_]+\))[ \t]*[:+]?=/)) {
 				left = substr(line, RSTART, RLENGTH)
 				right = substr(line, RSTART + RLENGTH)
-				kind = left; sub(/^[ \t]*/, "", kind); sub(/-\$.*/, "", kind)
-				sub(/.*CONFIG_/, "", left); sub(/\).*/, "", left)
 				sub(/#.*/, "", right)
-				folder = FILENAME; sub(/^\.\//, "", folder); sub(/\/[^\/]*$/, "", folder)
+				kind = left; sub(/^[ \t]*/, "", kind); sub(/-(y|m|objs|\$.*)[ \t]*[:+]?=$/, "", kind)
+				symbol = asked_by(left); sub(/^ /, "", symbol)
 				n = split(right, word)
-				for (i = 1; i <= n; i++)
-					if (word[i] ~ /\.o$/) {
-						sub(/\.o$/, "", word[i])
-						print left, kind, folder, word[i]
-					}
+				for (i = 1; i <= n; i++) {
+					if (word[i] !~ /\.o$/) continue
+					say(symbol == "" ? "-" : symbol, kind, word[i])
+					for (j = 1; j <= parents; j++) say(parent[j], "?" kind, word[i])
+				}
+			} else if (match(line, /^[ \t]*[CA]FLAGS_[^ \t]*\.o[ \t]*[:+]?=/)) {
+				left = substr(line, RSTART, RLENGTH)
+				sub(/^[ \t]*[CA]FLAGS_/, "", left); sub(/[ \t]*[:+]?=$/, "", left)
+				for (j = 1; j <= parents; j++) say(parent[j], "?flags", left)
 			}
-			line = ""
-		}'
+		}
+		FNR == 1 {
+			statement(line); line = ""; depth = 0
+			folder = FILENAME; sub(/^\.\//, "", folder); sub(/\/[^\/]*$/, "", folder)
+		}
+		{ line = line $0 }
+		/\\$/ { sub(/\\$/, " ", line); next }
+		{ statement(line); line = "" }
+		END { statement(line) }'
 }
 
 # modules_of SYMBOL: "FOLDER/NAME" of the modules that SYMBOL=m makes.
@@ -113,14 +139,62 @@ set_selectors() {
 	} | awk '$1 == "?" { if ($2 in set) print $2; next } { set[$1] }' | sort -u | paste -sd ' '
 }
 
-# inside_module SYMBOL: whether SYMBOL=y only adds objects to modules that are built.
-inside_module() {
-	awk -v s="$1" '
-		NR == FNR { if ($2 == "m") m[$1]; next }
+# readers SYMBOL: "FILE TEXT" of each line of the kernel's C and assembler sources that reads SYMBOL.
+readers() {
+	local symbol=$1
+	[[ -s $work/members ]] || tar -tRf "$work/linux.tar" >"$work/members"
+	# a file's first line is to start where the file does, not in what tar has before it
+	{ tr '\0' '\n' <"$work/linux.tar" | grep -abE "CONFIG_${symbol}(_MODULE)?([^A-Za-z0-9_]|\$)" || [[ $? -eq 1 ]]; } | awk '
+		NR == FNR { # block N: FILE
+			match($0, /^block [0-9]+: /)
+			start[++n] = substr($0, 7, RLENGTH - 8) * 512
+			file[n] = substr($0, RLENGTH + 1)
+			i = 1
+			next
+		}
+		{ # OFFSET:TEXT
+			offset = $0; sub(/:.*/, "", offset)
+			while (i < n && start[i + 1] <= offset + 0) i++
+			name = file[i]; sub(/^[^\/]*\//, "", name)
+			if (name ~ /\.[chS]$/ && name !~ /^(tools|samples|scripts|Documentation)\//)
+				print name, substr($0, length(offset) + 2)
+		}' "$work/members" - | grep -E "^(arch/$srcarch/|[^a]|a[^r])" || [[ $? -eq 1 ]]
+}
+
+# inside_modules SYMBOL: whether SYMBOL=y only says how modules that are built are made.  In the
+# Makefiles it adds objects to them, or flags to their objects; in C it is read by their sources, or
+# in an expression of a header, which they see inline (an #if there could change a type that the
+# kernel shares with them).  What nothing reads is not known to be so.
+inside_modules() {
+	local symbol=$1
+	[[ -f $work/readers-$symbol ]] || readers "$symbol" >"$work/readers-$symbol"
+	awk -v s="$symbol" '
+		function whole_is_built(object,    i, k, w) {
+			if (object in built) return 1
+			k = split(whole[object], w)
+			for (i = 1; i <= k; i++) if (!(w[i] in built)) return 0
+			return k > 0
+		}
+		FILENAME ~ /readers-/ {
+			n++
+			text = $0; sub(/^[^ ]+[ \t]+/, "", text)
+			if ($1 ~ /\.h$/) { if (text ~ /^#/ || text ~ /^[^ ]*[ \t]*#/) other = 1 }
+			else { sub(/\.[cS]$/, "", $1); part[$1] }
+			next
+		}
+		FILENAME !~ /objects$/ { if ($2 == "m") m[$1]; next }
 		$2 == "obj" && ($1 in m) { built[$3 "/" $4] }
-		$1 == s { n++; part[$3 "/" $2] }
-		END { for (p in part) if (!(p in built)) exit 1; exit n == 0 }
-	' <(gained "$work/before" "$work/after") "$work/objects"
+		$2 !~ /^(obj|[?].*)$/ { whole[$3 "/" $4] = whole[$3 "/" $4] " " $3 "/" $2 }
+		$1 == s {
+			n++
+			if ($2 == "?flags" || $2 == "?obj") part[$3 "/" $4]
+			else { kind = $2; sub(/^[?]/, "", kind); part[$3 "/" kind] }
+		}
+		END {
+			for (p in part) if (!whole_is_built(p)) other = 1
+			exit other || n == 0
+		}
+	' <(gained "$work/before" "$work/after") "$work/readers-$symbol" "$work/objects"
 }
 
 # ---- the kernel -----------------------------------------------------------------------
@@ -142,9 +216,7 @@ tar -xf "$work/linux.tar" -C "$tree" --strip-components=1 --wildcards \
 (cd "$devel" && find . -name 'Kconfig*' -type f -print0 | tar -c --null -T - -f -) | tar -x -C "$tree"
 
 version_of() { sed -n 's/^\(VERSION\|PATCHLEVEL\|SUBLEVEL\) = //p' "$1" | paste -sd .; }
-devel_makefile=$devel/Makefile
-include=$(sed -n 's/^include \(\/.*\/Makefile\)$/\1/p' "$devel_makefile")
-[[ -z $include ]] || devel_makefile=$include
+devel_makefile=$(kernel_makefile "$devel")
 [[ $(version_of "$tree/Makefile") == "$(version_of "$devel_makefile")" ]] ||
 	die "$release is a $(version_of "$devel_makefile"), but the source is of $(version_of "$tree/Makefile")"
 
@@ -171,6 +243,22 @@ unset_symbols() {
 	done
 }
 
+# asking SYMBOL: what selects SYMBOL in the configuration before and is itself selected by nothing,
+# with its modules; these are what HIDE would have to name.
+asking() {
+	local symbol parents seen=' ' queue=("$1")
+	local -a modules
+	while [[ ${#queue[@]} -gt 0 ]]; do
+		symbol=${queue[0]} queue=("${queue[@]:1}")
+		[[ $seen != *" $symbol "* ]] || continue
+		seen+="$symbol "
+		read -ra parents <<<"$(set_selectors "$symbol")"
+		queue+=("${parents[@]}")
+		mapfile -t modules < <(modules_of "$symbol")
+		[[ ${#parents[@]} -gt 0 ]] || printf '%s (%s) ' "$symbol" "${modules[*]:-no module}"
+	done
+}
+
 hidden_symbols=()
 for module in "${hidden[@]}"; do
 	mapfile -t symbols < <(symbols_of "$module")
@@ -181,7 +269,7 @@ unset_symbols "${hidden_symbols[@]}"
 kconfig "$work/before"
 for symbol in "${hidden_symbols[@]}"; do
 	[[ $(value "$work/before" "$symbol") == n ]] ||
-		die "HIDE wants CONFIG_$symbol off, but it stays; it is selected by $(set_selectors "$symbol")"
+		die "HIDE wants CONFIG_$symbol off, but it stays; it is selected by $(asking "$symbol")"
 done
 [[ $(value "$work/before" WIREGUARD) == n ]] || die "$release has WireGuard already (CONFIG_WIREGUARD is set)"
 
@@ -238,7 +326,7 @@ while true; do
 			c == "WIREGUARD" && $1 == "depends" { sub(/^[ \t]*/, ""); print }' drivers/net/Kconfig | paste -sd ';')"
 	builtin=
 	while read -r symbol v; do
-		if [[ $v == y ]] && ! inside_module "$symbol"; then
+		if [[ $v == y ]] && ! inside_modules "$symbol"; then
 			builtin=$symbol
 			break
 		fi
@@ -247,6 +335,14 @@ while true; do
 	leave_out "$builtin" 'would have to be y' ||
 		die "$release is refused: WireGuard needs CONFIG_$builtin=y, which cannot be added to a running kernel"
 done
+
+# A symbol that only says how modules that are built are made stays as the kernel has it where it was
+# something hidden that selected it: what the kernel itself has is built, no less.
+while read -r symbol v; do
+	if [[ $v == y && $(value "$work/after" "$symbol") == n ]] && inside_modules "$symbol"; then
+		printf 'CONFIG_%s=y\n' "$symbol" >>"$work/after"
+	fi
+done < <(gained "$work/before" "$work/own")
 
 # ---- what is built --------------------------------------------------------------------
 

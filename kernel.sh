@@ -11,6 +11,14 @@ die() {
 # kernel_release DEVEL: the release that the build tree is of.
 kernel_release() { sed -n 's/^#define UTS_RELEASE "\(.*\)"$/\1/p' "$1/include/generated/utsrelease.h"; }
 
+# kernel_makefile DEVEL: the Makefile of the kernel's source that the build tree stands for: its own,
+# or the one that it includes (Debian has one folder of sources for all its flavours).
+kernel_makefile() {
+	local included
+	included=$(sed -n 's/^include \(\/.*\/Makefile\)$/\1/p' "$1/Makefile")
+	printf '%s\n' "${included:-$1/Makefile}"
+}
+
 # require_symvers DEVEL: without it modpost makes modules that carry no symbol versions.
 require_symvers() {
 	[[ -s $1/Module.symvers ]] ||

@@ -6,12 +6,15 @@
 # No mirror is named here: it is MIRROR= (one or more addresses), else what the machine's own
 # apt is configured with, and then the distribution's archive of releases past their life.
 # A lock names paths below a mirror; the digest decides, so any mirror will do.
+#
+# SUITE is one or more suites: the base is of the first, what the others have is taken where the
+# target asks for its version (bullseye bullseye-security, trixie trixie-backports).
 
 # shellcheck disable=SC2034 # for read_target
 family_keys='!SUITE'
 family_programs='mmdebstrap apt-ftparchive dpkg-deb'
 family_lock_programs='apt-get curl /usr/share/keyrings/debian-archive-keyring.gpg'
-deb_archive=http://archive.debian.org/debian
+family_fallbacks='http://archive.debian.org/debian http://archive.debian.org/debian-security'
 
 # ---- on the host ----------------------------------------------------------------------
 
@@ -24,12 +27,14 @@ family_mirrors() {
 	if command -v apt-get >/dev/null; then
 		apt-get indextargets --no-release-info --format "\$(REPO_URI)" | sed 's,/$,,' | awk '!seen[$0]++'
 	fi
-	printf '%s\n' "$deb_archive"
+	tr ' ' '\n' <<<"$family_fallbacks"
 }
 
 # deb_uris: "SHA256 LOCATION" for each address that apt-get prints, sorted.
 deb_uris() {
-	sed -n "s,^'$DEB_MIRROR/\\([^']*\\)' [^ ]* [0-9]* SHA256:\\([0-9a-f]*\\)\$,\\2 \\1,p" | sort
+	local mirrors
+	mirrors=$(IFS='|' && printf '%s' "${DEB_MIRRORS[*]}")
+	sed -nE "s,^'($mirrors)/([^']*)' [^ ]* [0-9]* SHA256:([0-9a-f]*)\$,\\3 \\2,p" | sort
 }
 
 # deb_closure ROOT WORDS...: what it takes to install WORDS onto an empty system.
@@ -39,27 +44,39 @@ deb_closure() {
 	APT_CONFIG=$root/apt.conf apt-get install --print-uris --yes --no-install-recommends -- "$@" | deb_uris
 }
 
-# deb_alone ROOT WORD: the package WORD without what it depends on.
+# deb_alone ROOT WORDS...: the packages WORDS without what they depend on.
 deb_alone() {
-	APT_CONFIG=$1/apt.conf apt-get download --print-uris -- "$2" | deb_uris
+	local root=$1
+	shift
+	APT_CONFIG=$root/apt.conf apt-get download --print-uris -- "$@" | deb_uris
 }
 
-# deb_apt_root ROOT: makes ROOT an apt configuration of its own for SUITE, lists read; sets
-# DEB_MIRROR to the first mirror that has the suite.
-deb_apt_root() {
-	local root=$1 mirror
-	mkdir -p "$root"/{lists/partial,cache/archives/partial,etc/apt.conf.d,etc/preferences.d}
-	DEB_MIRROR=
+# deb_mirror SUITE: the first mirror that has SUITE.
+deb_mirror() {
+	local mirror
 	while read -r mirror; do
-		if curl --silent --fail --head --max-time 20 "$mirror/dists/$SUITE/Release" >/dev/null; then
-			DEB_MIRROR=$mirror
-			break
+		if curl --silent --fail --head --max-time 20 "$mirror/dists/$1/Release" >/dev/null; then
+			printf '%s\n' "$mirror"
+			return
 		fi
 	done < <(family_mirrors)
-	[[ -n $DEB_MIRROR ]] ||
-		die "no mirror that has $SUITE can be reached; tried: $(family_mirrors | paste -sd ' ')"
-	printf 'deb [signed-by=%s] %s %s main\n' \
-		/usr/share/keyrings/debian-archive-keyring.gpg "$DEB_MIRROR" "$SUITE" >"$root/etc/sources.list"
+	die "no mirror that has $1 can be reached; tried: $(family_mirrors | paste -sd ' ')"
+}
+
+# deb_apt_root ROOT: makes ROOT an apt configuration of its own for the suites of SUITE, lists
+# read; sets DEB_MIRRORS to the mirrors that have them.  A release file past its date is taken (the
+# suite may be one that no longer changes): the signature on it still counts.
+deb_apt_root() {
+	local root=$1 suite mirror
+	mkdir -p "$root"/{lists/partial,cache/archives/partial,etc/apt.conf.d,etc/preferences.d}
+	DEB_MIRRORS=()
+	# shellcheck disable=SC2153 # the key of the target
+	for suite in $SUITE; do
+		mirror=$(deb_mirror "$suite")
+		DEB_MIRRORS+=("$mirror")
+		printf 'deb [signed-by=%s] %s %s main\n' \
+			/usr/share/keyrings/debian-archive-keyring.gpg "$mirror" "$suite"
+	done >"$root/etc/sources.list"
 	: >"$root/status"
 	cat >"$root/apt.conf" <<-EOF
 		Dir "$root";
@@ -79,25 +96,51 @@ deb_apt_root() {
 	APT_CONFIG=$root/apt.conf run apt-get update
 }
 
+# deb_require_one_version: refuses a target whose kernel, build tree and source are not of one and
+# the same version.  A mirror may have the source of a later kernel than its build tree; what that
+# makes may even compile.
+deb_require_one_version() {
+	local key word words version=${KERNEL_DEVEL#*=}
+	for key in KERNEL_DEVEL SOURCE KERNEL_IMAGE; do
+		read -ra words <<<"${!key}"
+		for word in "${words[@]}"; do
+			[[ $word == *=* ]] || die "'$TARGET': $key says '$word' without a version; write '$word=VERSION'"
+			[[ ${word#*=} == "$version" ]] ||
+				die "'$TARGET': $key is '$word', but KERNEL_DEVEL is of version $version;" \
+					"build tree, source and kernel must be of exactly one version"
+		done
+	done
+}
+
+# deb_pretend_kernel ROOT: from here on apt takes the kernel itself for installed.  The build tree
+# of some kernels depends on it, and nothing of a build does.
+deb_pretend_kernel() {
+	printf 'Package: linux-image-%s\nStatus: install ok installed\nArchitecture: amd64\nVersion: %s\n\n' \
+		"$RELEASE" "${KERNEL_DEVEL#*=}" >"$1/status"
+}
+
 # family_lock: the whole lock of the target that was read, on standard output.  Needs network.
 family_lock() {
-	local root=$TMP/apt stage essential
-	local -a toolchain vm
+	local root=$TMP/apt stage essential suite=${SUITE%% *}
+	local -a toolchain vm kernel
+	deb_require_one_version
 	deb_apt_root "$root"
-	essential="?narrow(?or(?archive(^$SUITE\$),?codename(^$SUITE\$)),?architecture(amd64),?essential)"
+	essential="?narrow(?or(?archive(^$suite\$),?codename(^$suite\$)),?architecture(amd64),?essential)"
 	# shellcheck disable=SC2153 # the keys of the target
 	read -ra toolchain <<<"$TOOLCHAIN $KERNEL_DEVEL"
 	read -ra vm <<<"$VM"
+	read -ra kernel <<<"$KERNEL_IMAGE"
 	deb_closure "$root" "$essential" >"$TMP/base"
-	deb_closure "$root" "$essential" "${toolchain[@]}" | comm -13 "$TMP/base" - >"$TMP/toolchain"
 	deb_alone "$root" "$SOURCE" >"$TMP/source"
 	{
-		[[ -z $KERNEL_IMAGE ]] || deb_alone "$root" "$KERNEL_IMAGE"
+		[[ ${#kernel[@]} -eq 0 ]] || deb_alone "$root" "${kernel[@]}"
 		[[ -z $VM ]] || deb_closure "$root" "$essential" "${vm[@]}" | comm -13 "$TMP/base" -
 	} >"$TMP/vm"
+	deb_pretend_kernel "$root"
+	deb_closure "$root" "$essential" "${toolchain[@]}" | comm -13 "$TMP/base" - >"$TMP/toolchain"
 	for stage in base toolchain source vm; do
 		[[ -s $TMP/$stage || ($stage == vm && -z $KERNEL_IMAGE$VM) ]] ||
-			die "$DEB_MIRROR does not have what the stage $stage of '$TARGET' needs"
+			die "${DEB_MIRRORS[*]}: not there is what the stage $stage of '$TARGET' needs"
 		sed "s/^/$stage /" "$TMP/$stage" | sort -k3
 	done
 }
@@ -112,15 +155,17 @@ deb_offline() {
 	fi
 }
 
-# family_base PKGDIR IMAGE: makes the base image IMAGE from the packages in PKGDIR, without
-# network.
+# family_base PKGDIR IMAGE [WORD...]: makes the base image IMAGE from the packages in PKGDIR, without
+# network; what is essential, and the packages WORDS.
 family_base() {
-	local dir=$1 image=$2
+	local dir=$1 image=$2 include=()
+	shift 2
+	[[ $# -eq 0 ]] || include=(--include="$*") # mmdebstrap refuses an empty one
 	(cd "$dir" && apt-ftparchive packages . >Packages)
 	# mmdebstrap refuses a suite's name with a flat repository, so the suite is "./"
 	run deb_offline mmdebstrap --mode=root --variant=essential --format=tar --skip=cleanup/tmp \
 		--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
-		--dpkgopt='path-exclude=/usr/share/locale/*' \
+		--dpkgopt='path-exclude=/usr/share/locale/*' "${include[@]}" \
 		"" "$dir/base.tar" "deb [trusted=yes] copy:${dir// /%20} ./"
 	run podman import --quiet "$dir/base.tar" "$image"
 	rm -f "$dir/base.tar"
@@ -134,11 +179,20 @@ family_unpack() {
 	done
 }
 
+# family_root ROOT BASEDIR VMDIR: the root of a host, for the VM: what is in the packages of the two
+# folders, without running anything of them.
+family_root() { family_unpack "$2" "$1" && family_unpack "$3" "$1"; }
+
 # ---- inside the container (no lib.sh there) -------------------------------------------
 
-# family_install PKGDIR: installs all packages of PKGDIR.
+# family_install PKGDIR: installs all packages of PKGDIR.  That the kernel itself is not among
+# them, which the build tree of some kernels depends on, is meant.
 family_install() {
-	dpkg --install --force-unsafe-io \
+	local -a ignore
+	mapfile -t ignore < <(for file in "$1"/linux-headers-*.deb; do
+		dpkg-deb --field "$file" Depends
+	done | grep -o 'linux-image-[^ ,]*' | sort -u)
+	dpkg --install --force-unsafe-io "${ignore[@]/#/--ignore-depends=}" \
 		--path-exclude='/usr/share/doc/*' --path-exclude='/usr/share/man/*' \
 		--path-exclude='/usr/share/locale/*' "$1"/*.deb
 }

@@ -33,28 +33,42 @@ rpm_image_digest() {
 	fi
 }
 
+# rpm_why: why rpm_resolve failed, by the first word on it of dnf, or of rpmkeys, since the last
+# command of the log.
+rpm_why() {
+	awk '/^\+ / { why = "" }
+		why == "" && /^(\[MIRROR\] |  - Curl error|Package .* is not signed|Public key for |No match for argument|Error:|[^ ]+\.rpm: )/ { why = $0 }
+		END { print why == "" ? "see the log" : why }' "$LOG" |
+		sed 's/^\[MIRROR\] //; s/^  - //; s/^No match for argument: /no repository has /'
+}
+
 # rpm_resolve STAGE IMAGE WORDS...: lock lines for what installing WORDS into IMAGE downloads; the
 # signature of each package is checked with KEY.
 rpm_resolve() {
 	local stage=$1 image=$2 dir=$TMP/resolve-$1 repo n=0 file
 	shift 2
 	mkdir -p "$dir/repos" "$dir/packages"
-	curl --silent --show-error --fail --location --max-time 60 --output "$dir/key" "$KEY"
+	curl --silent --show-error --fail --location --max-time "$PATIENCE" --output "$dir/key" "$KEY" ||
+		die "the key '$KEY' cannot be fetched"
 	while read -r repo; do
-		printf '[wgkmod-%d]\nname=wgkmod %d\nbaseurl=%s\nenabled=1\ngpgcheck=1\ngpgkey=file:///resolve/key\n' \
+		printf '[wgkmod-%d]\nname=wgkmod %d\nbaseurl=%s\nenabled=1\ngpgcheck=1\ngpgkey=file:///resolve/key\nskip_if_unavailable=0\n' \
 			$((++n)) "$n" "$repo"
 	done < <(family_mirrors) >"$dir/repos/wgkmod.repo"
+	# shellcheck disable=SC2016 # for the shell in the container
 	run "${PODMAN[@]}" run --rm --network=host --pull=never "${PODMAN_LIMITS[@]}" \
 		--security-opt=label=disable --volume "$dir:/resolve" "$image" bash -euc '
+			patience=$1
+			shift
 			dnf --assumeyes --setopt=reposdir=/resolve/repos --setopt=install_weak_deps=False \
+				--setopt=timeout="$patience" --setopt=minrate=1024 --setopt=retries=2 \
 				install --downloadonly --downloaddir=/resolve/packages "$@"
 			rpmkeys --import /resolve/key
 			for file in /resolve/packages/*.rpm; do
-				rpmkeys --checksig "$file" | grep -q "signatures OK$" || {
-					echo "${file##*/}: not signed by the key of the target" >&2
-					exit 1
-				}
-			done' resolve "$@"
+				if said=$(rpmkeys --checksig "$file" 2>&1) && [[ $said == *"signatures OK" ]]; then continue; fi
+				printf "%s, by the key of the target\n" "${said##*/}"
+				exit 1
+			done' resolve "$PATIENCE" "$@" ||
+		die "the packages of the stage $stage cannot be had: $(rpm_why)"
 	for file in "$dir"/packages/*.rpm; do
 		printf '%s %s Packages/%s\n' "$stage" "$(sha256sum <"$file" | cut -d ' ' -f 1)" "${file##*/}"
 	done
@@ -92,6 +106,22 @@ family_unpack() {
 	for file in "$1"/*.rpm; do
 		rpm2cpio "$file" | (cd "$2" && cpio --extract --make-directories --no-absolute-filenames --quiet) || return 1
 	done
+}
+
+# family_root ROOT BASEDIR VMDIR: the root of a host, for the VM: the base image with the packages of
+# VMDIR, which rpm knows of.  Their scripts are not run: the kernel's would look for a boot loader.
+family_root() {
+	local image=localhost/wgkmod-vm:$BASHPID container
+	# shellcheck source=scripts/podman.sh
+	. "$TOP/scripts/podman.sh"
+	family_base "$2" "$image"
+	podman_probe "$image"
+	container=$("${PODMAN[@]}" create --network=none --pull=never "${PODMAN_LIMITS[@]}" \
+		--security-opt=label=disable --volume "$3:/packages:ro" "$image" \
+		bash -c 'rpm --install --noscripts --notriggers /packages/*.rpm') || return
+	run "${PODMAN[@]}" start --attach "$container" &&
+		"${PODMAN[@]}" export "$container" | tar -x --numeric-owner -C "$1" || return
+	run "${PODMAN[@]}" rm "$container" && run "${PODMAN[@]}" image rm "$image"
 }
 
 # ---- inside the container (no lib.sh there) -------------------------------------------

@@ -21,15 +21,16 @@ stamp=$OUT/.made/$TARGET
 # The inputs: the builder's name stands for all that is in it; the rest is what runs on the host.
 made_from() {
 	"$TOP/scripts/image.sh" "$TARGET" --name
-	sha256sum "$TOP"/scripts/*.sh | sed 's, .*/, ,'
+	(cd "$TOP" && host_files | xargs sha256sum)
 }
 
-# is_made INPUTS: whether what is there was made from INPUTS, and is as it was made.
+# is_made INPUTS: whether what is there was made from INPUTS, and is as it was made; the bundle that
+# make bundle put beside it may be there.
 is_made() {
 	[[ -f $stamp && -f $dest/SHA256SUMS ]] &&
 		[[ $(cat "$stamp") == "$1"$'\n'"$(sha256sum <"$dest/SHA256SUMS")" ]] &&
 		(cd "$dest" && sha256sum --check --quiet --strict SHA256SUMS) >/dev/null 2>&1 &&
-		[[ $(cd "$dest" && find . ! -type d ! -name SHA256SUMS -printf '%P\n' | sort) == \
+		[[ $(cd "$dest" && find . ! -type d ! -name SHA256SUMS ! -path "./wireguard-$RELEASE.tar*" -printf '%P\n' | sort) == \
 			"$(sed 's/^[0-9a-f]*  //' "$dest/SHA256SUMS")" ]]
 }
 
@@ -61,6 +62,9 @@ mkdir "$TMP/made"
 printf '+ %s\n' "${PODMAN[*]} run (sealed) $builder" | logged
 { sealed "$builder" 2>&1 >&3 3>&- | logged; } 3>"$TMP/made.tar"
 tar -C "$TMP/made" --no-same-owner -xf "$TMP/made.tar"
+mv "$TMP/made/sources" "$TMP/sources"
+"$TOP/scripts/sbom.sh" "$TARGET" "$TMP/made" "$TMP/sources" >"$TMP/sbom.spdx.json"
+mv "$TMP/sbom.spdx.json" "$TMP/made/sbom.spdx.json"
 "$TOP/scripts/provenance.sh" "$TARGET" "$TMP/made" >"$TMP/provenance.json"
 mv "$TMP/provenance.json" "$TMP/made/provenance.json"
 (cd "$TMP/made" && find . -type f -printf '%P\0' | sort -z | xargs -0 sha256sum) >"$TMP/SHA256SUMS"

@@ -3,26 +3,41 @@
 #
 # usage: check.sh [FILE...]
 #
-# Runs the tests (all of tests/*.bats where no file is named) and ends with "N passed, N failed".
-# A skipped test counts as failed, and so does a test that was planned and did not run.
+# Runs the tests (all of tests/*.bats where no file is named, and with FULL=1 of tests/full/*.bats,
+# where nothing is sampled) and ends with "N passed, N failed".
+# A skipped test counts as failed, and so does a test that was planned and did not run.  Only who is
+# not root is spared what says "needs root": it counts for neither, and is named at the end.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$TOP"
-[[ $# -gt 0 ]] || set -- tests/*.bats
+[[ $# -gt 0 ]] || set -- tests/*.bats ${FULL:+tests/full/*.bats}
 mkdir -p "$OUT/check"
 make --no-print-directory -C src O="$OUT/check" || die "wgkmod does not compile"
 # What the tests stage, flip and boot comes out of the cache.
 scripts/fetch.sh debian11-5.10.0-32-amd64 || die "the inputs of the tests' target cannot be had"
 
+# What the tests change of modules is kept for the last of them: mutant_keep of tests/modules.bash.
+export MUTANTS=$OUT/check/mutants
+rm -rf "$MUTANTS"
+mkdir "$MUTANTS"
+
 status=0
 bats --formatter tap "$@" </dev/null | tee "$OUT/check/tap" || status=$?
 planned=$(sed -n '1s/^1\.\.\([0-9]*\)$/\1/p' "$OUT/check/tap")
 skipped=$(grep -c '^ok .* # skip' "$OUT/check/tap") || [[ $? -eq 1 ]]
+needs_root=0
+if [[ $EUID -ne 0 ]]; then
+	needs_root=$(grep -c '^ok .* # skip needs root' "$OUT/check/tap") || [[ $? -eq 1 ]]
+fi
 ok=$(grep -c '^ok ' "$OUT/check/tap") || [[ $? -eq 1 ]]
 passed=$((ok - skipped))
-failed=$((${planned:-0} - passed))
+failed=$((${planned:-0} - passed - needs_root))
 [[ ${planned:-0} -gt 0 ]] || die "no test was run"
 [[ $status -eq 0 || $failed -gt 0 ]] || die "the test runner ended with status $status"
+if [[ $needs_root -gt 0 ]]; then
+	printf '\n%d not run, as only root can:\n' "$needs_root"
+	sed -n 's/^ok [0-9]* \(.*\) # skip needs root/  \1/p' "$OUT/check/tap"
+fi
 printf '\n%d passed, %d failed\n' "$passed" "$failed"
 [[ $failed -eq 0 ]]

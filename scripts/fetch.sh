@@ -6,7 +6,8 @@
 # Downloads what the target's lock names (of the stages given: base, toolchain, source, vm; all
 # where none is) into the cache, CACHE/sha256/DIGEST.  The digest is the only gate: a file comes
 # into the cache when it has the digest that the lock names, from whatever mirror.  The only
-# phase with network; none is used when everything is in the cache.
+# phase with network; none is used when everything is in the cache.  Exit status 69 if all mirrors
+# (but for the family's fallbacks) answered that they do not have what is missing.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -47,8 +48,10 @@ curl_config() {
 	local status=0 many=(--parallel --parallel-max 6 "$2")
 	[[ $(printf '7.67\n%s\n' "$(curl --version | sed -n '1s/^curl \([0-9.]*\).*/\1/p')" | sort -V | head -n 1) == 7.67 ]] ||
 		many=(--silent --show-error) # older: one after the other
-	curl --config "$1" "${many[@]}" --fail --location --retry 2 \
-		--connect-timeout 20 --speed-limit 1024 --speed-time 60 || status=$?
+	# what the servers answered: that a mirror does not have it is another thing than silence
+	curl --config "$1" "${many[@]}" --fail --location --retry 2 --write-out '%{http_code}\n' \
+		--connect-timeout "$((PATIENCE < 20 ? PATIENCE : 20))" --speed-limit 1024 --speed-time "$PATIENCE" \
+		>"$TMP/answers" || status=$?
 	printf '%d\n' "$status" >"$TMP/curl-status"
 }
 
@@ -98,6 +101,7 @@ check_cached
 count=${#MISSING[@]}
 : >"$TMP/refused"
 echo 0 >"$TMP/curl-status"
+: >"$TMP/answers"
 if [[ $count -gt 0 ]]; then
 	for i in "${MISSING[@]}"; do
 		[[ ${LOCK_WHERE[i]} != docker://* ]] || fetch_image "${LOCK_SHA256[i]}" "${LOCK_WHERE[i]}"
@@ -105,6 +109,7 @@ if [[ $count -gt 0 ]]; then
 	mapfile -t mirrors < <(family_mirrors)
 	for mirror in "${mirrors[@]}"; do
 		download "$mirror"
+		[[ " $family_fallbacks " == *" $mirror "* ]] || cat "$TMP/answers" >>"$TMP/all-answers"
 		for i in "${MISSING[@]}"; do keep "$i"; done
 		check_cached
 		[[ ${#MISSING[@]} -gt 0 ]] || break
@@ -114,6 +119,11 @@ if [[ ${#MISSING[@]} -gt 0 ]]; then
 	logged <"$TMP/refused"
 	full_disk "$CACHE"
 	[[ ! -s $TMP/refused ]] || die "$(head -n1 "$TMP/refused")"
+	# 22: an answer of HTTP was the last error, not a download that stopped
+	if [[ -s $TMP/all-answers && $(cat "$TMP/curl-status") -eq 22 ]] && ! grep -qvx '200\|404\|410' "$TMP/all-answers"; then
+		printf 'wgkmod: %s\n' "cannot fetch $(describe_missing)(of '$TARGET'): the mirrors that could be reached do not have it any more; set MIRROR= to one that has it, or bring the cache '$CACHE' from a machine that has it; the lock '$TARGET_DIR/$TARGET.lock' still says what it was" >&2
+		exit "$EXIT_GONE"
+	fi
 	die "cannot fetch $(describe_missing)(of '$TARGET'): no mirror could be reached that has it" \
 		"(curl's last status: $(cat "$TMP/curl-status")); set MIRROR= to one that has it, or bring the cache '$CACHE'" \
 		"from a machine that could fetch it"

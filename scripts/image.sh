@@ -23,22 +23,21 @@ base=localhost/wgkmod-base:$(
 		cat "$TOP/families/$FAMILY.sh"
 	} | sha256sum | cut -c1-16
 )
-recipe=(Containerfile build.sh closure.sh kernel.sh offline.sh "families/$FAMILY.sh")
-mapfile -t tree < <(cd "$TOP" && find crypto src -type f \( -name '*.[ch]' -o -name Makefile -o -name 'Kbuild*' \) | sort)
-lock=$(grep -E '^(base|toolchain|source) ' "$TARGET_DIR/$TARGET.lock" | sha256sum | cut -d ' ' -f 1)
+mapfile -t files < <(image_files)
+lock=$(lock_inputs | sha256sum | cut -d ' ' -f 1)
 
-# inputs_of FOLDER TARGETFILE: the digest of all that goes in, of the files in FOLDER.
+# inputs_of FOLDER: the digest of all that goes in, of the files in FOLDER.
 inputs_of() {
 	(
 		cd "$1"
 		printf '%s\n' "$lock"
-		sha256sum "${recipe[@]}" "${tree[@]}"
-		sha256sum <"$2"
+		target_inputs
+		sha256sum "${files[@]}"
 		sha256sum <"$TOP/scripts/image.sh"
 	) | sha256sum | cut -d ' ' -f 1
 }
 
-inputs=$(inputs_of "$TOP" "$TARGET_DIR/$TARGET")
+inputs=$(inputs_of "$TOP")
 builder=localhost/wgkmod-builder:${inputs:0:16}
 if [[ ${2:-} == --name ]]; then
 	printf '%s\n' "$builder"
@@ -63,13 +62,12 @@ podman_probe "$base"
 require_no_network "$base"
 
 mkdir "$TMP/context"
-(cd "$TOP" && cp --parents "${recipe[@]}" "${tree[@]}" "$TMP/context")
-cp "$TARGET_DIR/$TARGET" "$TMP/context/target"
-[[ $(inputs_of "$TMP/context" "$TMP/context/target") == "$inputs" ]] ||
-	die "the sources of wgkmod or the target changed while the image was made; start again"
+(cd "$TOP" && cp --parents "${files[@]}" "$TMP/context")
+[[ $(inputs_of "$TMP/context") == "$inputs" ]] ||
+	die "the sources of wgkmod changed while the image was made; start again"
 run "${PODMAN[@]}" build --network=none --pull-never --timestamp 0 "${PODMAN_LIMITS[@]}" \
 	--build-arg "BASE=$base" --build-arg "FAMILY=$FAMILY" --build-arg "RELEASE=$RELEASE" \
-	--build-arg "HIDE=$HIDE" --build-arg "LOCK=$lock" \
+	--build-arg "HIDE=$HIDE" --build-arg "SOURCE_DIR=$SOURCE_DIR" --build-arg "LOCK=$lock" \
 	--build-context "packages=$TMP/toolchain" --build-context "kernel-source=$TMP/source" \
 	--tag "$builder" "$TMP/context"
 size=$(podman image inspect --format '{{.Size}}' "$builder")

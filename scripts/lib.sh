@@ -14,9 +14,14 @@ OUT=$(realpath -m "${OUT:-$TOP/out}")
 CACHE=$(realpath -m "${CACHE:-${XDG_CACHE_HOME:-${HOME:?HOME is not set}/.cache}/wgkmod}")
 TARGET_DIR=$(realpath -m "${TARGET_DIR:-$TOP/targets}")
 V=${V:-} V=${V#0}
+# Seconds that a server may keep a download waiting before the next one is asked.
+PATIENCE=${PATIENCE:-60}
 # The temporary folder of make_tmp, removed at the end: never one that the environment names.
-unset TMP PHASE
-TMP='' PHASE=''
+unset TMP PHASE NOT_EQUAL
+TMP='' PHASE='' NOT_EQUAL=''
+
+# The exit status of fetch, and of those who call it, where the mirrors no longer have an input.
+EXIT_GONE=69
 
 # ---- messages -------------------------------------------------------------------------
 
@@ -80,7 +85,14 @@ on_exit() {
 		printf 'wgkmod: %s failed\n' "$PHASE" >&2
 	fi
 	[[ -z ${TMP:-} ]] || rm -rf "$TMP"
-	[[ $status -le 1 || $status -ge 128 ]] || exit 1
+	[[ $status -le 1 || $status -eq $EXIT_GONE || $status -ge 128 || -n $NOT_EQUAL ]] || exit 1
+}
+
+# not_equal: ends a script that compares: what it compared was read, and is not equal.  Exit status 3,
+# which no script ends with otherwise.
+not_equal() {
+	PHASE='' NOT_EQUAL=1
+	exit 3
 }
 
 # progress: the last line of what passes by, on the terminal; compile steps are counted.
@@ -135,12 +147,13 @@ make_tmp() {
 
 # ---- targets --------------------------------------------------------------------------
 
-# What families/FAMILY.sh sets: its keys, and the programs it needs, also for make lock.
+# What families/FAMILY.sh sets: its keys, the programs it needs, also for make lock, and those of
+# its mirrors that are only tried in the end.
 # shellcheck disable=SC2034 # for those who source this file
-family_keys='' family_programs='' family_lock_programs=''
+family_keys='' family_programs='' family_lock_programs='' family_fallbacks=''
 
 # Every key of a target file.  "!" required, "?" may be left out; a family adds its own.
-target_keys='!FAMILY !ARCH !RELEASE !TOOLCHAIN !KERNEL_DEVEL !SOURCE !BTF ?HIDE ?KERNEL_IMAGE ?VM'
+target_keys='!FAMILY !ARCH !RELEASE !TOOLCHAIN !KERNEL_DEVEL !SOURCE !BTF ?HIDE ?SOURCE_DIR ?KERNEL_IMAGE ?VM'
 
 # near_targets NAME: the known targets whose names are the nearest by edit distance, one a line.
 near_targets() {
@@ -242,8 +255,42 @@ read_target() {
 	[[ $RELEASE =~ ^[A-Za-z0-9][A-Za-z0-9._+-]*$ ]] || die "$file: RELEASE '$RELEASE' is not a kernel release"
 	[[ $ARCH == x86_64 ]] || die "$file: ARCH '$ARCH' is not supported; x86_64 is"
 	[[ $BTF == off ]] || die "$file: BTF '$BTF' is not supported; off is"
+	[[ -z $SOURCE_DIR || ($SOURCE_DIR =~ ^/build/[A-Za-z0-9._+/-]+[A-Za-z0-9]$ && $SOURCE_DIR != *..*) ]] ||
+		die "$file: SOURCE_DIR '$SOURCE_DIR' is not a folder below /build/, where alone the build can write"
 	# shellcheck disable=SC2034 # for those who source this file
 	TARGET=$name
+}
+
+# ---- what the bits come from ----------------------------------------------------------
+
+# image_files: the project's files that go into the builder image of the target that was read, by
+# their paths below TOP, a line each.
+image_files() {
+	printf '%s\n' Containerfile build.sh closure.sh kernel.sh offline.sh sources.sh "families/$FAMILY.sh"
+	(cd "$TOP" && find crypto src -type f \( -name '*.[ch]' -o -name Makefile -o -name 'Kbuild*' \) | sort)
+}
+
+# host_files: those that make the rest on the host, from the lock to the bundle.
+host_files() {
+	printf 'scripts/%s\n' artifacts.sh bundle.sh fetch.sh image.sh lib.sh podman.sh provenance.sh sbom.jq sbom.sh stage.sh
+}
+
+# target_inputs: "KEY = VALUE" of the target that was read, less what only a VM needs.
+target_inputs() {
+	local word words
+	read -ra words <<<"$target_keys $family_keys"
+	for word in "${words[@]:1}"; do
+		word=${word:1}
+		[[ $word == KERNEL_IMAGE || $word == VM || -z ${!word} ]] || printf '%s = %s\n' "$word" "${!word}"
+	done | { printf 'FAMILY = %s\n' "$FAMILY" && sort; }
+}
+
+# lock_inputs: the lines of the lock of the target that was read that the build needs.
+lock_inputs() {
+	local i
+	for i in "${!LOCK_SHA256[@]}"; do
+		[[ ${LOCK_STAGE[i]} == vm ]] || printf '%s %s %s\n' "${LOCK_STAGE[i]}" "${LOCK_SHA256[i]}" "${LOCK_WHERE[i]}"
+	done
 }
 
 # ---- locks ----------------------------------------------------------------------------
@@ -252,8 +299,21 @@ read_target() {
 # toolchain, source, vm); the digest is "-" where it is not known yet; the location is a path
 # below a mirror, an https address, or docker://IMAGE for a base image.
 
+# is_kernel_image LOCATION: whether the file is a package that the target's KERNEL_IMAGE names, as
+# NAME=VERSION (deb: NAME_VERSION_ARCH.deb) or as NAME (rpm: NAME.rpm).
+is_kernel_image() {
+	local file=${1##*/} word words
+	file=${file//%2b/+} file=${file//%7e/\~}
+	read -ra words <<<"$KERNEL_IMAGE"
+	for word in "${words[@]}"; do
+		[[ $file != "${word/=/_}"_* && $file != "$word.rpm" ]] || return 0
+	done
+	return 1
+}
+
 # read_lock NAME [STAGE...]: sets LOCK_STAGE, LOCK_SHA256, LOCK_WHERE (arrays of equal length);
-# only the stages named, where any are.  Exits on a malformed or missing lock.
+# only the stages named, where any are; "kernel" is what of the stage vm KERNEL_IMAGE names.  Exits
+# on a malformed or missing lock.
 read_lock() {
 	local file=$TARGET_DIR/$1.lock n=0 stage sha where rest stages
 	shift
@@ -266,7 +326,9 @@ read_lock() {
 		[[ $stage =~ ^(base|toolchain|source|vm)$ && $sha =~ ^(-|[0-9a-f]{64})$ &&
 			$where =~ ^[A-Za-z0-9][A-Za-z0-9._+~:/@%-]*$ && $where != *..* && -z $rest ]] ||
 			die "$file:$n: not of the form STAGE SHA256 LOCATION"
-		[[ $# -eq 0 || $stages == *" $stage "* ]] || continue
+		[[ $# -eq 0 || $stages == *" $stage "* ||
+			($stages == *' kernel '* && $stage == vm) ]] || continue
+		[[ $# -eq 0 || $stages == *" $stage "* ]] || is_kernel_image "$where" || continue
 		LOCK_STAGE+=("$stage") LOCK_SHA256+=("$sha") LOCK_WHERE+=("$where")
 	done <"$file"
 }
@@ -327,4 +389,17 @@ die_damaged() {
 	done
 	die "the cache is damaged: '$1' ($name) does not have the digest it is named by;" \
 		"remove that file and run the command again"
+}
+
+# ---- modules --------------------------------------------------------------------------
+
+# plain_module FILE: the module in FILE, not compressed, on standard output.
+plain_module() {
+	case $1 in
+	*.ko) cat "$1" ;;
+	*.gz) gzip -dc "$1" ;;
+	*.xz) xz -dc "$1" ;;
+	*.zst) zstd -dcq "$1" ;;
+	*) die "'$1' is compressed in a way that is not known here" ;;
+	esac
 }

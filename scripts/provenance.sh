@@ -4,8 +4,9 @@
 # usage: provenance.sh TARGET DIR
 #
 # Writes the provenance of what is in DIR to standard output: an in-toto statement with a SLSA v1
-# predicate (https://slsa.dev/spec/v1.0/provenance).  Every input stands in it by its digest, and
-# nothing that differs from one run to the next.
+# predicate (https://slsa.dev/spec/v1.0/provenance).  Every input stands in it: the target's keys as
+# they are, the lock's files and the project's own by digest; scripts/rebuild.sh needs no more.
+# Nothing that differs from one run to the next does.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -14,7 +15,7 @@ read_target "$1"
 dir=$2
 read_lock "$TARGET" base toolchain source
 
-# name_digests: "NAME SHA256" lines from standard input as in-toto resource descriptors.
+# descriptors KEY: "NAME SHA256" lines from standard input as in-toto resource descriptors.
 descriptors() {
 	jq --raw-input --null-input --arg key "$1" \
 		'[inputs | split(" ") | {($key): .[0], digest: {sha256: .[1]}}]'
@@ -24,23 +25,19 @@ descriptors() {
 digests_of() { xargs -d '\n' sha256sum | sed 's/^\([0-9a-f]*\)  \(.*\)$/\2 \1/'; }
 
 subject=$(cd "$dir" && find . -type f -printf '%P\n' | sort | digests_of | descriptors name)
-inputs=$(for i in "${!LOCK_SHA256[@]}"; do
-	printf '%s %s\n' "${LOCK_WHERE[i]}" "${LOCK_SHA256[i]}"
-done | descriptors uri)
+inputs=$(lock_inputs | jq --raw-input --null-input \
+	'[inputs | split(" ") | {uri: .[2], digest: {sha256: .[1]}, annotations: {stage: .[0]}}]')
+keys=$(target_inputs | jq --raw-input --null-input \
+	'[inputs | capture("^(?<key>[A-Z_]+) = (?<value>.*)$")] | from_entries')
 project=$(
 	cd "$TOP"
-	{
-		printf '%s\n' Containerfile build.sh closure.sh kernel.sh offline.sh "families/$FAMILY.sh"
-		find crypto scripts src -type f \( -name '*.[ch]' -o -name '*.sh' -o -name Makefile -o -name 'Kbuild*' \) | sort
-	} | digests_of
-	printf 'targets/%s %s\n' "$TARGET" "$(sha256sum <"$TARGET_DIR/$TARGET" | cut -d ' ' -f 1)"
-	printf 'targets/%s.lock %s\n' "$TARGET" "$(sha256sum <"$TARGET_DIR/$TARGET.lock" | cut -d ' ' -f 1)"
+	{ image_files && host_files; } | digests_of
 )
 project=$(descriptors uri <<<"$project")
 
 jq --null-input --sort-keys \
 	--argjson subject "$subject" --argjson inputs "$inputs" --argjson project "$project" \
-	--arg target "$TARGET" --arg release "$RELEASE" --arg hide "$HIDE" '{
+	--argjson keys "$keys" --arg target "$TARGET" '{
 	_type: "https://in-toto.io/Statement/v1",
 	subject: $subject,
 	predicateType: "https://slsa.dev/provenance/v1",
@@ -49,8 +46,7 @@ jq --null-input --sort-keys \
 			buildType: "urn:wgkmod:build:artifacts:v1",
 			externalParameters: {command: ["make", "artifacts", "TARGET=\($target)"], target: $target},
 			internalParameters: {
-				release: $release,
-				hide: ($hide | split(" ") | map(select(. != ""))),
+				target: $keys,
 				network: "none",
 				container: ["podman", "run", "--network=none", "--read-only", "--cap-drop=all",
 					"bash", "/wgkmod/build.sh"]

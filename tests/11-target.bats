@@ -151,3 +151,39 @@ line_of() { grep -n "^$1" "$FILE" | cut -d : -f 1; }
 	assert_line 'make_[^ ]*\.deb has the digest [0-9a-f]{64} now, and 00000000[0-9a-f]{56} in the lock; if that is meant'
 	cmp "$FILE.lock" "$BATS_TEST_TMPDIR/before"
 }
+
+@test "make lock refuses a source, a kernel or a word without version that is not the build tree's" {
+	export OUT=$BATS_TEST_TMPDIR/out
+	cp "$FILE.lock" "$BATS_TEST_TMPDIR/before"
+	cp "$FILE" "$BATS_TEST_TMPDIR/good"
+	sed -i '/^SOURCE /s/=5.10.223-1$/=5.10.218-1/' "$FILE"
+	run_cmd 1 "$ROOT_DIR/scripts/lock.sh" mine
+	assert_line "^wgkmod: 'mine': SOURCE is 'linux-source-5.10=5.10.218-1', but KERNEL_DEVEL is of version 5.10.223-1; build tree, source and kernel must be of exactly one version$"
+	sed '/^KERNEL_IMAGE /s/=5.10.223-1$/=5.10.223-2/' "$BATS_TEST_TMPDIR/good" >"$FILE"
+	run_cmd 1 "$ROOT_DIR/scripts/lock.sh" mine
+	assert_line "KERNEL_IMAGE is 'linux-image-5.10.0-32-amd64=5.10.223-2', but"
+	sed '/^SOURCE /s/=5.10.223-1$//' "$BATS_TEST_TMPDIR/good" >"$FILE"
+	run_cmd 1 "$ROOT_DIR/scripts/lock.sh" mine
+	assert_line "SOURCE says 'linux-source-5.10' without a version; write 'linux-source-5.10=VERSION'$"
+	cmp "$FILE.lock" "$BATS_TEST_TMPDIR/before"
+}
+
+@test "a SOURCE_DIR outside of what the build can write to is refused" {
+	local dir
+	for dir in /usr/src/linux /build /build/../etc 'relative/path'; do
+		sed "s,^BTF .*,&\nSOURCE_DIR = $dir," "$ROOT_DIR/targets/$TARGET_NAME" >"$FILE"
+		run_cmd 1 "$ROOT_DIR/scripts/image.sh" mine --name
+		assert_line "SOURCE_DIR '.*' is not a folder below /build/, where alone the build can write$"
+	done
+}
+
+@test "of every complete lock the stage kernel is the packages that KERNEL_IMAGE names, and no other" {
+	local lock name got
+	for lock in "$ROOT_DIR"/targets/debian*.lock; do
+		name=${lock##*/} name=${name%.lock}
+		got=$(TARGET_DIR=$ROOT_DIR/targets bash -c '. "$1/scripts/lib.sh"; read_target "$2"; read_lock "$2" kernel
+			printf "%s\n" "${#LOCK_WHERE[@]} $(wc -w <<<"$KERNEL_IMAGE")"' - "$ROOT_DIR" "$name")
+		assert_equal "${got% *}" "${got#* }"
+		[[ ${got% *} -gt 0 ]]
+	done
+}

@@ -6,6 +6,9 @@
 # shellcheck disable=SC2030,SC2031 # each test is a subshell
 
 load helpers
+load servers
+
+teardown_file() { servers_stop; }
 
 setup() {
 	export TARGET_DIR=$BATS_TEST_TMPDIR/targets OUT=$BATS_TEST_TMPDIR/out
@@ -148,4 +151,23 @@ in_cache() {
 	find "$CACHE" -type f -delete
 	run_cmd 1 "$ROOT_DIR/scripts/stage.sh" small toolchain "$BATS_TEST_TMPDIR/staged"
 	assert_line "'make_.*deb' is not in the cache '$CACHE'; run: make fetch TARGET=small"
+}
+
+@test "a package that the mirrors no longer have ends with a status of its own, an unreachable mirror does not" {
+	mkdir "$BATS_TEST_TMPDIR/empty"
+	http_start 18412 "$BATS_TEST_TMPDIR/empty"
+	MIRROR=http://127.0.0.1:18412 fetch 69
+	assert_line "cannot fetch .*mawk_.*\(of 'small'\): the mirrors that could be reached do not have it any more; .*; the lock '.*/small.lock' still says what it was$"
+	MIRROR=http://127.0.0.1:9 fetch 1
+	assert_line 'no mirror could be reached that has it'
+}
+
+@test "of all targets, one that cannot be had any more stands in the table as that, and is no proof" {
+	mkdir "$BATS_TEST_TMPDIR/empty"
+	http_start 18413 "$BATS_TEST_TMPDIR/empty"
+	MIRROR=http://127.0.0.1:18413 run_cmd 1 "$ROOT_DIR/scripts/proofs.sh" parity all
+	assert_line '^small +cannot be had any more( +-){7}$'
+	assert_line '^parity +1 kernel\(s\): 0 passed, 0 failed, 1 cannot be had any more$'
+	MIRROR=http://127.0.0.1:9 run_cmd 1 "$ROOT_DIR/scripts/proofs.sh" parity all
+	assert_line '^small +FAILED( +-){7}$'
 }

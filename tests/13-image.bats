@@ -6,24 +6,14 @@
 # shellcheck disable=SC2030,SC2031 # each test is a subshell
 
 load helpers
+load servers
 
 setup_file() {
 	"$ROOT_DIR/scripts/need.sh" docker-registry skopeo >&2
 	run_cmd 0 make -C "$ROOT_DIR" --no-print-directory image TARGET="$TARGET_NAME"
 	PORT=$((20000 + RANDOM % 20000)) DIR=$BATS_FILE_TMPDIR
 	export PORT DIR
-	cat >"$DIR/registry.yml" <<-EOF
-		version: 0.1
-		storage: {filesystem: {rootdirectory: $DIR/registry}}
-		http: {addr: "127.0.0.1:$PORT"}
-	EOF
-	registry_start
-	printf '[[registry]]\nlocation = "127.0.0.1:%d"\ninsecure = true\n' "$PORT" >"$DIR/registries.conf"
-	# skopeo as it is, with a configuration that says that this registry speaks plain HTTP
-	mkdir "$DIR/bin"
-	printf '#!/bin/sh\nexec %s --registries-conf %s "$@"\n' "$(command -v skopeo)" "$DIR/registries.conf" >"$DIR/bin/skopeo"
-	chmod +x "$DIR/bin/skopeo"
-	export PATH=$DIR/bin:$PATH
+	registry_start "$PORT"
 	BASE=$(podman image ls --format '{{.Repository}}:{{.Tag}}' --filter 'reference=localhost/wgkmod-base' | head -n 1)
 	run_cmd 0 skopeo copy --quiet "containers-storage:$BASE" "docker://127.0.0.1:$PORT/alinux3/alinux3:latest"
 
@@ -37,22 +27,9 @@ setup_file() {
 	printf 'base %s docker://127.0.0.1:%d/alinux3/alinux3@sha256:%s\n' "$DIGEST" "$PORT" "$DIGEST" >"$TARGET_DIR/img.lock"
 }
 
-teardown_file() {
-	if [[ -n ${DIR:-} && -f $DIR/registry.pid ]]; then kill "$(cat "$DIR/registry.pid")"; fi
-}
+teardown_file() { servers_stop; }
 
 setup() { export OUT=$BATS_TEST_TMPDIR/out CACHE=$BATS_TEST_TMPDIR/cache TARGET_DIR=$DIR/targets; }
-
-registry_start() {
-	docker-registry serve "$DIR/registry.yml" >"$DIR/registry.log" 2>&1 3>&- 4>&- &
-	echo $! >"$DIR/registry.pid"
-	for _ in {1..100}; do
-		if curl --silent --fail "http://127.0.0.1:$PORT/v2/" >/dev/null; then return 0; fi
-		sleep 0.1
-	done
-	cat "$DIR/registry.log" >&2
-	return 1
-}
 
 # family COMMAND...: a function of families/rpm.sh, with the target read.
 family() {

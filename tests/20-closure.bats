@@ -136,3 +136,45 @@ config CRYPTO_LIB_BLAKE2S\n\
 		closure wireguard'
 	assert_line 'refused: WireGuard needs CONFIG_DEFAULT_LIKE=y, which cannot be added to a running kernel$'
 }
+
+# A symbol that WIREGUARD=m turns to y; a test says who reads it.
+flag='edit_source "s/^config WIREGUARD\$/config WG_FLAG\n\tbool\n\tdefault WIREGUARD != n\n\n&/" drivers/net/Kconfig'
+accepted='^WG_FLAG +n +y +set: it says how the others are built, and has no module of its own; by its default$'
+refused='refused: WireGuard needs CONFIG_WG_FLAG=y, which cannot be added to a running kernel$'
+
+@test "a symbol that becomes y and only says how built modules are made is set, and built with" {
+	in_builder 0 "$flag"'
+		edit_source "\$ a ifeq (\$(CONFIG_WG_FLAG),y)\nCFLAGS_main.o += -DWG_FLAGGED\nwireguard-y += flagged.o\nendif" drivers/net/wireguard/Makefile
+		cp /build/tree/linux-source-5.10/drivers/net/wireguard/version.h /build/tree/linux-source-5.10/drivers/net/wireguard/flagged.c
+		edit_source "1i #ifndef WG_FLAGGED\n#error CONFIG_WG_FLAG did not reach make\n#endif\n#ifndef CONFIG_WG_FLAG\n#error CONFIG_WG_FLAG did not reach C\n#endif" drivers/net/wireguard/main.c
+		closure wireguard
+		build >/dev/null'
+	assert_line "$accepted"
+}
+
+@test "a symbol that becomes y and that headers read in expressions only is set" {
+	in_builder 0 "$flag"'
+		edit_source "\$ a static inline int wg_flag(void) { return IS_ENABLED(CONFIG_WG_FLAG); }" drivers/net/wireguard/queueing.h
+		closure wireguard'
+	assert_line "$accepted"
+}
+
+@test "a symbol that becomes y and that a header asks by #if, or the kernel's own code, refuses the kernel" {
+	in_builder 1 "$flag"'
+		edit_source "\$ a #ifdef CONFIG_WG_FLAG\n#endif" drivers/net/wireguard/queueing.h
+		closure wireguard'
+	assert_line "$refused"
+	in_builder 1 "$flag"'
+		edit_source "\$ a static int flag = IS_ENABLED(CONFIG_WG_FLAG);" lib/crypto/blake2s.c
+		closure wireguard'
+	assert_line "$refused"
+	in_builder 1 "$flag"'
+		edit_source "\$ a ifeq (\$(CONFIG_WG_FLAG),y)\nobj-y += flagged.o\nendif" lib/crypto/Makefile
+		closure wireguard'
+	assert_line "$refused"
+}
+
+@test "HIDE names what would have to be hidden too, from the far end of what selects it" {
+	in_builder 1 'closure wireguard libchacha chacha-x86_64 chacha_generic'
+	assert_line 'HIDE wants .* off, but it stays; it is selected by .*CRYPTO_ADIANTUM \(crypto/adiantum\)'
+}

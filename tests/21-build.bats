@@ -25,7 +25,7 @@ own_out() { export OUT=$BATS_TEST_TMPDIR/out; }
 			lib/crypto/{libchacha,libchacha20poly1305,libcurve25519-generic}; do
 			printf 'modules/kernel/%s.ko\ndebug/kernel/%s.ko.debug\n' "$module" "$module"
 		done
-		printf '%s\n' SHA256SUMS explain.txt provenance.json wgkmod
+		printf '%s\n' SHA256SUMS explain.txt provenance.json sbom.spdx.json wgkmod
 	} | sort >"$BATS_TEST_TMPDIR/should"
 	diff "$BATS_TEST_TMPDIR/should" "$BATS_TEST_TMPDIR/is"
 	[[ $(stat -c %a modules/kernel/drivers/net/wireguard/wireguard.ko) == 644 ]]
@@ -73,7 +73,7 @@ own_out() { export OUT=$BATS_TEST_TMPDIR/out; }
 		grep ' pool/' | sort) <(awk '/^(base|toolchain|source) / { print $2, $3 }' "$ROOT_DIR/targets/$TARGET_NAME.lock" | sort)
 	output=$(jq -r '.predicate.buildDefinition.resolvedDependencies[].uri' "$file")
 	assert_line '^build.sh$'
-	assert_line "^targets/$TARGET_NAME.lock$"
+	assert_line '^scripts/bundle.sh$'
 	assert_line '^crypto/Kbuild.filter$'
 	assert_line '^src/check.c$'
 	output=$(jq -r '[paths | map(tostring) | join(".")] | .[]' "$file")
@@ -91,13 +91,15 @@ own_out() { export OUT=$BATS_TEST_TMPDIR/out; }
 	assert_equal "$output" ''
 }
 
-@test "artifacts again does nothing, and says that it is up to date" {
-	local before
+@test "artifacts again does nothing, says that it is up to date, and leaves a bundle alone" {
+	local before bundle=$OUT/$KERNEL/wireguard-$KERNEL.tar
+	run_cmd 0 "$ROOT_DIR/scripts/bundle.sh" "$TARGET_NAME"
 	before=$(stat -c %Y.%i "$OUT/$KERNEL")
 	artifacts 0
 	assert_line '^build +.* is up to date'
 	assert_equal "$(wc -l <<<"$output")" 1
 	assert_equal "$(stat -c %Y.%i "$OUT/$KERNEL")" "$before"
+	[[ -f $bundle ]]
 }
 
 @test "a damaged or missing output is made again, the same" {

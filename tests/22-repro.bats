@@ -1,10 +1,14 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The same bits: from another folder, as another user, under another environment, from an emptied
-# image store, without network.
+# The same bits: from the cache alone and an emptied image store, without network; and under all that
+# make repro varies.  That this can fail is shown by what is planted (plants.bash).
+
+# shellcheck disable=SC2030,SC2031 # each test is a subshell
 
 load helpers
+load bundle
+load plants
 
 KERNEL=5.10.0-32-amd64
 
@@ -33,10 +37,8 @@ teardown() {
 	if [[ -n ${CONTAINERS_STORAGE_CONF:-} ]]; then
 		rm -rf "$BATS_TEST_TMPDIR/store"
 	fi
-	if [[ -n ${ROOTLESS:-} ]]; then
-		pkill -KILL -u "$ROOTLESS" || [[ $? -eq 1 ]] # podman's pause process
-		userdel --remove "$ROOTLESS" >/dev/null 2>&1
-		rm -rf "$DIR"
+	if [[ -n ${COPY:-} && -d $COPY ]]; then
+		podman image rm --force "$("$COPY/scripts/image.sh" "$TARGET_NAME" --name)" >/dev/null
 	fi
 }
 
@@ -55,26 +57,80 @@ teardown() {
 	diff "$ROOT_DIR/out/$KERNEL/SHA256SUMS" "$clone/out/$KERNEL/SHA256SUMS"
 }
 
-# as_user COMMAND...: runs it as ROOTLESS, with nothing of this environment.
-as_user() {
-	setpriv --reuid="$ROOTLESS" --regid="$ROOTLESS" --init-groups env -i PATH="$PATH" \
-		HOME="$DIR/home" CACHE="$DIR/cache" "$@"
+# planted NAME: a copy of the project with the plant, and an OUT of its own; sets COPY, VARIATION, DIFFERS.
+planted() {
+	COPY=$BATS_TEST_TMPDIR/copy
+	clone "$COPY"
+	plant "$1" "$COPY"
+	export OUT=$BATS_TEST_TMPDIR/out
 }
 
-@test "as another user, rootless" {
-	if [[ $(id -u) -ne 0 ]]; then
-		return 0 # the test before was that
-	fi
-	DIR=$(mktemp -d /tmp/wgkmod-rootless.XXXXXX) ROOTLESS=wgkmod-test-$$
-	useradd --create-home --home-dir "$DIR/home" "$ROOTLESS"
-	clone "$DIR/clone"
-	mkdir "$DIR/cache"
-	cp -r "$CACHE/sha256" "$DIR/cache/sha256"
-	chown -R "$ROOTLESS" "$DIR"
-	export -f as_user
-	export DIR ROOTLESS
-	TIMEOUT=900 run_cmd 0 bash -c 'as_user make -C "$DIR/clone" --no-print-directory artifacts TARGET="$1"' \
-		rootless "$TARGET_NAME"
-	assert_line '^build +7 modules'
-	diff "$ROOT_DIR/out/$KERNEL/SHA256SUMS" "$DIR/clone/out/$KERNEL/SHA256SUMS"
+needs_root() { [[ $(id -u) -eq 0 ]] || skip 'needs root: make repro makes users and mounts'; }
+
+# repro STATUS WORDS...: repro.sh of the copy under these variations.
+repro() {
+	local status=$1
+	needs_root
+	shift
+	VARY="$*" TIMEOUT=3000 run_cmd "$status" "${COPY:-$ROOT_DIR}/scripts/repro.sh" "$TARGET_NAME"
+}
+
+@test "make repro: another user, path, clock, host, file order and all the rest at once, and the same bits" {
+	needs_root
+	OUT=$BATS_TEST_TMPDIR/out TIMEOUT=3000 run_cmd 0 make -C "$ROOT_DIR" --no-print-directory repro TARGET="$TARGET_NAME"
+	assert_equal "$(grep -c '^repro +*shown ' <<<"$output")" 15
+	assert_line '^repro +debian11-5.10.0-32-amd64: 20 files equal in 2 builds; sha256 of the bundle: [0-9a-f]{64}$'
+	refute_line 'NOT SHOWN|not tried'
+}
+
+@test "planted causes of other bits are caught, each, and the file is named" {
+	local name names
+	mapfile -t names < <(plants | cut -d '|' -f 1)
+	[[ ${#names[@]} -ge 20 ]]
+	# Without FULL a sample, of those that take no new image and no other user.
+	[[ -n ${FULL:-} ]] || mapfile -t names < <(plants | grep -v -e '|cache|' -e '|user|' | cut -d '|' -f 1)
+	for n in $(sample 20261125 2 "${#names[@]}"); do
+		name=${names[n]}
+		echo "plant: $name"
+		rm -rf "$BATS_TEST_TMPDIR/copy" "$BATS_TEST_TMPDIR/out"
+		planted "$name"
+		[[ $VARIATION != - ]] || VARIATION=timezone
+		BISECT='' repro 3 "$VARIATION"
+		assert_line "^  (differs|only in the second): ${DIFFERS//KERNEL/$KERNEL}$"
+		podman image rm --force "$("$COPY/scripts/image.sh" "$TARGET_NAME" --name)" >/dev/null
+	done
+}
+
+@test "the variation that brings a difference about is found by halving, and shown by diffoscope" {
+	planted host-name
+	repro 3 umask timezone host
+	assert_line '^repro +NOT equal: [0-9]+ files of build 1 are not those of the first$'
+	assert_line '^  differs: provenance.json$'
+	assert_line '^repro +brought about by: host$'
+	grep -q 'repro-7' "$OUT/repro/differences.txt"
+}
+
+@test "a variation that does not come about is never counted as shown" {
+	mkdir "$BATS_TEST_TMPDIR/bin"
+	printf '#!/bin/sh\nshift 2\nexec "$@"\n' >"$BATS_TEST_TMPDIR/bin/taskset"
+	chmod +x "$BATS_TEST_TMPDIR/bin/taskset"
+	export OUT=$BATS_TEST_TMPDIR/out
+	PATH=$BATS_TEST_TMPDIR/bin:$PATH repro 1 cpus umask
+	assert_line '^repro +shown +umask: '
+	assert_line '^repro +NOT SHOWN +cpus: the build did not see another host.cpus build.cpus$'
+	assert_line '^repro +not tried +clock$'
+	assert_line '^wgkmod: these were asked for and did not come about: cpus$'
+}
+
+@test "make repro refuses what it cannot vary, and words that it does not know" {
+	needs_root
+	export OUT=$BATS_TEST_TMPDIR/out
+	run_cmd 1 taskset --cpu-list 0 "$ROOT_DIR/scripts/repro.sh" "$TARGET_NAME"
+	assert_line 'the number of processors cannot be varied: there is one here \(WITHOUT=cpus leaves it out\)$'
+	repro 1 moon
+	assert_line "^wgkmod: there is no variation 'moon'; there are: path umask "
+	run_cmd 1 "$ROOT_DIR/scripts/repro.sh" "$TARGET_NAME" 0
+	assert_line "^wgkmod: N '0' is not a number from 1 to 99$"
+	run_cmd 1 setpriv --reuid=65534 --clear-groups "$ROOT_DIR/scripts/repro.sh" "$TARGET_NAME"
+	assert_line '^wgkmod: make repro needs root'
 }

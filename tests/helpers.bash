@@ -29,6 +29,12 @@ run_cmd() {
 	[[ $status -eq $expected ]] || fail "status $status instead of $expected from: $*"$'\n'"$output"
 }
 
+# plain_only: skips what pretends another system to wgkmod by LD_PRELOAD, or runs it in a root of its
+# own, where scripts/memory.sh has put a checker of memory in between.
+plain_only() {
+	[[ -z ${MEMORY_CHECKED:-} ]] || skip 'needs the plain wgkmod'
+}
+
 # assert_line REGEX: a line of output matches.
 assert_line() {
 	grep -Eq -- "$1" <<<"$output" || fail "no line matches '$1' in:"$'\n'"$output"

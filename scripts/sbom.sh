@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# usage: sbom.sh TARGET DIR SOURCES
+#
+# Writes the bill of materials of what is in DIR to standard output: SPDX 2.3 as JSON
+# (https://spdx.github.io/spdx-spec/v2.3/).  SOURCES says what each module was compiled from
+# (sources.sh).  It holds the modules and wgkmod, the source files of each with their licences, and
+# every package that the build was made with.  Nothing in it differs from one run to the next: its
+# time is SOURCE_DATE_EPOCH, 0 for every build, and its namespace is named by what it describes.
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+[[ $# -eq 3 ]] || die "usage: sbom.sh TARGET DIR SOURCES"
+read_target "$1"
+dir=$2 sources=$3
+read_lock "$TARGET" base toolchain source
+make_tmp "$OUT"
+
+# digests FILE...: "SHA1<tab>SHA256<tab>NAME" of each, from the folder one is in.
+digests() {
+	paste <(sha1sum -- "$@" | cut -d ' ' -f 1) <(sha256sum -- "$@" | sed 's/  /\t/')
+}
+
+# package_of LOCATION: "NAME VERSION PURL" of a package by its file's name.
+package_of() {
+	local file=${1##*/}
+	case $file in
+	*.deb)
+		file=${file%.deb} file=${file//%2b/+} file=${file//%3a/:}
+		[[ $file =~ ^([^_]+)_([^_]+)_([^_]+)$ ]] || die "'$1' is not named as a package is"
+		printf '%s %s pkg:deb/debian/%s@%s?arch=%s\n' "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" \
+			"${BASH_REMATCH[1]}" "$(jq -rn --arg v "${BASH_REMATCH[2]}" '$v | @uri')" "${BASH_REMATCH[3]}"
+		;;
+	*.rpm)
+		[[ ${file%.rpm} =~ ^(.+)-([^-]+-[^-]+)\.([^.]+)$ ]] || die "'$1' is not named as a package is"
+		printf '%s %s pkg:rpm/%s@%s?arch=%s\n' "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" \
+			"${BASH_REMATCH[1]}" "$(jq -rn --arg v "${BASH_REMATCH[2]}" '$v | @uri')" "${BASH_REMATCH[3]}"
+		;;
+	*) printf '%s - -\n' "${file%%@*}" ;;
+	esac
+}
+
+(cd "$dir" && mapfile -t files < <(find . -type f -printf '%P\n' | sort) && digests "${files[@]}") >"$TMP/files"
+(
+	cd "$TOP"
+	mapfile -t files < <(image_files | grep '^src/')
+	digests "${files[@]}" | while IFS=$'\t' read -r sha1 sha256 file; do
+		printf '%s\t%s\t%s\t%s\n' "$sha1" "$sha256" "$file" \
+			"$(sed -n '1,3s/.*SPDX-License-Identifier: *\([^ ]*\).*/\1/p' "$file")"
+	done
+) >"$TMP/project"
+for i in "${!LOCK_SHA256[@]}"; do
+	read -r name version purl < <(package_of "${LOCK_WHERE[i]}")
+	printf '%s\t%s\t%s\t%s\t%s\t%s\n' "${LOCK_STAGE[i]}" "${LOCK_SHA256[i]}" "${LOCK_WHERE[i]}" "$name" "$version" "$purl"
+done >"$TMP/packages"
+
+jq --null-input --arg release "$RELEASE" --rawfile files "$TMP/files" --rawfile project "$TMP/project" \
+	--rawfile packages "$TMP/packages" --rawfile sources "$sources" \
+	--arg content "$(sha256sum <"$TMP/files" | cut -d ' ' -f 1)" \
+	--arg verification "$(cut -f 1 "$TMP/files" | sort | tr -d '\n' | sha1sum | cut -d ' ' -f 1)" \
+	--from-file "$TOP/scripts/sbom.jq"

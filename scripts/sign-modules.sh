@@ -1,0 +1,87 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# usage: sign-modules.sh TARGET
+#
+# Copies what make artifacts left in out/RELEASE/ to out/signed/RELEASE/ and appends the kernel's
+# module signature to each module there, as scripts/sign-file of the kernel does.  The build itself
+# stays as it is, so its digests can be compared; they are carried along:
+#
+#	signing_key.x509     MODULE_CERT, in DER
+#	SHA256SUMS.unsigned  the build's SHA256SUMS: each module without its signature has that digest
+#
+#   MODULE_KEY=FILE    the private key, PEM; its password, if it has one, is KBUILD_SIGN_PIN
+#   MODULE_CERT=FILE   its certificate, PEM or DER, which the kernel has among its trusted keys
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/lib.sh"
+[[ $# -eq 1 ]] || die "usage: sign-modules.sh TARGET"
+MODULE_KEY=${MODULE_KEY:-} MODULE_CERT=${MODULE_CERT:-}
+[[ -n $MODULE_KEY && -n $MODULE_CERT ]] || die "MODULE_KEY= and MODULE_CERT= go together: a key signs, its certificate says whose it is"
+[[ -f $MODULE_KEY ]] || die "there is no key '$MODULE_KEY' (MODULE_KEY=)"
+[[ -f $MODULE_CERT ]] || die "there is no certificate '$MODULE_CERT' (MODULE_CERT=)"
+read_target "$1"
+from=$OUT/$RELEASE to=$OUT/signed/$RELEASE
+
+marker='~Module signature appended~'
+pin=()
+[[ -z ${KBUILD_SIGN_PIN:-} ]] || pin=(-passin env:KBUILD_SIGN_PIN)
+
+# is_signed FILE: whether it ends in the marker of a module signature.
+is_signed() { [[ $(tail -c 28 "$1" | tr -d '\0') == "$marker" ]]; }
+
+# sign FILE: appends the signature: PKCS#7, struct module_signature, the marker
+# (include/linux/module_signature.h and scripts/sign-file.c of the kernel).
+sign() {
+	local size
+	is_signed "$1" && die "'$1' is signed already"
+	openssl cms -sign -binary -noattr -nocerts -nosmimecap -md sha256 -signer "$TMP/cert.pem" \
+		-inkey "$MODULE_KEY" "${pin[@]}" -in "$1" -outform DER -out "$TMP/p7s" </dev/null >>"$LOG" 2>&1 ||
+		die "openssl did not sign '${1##*/}' with '$MODULE_KEY' and '$MODULE_CERT'"
+	size=$(stat -c %s "$TMP/p7s")
+	{
+		cat "$TMP/p7s"
+		# algo, hash, id_type (2: PKCS#7), signer_len, key_id_len, pad, sig_len
+		# shellcheck disable=SC2059 # the length in bytes
+		printf "\0\0\2\0\0\0\0\0$(printf '\\%03o' $((size >> 24 & 255)) $((size >> 16 & 255)) $((size >> 8 & 255)) $((size & 255)))"
+		printf '%s\n' "$marker"
+	} >>"$1"
+}
+
+# check FILE ORIGINAL: the signature is of MODULE_CERT's key, and what is before it is the original.
+check() {
+	local body
+	body=$(stat -c %s "$2")
+	cmp --silent --bytes="$body" "$1" "$2" || die "signing changed '${1##*/}' itself"
+	tail -c "+$((body + 1))" "$1" | head -c "-40" >"$TMP/p7s"
+	openssl cms -verify -binary -inform DER -in "$TMP/p7s" -content "$2" -certfile "$TMP/cert.pem" \
+		-nointern -noverify -out /dev/null </dev/null >>"$LOG" 2>&1 ||
+		die "the signature of '${1##*/}' does not hold"
+}
+
+phase_begin sign
+make_tmp "$OUT"
+[[ -f $from/SHA256SUMS ]] || die "there is no '$from/SHA256SUMS'; run: make artifacts TARGET=$TARGET"
+openssl x509 -in "$MODULE_CERT" -out "$TMP/cert.pem" 2>>"$LOG" ||
+	openssl x509 -inform DER -in "$MODULE_CERT" -out "$TMP/cert.pem" 2>>"$LOG" ||
+	die "'$MODULE_CERT' is no certificate"
+mkdir "$TMP/signed"
+while read -r _ file; do
+	install -D -m "$([[ -x $from/$file ]] && printf 755 || printf 644)" "$from/$file" "$TMP/signed/$file"
+done <"$from/SHA256SUMS"
+cp "$from/SHA256SUMS" "$TMP/signed/SHA256SUMS.unsigned"
+openssl x509 -in "$TMP/cert.pem" -outform DER -out "$TMP/signed/signing_key.x509"
+mapfile -t modules < <(cd "$TMP/signed" && find modules -name '*.ko' | sort)
+[[ ${#modules[@]} -gt 0 ]] || die "there is no module in '$from'"
+for file in "${modules[@]}"; do
+	sign "$TMP/signed/$file"
+	check "$TMP/signed/$file" "$from/$file"
+done
+(cd "$from" && sha256sum --check --quiet --strict SHA256SUMS >>"$LOG" 2>&1) ||
+	die "'$from' is not what its SHA256SUMS says; remove it and run: make artifacts TARGET=$TARGET"
+(cd "$TMP/signed" && find . -type f ! -name SHA256SUMS -printf '%P\0' | sort -z | xargs -0 sha256sum) >"$TMP/SHA256SUMS"
+mv "$TMP/SHA256SUMS" "$TMP/signed/SHA256SUMS"
+mkdir -p "$OUT/signed"
+rm -rf "$to"
+mv -T "$TMP/signed" "$to"
+phase_end "${#modules[@]} modules signed by '$(openssl x509 -in "$TMP/cert.pem" -noout -subject -nameopt RFC2253 | sed 's/^subject=//')' in $to"

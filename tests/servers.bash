@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# Servers on the loopback device, for one test file: what a distribution's registry and mirrors are
+# to the real thing.  Load after helpers; servers_stop belongs into teardown_file.
+
+# server_start URL COMMAND...: runs the command in the background until it answers on URL, or ends
+# (status 1, and its words).  It is ended by servers_stop.
+server_start() {
+	local url=$1 log
+	shift
+	if curl --silent --max-time 5 "$url" >/dev/null; then
+		printf 'something answers on %s already\n' "$url" >&2
+		return 1
+	fi
+	log=$(mktemp "$BATS_FILE_TMPDIR/server.XXXXXX")
+	"$@" >"$log" 2>&1 3>&- 4>&- </dev/null &
+	local pid=$!
+	for _ in {1..100}; do
+		if ! kill -0 "$pid" 2>/dev/null; then
+			cat "$log" >&2
+			return 1
+		fi
+		if curl --silent --fail --max-time 5 "$url" >/dev/null; then
+			printf '%d\n' "$pid" >>"$BATS_FILE_TMPDIR/servers"
+			return 0
+		fi
+		sleep 0.1
+	done
+	kill "$pid"
+	cat "$log" >&2
+	return 1
+}
+
+servers_stop() {
+	local pid
+	[[ -f $BATS_FILE_TMPDIR/servers ]] || return 0
+	while read -r pid; do kill "$pid" 2>/dev/null || printf 'server %d had ended\n' "$pid" >&2; done <"$BATS_FILE_TMPDIR/servers"
+}
+
+# registry_start PORT: a registry of container images, empty, that speaks plain HTTP; from then on
+# PATH has a skopeo that knows that it does.
+registry_start() {
+	local port=$1 dir=$BATS_FILE_TMPDIR
+	cat >"$dir/registry.yml" <<-EOY
+		version: 0.1
+		storage: {filesystem: {rootdirectory: $dir/registry}}
+		http: {addr: "127.0.0.1:$port"}
+	EOY
+	server_start "http://127.0.0.1:$port/v2/" docker-registry serve "$dir/registry.yml" || return 1
+	printf '[[registry]]\nlocation = "127.0.0.1:%d"\ninsecure = true\n' "$port" >"$dir/registries.conf"
+	mkdir -p "$dir/bin"
+	printf '#!/bin/sh\nexec %s --registries-conf %s "$@"\n' "$(PATH=${PATH#"$dir/bin:"} command -v skopeo)" "$dir/registries.conf" >"$dir/bin/skopeo"
+	chmod +x "$dir/bin/skopeo"
+	[[ $PATH == "$dir/bin:"* ]] || export PATH=$dir/bin:$PATH
+}
+
+# http_start PORT DIR: the folder over HTTP.
+http_start() {
+	server_start "http://127.0.0.1:$1/" python3 -m http.server --bind 127.0.0.1 --directory "$2" "$1"
+}
