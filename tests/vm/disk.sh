@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# usage: disk.sh TARGET DIR PKGDIR...
+# usage: disk.sh TARGET DIR BASEDIR VMDIR
 #
-# Makes the VM's root disk of TARGET in DIR: root.img (ext4) with all packages of the PKGDIRs
-# unpacked and the modules that the target hides deleted, vmlinuz, and an initramfs that
+# Makes the VM's root disk of TARGET in DIR: root.img (ext4) with what the stages base and vm of its
+# lock have, which are in BASEDIR and VMDIR, and the modules that the target hides deleted, vmlinuz, and an initramfs that
 # finds it.  Run as root or under fakeroot: files belong to who the packages say.
 
 # shellcheck source=scripts/lib.sh
@@ -20,13 +20,10 @@ module_name() {
 	printf '%s\n' "${name//-/_}"
 }
 
-# unpack ROOT PKGDIR...: the packages' files, and what their scripts would have made of them.
+# unpack ROOT BASEDIR VMDIR: the packages' files, and what their scripts would have made of them.
 unpack() {
-	local root=$1 dir
-	shift
-	for dir in "$@"; do
-		family_unpack "$dir" "$root" || die "cannot unpack the packages in '$dir'"
-	done
+	local root=$1
+	family_root "$root" "$2" "$3" || die "cannot make a root of the packages in '$2' and '$3'"
 	[[ -d $root/lib/modules/$RELEASE ]] || die "no package has /lib/modules/$RELEASE"
 	rm -rf "$root"/usr/share/{doc,man,locale,info}
 	[[ -e $root/bin/sh ]] || ln -s dash "$root/bin/sh"
@@ -55,17 +52,6 @@ hide() {
 	[[ -s $modules/modules.dep ]] || die "depmod wrote no index"
 }
 
-# plain FILE: the module in FILE, not compressed.
-plain() {
-	case $1 in
-	*.ko) cat "$1" ;;
-	*.gz) gzip -dc "$1" ;;
-	*.xz) xz -dc "$1" ;;
-	*.zst) zstd -dcq "$1" ;;
-	*) die "'$1' is compressed in a way that is not known here" ;;
-	esac
-}
-
 # initramfs ROOT FILE: busybox, the boot modules in the order of loading, and initramfs.sh.
 initramfs() {
 	local root=$1 archive=$2 tree module files file name
@@ -80,7 +66,7 @@ initramfs() {
 		while read -r _ file _; do
 			name=$(module_name "$file")
 			[[ $file == /* && ! -e $tree/modules/$name ]] || continue # built in, or had before
-			plain "$file" >"$tree/modules/$name"
+			plain_module "$file" >"$tree/modules/$name"
 			printf '%s\n' "$name" >>"$tree/modules/order"
 		done <<<"$files"
 	done
@@ -99,13 +85,12 @@ image() {
 }
 
 main() {
-	[[ $# -ge 3 ]] || die "usage: disk.sh TARGET DIR PKGDIR..."
+	[[ $# -eq 4 ]] || die "usage: disk.sh TARGET DIR BASEDIR VMDIR"
 	local dir=$2 root=$2/root kernel
 	read_target "$1"
-	shift 2
 	PATH=$PATH:/usr/sbin:/sbin
 	mkdir "$root"
-	unpack "$root" "$@"
+	unpack "$root" "$3" "$4"
 	hide "$root"
 	for kernel in "$root/boot/vmlinuz-$RELEASE" "$root/lib/modules/$RELEASE/vmlinuz"; do
 		[[ ! -f $kernel ]] || cp "$kernel" "$dir/vmlinuz"

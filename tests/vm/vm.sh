@@ -5,8 +5,9 @@
 # Sourced after scripts/lib.sh, read_target, make_tmp and phase_begin, never run.  In this order:
 #
 #   vm_disk                     the root disk of the target, made or taken from out/vm/
-#   vm_payload FOLDER           what this run brings along: the build's output, guest/, and the
-#                               bundle, signed with a key made for this run
+#   vm_payload FOLDER [NAME...] what this run brings along: the build's output, guest/, the bundle,
+#                               signed with a key made for this run, and files NAME of TMP,
+#                               and VM_EXTRA
 #   vm_start TEST [OPTION...]   boots; guest/TEST.sh runs in the guest; OPTIONs go to QEMU
 #   vm_wait                     until QEMU ends; sets VM_VERDICT (pass or fail) and VM_WHY
 #   vm_figure KEY               what the guest reported under KEY
@@ -20,10 +21,14 @@
 #                  is as the test left it; no time limit
 #   VM_TIMEOUT=N   seconds that the guest may take (300)
 #   VM_ACCEL=X     QEMU's accelerator (tcg,thread=multi; KVM is not needed)
+#   VM_EXTRA=DIR   a folder that the guest gets too, as /run/vm/extra
+#   VM_OPTIONS=X   further words for the kernel's command line
 
 VM_SHELL=${VM_SHELL:-}
 VM_TIMEOUT=${VM_TIMEOUT:-300}
 VM_ACCEL=${VM_ACCEL:-tcg,thread=multi}
+VM_EXTRA=${VM_EXTRA:-}
+VM_OPTIONS=${VM_OPTIONS:-}
 VM_HOME=$TOP/tests/vm
 PATH=$PATH:/usr/sbin:/sbin
 
@@ -46,7 +51,7 @@ vm_disk_digest() {
 		for i in "${!LOCK_SHA256[@]}"; do
 			printf '%s %s\n' "${LOCK_STAGE[i]}" "${LOCK_SHA256[i]}"
 		done
-		declare -f family_unpack
+		declare -f family_root family_base family_unpack
 		cat "$VM_HOME/disk.sh" "$VM_HOME/guest/initramfs.sh"
 	} | sha256sum | cut -c 1-16
 }
@@ -67,7 +72,7 @@ vm_disk() {
 	run "$TOP/scripts/stage.sh" "$TARGET" base "$TMP/base" || die "the base packages cannot be staged"
 	run "$TOP/scripts/stage.sh" "$TARGET" vm "$TMP/vm" || die "the VM's packages cannot be staged"
 	[[ $EUID -eq 0 ]] || as_root=(fakeroot)
-	run "${as_root[@]}" "$VM_HOME/disk.sh" "$TARGET" "$new" "$TMP/base" "$TMP/vm" ||
+	LOG=$LOG run "${as_root[@]}" "$VM_HOME/disk.sh" "$TARGET" "$new" "$TMP/base" "$TMP/vm" ||
 		die "the VM's root disk cannot be made"
 	for old in "$OUT/vm/$TARGET"-*; do # another run may have it open: then it lives until that ends
 		[[ ! -d $old ]] || rm -rf "$old"
@@ -82,10 +87,12 @@ vm_sign() {
 	run minisign -S -s "$TMP/run.key" -m "$1" -t 'made for one run of the VM'
 }
 
-# vm_payload FOLDER: packs guest/, the build's output FOLDER, its bundle and the target's HIDE into
-# a tar, which is a disk of its own in the guest; no file system and no mount is needed for it.
+# vm_payload FOLDER [NAME...]: packs guest/, the build's output FOLDER, its bundle, the target's HIDE
+# and the files NAME of TMP into a tar, which is a disk of its own in the guest; no file system and
+# no mount is needed for it.
 vm_payload() {
 	local out=$1 file
+	shift
 	for file in SHA256SUMS wgkmod modules; do
 		[[ -e $out/$file ]] || die "there is no '$out/$file'; run: make artifacts TARGET=$TARGET"
 	done
@@ -93,9 +100,11 @@ vm_payload() {
 	cp "$out/wireguard-$RELEASE.tar" "$TMP/bundle.tar"
 	vm_sign "$TMP/bundle.tar"
 	printf '%s\n' "$HIDE" >"$TMP/hide"
+	mkdir "$TMP/extra"
+	[[ -z $VM_EXTRA ]] || cp -r "$VM_EXTRA/." "$TMP/extra"
 	tar --create --file="$TMP/payload.tar" --owner=0 --group=0 --numeric-owner --mode=u+rwX,go=rX \
 		--exclude='wireguard-*.tar*' --transform='s,^\.,out,' --directory="$out" . \
-		--directory="$VM_HOME" guest --directory="$TMP" hide bundle.tar bundle.tar.minisig run.pub ||
+		--directory="$VM_HOME" guest --directory="$TMP" hide bundle.tar bundle.tar.minisig run.pub extra "$@" ||
 		die "cannot pack '$out' for the guest"
 }
 
@@ -123,7 +132,7 @@ vm_start() {
 		-drive "if=none,id=payload,format=raw,readonly=on,file=${TMP//,/,,}/payload.tar"
 		-device virtio-blk-pci,drive=payload,serial=payload
 		-kernel "$VM_DISK/vmlinuz" -initrd "$VM_DISK/initramfs"
-		-append "console=ttyS0 panic=-1 random.trust_cpu=on vm.nonce=$VM_NONCE vm.test=$test vm.shell=$VM_SHELL"
+		-append "console=ttyS0 panic=-1 random.trust_cpu=on vm.nonce=$VM_NONCE vm.test=$test vm.shell=$VM_SHELL $VM_OPTIONS"
 		"$@"
 	)
 	printf '+ %s\n' "${qemu[*]@Q}" | logged

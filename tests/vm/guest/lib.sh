@@ -30,6 +30,18 @@ run() {
 	[[ $status -eq 0 ]] || fail "'$*' ended with status $status: $words; last words of the kernel: $(dmesg | tail -n 2)"
 }
 
+# refused STATUS REGEX COMMAND...: the command ends with STATUS, and says why; sets said to its words.
+refused() {
+	local expected=$1 regex=$2 words status=0
+	shift 2
+	words=$("$@" 2>&1) || status=$?
+	# shellcheck disable=SC2034 # for the caller
+	said=$words
+	printf '%s\n' "$words"
+	[[ $status -eq $expected && $words =~ $regex ]] ||
+		fail "'$*' ended with status $status instead of $expected: $words"
+}
+
 # kernel_option NAME: the value of NAME= on the kernel's command line.
 kernel_option() {
 	local word words

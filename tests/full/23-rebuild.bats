@@ -1,0 +1,49 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# A bundle that is not what its provenance makes; and what the making of the image opens.
+
+load ../helpers
+load ../opened
+
+KERNEL=5.10.0-32-amd64
+
+setup_file() { TIMEOUT=1500 run_cmd 0 make -C "$ROOT_DIR" --no-print-directory bundle TARGET="$TARGET_NAME"; }
+
+@test "a bundle that is not what its provenance makes: status 3, and what differs" {
+	local dir=$BATS_TEST_TMPDIR
+	mkdir "$dir/x"
+	tar -x -C "$dir/x" -f "$OUT/$KERNEL/wireguard-$KERNEL.tar"
+	flip "$dir/x/$KERNEL/modules/kernel/lib/crypto/libchacha.ko" 4000
+	tar -c -C "$dir/x" -f "$dir/changed.tar" "$KERNEL"
+	OUT=$dir/out TIMEOUT=1500 run_cmd 3 "$ROOT_DIR/scripts/rebuild.sh" "$dir/changed.tar"
+	assert_line "^  differs: $KERNEL/modules/kernel/lib/crypto/libchacha.ko$"
+	grep -q libchacha.ko "$dir/out/rebuild.txt"
+}
+
+@test "every file that the closure and the compile of wgkmod open belongs to a digest of the provenance" {
+	local dir=$BATS_TEST_TMPDIR builder devel=/usr/src/linux-headers-$KERNEL
+	run_cmd 0 make -C "$ROOT_DIR" --no-print-directory image TARGET="$TARGET_NAME"
+	builder=$("$ROOT_DIR/scripts/image.sh" "$TARGET_NAME" --name)
+	stage "$TARGET_NAME" source "$dir/fixtures"
+	stage "$TARGET_NAME" toolchain "$dir/toolchain"
+	mkdir "$dir/devel"
+	mv "$dir/toolchain/linux-headers-$KERNEL"_*.deb "$dir/devel/kernel-devel.deb"
+	rm -r "$dir/toolchain"
+	contents "$dir"
+	# as in the Containerfile, on the state before
+	TIMEOUT=1500 opened "$builder" "
+		rm -rf /kernel
+		dpkg-deb --extract /traced/devel/kernel-devel.deb /
+		cp -r '/host$ROOT_DIR/src' /wgkmod/src
+		cp -r /traced/fixtures /build/source
+		bash /wgkmod/closure.sh $KERNEL /build/source $(bash -c '. "$0/scripts/lib.sh"; read_target "$1"; echo "$HIDE"' "$ROOT_DIR" "$TARGET_NAME")
+		make -C /wgkmod/src O=/tmp/o CC=\"\$(cat /kernel/cc)\" PKG_CONFIG=true libs='-lkmod -lcrypto -larchive'
+		strip -o /tmp/o/stripped /tmp/o/wgkmod; cmp /tmp/o/stripped /wgkmod/wgkmod" "$dir"
+	grep -q '^/wgkmod/closure.sh ' "$dir/opened"
+	grep -q '^/wgkmod/src/main.c ' "$dir/opened"
+	grep -q '^/usr/include/archive.h ' "$dir/opened"
+	output=$(unexplained "$dir" "$OUT/$KERNEL/provenance.json" "$devel")
+	cat "$dir/count"
+	assert_equal "$output" ''
+}

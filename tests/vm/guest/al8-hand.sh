@@ -1,0 +1,67 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# In the guest: the modules that the procedure by hand made (/run/vm/extra/hand, as they are copied into
+# the kernel's folder), and modules of ours that are for another structure.  What becomes of them is
+# reported; the test outside knows what that has to be.
+#
+#	other          wgkmod's first sentence about /run/vm/extra/other.tar, where there is one
+#	hand_modprobe  "loaded", or what modprobe says
+#	hand_kernel    the kernel's first sentence about them
+#	hand_loaded    those of them that are in the kernel then
+#	hand_ping      "answered" or "no answer", through a tunnel of theirs
+#	hand_handshake when its last handshake was, 0 for never
+
+# shellcheck source=tests/vm/guest/lib.sh
+. /run/vm/guest/lib.sh
+# shellcheck source=tests/vm/guest/modules.sh
+. /run/vm/guest/modules.sh
+# shellcheck source=tests/vm/guest/peers.sh
+. /run/vm/guest/peers.sh
+# shellcheck source=tests/vm/guest/tree.sh
+. /run/vm/guest/tree.sh
+trap_errors
+
+extra=/run/vm/extra
+
+# by_hand: copies them in as people do, and loads them.
+by_hand() {
+	local words crcs
+	mapfile -t files < <(find "$extra/hand" -name '*.ko')
+	[[ ${#files[@]} -ge 3 ]] || fail "the procedure by hand made only ${#files[@]} modules"
+	for file in "${files[@]}"; do
+		crcs=$(modprobe --dump-modversions "$file")
+		[[ -z $crcs ]] || fail "$file has symbol versions: $crcs"
+	done
+	report hand_versions 0
+	cp -r "$extra/hand/." "$tree/"
+	run depmod -a
+	words=$(modprobe wireguard 2>&1) && words=loaded
+	report hand_modprobe "$words"
+	dmesg >/tmp/dmesg
+	report hand_kernel "$(matching 'no symbol version|Unknown symbol|disagrees' /tmp/dmesg | sed 's/^\[[^]]*\] //')"
+	report hand_loaded "$(both "$(loaded)" "$(names "${files[@]}")")"
+}
+
+# ping_by_hand: a tunnel of these modules, and one ping through it.
+ping_by_hand() {
+	set_up
+	if left busybox ping -c 1 -W 10 10.9.0.2; then report hand_ping answered; else report hand_ping 'no answer'; fi
+	report hand_handshake "$(left wg show wg0 latest-handshakes | cut -f 2)"
+	run ip -n left link delete wg0
+	run ip -n right link delete wg0
+	run ip -n left link delete veth
+	run ip netns delete left
+	run ip netns delete right
+}
+
+assert_built
+snapshot times >/tmp/before
+if [[ -f $extra/other.tar ]]; then
+	taken_out "$extra/other.tar"
+	refused 3 'setup_udp_tunnel_sock' /tmp/wgkmod install --allow-unsigned "$extra/other.tar"
+	assert_untouched /tmp/before
+	report other "$(grep -m 1 'setup_udp_tunnel_sock' <<<"$said")"
+fi
+by_hand
+if grep -q '^wireguard ' /proc/modules; then ping_by_hand; fi
