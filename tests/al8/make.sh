@@ -1,0 +1,212 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# usage: make.sh
+#
+# Makes the distribution that stands for Alibaba Cloud Linux 3, out of Debian 11's packages and
+# kernel source, without network once those are in the cache.  Kept in CACHE/al8/, each part by the
+# digest of what it is made of:
+#
+#	kernels-*/   what kernels.sh compiles, and al8.pem, the key that the kernels trust
+#	image-*/     the container image, as an OCI layout
+#	mirror-*/    alinux/3/{os,updates,plus}, and other/ for the kernel of the other structure: signed
+#	             packages and their repositories; RPM-GPG-KEY-ALINUX-3; the sources of the kernels;
+#	             and beside them, not to be served: gnupg/, which has the key that signs packages
+#
+# Prints the three folders: "kernels FOLDER" and so on.
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/../../scripts/lib.sh"
+# shellcheck source=scripts/podman.sh
+. "$TOP/scripts/podman.sh"
+AL8=$TOP/tests/al8
+TARGET_DIR=$AL8/targets
+export TARGET_DIR
+demo=debian11-5.10.0-32-amd64
+
+# part NAME: reads what the part NAME is made of from standard input, sets folder, and makes the part
+# unless it is there; what all parts are made of is staged before.
+part() {
+	local stage
+	folder=$CACHE/al8/$1-$(sha256sum | cut -c 1-16)
+	if [[ ! -d $folder ]]; then
+		[[ -d $TMP/base ]] || "$TOP/scripts/fetch.sh" base
+		for stage in base toolchain source vm; do
+			[[ -d $TMP/$stage ]] || "$TOP/scripts/stage.sh" base "$stage" "$TMP/$stage"
+		done
+		"make_$1"
+	fi
+	printf '%s %s\n' "$1" "$folder" >&3
+}
+
+# keep DIR: DIR becomes the folder of the part.
+keep() {
+	sync -f "$1"
+	mv -T "$1" "$folder"
+}
+
+# lock_lines STAGE...: the base's lock, of these stages.
+lock_lines() { grep -E "^($(IFS='|' && printf '%s' "$*")) " "$TARGET_DIR/base.lock"; }
+
+# ---- kernels ----------------------------------------------------------------------------
+
+# module_key FILE NAME: a key for signing modules, with its certificate, as the kernel's own
+# certs/Makefile has it made.
+module_key() {
+	run openssl req -new -nodes -utf8 -sha256 -days 36500 -batch -x509 -newkey rsa:2048 \
+		-subj "/O=wgkmod/CN=$2" -addext basicConstraints=critical,CA:FALSE \
+		-addext keyUsage=digitalSignature -addext subjectKeyIdentifier=hash \
+		-keyout "$TMP/key.pem" -out "$TMP/cert.pem"
+	cat "$TMP/key.pem" "$TMP/cert.pem" >"$1"
+	chmod 600 "$1"
+}
+
+# source_archive: the kernel source as the package has it, a compressed tar.
+source_archive() {
+	dpkg-deb --fsys-tarfile "$TMP"/source/* | tar -xO --wildcards './usr/src/linux-source-*.tar.xz'
+}
+
+make_kernels() {
+	local builder work=$TMP/kernels
+	TARGET_DIR=$TOP/targets "$TOP/scripts/fetch.sh" "$demo" base toolchain source >&2
+	TARGET_DIR=$TOP/targets "$TOP/scripts/image.sh" "$demo" >&2
+	builder=$(TARGET_DIR=$TOP/targets "$TOP/scripts/image.sh" "$demo" --name)
+	podman_probe "$builder" >&2
+	mkdir "$work"
+	module_key "$work/al8.pem" 'kernels of the stand-in'
+	source_archive >"$work/linux.tar.xz"
+	run "${PODMAN[@]}" run --rm --network=none --pull=never "${PODMAN_LIMITS[@]}" \
+		--security-opt=label=disable --volume "$work:/work" --volume "$AL8:/al8:ro" \
+		"$builder" bash /al8/kernels.sh
+	rm -rf "$work"/linux "$work"/linux.tar* "$work"/devel.list
+	keep "$work"
+}
+
+# ---- the container image ----------------------------------------------------------------
+
+make_image() {
+	local image=localhost/wgkmod-al8:${folder##*-}
+	local -a words
+	read -ra words <<<"$TOOLCHAIN"
+	mkdir "$TMP/all" "$TMP/image"
+	ln "$TMP"/{base,toolchain}/*.deb "$TMP/all"
+	family_base "$TMP/all" "$image" "${words[@]}"
+	run skopeo copy "containers-storage:$image" "oci:$TMP/image"
+	run podman image rm "$image"
+	keep "$TMP/image"
+}
+
+# ---- packages and repositories ------------------------------------------------------------
+
+# package REPOSITORY NAME VERSION RELEASE REQUIRES TAR: builds one package, for repository().
+package() {
+	local repo=$1 name=$2 dir=$TMP/rpm/$2-$4 define=()
+	mkdir -p "$dir" "$TMP/packages/$repo"
+	tar -tf "$6" | sed -n '/[^/]$/{s,^\./,/,;s,^[^/],/&,;s/.*/"&"/p}' >"$dir/list"
+	[[ -z $5 ]] || define=(--define "al8_requires $5")
+	run rpmbuild -bb --quiet --target x86_64 --define "_topdir $dir" --define "al8_name $name" \
+		--define "al8_version $3" --define "al8_release $4" "${define[@]}" \
+		--define "al8_tar $6" --define "al8_list $dir/list" "$AL8/package.spec"
+	mv "$dir"/RPMS/x86_64/*.rpm "$TMP/packages/$repo/"
+	rm -r "$dir"
+}
+
+# debs PACKAGE NAME...: a tar of what the Debian packages have, for the PACKAGE; where none is named,
+# the base image has it, and a note says so (rpmbuild takes no package without a file).
+debs() {
+	local root=$TMP/debs file name
+	mkdir "$root"
+	if [[ $# -eq 1 ]]; then
+		mkdir -p "$root/usr/share/al8"
+		printf 'The base image has it.\n' >"$root/usr/share/al8/$1"
+	fi
+	shift
+	for name; do
+		file=$(find "$TMP/vm" -name "${name}_*")
+		[[ -f $file ]] || die "the lock of the stand-in has no package $name"
+		printf '%s\n' "${file##*/}" >>"$TMP/packaged"
+		dpkg-deb --extract "$file" "$root"
+	done
+	rm -rf "$root"/usr/share/{doc,man,locale,info,lintian}
+	tar -C "$root" --owner=0 --group=0 -cf "$TMP/debs.tar" .
+	rm -rf "$root"
+}
+
+# version_of DEB...: what the first of the Debian packages calls its version, in RPM's letters.
+version_of() {
+	local file
+	[[ $# -gt 0 ]] || { printf '8\n' && return; }
+	file=$(find "$TMP/vm" -name "$1_*" -printf '%f\n')
+	file=${file#*_} file=${file%_*} file=${file%-*} file=${file%%[+~%]*}
+	printf '%s\n' "${file//[^A-Za-z0-9.]/.}"
+}
+
+# repository NAME DIR: the packages made for it, signed, in DIR.
+repository() {
+	mkdir -p "$2"
+	mv "$TMP/packages/$1" "$2/Packages"
+	run rpmsign --define "__gpg $(command -v gpg)" --define "_gpg_path $TMP/mirror/gnupg" --define '_gpg_name wgkmod stand-in' --addsign "$2"/Packages/*.rpm
+	run createrepo_c --quiet "$2"
+}
+
+make_mirror() {
+	local mirror=$TMP/mirror devel='elfutils-libelf, perl-interpreter' name repo requires words
+	local -a list
+	mkdir -p "$mirror/www" "$TMP/rpm"
+	(umask 077 && mkdir "$mirror/gnupg")
+	run gpg --homedir "$mirror/gnupg" --batch --passphrase '' --quick-generate-key 'wgkmod stand-in' rsa3072 sign never
+	gpg --homedir "$mirror/gnupg" --batch --armor --export >"$mirror/www/RPM-GPG-KEY-ALINUX-3"
+
+	: >"$TMP/packaged"
+	while read -r name repo requires words; do
+		[[ $name != '#'* ]] || continue
+		read -ra list <<<"$words"
+		[[ $requires != - ]] || requires=
+		debs "$name" "${list[@]}"
+		package "$repo" "$name" "$(version_of "${list[@]}")" 1.al8 "${requires//,/, }" "$TMP/debs.tar"
+	done <"$AL8/rpms"
+	name=$(find "$TMP/vm" -name '*.deb' -printf '%f\n' | sort | comm -23 - <({
+		cat "$TMP/packaged"
+		find "$TMP/toolchain" "$TMP/base" -name '*.deb' -printf '%f\n'
+	} | sort))
+	[[ -z $name ]] || die "no package of tests/al8/rpms takes ${name//$'\n'/ }"
+
+	package updates kernel-core 5.10.223 9.al8 kmod "$kernels/5.10.223-9/core.tar"
+	package updates kernel-devel 5.10.223 9.al8 "$devel" "$kernels/5.10.223-9/devel.tar"
+	package plus kernel-core 5.10.223 8.al8 kmod "$kernels/5.10.223-8/core.tar"
+	package plus kernel-devel 5.10.223 8.al8 "$devel" "$kernels/5.10.223-8/devel.tar"
+	package plus kernel-devel 5.10.223 7.al8 "$devel" "$kernels/5.10.223-7/devel.tar"
+	package other kernel-devel 5.10.223 8.al8 "$devel" "$kernels/5.10.223-8/other-devel.tar"
+	for repo in os updates plus; do
+		repository "$repo" "$mirror/www/alinux/3/$repo/x86_64"
+	done
+	repository other "$mirror/www/other/3/plus/x86_64"
+	run gpgconf --homedir "$mirror/gnupg" --kill all
+
+	mkdir "$mirror/www/source"
+	source_archive >"$mirror/www/source/linux-5.10.223.tar.xz"
+	cp "$kernels/5.10.223-8/linux.tar.xz" "$mirror/www/source/linux-5.10.223-before-5.10.119.tar.xz"
+	keep "$mirror"
+}
+
+exec 3>&1 >&2
+read_target base
+phase_begin al8
+make_tmp "$CACHE/al8"
+exec 9>"$CACHE/al8/lock"
+flock 9 # a second run finds what the first made
+part kernels < <(
+	cat "$AL8"/kernel{.config,s.sh}
+	grep -E '^(base|toolchain|source) ' "$TOP/targets/$demo.lock"
+)
+kernels=$folder
+part image < <(
+	lock_lines base toolchain
+	declare -f family_base
+)
+part mirror < <(
+	lock_lines source vm
+	printf '%s\n' "${kernels##*/}"
+	cat "$AL8"/{rpms,package.spec,make.sh}
+)
+phase_end "the stand-in is in $CACHE/al8"
