@@ -2,61 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bats
 #
-# wgkmod install and status, into fake roots, with the real depmod.
+# wgkmod install, into fake roots, with the real depmod.
 
 load helpers
 load modules
 load sweep/tools
-
-setup_file() {
-	modules_setup
-	tools_setup
-}
-
-setup() {
-	host_make
-	MODULES=$ROOT/lib/modules/$RELEASE
-	STATE=$ROOT/var/lib/wgkmod/$RELEASE/installed
-	before=$(tree_print "$ROOT")
-}
-
-unchanged() {
-	diff <(printf '%s\n' "$before") <(tree_print "$ROOT")
-}
-
-# Refused with STATUS, a line that matches, and nothing written.
-refused() { # STATUS REGEX
-	install_it "$1"
-	assert_line "$2"
-	unchanged
-}
-
-installed() {
-	local module
-	for module in "${SET[@]}"; do
-		cmp "$PAYLOAD/modules/kernel/$module.ko" "$MODULES/kernel/$module.ko"
-		grep -q "^kernel/$module.ko:" "$MODULES/modules.dep"
-	done
-	(cd "$MODULES" && sha256sum --check --quiet "$STATE")
-	[ "$(wc -l <"$STATE")" -eq "${#SET[@]}" ]
-	[ -z "$(find "$ROOT" -name '.*')" ]
-}
-
-# A program of this name and these lines comes first in PATH.
-fake_program() { # NAME LINES
-	mkdir -p "$BATS_TEST_TMPDIR/bin"
-	printf '#!/bin/sh\n%s\n' "$2" >"$BATS_TEST_TMPDIR/bin/$1"
-	chmod +x "$BATS_TEST_TMPDIR/bin/$1"
-	PATH=$BATS_TEST_TMPDIR/bin:$PATH
-}
-
-# The payload of an upgrade: one module changed, one gone.
-payload_next() {
-	modinfo_sed "$PAYLOAD/modules/kernel/drivers/net/wireguard/wireguard.ko" \
-		's/^description=.*/description=another/'
-	rm "$PAYLOAD/modules/kernel/lib/crypto/libcurve25519.ko"
-	payload_sums "$PAYLOAD"
-}
+load install
 
 @test "a set is installed: the files, the indexes, the state" {
 	local after lost
@@ -349,120 +300,6 @@ payload_next() {
 	installed
 }
 
-@test "when depmod fails, everything is taken back" {
-	fake_program depmod 'exit 1'
-	refused 1 "^wgkmod: cannot install '$MODULES': depmod failed with status 1$"
-}
-
-@test "when depmod fails during an upgrade, the old set is there again" {
-	install_it 0
-	payload_next
-	before=$(tree_print "$ROOT")
-	fake_program depmod 'exit 1'
-	refused 1 "^wgkmod: cannot install '$MODULES': depmod failed with status 1$"
-}
-
-@test "when depmod spoils the indexes and fails, those of the kernel are as before" {
-	# It writes into what is there, as busybox's does.
-	# shellcheck disable=SC2016 # that shell expands
-	fake_program depmod 'for index in "$2/lib/modules/$3"/modules.*; do : >"$index"; done; exit 1'
-	refused 1 "depmod failed with status 1$"
-}
-
-@test "when depmod is killed, everything is taken back" {
-	fake_program depmod 'kill -9 $$'
-	refused 1 "depmod was killed by signal 9$"
-}
-
-@test "when depmod exits with 0 having written nothing, everything is taken back" {
-	fake_program depmod 'exit 0'
-	refused 1 "^wgkmod: cannot install '$MODULES': depmod wrote nothing$"
-}
-
-@test "when depmod reports an error and exits with 0, everything is taken back" {
-	fake_program depmod "$(command -v depmod) \"\$@\" && echo 'depmod: ERROR: failed to load symbols from x.ko: Input/output error' >&2"
-	refused 1 "^wgkmod: cannot install '$MODULES': depmod says: ERROR: failed to load symbols from x.ko: Input/output error$"
-}
-
-@test "what depmod says of a file that is no module is passed on, and is no error" {
-	fake_program depmod "$(command -v depmod) \"\$@\" && echo 'depmod: ERROR: failed to load symbols from x.ko: Exec format error' >&2"
-	install_it 0
-	assert_line '^depmod: ERROR: failed to load symbols from x.ko: Exec format error$'
-}
-
-@test "when depmod does not list our modules, everything is taken back" {
-	fake_program depmod "$(command -v depmod) \"\$@\" && cp '$MODULES/modules.dep' \"\$2/lib/modules/\$3/\""
-	refused 1 "^wgkmod: cannot install '$MODULES': depmod did not list all modules$"
-}
-
-@test "when the state cannot be written, everything is taken back, the indexes too" {
-	touch "$ROOT/var/lib/wgkmod"
-	before=$(tree_print "$ROOT")
-	install_it 1
-	assert_line "^wgkmod: cannot install '$RELEASE': "
-	unchanged
-}
-
-@test "when nobody reads the messages, everything is taken back all the same" {
-	fake_program depmod 'sleep 0.3; exit 1'
-	run_cmd 0 bash -c '"$@" 2>&1 | true' - \
-		"$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
-	unchanged
-}
-
-@test "a signal waits until the install is done" {
-	fake_program depmod "kill -TERM \$PPID; sleep 0.3; exec $(command -v depmod) \"\$@\""
-	install_it 143
-	installed
-}
-
-@test "an index that an older depmod leaves empty is no damage, and the one that was there stays" {
-	cp "$MODULES/modules.builtin.bin" "$BATS_TEST_TMPDIR/alias.bin" # any whole index
-	cp "$BATS_TEST_TMPDIR/alias.bin" "$MODULES/modules.builtin.alias.bin"
-	fake_program depmod "$(command -v depmod) \"\$@\" && : >\"\$2/lib/modules/\$3/modules.builtin.alias.bin\""
-	run_cmd 0 "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
-	cmp "$BATS_TEST_TMPDIR/alias.bin" "$MODULES/modules.builtin.alias.bin"
-}
-
-@test "when depmod leaves an index empty that modprobe needs, everything is taken back" {
-	fake_program depmod "$(command -v depmod) \"\$@\" && : >\"\$2/lib/modules/\$3/modules.dep.bin\""
-	refused 1 "^wgkmod: cannot install '$MODULES': depmod wrote a damaged modules.dep.bin$"
-}
-
-@test "a file that comes while depmod runs is not lost, and is indexed" {
-	fake_program depmod "[ -e '$BATS_TEST_TMPDIR/once' ] || {
-		touch '$BATS_TEST_TMPDIR/once'
-		cp '$STOCK/kernel/lib/crypto/libchacha.ko' '$MODULES/kernel/crypto/came.ko'; }
-		exec $(command -v depmod) \"\$@\""
-	install_it 0
-	assert_line "^wgkmod: $MODULES: somebody else is changing it: kernel/crypto"
-	installed
-	grep -q ^kernel/crypto/came.ko: "$MODULES/modules.dep"
-}
-
-@test "when it does not stop changing, it is left alone" {
-	fake_program depmod "touch '$MODULES/kernel/crypto/came'; rm '$MODULES/kernel/crypto/came'
-		exec $(command -v depmod) \"\$@\""
-	refused 1 "^wgkmod: somebody else does not stop changing it; try again later$"
-}
-
-@test "a file that comes, changes, is renamed, or goes meanwhile: none is overlooked" {
-	local file=$MODULES/kernel/crypto/adiantum.ko change real path=$PATH
-	real=$(command -v depmod)
-	for change in "chmod 600 $file" "mv $file $file.new" "rm $file" "touch $file" \
-		"mv $file $file.x; cp -p $file.x $file; rm $file.x" "mkdir $MODULES/new" \
-		"ln -s x $MODULES/link" "mv $MODULES $MODULES-; cp -a $MODULES- $MODULES"; do
-		PATH=$path
-		rm -rf "$ROOT" "$BATS_TEST_TMPDIR/once"
-		root_make "$ROOT"
-		fake_program depmod "[ -e '$BATS_TEST_TMPDIR/once' ] || {
-			touch '$BATS_TEST_TMPDIR/once'; $change; }
-			exec $real \"\$@\""
-		install_it 0
-		assert_line "^wgkmod: $MODULES: somebody else "
-	done
-}
-
 @test "what would be in vain is refused before anything is written: builtin, blacklisted" {
 	echo kernel/drivers/net/wireguard/wireguard.ko >>"$MODULES/modules.builtin"
 	before=$(tree_print "$ROOT")
@@ -516,23 +353,6 @@ payload_next() {
 	plain_only
 	FAKE_NO_EXCHANGE=1 FAKE_RELEASE=x LD_PRELOAD=$TOOLS/preload refused 1 \
 		"^wgkmod: cannot install '$RELEASE': its file system cannot exchange two folders: Invalid argument$"
-}
-
-@test "a depmod that hangs can be ended, and everything is taken back" {
-	local status=0
-	fake_program depmod 'exec sleep 100'
-	# To the whole group, as ^C does.
-	setsid "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD" 3>&- &
-	until pgrep -g $! -x sleep >/dev/null; do sleep 0.05; done
-	kill -TERM -- -$!
-	wait $! || status=$?
-	assert_equal "$status" 143
-	unchanged
-}
-
-@test "depmod is found without sbin in PATH" {
-	run_cmd 0 env PATH=/nonexistent "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
-	installed
 }
 
 @test "a link that leads out of the root is refused" {
@@ -590,76 +410,4 @@ payload_next() {
 	echo nonsense >"$STATE"
 	before=$(tree_print "$ROOT")
 	refused 4 "^wgkmod: cannot install '$RELEASE': $STATE: line 1: "
-}
-
-@test "status: nothing installed is a sentence" {
-	status_it 0
-	[ "$output" = "wgkmod: nothing is installed" ]
-	run_cmd 0 "$WGKMOD" status --root "$ROOT" --kernel "$RELEASE"
-	[ "$output" = "wgkmod: nothing is installed for $RELEASE" ]
-}
-
-@test "status: what is installed and intact, for each kernel or for one" {
-	install_it 0
-	mkdir -p "$ROOT/lib/modules/5.10.0-33-amd64"
-	status_it 0
-	assert_line "^$RELEASE: 12 modules$"
-	[ "$(grep -c '^  kernel/.*: intact$' <<<"$output")" -eq 12 ]
-	run_cmd 0 "$WGKMOD" status --root "$ROOT" --kernel 5.10.0-33-amd64
-	[ "$output" = "wgkmod: nothing is installed for 5.10.0-33-amd64" ]
-}
-
-@test "status: what was changed or is missing" {
-	install_it 0
-	echo >>"$MODULES/kernel/drivers/net/wireguard/wireguard.ko"
-	rm "$MODULES/kernel/net/ipv4/udp_tunnel.ko"
-	status_it 1
-	assert_line "^  kernel/drivers/net/wireguard/wireguard.ko: changed$"
-	assert_line "^  kernel/net/ipv4/udp_tunnel.ko: missing$"
-	[ "$(grep -c ': intact$' <<<"$output")" -eq 10 ]
-}
-
-@test "status: a kernel that is gone" {
-	install_it 0
-	rm -r "$MODULES"
-	status_it 1
-	assert_line "'$RELEASE': $MODULES: No such file or directory$"
-}
-
-# What is in the running kernel is only known of the running system: wgkmod gets one of
-# its own, where / is our root and /sys is ours. Nothing of the machine is in there.
-status_inside() { # STATUS SRCVERSION-OF-LOADED-WIREGUARD|none
-	local sys=$ROOT/sys/module/wireguard lib
-
-	rm -rf "$ROOT/sys"
-	mkdir -p "$ROOT/proc" "$ROOT/bin"
-	if [ "$2" != none ]; then
-		mkdir -p "$sys"
-		echo live >"$sys/initstate"
-		echo "$2" >"$sys/srcversion"
-	fi
-	cp "$WGKMOD" "$ROOT/bin/wgkmod"
-	ldd "$WGKMOD" | grep -o '/[^ ]*' | sort -u | while read -r lib; do
-		install -D "$lib" "$ROOT$lib"
-	done
-	run_cmd "$1" unshare --map-root-user --mount sh -c \
-		'mount --rbind /proc "$1/proc" && exec chroot "$1" /bin/wgkmod status' - "$ROOT"
-}
-
-@test "status: whether our code, another, or none is loaded" {
-	plain_only
-	local source running
-	running=$(uname -r)
-	install_it 0
-	mv "$MODULES" "$ROOT/lib/modules/$running"
-	mv "${STATE%/*}" "$ROOT/var/lib/wgkmod/$running"
-	source=$(modinfo -F srcversion "$STOCK/kernel/drivers/net/wireguard/wireguard.ko")
-
-	status_inside 0 "$source"
-	assert_line "/wireguard.ko: intact, loaded$"
-	assert_line "/libchacha.ko: intact, not loaded$"
-	status_inside 0 0123456789ABCDEF0123456
-	assert_line "/wireguard.ko: intact, another one is loaded$"
-	status_inside 0 none
-	assert_line "/wireguard.ko: intact, not loaded$"
 }

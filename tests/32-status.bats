@@ -18,11 +18,84 @@ setup_file() {
 setup() {
 	host_make
 	MODULES=$ROOT/lib/modules/$RELEASE
+	STATE=$ROOT/var/lib/wgkmod/$RELEASE/installed
 }
 
 porcelain() { # STATUS: with blanks for tabs
 	status_it "$1" --porcelain
 	output=$(tr '\t' ' ' <<<"$output")
+}
+
+@test "status: nothing installed is a sentence" {
+	status_it 0
+	[ "$output" = "wgkmod: nothing is installed" ]
+	run_cmd 0 "$WGKMOD" status --root "$ROOT" --kernel "$RELEASE"
+	[ "$output" = "wgkmod: nothing is installed for $RELEASE" ]
+}
+
+@test "status: what is installed and intact, for each kernel or for one" {
+	install_it 0
+	mkdir -p "$ROOT/lib/modules/5.10.0-33-amd64"
+	status_it 0
+	assert_line "^$RELEASE: 12 modules$"
+	[ "$(grep -c '^  kernel/.*: intact$' <<<"$output")" -eq 12 ]
+	run_cmd 0 "$WGKMOD" status --root "$ROOT" --kernel 5.10.0-33-amd64
+	[ "$output" = "wgkmod: nothing is installed for 5.10.0-33-amd64" ]
+}
+
+@test "status: what was changed or is missing" {
+	install_it 0
+	echo >>"$MODULES/kernel/drivers/net/wireguard/wireguard.ko"
+	rm "$MODULES/kernel/net/ipv4/udp_tunnel.ko"
+	status_it 1
+	assert_line "^  kernel/drivers/net/wireguard/wireguard.ko: changed$"
+	assert_line "^  kernel/net/ipv4/udp_tunnel.ko: missing$"
+	[ "$(grep -c ': intact$' <<<"$output")" -eq 10 ]
+}
+
+@test "status: a kernel that is gone" {
+	install_it 0
+	rm -r "$MODULES"
+	status_it 1
+	assert_line "'$RELEASE': $MODULES: No such file or directory$"
+}
+
+# What is in the running kernel is only known of the running system: wgkmod gets one of
+# its own, where / is our root and /sys is ours. Nothing of the machine is in there.
+status_inside() { # STATUS SRCVERSION-OF-LOADED-WIREGUARD|none
+	local sys=$ROOT/sys/module/wireguard lib
+
+	rm -rf "$ROOT/sys"
+	mkdir -p "$ROOT/proc" "$ROOT/bin"
+	if [ "$2" != none ]; then
+		mkdir -p "$sys"
+		echo live >"$sys/initstate"
+		echo "$2" >"$sys/srcversion"
+	fi
+	cp "$WGKMOD" "$ROOT/bin/wgkmod"
+	ldd "$WGKMOD" | grep -o '/[^ ]*' | sort -u | while read -r lib; do
+		install -D "$lib" "$ROOT$lib"
+	done
+	run_cmd "$1" unshare --map-root-user --mount sh -c \
+		'mount --rbind /proc "$1/proc" && exec chroot "$1" /bin/wgkmod status' - "$ROOT"
+}
+
+@test "status: whether our code, another, or none is loaded" {
+	plain_only
+	local source running
+	running=$(uname -r)
+	install_it 0
+	mv "$MODULES" "$ROOT/lib/modules/$running"
+	mv "${STATE%/*}" "$ROOT/var/lib/wgkmod/$running"
+	source=$(modinfo -F srcversion "$STOCK/kernel/drivers/net/wireguard/wireguard.ko")
+
+	status_inside 0 "$source"
+	assert_line "/wireguard.ko: intact, loaded$"
+	assert_line "/libchacha.ko: intact, not loaded$"
+	status_inside 0 0123456789ABCDEF0123456
+	assert_line "/wireguard.ko: intact, another one is loaded$"
+	status_inside 0 none
+	assert_line "/wireguard.ko: intact, not loaded$"
 }
 
 @test "porcelain: nothing installed is no line" {
@@ -156,12 +229,12 @@ modules_look() {
 	find "$ROOT/var/lib" "$ROOT/lib/modules" -maxdepth 2 | LC_ALL=C sort
 }
 
-# Refused inside with status 1 and a line that matches, and nothing written.
-refused() { # REGEX [OPTION...]
+# Refused inside with STATUS and a line that matches, and nothing written.
+refused() { # STATUS REGEX [OPTION...]
 	local before
 	before=$(modules_look)
-	inside 1 install --allow-unsigned "${@:2}" /out
-	assert_line "$1"
+	inside "$1" install --allow-unsigned "${@:3}" /out
+	assert_line "$2"
 	diff <(printf '%s\n' "$before") <(modules_look)
 }
 
@@ -232,7 +305,8 @@ refused() { # REGEX [OPTION...]
 }
 
 @test "a kernel that takes only signed modules, for one reason or another" {
-	local module
+	local module unsigned
+	unsigned="^wgkmod: cannot install 'modules/.*\.ko': the kernel takes only signed modules \(module.sig_enforce or lockdown\), and it is not signed; build it with 'make artifacts MODULE_KEY= MODULE_CERT='$"
 	inside_make
 	for module in "$ROOT"/out/modules/kernel/lib/crypto/*.ko; do
 		objcopy --strip-debug "$module"
@@ -240,10 +314,10 @@ refused() { # REGEX [OPTION...]
 	payload_sums "$ROOT/out"
 	mkdir -p "$ROOT/sys/module/module/parameters" "$ROOT/sys/kernel/security"
 	echo Y >"$ROOT/sys/module/module/parameters/sig_enforce"
-	refused "^wgkmod: cannot install '$RELEASE': the kernel takes only signed modules \(module.sig_enforce\), and these are not$"
+	refused 4 "$unsigned"
 	echo N >"$ROOT/sys/module/module/parameters/sig_enforce"
 	echo 'none [integrity] confidentiality' >"$ROOT/sys/kernel/security/lockdown"
-	refused "^wgkmod: cannot install '$RELEASE': the kernel is locked down"
+	refused 4 "$unsigned"
 	echo '[none] integrity confidentiality' >"$ROOT/sys/kernel/security/lockdown"
 	inside 0 install --allow-unsigned /out
 }
@@ -251,7 +325,7 @@ refused() { # REGEX [OPTION...]
 @test "a kernel that takes no modules any more" {
 	inside_make
 	echo 1 >"$ROOT/fake/modules_disabled"
-	refused "^wgkmod: cannot install '$RELEASE': the kernel takes no modules until it is booted again" --load
+	refused 1 "^wgkmod: cannot install '$RELEASE': the kernel takes no modules until it is booted again" --load
 	inside 0 install --allow-unsigned /out
 	assert_line "^wgkmod: the kernel takes no modules until it is booted again"
 }

@@ -1,0 +1,142 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bats
+#
+# wgkmod install where depmod fails, lies, hangs or is killed, and where somebody else is at work in
+# the same folder meanwhile.
+
+load helpers
+load modules
+load sweep/tools
+load install
+
+@test "when depmod fails, everything is taken back" {
+	fake_program depmod 'exit 1'
+	refused 1 "^wgkmod: cannot install '$MODULES': depmod failed with status 1$"
+}
+
+@test "when depmod fails during an upgrade, the old set is there again" {
+	install_it 0
+	payload_next
+	before=$(tree_print "$ROOT")
+	fake_program depmod 'exit 1'
+	refused 1 "^wgkmod: cannot install '$MODULES': depmod failed with status 1$"
+}
+
+@test "when depmod spoils the indexes and fails, those of the kernel are as before" {
+	# It writes into what is there, as busybox's does.
+	# shellcheck disable=SC2016 # that shell expands
+	fake_program depmod 'for index in "$2/lib/modules/$3"/modules.*; do : >"$index"; done; exit 1'
+	refused 1 "depmod failed with status 1$"
+}
+
+@test "when depmod is killed, everything is taken back" {
+	fake_program depmod 'kill -9 $$'
+	refused 1 "depmod was killed by signal 9$"
+}
+
+@test "when depmod exits with 0 having written nothing, everything is taken back" {
+	fake_program depmod 'exit 0'
+	refused 1 "^wgkmod: cannot install '$MODULES': depmod wrote nothing$"
+}
+
+@test "when depmod reports an error and exits with 0, everything is taken back" {
+	fake_program depmod "$(command -v depmod) \"\$@\" && echo 'depmod: ERROR: failed to load symbols from x.ko: Input/output error' >&2"
+	refused 1 "^wgkmod: cannot install '$MODULES': depmod says: ERROR: failed to load symbols from x.ko: Input/output error$"
+}
+
+@test "what depmod says of a file that is no module is passed on, and is no error" {
+	fake_program depmod "$(command -v depmod) \"\$@\" && echo 'depmod: ERROR: failed to load symbols from x.ko: Exec format error' >&2"
+	install_it 0
+	assert_line '^depmod: ERROR: failed to load symbols from x.ko: Exec format error$'
+}
+
+@test "when depmod does not list our modules, everything is taken back" {
+	fake_program depmod "$(command -v depmod) \"\$@\" && cp '$MODULES/modules.dep' \"\$2/lib/modules/\$3/\""
+	refused 1 "^wgkmod: cannot install '$MODULES': depmod did not list all modules$"
+}
+
+@test "when the state cannot be written, everything is taken back, the indexes too" {
+	touch "$ROOT/var/lib/wgkmod"
+	before=$(tree_print "$ROOT")
+	install_it 1
+	assert_line "^wgkmod: cannot install '$RELEASE': "
+	unchanged
+}
+
+@test "when nobody reads the messages, everything is taken back all the same" {
+	fake_program depmod 'sleep 0.3; exit 1'
+	run_cmd 0 bash -c '"$@" 2>&1 | true' - \
+		"$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
+	unchanged
+}
+
+@test "a signal waits until the install is done" {
+	fake_program depmod "kill -TERM \$PPID; sleep 0.3; exec $(command -v depmod) \"\$@\""
+	install_it 143
+	installed
+}
+
+@test "an index that an older depmod leaves empty is no damage, and the one that was there stays" {
+	cp "$MODULES/modules.builtin.bin" "$BATS_TEST_TMPDIR/alias.bin" # any whole index
+	cp "$BATS_TEST_TMPDIR/alias.bin" "$MODULES/modules.builtin.alias.bin"
+	fake_program depmod "$(command -v depmod) \"\$@\" && : >\"\$2/lib/modules/\$3/modules.builtin.alias.bin\""
+	run_cmd 0 "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
+	cmp "$BATS_TEST_TMPDIR/alias.bin" "$MODULES/modules.builtin.alias.bin"
+}
+
+@test "when depmod leaves an index empty that modprobe needs, everything is taken back" {
+	fake_program depmod "$(command -v depmod) \"\$@\" && : >\"\$2/lib/modules/\$3/modules.dep.bin\""
+	refused 1 "^wgkmod: cannot install '$MODULES': depmod wrote a damaged modules.dep.bin$"
+}
+
+@test "a file that comes while depmod runs is not lost, and is indexed" {
+	fake_program depmod "[ -e '$BATS_TEST_TMPDIR/once' ] || {
+		touch '$BATS_TEST_TMPDIR/once'
+		cp '$STOCK/kernel/lib/crypto/libchacha.ko' '$MODULES/kernel/crypto/came.ko'; }
+		exec $(command -v depmod) \"\$@\""
+	install_it 0
+	assert_line "^wgkmod: $MODULES: somebody else is changing it: kernel/crypto"
+	installed
+	grep -q ^kernel/crypto/came.ko: "$MODULES/modules.dep"
+}
+
+@test "when it does not stop changing, it is left alone" {
+	fake_program depmod "touch '$MODULES/kernel/crypto/came'; rm '$MODULES/kernel/crypto/came'
+		exec $(command -v depmod) \"\$@\""
+	refused 1 "^wgkmod: somebody else does not stop changing it; try again later$"
+}
+
+@test "a file that comes, changes, is renamed, or goes meanwhile: none is overlooked" {
+	local file=$MODULES/kernel/crypto/adiantum.ko change real path=$PATH
+	real=$(command -v depmod)
+	for change in "chmod 600 $file" "mv $file $file.new" "rm $file" "touch $file" \
+		"mv $file $file.x; cp -p $file.x $file; rm $file.x" "mkdir $MODULES/new" \
+		"ln -s x $MODULES/link" "mv $MODULES $MODULES-; cp -a $MODULES- $MODULES"; do
+		PATH=$path
+		rm -rf "$ROOT" "$BATS_TEST_TMPDIR/once"
+		root_make "$ROOT"
+		fake_program depmod "[ -e '$BATS_TEST_TMPDIR/once' ] || {
+			touch '$BATS_TEST_TMPDIR/once'; $change; }
+			exec $real \"\$@\""
+		install_it 0
+		assert_line "^wgkmod: $MODULES: somebody else "
+	done
+}
+
+@test "a depmod that hangs can be ended, and everything is taken back" {
+	local status=0
+	fake_program depmod 'exec sleep 100'
+	# To the whole group, as ^C does.
+	setsid "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD" 3>&- &
+	until pgrep -g $! -x sleep >/dev/null; do sleep 0.05; done
+	kill -TERM -- -$!
+	wait $! || status=$?
+	assert_equal "$status" 143
+	unchanged
+}
+
+@test "depmod is found without sbin in PATH" {
+	run_cmd 0 env PATH=/nonexistent "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
+	installed
+}

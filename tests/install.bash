@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# What the tests of wgkmod install share: a host of its own for each test, a payload, and depmods that
+# are not what they should be.  Load after helpers, modules and sweep/tools.
+
+setup_file() {
+	modules_setup
+	tools_setup
+}
+
+setup() {
+	host_make
+	MODULES=$ROOT/lib/modules/$RELEASE
+	STATE=$ROOT/var/lib/wgkmod/$RELEASE/installed
+	before=$(tree_print "$ROOT")
+}
+
+unchanged() {
+	diff <(printf '%s\n' "$before") <(tree_print "$ROOT")
+}
+
+# Refused with STATUS, a line that matches, and nothing written.
+refused() { # STATUS REGEX
+	install_it "$1"
+	assert_line "$2"
+	unchanged
+}
+
+installed() {
+	local module
+	for module in "${SET[@]}"; do
+		cmp "$PAYLOAD/modules/kernel/$module.ko" "$MODULES/kernel/$module.ko"
+		grep -q "^kernel/$module.ko:" "$MODULES/modules.dep"
+	done
+	(cd "$MODULES" && sha256sum --check --quiet "$STATE")
+	[ "$(wc -l <"$STATE")" -eq "${#SET[@]}" ]
+	[ -z "$(find "$ROOT" -name '.*')" ]
+}
+
+# A program of this name and these lines comes first in PATH.
+fake_program() { # NAME LINES
+	mkdir -p "$BATS_TEST_TMPDIR/bin"
+	printf '#!/bin/sh\n%s\n' "$2" >"$BATS_TEST_TMPDIR/bin/$1"
+	chmod +x "$BATS_TEST_TMPDIR/bin/$1"
+	PATH=$BATS_TEST_TMPDIR/bin:$PATH
+}
+
+# The payload of an upgrade: one module changed, one gone.
+payload_next() {
+	modinfo_sed "$PAYLOAD/modules/kernel/drivers/net/wireguard/wireguard.ko" \
+		's/^description=.*/description=another/'
+	rm "$PAYLOAD/modules/kernel/lib/crypto/libcurve25519.ko"
+	payload_sums "$PAYLOAD"
+}
