@@ -38,11 +38,12 @@ struct payload {
  * what they name elsewhere is not looked at, but for what is here:
  *
  *	signing_key.x509	the certificate by which all modules have to be signed;
- *without it the signature of a module is read and not verified SHA256SUMS.unsigned
- *what the modules have to be without their signatures
+ *				without it the signature of a module is read and not
+ *				verified
+ *	SHA256SUMS.unsigned	what the modules have to be without their signatures
  *
  * Prints what is wrong, all of it, and who signed. Returns EXIT_DONE, EXIT_UNTRUSTED,
- *EXIT_UNFIT (another kernel or architecture) or EXIT_FAILED. payload_free() either way.
+ * EXIT_UNFIT (another kernel or architecture) or EXIT_FAILED. payload_free() either way.
  */
 enum exit_code payload_read(struct payload *payload, const struct params *params,
 			    const char *path, const char *release) _must_check_

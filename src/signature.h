@@ -41,8 +41,8 @@ struct signature {
 	unsigned char global[ED25519_SIGNATURE_BYTES];
 	/* What @global signs: the file's signature, then the comment. Owned. */
 	unsigned char *signed_text;
-	const char
-		*comment; /* in it; nobody's word until signature_verify() returned 0 */
+	/* In it; nobody's word until signature_verify() returned 0. */
+	const char *comment;
 };
 
 /*

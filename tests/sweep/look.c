@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * look DIR			everything that a tree is, a line for each path, sorted:
- *kind, mode, owner, size, link, digest of the content, extended attributes look -t DIR
- *the modification times as well, but of folders and indexes look -x NAME HEX PATH...
- *set an extended attribute
+ *				kind, mode, owner, size, link, digest of the content,
+ *				extended attributes
+ * look -t DIR			the modification times as well, but of folders and indexes
+ * look -x NAME HEX PATH...	set an extended attribute
  *
  * One process for a tree, as the sweeps look at thousands.
  */

@@ -4,14 +4,15 @@
  * counted from 1, from the command's first on, over all of its processes.
  *
  * sweep count CMD...		run it, print how many there are, and before that the
- *number of the first uname(), 0 for none: main() of wgkmod begins with it sweep kill N
- *CMD...		kill all processes before the Nth is made sweep fail N ERRNO
- *CMD...	the Nth is not made, and fails with ERRNO, a number sweep short N CMD...
- *the Nth write of more than a byte writes half
+ *				number of the first uname(), 0 for none: main() of wgkmod
+ *				begins with it
+ * sweep kill N CMD...		kill all processes before the Nth is made
+ * sweep fail N ERRNO CMD...	the Nth is not made, and fails with ERRNO, a number
+ * sweep short N CMD...		the Nth write of more than a byte writes half
  *
  * The status is the command's, 128 and the signal when it was killed, and 125 when the
- *Nth could not be meddled with: there are not so many, or it is an exit. With
- *SWEEP_LOG=FILE the meddled one's number and process go there.
+ * Nth could not be meddled with: there are not so many, or it is an exit. With
+ * SWEEP_LOG=FILE the meddled one's number and process go there.
  */
 #define _GNU_SOURCE
 #include <err.h>

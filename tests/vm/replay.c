@@ -2,16 +2,16 @@
 /*
  * replay LOG				how many writes and flushes there are
  * replay LOG IMAGE SEED [COUNT]	what a disk with a volatile cache holds after the
- *power was cut, behind the first COUNT of them or all
+ *					power was cut, behind the first COUNT of them or all
  *
  * IMAGE is the disk as it was before, LOG what QEMU's block driver blklogwrites wrote
- *down of the writes to it: the format of Linux' dm-log-writes (Documentation/admin-guide/
- * device-mapper/log-writes.rst), all numbers little endian, in blocks of a sector.
- *Everything up to the last flush is on the disk. Of each write after that, SEED decides
- *whether it is, is not, or is up to one of its sectors of 512 bytes.
+ * down of the writes to it: the format of Linux' dm-log-writes (Documentation/
+ * admin-guide/device-mapper/log-writes.rst), all numbers little endian, in blocks of a
+ * sector. Everything up to the last flush is on the disk. Of each write after that, SEED
+ * decides whether it is, is not, or is up to one of its sectors of 512 bytes.
  *
  * Prints how many writes were flushed, and how many of the others were kept, lost and
- *torn.
+ * torn.
  */
 #define _GNU_SOURCE
 #include <endian.h>
