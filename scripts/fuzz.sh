@@ -35,6 +35,12 @@ seed() {
 	symvers)
 		printf '0x12345678\tskb_push\tvmlinux\tEXPORT_SYMBOL\t\n0x9abcdef0\tx\tdrivers/x\tEXPORT_SYMBOL_GPL\tNS\n' >"$seeds/table"
 		;;
+	index)
+		mkdir -p "$tree/lib/modules/1.0.0/kernel"
+		printf 'kernel/a.ko\nkernel/ab.ko\nkernel/b/c.ko\n' >"$tree/lib/modules/1.0.0/modules.builtin"
+		depmod -b "$tree" 1.0.0
+		cp "$tree/lib/modules/1.0.0/"modules.*.bin "$seeds"
+		;;
 	state)
 		printf '%064d  kernel/x.ko\n%064d *kernel/lib/y.ko\n' 1 2 >"$seeds/state"
 		;;

@@ -2,14 +2,13 @@
 #include "indexes.h"
 
 #include <ctype.h>
-#include <endian.h>
 #include <fcntl.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include "depmod.h"
 #include "file.h"
+#include "index.h"
 #include "log.h"
 #include "module.h"
 #include "names.h"
@@ -76,119 +75,15 @@ static bool has(int fd, const char *name)
 	return faccessat(fd, name, F_OK, 0) == 0;
 }
 
-/*
- * An index as index_write() of kmod's tools/depmod.c leaves it, all numbers of 32 bits, big
- * endian: magic, version, the root; then the nodes, children before their parent. A node is
- * named by its offset and flags that say what of it there is, in this order: a prefix, a
- * string; the first and last byte of its children, and them, 0 for none; the number of its
- * values, and of each a priority and a string.
- */
-#define INDEX_MAGIC 0xb007f457
-#define INDEX_HEAD 12U
-#define INDEX_PREFIX 0x80000000
-#define INDEX_VALUES 0x40000000
-#define INDEX_CHILDREN 0x20000000
-#define INDEX_OFFSET 0x0fffffff
-#define INDEX_DEPTH 4096
-
-struct reader {
-	const struct buf *file;
-	size_t at;
-};
-
-static bool read_number(struct reader *in, uint32_t *out)
-{
-	uint32_t number;
-
-	if (in->file->size - in->at < sizeof(number))
-		return false;
-	memcpy(&number, in->file->data + in->at, sizeof(number));
-	*out = be32toh(number);
-	in->at += sizeof(number);
-	return true;
-}
-
-static bool skip_string(struct reader *in)
-{
-	const char *from = in->file->data + in->at;
-	const char *end = memchr(from, '\0', in->file->size - in->at);
-
-	if (!end)
-		return false;
-	in->at += (size_t)(end - from) + 1;
-	return true;
-}
-
-static bool skip_values(struct reader *in)
-{
-	uint32_t count, priority;
-
-	if (!read_number(in, &count))
-		return false;
-	while (count-- > 0)
-		if (!read_number(in, &priority) || !skip_string(in))
-			return false;
-	return true;
-}
-
-static bool walk_node(const struct buf *file, uint32_t node, size_t before,
-		      unsigned int depth, size_t *used);
-
-static bool walk_children(struct reader *in, size_t before, unsigned int depth,
-			  size_t *used)
-{
-	unsigned char first, last;
-	uint32_t child;
-
-	if (in->file->size - in->at < 2)
-		return false;
-	first = (unsigned char)in->file->data[in->at++];
-	last = (unsigned char)in->file->data[in->at++];
-	for (unsigned int i = first; i <= last; i++)
-		if (!read_number(in, &child) ||
-		    (child && !walk_node(in->file, child, before, depth + 1, used)))
-			return false;
-	return first <= last;
-}
-
-/* Adds to *@used what the node and all below it take. It has to begin before @before. */
-static bool walk_node(const struct buf *file, uint32_t node, size_t before,
-		      unsigned int depth, size_t *used)
-{
-	struct reader in = { .file = file, .at = node & INDEX_OFFSET };
-	const size_t start = in.at;
-
-	if (start < INDEX_HEAD || start > before || depth > INDEX_DEPTH)
-		return false;
-	if (node & INDEX_PREFIX && !skip_string(&in))
-		return false;
-	if (node & INDEX_CHILDREN && !walk_children(&in, start, depth, used))
-		return false;
-	if (node & INDEX_VALUES && !skip_values(&in))
-		return false;
-	*used += in.at - start;
-	return true;
-}
-
-/*
- * Whether every byte of the index is of one node, and each node can be reached. depmod
- * does not look whether it could seek in what it writes, and ends with 0.
- */
+/* depmod does not look whether it could seek in what it writes, and ends with 0. */
 static bool is_whole(int folder, const char *name)
 {
 	_cleanup_close_ int fd = open_beneath(folder, name, O_RDONLY);
 	_cleanup_buf_ struct buf file = { 0 };
-	struct reader in = { .file = &file };
 	struct reason ignored = { 0 };
-	uint32_t magic, version, root;
-	size_t used = INDEX_HEAD;
 
-	if (fd < 0 || read_fd(fd, INDEX_MAX_BYTES, &file, &ignored) < 0)
-		return false;
-	if (!read_number(&in, &magic) || !read_number(&in, &version) ||
-	    !read_number(&in, &root) || magic != INDEX_MAGIC)
-		return false;
-	return walk_node(&file, root, file.size, 0, &used) && used == file.size;
+	return fd >= 0 && read_fd(fd, INDEX_MAX_BYTES, &file, &ignored) == 0 &&
+	       index_is_whole(&file);
 }
 
 static bool is_empty(int folder, const char *name)

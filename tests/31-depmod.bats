@@ -5,6 +5,8 @@
 # wgkmod install where depmod fails, lies, hangs or is killed, and where somebody else is at work in
 # the same folder meanwhile.
 
+# shellcheck disable=SC2034,SC2153 # before and MODULES are install.bash's
+
 load helpers
 load modules
 load sweep/tools

@@ -4,6 +4,8 @@
 #
 # wgkmod install, into fake roots, with the real depmod.
 
+# shellcheck disable=SC2034,SC2153 # before and MODULES are install.bash's
+
 load helpers
 load modules
 load sweep/tools

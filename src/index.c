@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "index.h"
+
+#include <endian.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "file.h"
+
+/*
+ * An index as index_write() of kmod's tools/depmod.c leaves it, all numbers of 32 bits, big
+ * endian: magic, version, the root; then the nodes, children before their parent. A node is
+ * named by its offset and flags that say what of it there is, in this order: a prefix, a
+ * string; the first and last byte of its children, and them, 0 for none; the number of its
+ * values, and of each a priority and a string.
+ */
+#define INDEX_MAGIC 0xb007f457
+#define INDEX_HEAD 12U
+#define INDEX_PREFIX 0x80000000
+#define INDEX_VALUES 0x40000000
+#define INDEX_CHILDREN 0x20000000
+#define INDEX_OFFSET 0x0fffffff
+#define INDEX_DEPTH 4096
+
+struct reader {
+	const struct buf *file;
+	size_t at;
+};
+
+static bool read_number(struct reader *in, uint32_t *out)
+{
+	uint32_t number;
+
+	if (in->file->size - in->at < sizeof(number))
+		return false;
+	memcpy(&number, in->file->data + in->at, sizeof(number));
+	*out = be32toh(number);
+	in->at += sizeof(number);
+	return true;
+}
+
+static bool skip_string(struct reader *in)
+{
+	const char *from = in->file->data + in->at;
+	const char *end = memchr(from, '\0', in->file->size - in->at);
+
+	if (!end)
+		return false;
+	in->at += (size_t)(end - from) + 1;
+	return true;
+}
+
+static bool skip_values(struct reader *in)
+{
+	uint32_t count, priority;
+
+	if (!read_number(in, &count))
+		return false;
+	while (count-- > 0)
+		if (!read_number(in, &priority) || !skip_string(in))
+			return false;
+	return true;
+}
+
+static bool walk_node(const struct buf *file, uint32_t node, size_t last,
+		      unsigned int depth, size_t *used);
+
+static bool walk_children(struct reader *in, size_t last, unsigned int depth,
+			  size_t *used)
+{
+	unsigned char from, to;
+	uint32_t child;
+
+	if (in->file->size - in->at < 2)
+		return false;
+	from = (unsigned char)in->file->data[in->at++];
+	to = (unsigned char)in->file->data[in->at++];
+	for (unsigned int i = from; i <= to; i++)
+		if (!read_number(in, &child) ||
+		    (child && !walk_node(in->file, child, last, depth + 1, used)))
+			return false;
+	return from <= to;
+}
+
+/*
+ * Adds to *@used what the node and all below it take; it begins at @last or before. More
+ * than there is cannot be used, and a node below another takes something: so this ends
+ * soon, whatever the file holds.
+ */
+static bool walk_node(const struct buf *file, uint32_t node, size_t last,
+		      unsigned int depth, size_t *used)
+{
+	struct reader in = { .file = file, .at = node & INDEX_OFFSET };
+	const size_t start = in.at;
+
+	if (start < INDEX_HEAD || start > last || depth > INDEX_DEPTH)
+		return false;
+	if (node & INDEX_PREFIX && !skip_string(&in))
+		return false;
+	if (node & INDEX_CHILDREN && !walk_children(&in, start - 1, depth, used))
+		return false;
+	if (node & INDEX_VALUES && !skip_values(&in))
+		return false;
+	if (depth > 0 && in.at == start)
+		return false;
+	*used += in.at - start;
+	return *used <= file->size;
+}
+
+bool index_is_whole(const struct buf *file)
+{
+	struct reader in = { .file = file };
+	uint32_t magic, version, root;
+	size_t used = INDEX_HEAD;
+
+	if (!read_number(&in, &magic) || !read_number(&in, &version) ||
+	    !read_number(&in, &root) || magic != INDEX_MAGIC)
+		return false;
+	return walk_node(file, root, file->size, 0, &used) && used == file->size;
+}

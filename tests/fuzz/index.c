@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Binary indexes of depmod: what is whole has no byte more or less, and walking any ends. */
+#include "index.h"
+#include "file.h"
+#include "text.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	/* Of exactly this size, so that the sanitizer sees a read behind it. */
+	char *copy = malloc(size ? size : 1);
+	struct buf file = { .data = copy, .size = size };
+
+	if (!copy)
+		abort();
+	if (size)
+		memcpy(copy, data, size);
+	if (index_is_whole(&file)) {
+		file.size--;
+		if (index_is_whole(&file))
+			abort();
+	}
+	free(copy);
+	return 0;
+}
