@@ -66,6 +66,10 @@ flock -n 6 || die "another make repro runs here"
 rm -rf "$dir"/[0-9a-z]*
 report=$dir/differences.txt
 
+# Where the builds are seen: a place that any user can reach, wherever OUT is.
+make_tmp /run/wgkmod
+export REPRO_PLACE=$TMP
+
 # Every build is of the project as it is now, whatever happens to it meanwhile.
 mkdir -p "$dir/project/targets"
 (cd "$TOP" && { image_files && host_files; } | xargs -d '\n' cp --parents -t "$dir/project")

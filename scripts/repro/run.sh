@@ -7,6 +7,8 @@
 # that NUMBER chooses), and builds in them.  What is not varied is the same in every run, paths too.
 # There is no network.  The project is that in out/repro/project.  Leaves in DIR: made/ (what is in
 # out/RELEASE), evidence ("KEY VALUE" of what the build saw), log.
+#
+#	REPRO_PLACE	folder of repro.sh that any user can reach: mount points for this run
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../lib.sh"
@@ -14,10 +16,10 @@
 name=$1 dir=$2 number=$3
 shift 3
 variations=" $* "
-here=$OUT/repro/here # each run sees its own folder there
+here=$REPRO_PLACE/here disk=$REPRO_PLACE/disk # each run sees its own folders there
 
 if [[ -z ${REPRO_INSIDE:-} ]]; then
-	mkdir -p "$dir/disk" "$here"
+	mkdir -p "$dir/disk" "$here" "$disk"
 	REPRO_INSIDE=1 exec unshare --mount --uts --net --propagation private "$0" "$name" "$dir" "$number" "$@"
 fi
 
@@ -58,17 +60,18 @@ mounted() {
 
 # ---- file system, path, order ---------------------------------------------------------
 
+mounted mount --bind "$dir/disk" "$disk"
 volume=
 if varied fs; then
 	mounted mount -t tmpfs -o size=3g,mode=755 repro "$here"
-	volume=$dir/disk/build
+	volume=$disk/build
 else
-	mkdir "$dir/disk/here"
-	mounted mount --bind "$dir/disk/here" "$here"
+	mkdir "$disk/here"
+	mounted mount --bind "$disk/here" "$here"
 	if varied order; then
-		mkdir "$dir/disk/tmp"
-		mounted mount -t tmpfs -o size=2g,mode=755 repro "$dir/disk/tmp"
-		volume=$dir/disk/tmp/build
+		mkdir "$disk/tmp"
+		mounted mount -t tmpfs -o size=2g,mode=755 repro "$disk/tmp"
+		volume=$disk/tmp/build
 	fi
 fi
 mkdir -p "$here"/{plain,view,cache/sha256,home,bin,container,store} ${volume:+"$volume"}
@@ -92,9 +95,9 @@ if varied user; then
 fi
 if varied order; then
 	mounted disorderfs --quiet --multi-user=yes --shuffle-dirents=yes "$here/plain" "$here/view"
-	mkdir "$dir/disk/view"
-	mounted disorderfs --quiet --multi-user=yes --shuffle-dirents=yes "$volume" "$dir/disk/view"
-	volume=$dir/disk/view
+	mkdir "$disk/view"
+	mounted disorderfs --quiet --multi-user=yes --shuffle-dirents=yes "$volume" "$disk/view"
+	volume=$disk/view
 else
 	mounted mount --bind "$here/plain" "$here/view"
 fi
@@ -125,12 +128,12 @@ if varied clock; then
 	days=$(pick 400 4000 -800)
 	command+=(faketime -f "${days/#[0-9]/+${days:0:1}}d")
 	read_lock "$TARGET" vm
-	mkdir "$dir/disk/faketime"
+	mkdir "$disk/faketime"
 	for i in "${!LOCK_SHA256[@]}"; do
 		[[ ${LOCK_WHERE[i]} != */libfaketime_* ]] ||
-			dpkg-deb --extract "$(cached "${LOCK_SHA256[i]}")" "$dir/disk/faketime"
+			dpkg-deb --extract "$(cached "${LOCK_SHA256[i]}")" "$disk/faketime"
 	done
-	library=$(find "$dir/disk/faketime" -name libfaketime.so.1)
+	library=$(find "$disk/faketime" -name libfaketime.so.1)
 	[[ -n $library ]] || die "the clock inside the container cannot be varied: VM of '$TARGET' does not name libfaketime (WITHOUT=clock)"
 	cp "$library" "$here/container/libfaketime.so.1"
 	printf '/repro/libfaketime.so.1\n' >"$here/container/preload"
