@@ -109,7 +109,10 @@ if [[ $count -gt 0 ]]; then
 	mapfile -t mirrors < <(family_mirrors)
 	for mirror in "${mirrors[@]}"; do
 		download "$mirror"
-		[[ " $family_fallbacks " == *" $mirror "* ]] || cat "$TMP/answers" >>"$TMP/all-answers"
+		if [[ " $family_fallbacks " != *" $mirror "* ]]; then
+			cat "$TMP/answers" >>"$TMP/all-answers"
+			cp "$TMP/curl-status" "$TMP/mirrors-status"
+		fi
 		for i in "${MISSING[@]}"; do keep "$i"; done
 		check_cached
 		[[ ${#MISSING[@]} -gt 0 ]] || break
@@ -120,7 +123,7 @@ if [[ ${#MISSING[@]} -gt 0 ]]; then
 	full_disk "$CACHE"
 	[[ ! -s $TMP/refused ]] || die "$(head -n1 "$TMP/refused")"
 	# 22: an answer of HTTP was the last error, not a download that stopped
-	if [[ -s $TMP/all-answers && $(cat "$TMP/curl-status") -eq 22 ]] && ! grep -qvx '200\|404\|410' "$TMP/all-answers"; then
+	if [[ -s $TMP/all-answers && $(cat "$TMP/mirrors-status") -eq 22 ]] && ! grep -qvx '200\|404\|410' "$TMP/all-answers"; then
 		printf 'wgkmod: %s\n' "cannot fetch $(describe_missing)(of '$TARGET'): the mirrors that could be reached do not have it any more; set MIRROR= to one that has it, or bring the cache '$CACHE' from a machine that has it; the lock '$TARGET_DIR/$TARGET.lock' still says what it was" >&2
 		exit "$EXIT_GONE"
 	fi

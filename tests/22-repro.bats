@@ -78,7 +78,7 @@ repro() {
 @test "make repro: another user, path, clock, host, file order and all the rest at once, and the same bits" {
 	needs_root
 	OUT=$BATS_TEST_TMPDIR/out TIMEOUT=3000 run_cmd 0 make -C "$ROOT_DIR" --no-print-directory repro TARGET="$TARGET_NAME"
-	assert_equal "$(grep -c '^repro +*shown ' <<<"$output")" 15
+	assert_equal "$(grep -c '^repro  *shown ' <<<"$output")" 15
 	assert_line '^repro +debian11-5.10.0-32-amd64: 20 files equal in 2 builds; sha256 of the bundle: [0-9a-f]{64}$'
 	refute_line 'NOT SHOWN|not tried'
 }
