@@ -38,7 +38,7 @@ teardown() {
 		rm -rf "$BATS_TEST_TMPDIR/store"
 	fi
 	if [[ -n ${COPY:-} && -d $COPY ]]; then
-		podman image rm --force "$("$COPY/scripts/image.sh" "$TARGET_NAME" --name)" >/dev/null
+		image_forget "$COPY"
 	fi
 }
 
@@ -97,7 +97,7 @@ repro() {
 		[[ $VARIATION != - ]] || VARIATION=timezone
 		BISECT='' repro 3 "$VARIATION"
 		assert_line "^  (differs|only in the second): ${DIFFERS//KERNEL/$KERNEL}$"
-		podman image rm --force "$("$COPY/scripts/image.sh" "$TARGET_NAME" --name)" >/dev/null
+		image_forget "$COPY"
 	done
 }
 

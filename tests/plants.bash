@@ -53,3 +53,10 @@ plant() {
 		words=("${words[@]:2}")
 	done
 }
+
+# image_forget COPY: removes the image of a copy of the project, unless the project itself has the same.
+image_forget() {
+	local image
+	image=$("$1/scripts/image.sh" "$TARGET_NAME" --name)
+	[[ $image == "$("$ROOT_DIR/scripts/image.sh" "$TARGET_NAME" --name)" ]] || podman image rm --force --ignore "$image" >/dev/null
+}
