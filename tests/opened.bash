@@ -5,7 +5,7 @@
 
 # What build.sh, and no other, makes of the packages and the kernel's source while the image is made;
 # each is read by the build.  closure.sh writes the first ones, and hides in the others what HIDE names;
-# ldconfig makes the last.
+# the Containerfile writes down what the target says in source-dir, and ldconfig makes the last.
 DERIVED='
 /kernel/cc
 /kernel/config
@@ -17,6 +17,7 @@ DEVEL/Module.symvers
 DEVEL/include/config/auto.conf
 DEVEL/include/generated/autoconf.h
 /wgkmod/wgkmod
+/wgkmod/source-dir
 /etc/ld.so.cache'
 
 # Files that a package's script copies from where the package has them.

@@ -7,12 +7,14 @@
  *				number of the first uname(), 0 for none: main() of wgkmod
  *				begins with it
  * sweep kill N CMD...		kill all processes before the Nth is made
- * sweep fail N ERRNO CMD...	the Nth is not made, and fails with ERRNO, a number
+ * sweep fail N ERRNO CMD...	the Nth is not made, and fails with ERRNO, a number;
+ *				close() is made, and fails
  * sweep short N CMD...		the Nth write of more than a byte writes half
  *
  * The status is the command's, 128 and the signal when it was killed, and 125 when the
  * Nth could not be meddled with: there are not so many, or it is an exit. With
- * SWEEP_LOG=FILE the meddled one's number and process go there.
+ * SWEEP_LOG=FILE the meddled one's number and process go there. A command that has not
+ * ended after a minute is killed, and sweep with it, by SIGALRM.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -116,7 +118,10 @@ static void meddle(struct tracee *t)
 	if (mode == KILL) {
 		kill_all();
 	} else if (mode == FAIL) {
-		ptrace(PTRACE_POKEUSER, t->pid, REG(orig_rax), -1L);
+		/* close() alone is made: whatever it returns, the descriptor is gone
+		 * (close(2)). */
+		if (nr != SYS_close)
+			ptrace(PTRACE_POKEUSER, t->pid, REG(orig_rax), -1L);
 		/* brk() alone has no errors: it returns what is not the address asked
 		 * for. */
 		t->failing = nr == SYS_brk ? 2 : 1;
@@ -221,6 +226,7 @@ int main(int argc, char **argv)
 		       PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL);
 	find(pid);
 	ptrace(PTRACE_SYSCALL, pid, 0, 0);
+	alarm(60); /* PTRACE_O_EXITKILL */
 	result = trace(pid);
 	if (mode == COUNT)
 		printf("%lu\n%lu\n", first_uname, counted);
