@@ -16,10 +16,7 @@
 
 int depmod_read_at(int folder, struct buf *out, struct reason *reason)
 {
-	_cleanup_close_ int fd = open_beneath(folder, "modules.dep", O_RDONLY);
-
-	return fd < 0 ? reason_errno(reason, fd)
-		      : read_fd(fd, DEP_MAX_BYTES, out, reason);
+	return read_beneath(folder, "modules.dep", DEP_MAX_BYTES, out, reason);
 }
 
 int depmod_read(const struct host *host, struct buf *out, struct reason *reason)

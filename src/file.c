@@ -135,6 +135,14 @@ int read_fd(int fd, size_t max, struct buf *out, struct reason *reason)
 	return 0;
 }
 
+int read_beneath(int dirfd, const char *path, size_t max, struct buf *out,
+		 struct reason *reason)
+{
+	_cleanup_close_ int fd = open_beneath(dirfd, path, O_RDONLY);
+
+	return fd < 0 ? reason_errno(reason, fd) : read_fd(fd, max, out, reason);
+}
+
 int read_path(const char *path, size_t max, struct buf *out, struct reason *reason)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);

@@ -43,6 +43,10 @@ int open_parent(int dirfd, const char *path, const char **base) _must_check_
 int read_fd(int fd, size_t max, struct buf *out, struct reason *reason) _must_check_
 	_nonnull_(3, 4);
 
+/* The same for @path, relative and below @dirfd, as open_beneath() opens it. */
+int read_beneath(int dirfd, const char *path, size_t max, struct buf *out,
+		 struct reason *reason) _must_check_ _nonnull_(2, 4, 5);
+
 /* The same for a path the user named: links are followed. -errno of open() as well. */
 int read_path(const char *path, size_t max, struct buf *out,
 	      struct reason *reason) _must_check_ _nonnull_(1, 3, 4);

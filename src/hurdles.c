@@ -125,14 +125,13 @@ static bool in_payload(const struct payload *payload, const char *name)
 
 static bool check_builtin(const struct host *host, const struct payload *payload)
 {
-	_cleanup_close_ int fd =
-		open_beneath(host->modules_fd, "modules.builtin", O_RDONLY);
 	_cleanup_buf_ struct buf list = { 0 };
 	struct reason ignored = { 0 };
 	char *cursor, *line;
 	bool ok = true;
 
-	if (fd < 0 || read_fd(fd, MODULE_MAX_BYTES, &list, &ignored) < 0)
+	if (read_beneath(host->modules_fd, "modules.builtin", MODULE_MAX_BYTES, &list,
+			 &ignored) < 0)
 		return true;
 	cursor = list.data;
 	while ((line = strsep(&cursor, "\n"))) {

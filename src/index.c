@@ -118,3 +118,41 @@ bool index_is_whole(const struct buf *file)
 		return false;
 	return walk_node(file, root, file->size, 0, &used) && used == file->size;
 }
+
+/* The child of the node whose children come next, by @byte: 0 for none. */
+static uint32_t child_of(struct reader *in, unsigned char byte)
+{
+	const unsigned char from = (unsigned char)in->file->data[in->at];
+	const unsigned char to = (unsigned char)in->file->data[in->at + 1];
+	uint32_t child = 0;
+
+	if (byte < from || byte > to)
+		return 0;
+	in->at += 2 + (byte - from) * sizeof(child);
+	return read_number(in, &child) ? child : 0;
+}
+
+bool index_has(const struct buf *file, const char *key)
+{
+	struct reader in = { .file = file, .at = sizeof(uint32_t) * 2 };
+	uint32_t node;
+
+	if (!read_number(&in, &node))
+		return false;
+	while (node) {
+		in.at = node & INDEX_OFFSET;
+		if (node & INDEX_PREFIX) {
+			const char *prefix = file->data + in.at;
+			size_t len = strlen(prefix);
+
+			if (strncmp(key, prefix, len) != 0)
+				return false;
+			key += len;
+			in.at += len + 1;
+		}
+		if (!*key)
+			return node & INDEX_VALUES;
+		node = node & INDEX_CHILDREN ? child_of(&in, (unsigned char)*key++) : 0;
+	}
+	return false;
+}

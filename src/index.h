@@ -11,3 +11,6 @@ struct buf;
  * what index_write() of kmod's tools/depmod.c leaves.
  */
 bool index_is_whole(const struct buf *file) _must_check_ _nonnull_(1);
+
+/* Whether @file, which is whole, has a value for @key. */
+bool index_has(const struct buf *file, const char *key) _must_check_ _nonnull_(1, 2);

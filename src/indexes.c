@@ -78,12 +78,102 @@ static bool has(int fd, const char *name)
 /* depmod does not look whether it could seek in what it writes, and ends with 0. */
 static bool is_whole(int folder, const char *name)
 {
-	_cleanup_close_ int fd = open_beneath(folder, name, O_RDONLY);
 	_cleanup_buf_ struct buf file = { 0 };
 	struct reason ignored = { 0 };
 
-	return fd >= 0 && read_fd(fd, INDEX_MAX_BYTES, &file, &ignored) == 0 &&
+	return read_beneath(folder, name, INDEX_MAX_BYTES, &file, &ignored) == 0 &&
 	       index_is_whole(&file);
+}
+
+/* The lines of the list @name, NULL without that file; they are cut out of @text. */
+static int read_list(int folder, const char *name, struct buf *text,
+		     struct reason *reason)
+{
+	struct reason why = { 0 };
+	int ret = read_beneath(folder, name, INDEX_MAX_BYTES, text, &why);
+
+	if (ret < 0 && ret != -ENOENT)
+		return reason_set(reason, ret, "%s: %s", name, why.text);
+	return 0;
+}
+
+/* depmod takes a modules.builtin that it cannot read for one that ends, and says nothing. */
+static int check_builtin(int to, struct reason *reason)
+{
+	_cleanup_buf_ struct buf list = { 0 }, index = { 0 };
+	struct reason why = { 0 };
+	char *cursor, *line;
+	int ret = read_list(to, "modules.builtin", &list, reason);
+
+	if (ret < 0 || !list.data)
+		return ret;
+	ret = read_beneath(to, "modules.builtin.bin", INDEX_MAX_BYTES, &index, &why);
+	if (ret < 0)
+		return reason_set(reason, ret, "modules.builtin.bin: %s", why.text);
+	cursor = list.data;
+	while ((line = strsep(&cursor, "\n"))) {
+		_cleanup_free_ char *name = module_name_of(line);
+
+		if (!name)
+			return reason_errno(reason, -ENOMEM);
+		if (*name && !index_has(&index, name))
+			return reason_set(reason, -EIO,
+					  "depmod left %s out of modules.builtin.bin",
+					  name);
+	}
+	return 0;
+}
+
+/* Whether @path of modules.dep, perhaps of a compressed file, is the @line of modules.order. */
+static bool is_ordered(const char *path, const char *line)
+{
+	size_t len = strlen(line);
+
+	return len && !strncmp(path, line, len) && (!path[len] || path[len] == '.');
+}
+
+/*
+ * The same of modules.order: those that it lists come first in modules.dep, in its order,
+ * and of two modules for one alias the first is loaded (depmod_modules_sort() in kmod's
+ * tools/depmod.c).
+ */
+static int check_order(int to, struct reason *reason)
+{
+	_cleanup_buf_ struct buf list = { 0 }, dep = { 0 };
+	_cleanup_names_ struct names order = { 0 };
+	char *cursor, *line, *path;
+	bool others = false;
+	size_t at = 0;
+	int ret = read_list(to, "modules.order", &list, reason);
+
+	if (ret < 0 || !list.data)
+		return ret;
+	ret = depmod_read_at(to, &dep, reason);
+	if (ret < 0)
+		return ret;
+	cursor = list.data;
+	while ((line = strsep(&cursor, "\n")))
+		if (names_add(&order, line) < 0)
+			return reason_errno(reason, -ENOMEM);
+	cursor = dep.data;
+	while ((path = depmod_next(&cursor))) {
+		size_t next = at;
+
+		while (next < order.count && !is_ordered(path, order.items[next]))
+			next++;
+		if (next < order.count && !others) {
+			at = next + 1;
+			continue;
+		}
+		others = true;
+		for (size_t i = 0; i < order.count; i++)
+			if (is_ordered(path, order.items[i]))
+				return reason_set(reason, -EIO,
+						  "depmod did not follow modules.order: "
+						  "%s comes late",
+						  path);
+	}
+	return 0;
 }
 
 static bool is_empty(int folder, const char *name)
@@ -144,6 +234,7 @@ static int check_dep(int from, int to, struct reason *reason)
 int indexes_check(const struct snapshot *snap, int from, int to, struct reason *reason)
 {
 	_cleanup_names_ struct names before = { 0 };
+	int ret;
 
 	if (indexes_list(snap, &before) < 0)
 		return reason_errno(reason, -ENOMEM);
@@ -151,7 +242,6 @@ int indexes_check(const struct snapshot *snap, int from, int to, struct reason *
 		return reason_set(reason, -EIO, "depmod wrote nothing");
 	for (size_t i = 0; i < ARRAY_SIZE(outputs); i++) {
 		const char *name = outputs[i].name;
-		int ret;
 
 		/* That of kmod 28 leaves modules.builtin.alias.bin empty. What is built
 		 * in does not change by what is installed: the one there was stays. */
@@ -173,7 +263,10 @@ int indexes_check(const struct snapshot *snap, int from, int to, struct reason *
 		if (ret < 0)
 			return reason_set(reason, ret, "%s: %s", name, strerror(-ret));
 	}
-	return names_has(&before, "modules.dep") ? check_dep(from, to, reason) : 0;
+	ret = names_has(&before, "modules.dep") ? check_dep(from, to, reason) : 0;
+	if (ret == 0)
+		ret = check_order(to, reason);
+	return ret < 0 ? ret : check_builtin(to, reason);
 }
 
 int indexes_drop_new(int fd, const struct names *before)

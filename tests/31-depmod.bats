@@ -53,6 +53,19 @@ load install
 	assert_line '^depmod: ERROR: failed to load symbols from x.ko: Exec format error$'
 }
 
+@test "when depmod cannot read what is built in, and says nothing, everything is taken back" {
+	# It takes the error for the end of the file.
+	fake_program depmod "d=\$2/lib/modules/\$3; mv \$d/modules.builtin \$d/kept; head -n 3 \$d/kept >\$d/modules.builtin
+		$(command -v depmod) \"\$@\"; mv \$d/kept \$d/modules.builtin"
+	refused 1 "^wgkmod: cannot install '$MODULES': depmod left [a-z0-9_]+ out of modules.builtin.bin$"
+}
+
+@test "when depmod cannot read the order of the modules, everything is taken back" {
+	fake_program depmod "d=\$2/lib/modules/\$3; mv \$d/modules.order \$d/kept; tac \$d/kept >\$d/modules.order
+		$(command -v depmod) \"\$@\"; mv \$d/kept \$d/modules.order"
+	refused 1 "^wgkmod: cannot install '$MODULES': depmod did not follow modules.order: kernel/.*\.ko comes late$"
+}
+
 @test "when depmod does not list our modules, everything is taken back" {
 	fake_program depmod "$(command -v depmod) \"\$@\" && cp '$MODULES/modules.dep' \"\$2/lib/modules/\$3/\""
 	refused 1 "^wgkmod: cannot install '$MODULES': depmod did not list all modules$"
