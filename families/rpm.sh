@@ -37,7 +37,7 @@ rpm_image_digest() {
 # command of the log.
 rpm_why() {
 	awk '/^\+ / { why = "" }
-		why == "" && /^(\[MIRROR\] |  - Curl error|Package .* is not signed|Public key for |No match for argument|Error:|[^ ]+\.rpm: )/ { why = $0 }
+		why == "" && /^(\[MIRROR\] |  - (Curl error|Status code)|Package .* is not signed|Public key for |No match for argument|Error:|[^ ]+\.rpm: )/ { why = $0 }
 		END { print why == "" ? "see the log" : why }' "$LOG" |
 		sed 's/^\[MIRROR\] //; s/^  - //; s/^No match for argument: /no repository has /'
 }

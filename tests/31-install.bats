@@ -344,7 +344,7 @@ load install
 		run_cmd 1 unshare --map-root-user --mount sh -euc '
 			mount -t tmpfs none "$6"
 			cp -a "$3/." "$6"
-			mount -o "remount,$1" "$6"
+			mount -o "remount,$1" none "$6" # without the source, only root can
 			exec "$2" install --allow-unsigned --root "$6" --kernel "$4" "$5"' - \
 			"${how%%:*}" "$WGKMOD" "$ROOT" "$RELEASE" "$PAYLOAD" "$BATS_TEST_TMPDIR/fs"
 		assert_line "^wgkmod: cannot install '.*': its file system (is|has) (${how#*:})"

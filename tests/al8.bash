@@ -14,9 +14,9 @@
 al8_setup() {
 	"$ROOT_DIR/scripts/need.sh" rpmbuild rpmsign createrepo_c gpg python3 docker-registry skopeo openssl rpm2cpio >&2
 	TIMEOUT=3600 run_cmd 0 "$ROOT_DIR/tests/al8/make.sh"
-	AL8_KERNELS=$(sed -n 's/^kernels //p' <<<"$output")
-	AL8_IMAGE=$(sed -n 's/^image //p' <<<"$output")
-	AL8_MIRROR=$(sed -n 's/^mirror //p' <<<"$output")
+	AL8_KERNELS=$(sed -n 's,^kernels /,/,p' <<<"$output")
+	AL8_IMAGE=$(sed -n 's,^image /,/,p' <<<"$output")
+	AL8_MIRROR=$(sed -n 's,^mirror /,/,p' <<<"$output")
 	export AL8_KERNELS AL8_MIRROR
 	# the same ports where they are free: a lock names them, and what is made goes by the lock
 	for MIRROR_PORT in 21380 21382 21384 21386; do
