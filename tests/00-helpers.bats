@@ -41,3 +41,11 @@ fails() {
 	flip "$BATS_TEST_TMPDIR/f" 1
 	assert_equal "$(cat "$BATS_TEST_TMPDIR/f")" acc
 }
+
+@test "kill_at kills before a call, sees an end, and fails where that end is a failure" {
+	kill_at 2 cat bash -c 'cat /dev/null'
+	assert_equal "$KILLED" ''
+	kill_at 1 cat bash -c 'cat /dev/null; exit 3'
+	assert_equal "$KILLED" 1
+	fails kill_at 2 cat bash -c 'cat /dev/null; exit 3'
+}

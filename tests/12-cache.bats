@@ -126,10 +126,12 @@ in_cache() {
 }
 
 @test "a fetch killed before any of its steps leaves only whole files, and the next run completes" {
-	local n=1
+	local n
 	mirror "$BATS_TEST_TMPDIR/mirror"
 	mkdir -p "$CACHE/sha256"
-	while kill_at "$n" 'curl sha256sum chmod sync mv rm mkdir mktemp' "$ROOT_DIR/scripts/fetch.sh" small; do
+	for ((n = 1; ; n++)); do
+		kill_at "$n" 'curl sha256sum chmod sync mv rm mkdir mktemp' "$ROOT_DIR/scripts/fetch.sh" small
+		[[ -n $KILLED ]] || break
 		find "$CACHE/sha256" -type f | while read -r file; do
 			assert_equal "$(sha256sum <"$file" | cut -d ' ' -f 1)" "${file##*/}"
 		done
@@ -137,7 +139,6 @@ in_cache() {
 		assert_equal "$(in_cache)" 3
 		rm -rf "$CACHE"
 		mkdir -p "$CACHE/sha256"
-		n=$((n + 1))
 	done
 	[[ $n -gt 15 ]]
 	assert_equal "$(in_cache)" 3

@@ -121,14 +121,15 @@ outputs() { find . -type f ! -name 'wireguard-*.tar*' -printf '%P\n' | sort; }
 }
 
 @test "a build killed before any step of its publishing leaves no half output, and the next run completes" {
-	local n=1
+	local n
 	own_out
-	while kill_at "$n" 'mv rm tar' "$ROOT_DIR/scripts/artifacts.sh" "$TARGET_NAME"; do
+	for ((n = 1; ; n++)); do
+		kill_at "$n" 'mv rm tar' "$ROOT_DIR/scripts/artifacts.sh" "$TARGET_NAME"
+		[[ -n $KILLED ]] || break
 		if [[ -d $OUT/$KERNEL ]]; then
 			(cd "$OUT/$KERNEL" && sha256sum --check --quiet --strict SHA256SUMS && [[ -x wgkmod ]])
 		fi
 		rm -f "$OUT/.made/$TARGET_NAME" # or the next round has nothing to do
-		n=$((n + 1))
 	done
 	[[ $n -gt 6 ]]
 	(cd "$OUT/$KERNEL" && sha256sum --check --quiet --strict SHA256SUMS)

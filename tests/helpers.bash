@@ -97,8 +97,9 @@ flip() {
 }
 
 # kill_at N PROGRAMS COMMAND...: runs the command in a process group of its own and kills that, as
-# a whole, before the N-th call of one of PROGRAMS (words).  Returns 0 if it was killed, 1 if the
-# command ended before that.
+# a whole, before the N-th call of one of PROGRAMS (words).  Sets KILLED, empty if the command came
+# to its end before that; fails if that end is not status 0.
+# shellcheck disable=SC2034 # KILLED is for the caller
 kill_at() {
 	local n=$1 programs=$2 bin program status=0
 	shift 2
@@ -114,7 +115,10 @@ kill_at() {
 		chmod +x "$bin/$program"
 	done
 	PATH=$bin:$PATH setsid --wait "$@" >"$bin/output" 2>&1 3>&- 4>&- </dev/null || status=$?
-	if [[ $status -eq 137 ]]; then return 0; fi
-	[[ $status -eq 0 ]] || fail "status $status: $(cat "$bin/output")"
-	return 1
+	KILLED=
+	case $status in
+	137) KILLED=1 ;;
+	0) ;;
+	*) fail "status $status: $(cat "$bin/output")" ;;
+	esac
 }

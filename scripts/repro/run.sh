@@ -76,6 +76,7 @@ else
 fi
 mkdir -p "$here"/{plain,view,cache/sha256,home,bin,container,store} ${volume:+"$volume"}
 mounted mount --bind "$CACHE/sha256" "$here/cache/sha256"
+mount -o remount,bind,ro "$here/cache/sha256" || die "cannot make the cache read-only"
 clone=clone
 ! varied path || clone="$(pick 'another path' 'ein änderer-Pfad/+tiefer' "it's/there")/clone"
 mkdir -p "$here/plain/$clone" "$here/plain/out"
@@ -90,7 +91,8 @@ if varied user; then
 	user=wgkmod-repro-$$
 	home=$here/home
 	useradd --no-create-home --home-dir "$home" "$user" || die "cannot make another user"
-	chown -R "$user:" "$here"/{plain,home,cache,container,store,bin} ${volume:+"$volume"} 2>/dev/null || [[ -d $here/cache ]]
+	chown -R "$user:" "$here"/{plain,home,container,store,bin} ${volume:+"$volume"}
+	chown "$user:" "$here/cache" # not what is mounted in it
 	as_user=(setpriv --reuid="$user" --regid="$user" --init-groups)
 fi
 if varied order; then
