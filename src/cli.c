@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include <ctype.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -231,5 +232,7 @@ enum exit_code cli_main(int argc, char **argv, const char *running)
 	if (!params.root)
 		params.root = "/";
 	log_set_verb(verb->name);
+	if (verb->changes)
+		signal(SIGPIPE, SIG_IGN); /* of our own messages */
 	return verb->changes ? verb->run(&params) : flushed(verb->run(&params));
 }

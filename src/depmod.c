@@ -3,14 +3,13 @@
 
 #include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "file.h"
 #include "host.h"
 #include "log.h"
+#include "run.h"
 
 #define DEP_MAX_BYTES (64UL << 20)
 
@@ -44,35 +43,6 @@ char *depmod_next(char **cursor)
 		return line;
 	}
 	return NULL;
-}
-
-/* Where it is looked for when PATH, for example that of su, leaves out sbin. */
-static int spawn(pid_t *pid, char *const argv[], const posix_spawn_file_actions_t *files,
-		 const posix_spawnattr_t *attr)
-{
-	int err = posix_spawnp(pid, "depmod", files, attr, argv, environ);
-
-	if (err == ENOENT)
-		err = posix_spawn(pid, "/usr/sbin/depmod", files, attr, argv, environ);
-	if (err == ENOENT)
-		err = posix_spawn(pid, "/sbin/depmod", files, attr, argv, environ);
-	return -err;
-}
-
-static int wait_for(pid_t pid, struct reason *reason)
-{
-	int status;
-
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return reason_errno(reason, -errno);
-	if (WIFSIGNALED(status))
-		return reason_set(reason, -EIO, "depmod was killed by signal %d",
-				  WTERMSIG(status));
-	if (WEXITSTATUS(status) != 0)
-		return reason_set(reason, -EIO, "depmod failed with status %d",
-				  WEXITSTATUS(status));
-	return 0;
 }
 
 /* Whether depmod's @line ends with the text of an error that speaks of the tree: a file
@@ -134,34 +104,14 @@ static int pass_on(int fd, struct reason *error)
 	return ret;
 }
 
-/* Ours wait until we are done. One that hangs may be ended, and we take all back. */
-static int let_signals(posix_spawnattr_t *attr)
-{
-	sigset_t none;
-	int err = posix_spawnattr_init(attr);
-
-	sigemptyset(&none);
-	if (!err)
-		err = posix_spawnattr_setsigmask(attr, &none);
-	if (!err)
-		err = posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK);
-	return err;
-}
-
 /* Starts it with its words going to @words_fd. */
 static int start(pid_t *pid, char *const argv[], int lock_fd, int words_fd)
 {
 	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attr;
 	int ret;
 
 	if (posix_spawn_file_actions_init(&files) != 0)
 		return -ENOMEM;
-	ret = -let_signals(&attr);
-	if (ret < 0) {
-		posix_spawn_file_actions_destroy(&files);
-		return ret;
-	}
 	ret = -posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null",
 						O_RDONLY, 0);
 	if (ret == 0)
@@ -172,8 +122,7 @@ static int start(pid_t *pid, char *const argv[], int lock_fd, int words_fd)
 	if (ret == 0)
 		ret = -posix_spawn_file_actions_adddup2(&files, lock_fd, lock_fd);
 	if (ret == 0)
-		ret = spawn(pid, argv, &files, &attr);
-	posix_spawnattr_destroy(&attr);
+		ret = run_start(pid, argv, &files);
 	posix_spawn_file_actions_destroy(&files);
 	return ret;
 }
@@ -198,7 +147,7 @@ int depmod_run(const char *base, const char *release, int lock_fd, struct reason
 	ret = pass_on(words[0], &error);
 	if (ret < 0)
 		kill(pid, SIGKILL);
-	if (wait_for(pid, reason) < 0 && ret == 0)
+	if (run_wait(pid, "depmod", reason) < 0 && ret == 0)
 		return -EIO;
 	if (error.text[0])
 		return reason_set(reason, -EIO, "%s", error.text);

@@ -2,16 +2,15 @@
 #include "load.h"
 
 #include <fcntl.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include "link.h"
 #include "log.h"
 #include "module.h"
 #include "names.h"
+#include "run.h"
 #include "sys.h"
 
 #define WIREGUARD "wireguard"
@@ -52,24 +51,17 @@ static void print_kmsg(int fd)
 static int run_modprobe(void)
 {
 	char *const argv[] = { (char *)"modprobe", (char *)WIREGUARD, NULL };
-	static const char *const places[] = { "/usr/sbin/modprobe", "/sbin/modprobe" };
-	int err, status;
+	struct reason reason = { 0 };
 	pid_t pid = -1;
+	int ret = run_start(&pid, argv, NULL);
 
-	err = posix_spawnp(&pid, "modprobe", NULL, NULL, argv, environ);
-	for (size_t i = 0; err == ENOENT && i < ARRAY_SIZE(places); i++)
-		err = posix_spawn(&pid, places[i], NULL, NULL, argv, environ);
-	if (err) {
-		log_error("cannot run modprobe: %s", strerror(err));
-		return -err;
-	}
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return -errno;
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
-		return 0;
-	log_cannot(WIREGUARD, "modprobe failed");
-	return -EIO;
+	if (ret < 0)
+		reason_set(&reason, ret, "cannot run modprobe: %s", strerror(-ret));
+	else
+		ret = run_wait(pid, "modprobe", &reason);
+	if (ret < 0)
+		log_cannot(WIREGUARD, "%s", reason.text);
+	return ret;
 }
 
 /* Whether everything that is loaded of @paths is what the files there are. */

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -11,6 +12,8 @@ int main(int argc, char **argv)
 {
 	struct utsname uts;
 
+	/* Who ignores it leaves that to us, and we could wait for no program. */
+	signal(SIGCHLD, SIG_DFL);
 	if (uname(&uts) < 0) {
 		log_error("cannot find out the running kernel: %s", strerror(errno));
 		return EXIT_FAILED;
