@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "indexes.h"
 
-#include <ctype.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -37,15 +36,26 @@ static bool is_output(const char *path)
 	return false;
 }
 
+/* ".PID.USEC.SEC", behind the name of an index that depmod has not renamed yet. */
+static bool is_temporary(const char *suffix)
+{
+	for (int i = 0; i < 3; i++) {
+		size_t digits = *suffix == '.' ? strspn(suffix + 1, "0123456789") : 0;
+
+		if (!digits)
+			return false;
+		suffix += 1 + digits;
+	}
+	return !*suffix;
+}
+
 bool indexes_is_output(const char *path)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(outputs); i++) {
 		size_t len = strlen(outputs[i].name);
 
-		/* "modules.dep.12.34" is one that depmod has not renamed yet. */
 		if (!strncmp(path, outputs[i].name, len) &&
-		    (!path[len] ||
-		     (path[len] == '.' && isdigit((unsigned char)path[len + 1]))))
+		    (!path[len] || is_temporary(path + len)))
 			return true;
 	}
 	return false;
@@ -252,6 +262,10 @@ int indexes_check(const struct snapshot *snap, int from, int to, struct reason *
 				return reason_set(reason, -errno, "%s: %s", name,
 						  strerror(errno));
 		}
+		/* Where the kernel has no list of what is built in. */
+		if (!strcmp(name, "modules.builtin.bin") && is_empty(to, name) &&
+		    !has(to, "modules.builtin"))
+			continue;
 		if (has(to, name) && strstr(name, ".bin") && !is_whole(to, name))
 			return reason_set(reason, -EIO, "depmod wrote a damaged %s",
 					  name);

@@ -70,7 +70,11 @@ static enum exit_code carry_out(struct install *in, const struct params *params)
 		fit_say(&in->proof, "are installed already");
 		if (!params->load || params->dry_run)
 			return EXIT_DONE;
-		return load_modules(in->set.host.modules_fd, &in->set.plan.paths);
+		if (load_modules(in->set.host.modules_fd, &in->set.plan.paths) ==
+		    EXIT_DONE)
+			return EXIT_DONE;
+		log_error("they stay installed, as they were before");
+		return EXIT_FAILED;
 	}
 	if (params->dry_run) {
 		plan_print(&in->set.plan);

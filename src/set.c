@@ -210,6 +210,7 @@ enum exit_code set_back(struct set *set)
 
 	if (swap_back(&set->swap, &reason) == 0)
 		return EXIT_DONE;
-	log_cannot(set->host.modules, "%s", reason.text);
+	log_error("%s: %s; the modules stay installed: 'wgkmod remove' takes them out",
+		  set->host.modules, reason.text);
 	return EXIT_FAILED;
 }

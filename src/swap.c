@@ -128,15 +128,41 @@ int swap_recover(const struct host *host, struct reason *reason)
 	return 0;
 }
 
+/* What is not possible now, the next run does. */
+static void clean_up(const struct host *host)
+{
+	struct reason reason = { 0 };
+
+	if (swap_recover(host, &reason) < 0)
+		log_error("%s: %s; the next run will do it", host->release, reason.text);
+}
+
+/* Its state goes in one step, and what is left of it as that of a killed run does. */
+static int forget_state(int base, const char *release)
+{
+	_cleanup_free_ char *next = state_name(release, "next");
+	int ret = next ? clone_drop(base, next) : -ENOMEM;
+
+	if (ret < 0)
+		return ret;
+	if (renameat(base, release, base, next) < 0)
+		return -errno;
+	ret = flush_folder(base);
+	if (ret < 0 && renameat(base, next, base, release) < 0)
+		return -errno;
+	return ret;
+}
+
 int swap_forget(const struct host *host, struct reason *reason)
 {
 	_cleanup_close_ int base = state_open_base(host, NULL);
-	int ret = base < 0 ? base : clone_drop(base, host->release);
+	int ret = base < 0 ? base : forget_state(base, host->release);
 
 	if (ret < 0)
 		return reason_set(reason, ret, "its state could not be removed: %s",
 				  strerror(-ret));
-	return swap_recover(host, reason);
+	clean_up(host);
+	return 0;
 }
 
 bool swap_is_left(const struct host *host)
@@ -162,7 +188,6 @@ static void hold_signals(sigset_t *before)
 	sigaddset(&all, SIGINT);
 	sigaddset(&all, SIGQUIT);
 	sigaddset(&all, SIGTERM);
-	sigaddset(&all, SIGPIPE); /* of our own messages */
 	sigprocmask(SIG_BLOCK, &all, before);
 }
 
@@ -225,7 +250,7 @@ static int clone_state(struct swap *swap, struct reason *reason)
 
 	if (!name)
 		return reason_errno(reason, -ENOMEM);
-	swap->base_fd = state_open_base(swap->host, &swap->made);
+	swap->base_fd = state_open_base(swap->host, &swap->made_folders);
 	if (swap->base_fd < 0)
 		return reason_errno(reason, swap->base_fd);
 	swap->state_fd = make_private(swap->base_fd, name, 0755);
@@ -266,8 +291,9 @@ static int make_base(const struct swap *swap, char **path)
 {
 	const struct host *host = swap->host;
 	_cleanup_free_ char *base = state_name(host->release, "base");
+	_cleanup_free_ char *clone = clone_name(host);
 	_cleanup_free_ char *target =
-		text_printf("%s/.wgkmod-%s", host->kernels, host->release);
+		text_printf("%s/%s", host->kernels, clone ? clone : "");
 	_cleanup_free_ char *modules = NULL, *usr = NULL, *link = NULL, *self = NULL;
 	int ret;
 
@@ -275,7 +301,7 @@ static int make_base(const struct swap *swap, char **path)
 	usr = text_printf("%s/usr", base ? base : "");
 	link = text_printf("%s/%s", modules ? modules : "", host->release);
 	self = text_printf("/proc/self/fd/%d/%s", swap->base_fd, base ? base : "");
-	if (!base || !target || !modules || !usr || !link || !self)
+	if (!base || !clone || !target || !modules || !usr || !link || !self)
 		return -ENOMEM;
 	if (mkdirat(swap->base_fd, base, 0700) < 0)
 		return -errno;
@@ -329,16 +355,16 @@ static int rename_both(const struct host *host)
 		       : 0;
 }
 
-/* modules_fd is the old folder's before and after the exchange. */
-static int look_again(const struct swap *swap, struct reason *reason)
+/* Whether the folder @fd still is as in @before, but for what depmod makes. */
+static int look_again(const struct snapshot *before, int fd, struct reason *reason)
 {
 	_cleanup_snapshot_ struct snapshot now = { 0 };
 	const char *path;
-	int ret = snapshot_take(&now, swap->host->modules_fd, reason);
+	int ret = snapshot_take(&now, fd, reason);
 
 	if (ret < 0)
 		return ret;
-	path = snapshot_difference(&swap->live, &now, indexes_is_output);
+	path = snapshot_difference(before, &now, indexes_is_output);
 	return path ? reason_set(reason, -EAGAIN, "somebody else is changing it: %s",
 				 path)
 		    : 0;
@@ -372,20 +398,38 @@ static bool dep_is_ours(const struct swap *swap)
  */
 static int let_others_end(const struct swap *swap, struct reason *reason)
 {
-	for (int i = 0; i < 2; i++)
-		if (!others_wait(swap->host) || dep_is_ours(swap))
+	for (int i = 0; i < 2; i++) {
+		others_wait(swap->host);
+		if (dep_is_ours(swap))
 			return 0;
+	}
 	return reason_set(reason, -EAGAIN, "another depmod wrote what was there before");
+}
+
+/* The old folder and the new one are as they have to be, and nobody is at work in them. */
+static int settle_down(const struct swap *swap, struct reason *reason)
+{
+	/* What came between the last look and the exchange is in the old folder now. */
+	int ret = look_again(&swap->live, swap->host->modules_fd, reason);
+
+	if (ret == 0)
+		ret = let_others_end(swap, reason);
+	if (ret < 0)
+		return ret;
+	ret = flush_folder(swap->host->kernels_fd);
+	return ret < 0 ? reason_errno(reason, ret) : 0;
 }
 
 int swap_exchange(struct swap *swap, struct reason *reason)
 {
 	struct reason back = { 0 };
-	int ret = flush(swap);
+	int ret = flush(swap), taken;
 
 	if (ret < 0)
 		return reason_errno(reason, ret);
-	ret = look_again(swap, reason);
+	ret = snapshot_take(&swap->made, swap->tree_fd, reason);
+	if (ret == 0)
+		ret = look_again(&swap->live, swap->host->modules_fd, reason);
 	if (ret == 0)
 		ret = still_opened(swap->host, reason);
 	if (ret < 0)
@@ -395,27 +439,33 @@ int swap_exchange(struct swap *swap, struct reason *reason)
 		return reason_set(reason, ret, "it cannot be exchanged: %s",
 				  strerror(-ret));
 	swap->exchanged = true;
-	/* What came between the last look and the exchange is in the old folder now. */
-	ret = look_again(swap, reason);
+	ret = settle_down(swap, reason);
 	if (ret == 0)
-		ret = let_others_end(swap, reason);
-	if (ret == 0) {
-		ret = flush_folder(swap->host->kernels_fd);
-		if (ret < 0)
-			reason_errno(reason, ret);
-	}
-	if (ret < 0 && swap_back(swap, &back) < 0)
-		return reason_set(reason, -EIO, "%s", back.text);
-	return ret;
+		return 0;
+	taken = swap_back(swap, &back);
+	if (taken < 0)
+		*reason = back;
+	/* Where the new folder stays, all is looked at anew, from there. */
+	return taken < 0 && taken != -EAGAIN ? -EIO : taken < 0 ? taken : ret;
 }
 
 int swap_back(struct swap *swap, struct reason *reason)
 {
-	int ret = rename_both(swap->host);
+	struct reason ignored = { 0 };
+	int ret = look_again(&swap->made, swap->tree_fd, reason);
 
+	if (ret < 0)
+		return ret;
+	ret = rename_both(swap->host);
 	if (ret < 0)
 		return reason_set(reason, ret, "it cannot be taken back: %s",
 				  strerror(-ret));
+	/* What came after that look is in the folder that would be dropped now. */
+	if (look_again(&swap->made, swap->tree_fd, &ignored) < 0 &&
+	    rename_both(swap->host) == 0) {
+		*reason = ignored;
+		return -EAGAIN;
+	}
 	swap->exchanged = false;
 	ret = flush_folder(swap->host->kernels_fd);
 	return ret < 0 ? reason_errno(reason, ret) : 0;
@@ -429,28 +479,25 @@ static void prune_made(struct swap *swap)
 
 	if (swap->exchanged || root < 0)
 		return;
-	while (swap->made.count > 0) {
-		const char *path = swap->made.items[swap->made.count - 1];
+	while (swap->made_folders.count > 0) {
+		const char *path = swap->made_folders.items[swap->made_folders.count - 1];
 
 		if (tree_prune(root, path, &gone) < 0)
 			return;
-		names_drop(&swap->made, swap->made.count - 1);
+		names_drop(&swap->made_folders, swap->made_folders.count - 1);
 	}
 }
 
 void swap_end(struct swap *swap)
 {
-	struct reason reason = { 0 };
-
-	if (swap_recover(swap->host, &reason) < 0)
-		log_error("%s: %s; the next run will do it", swap->host->release,
-			  reason.text);
+	clean_up(swap->host);
 	prune_made(swap);
 	close_fd(&swap->base_fd);
 	close_fd(&swap->tree_fd);
 	close_fd(&swap->state_fd);
 	snapshot_free(&swap->live);
-	names_free(&swap->made);
+	snapshot_free(&swap->made);
+	names_free(&swap->made_folders);
 	buf_free(&swap->dep);
 	sigprocmask(SIG_SETMASK, &swap->signals, NULL);
 }

@@ -12,7 +12,8 @@
  *	…		change both: tree_fd by tree.h, state_fd and state_save()
  *	swap_index()	depmod on the clone, and a look at what it wrote
  *	swap_exchange()	flush, journal, look that nobody changed the old one, exchange
- *	swap_back()	optional: exchange again, the old folder is there as it was
+ *	swap_back()	optional: exchange again, the old folder is there as it was, unless
+ *			somebody changed the new one meanwhile
  *	swap_end()	always: what became of it is settled, and the rest dropped
  *
  * States on disk, told apart by which folder the journal (state.h) names:
@@ -26,7 +27,8 @@
  *
  * Errors: 0 or -errno with @reason filled in; -EAGAIN when somebody changed the folder
  * meanwhile, and all can be begun anew. Unless a function succeeded, the kernel's folder
- * is the old one. Signals that would end the process wait from swap_begin() to swap_end().
+ * is the old one; but after -EAGAIN it is the new one, with its state, where only that
+ * has what somebody else put there. Signals that would end the process wait from swap_begin() to swap_end().
  */
 #pragma once
 
@@ -41,14 +43,15 @@ struct host;
 struct reason;
 
 struct swap {
-	const struct host *host; /* borrowed */
-	int base_fd;		 /* ROOT/var/lib/wgkmod */
-	int tree_fd;		 /* the clone */
-	int state_fd;		 /* the next state */
-	struct snapshot live;	 /* of the kernel's folder, when the clone was made */
-	struct buf dep;		 /* the modules.dep that depmod wrote into the clone */
-	struct names made;	 /* folders made for base_fd, below the root */
-	sigset_t signals;	 /* those blocked before */
+	const struct host *host;   /* borrowed */
+	int base_fd;		   /* ROOT/var/lib/wgkmod */
+	int tree_fd;		   /* the clone */
+	int state_fd;		   /* the next state */
+	struct snapshot live;	   /* of the kernel's folder, when the clone was made */
+	struct snapshot made;	   /* of the clone, when it was exchanged */
+	struct buf dep;		   /* the modules.dep that depmod wrote into the clone */
+	struct names made_folders; /* for base_fd, below the root */
+	sigset_t signals;	   /* those blocked before */
 	bool exchanged;
 };
 

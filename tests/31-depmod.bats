@@ -155,3 +155,64 @@ load install
 	run_cmd 0 env PATH=/nonexistent "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
 	installed
 }
+
+# late_depmod LINES: a depmod that read the folder before the exchange, does LINES once that is made, and
+# writes into the new folder what it read; in the background, until it has.
+late_depmod() {
+	mkdir -p "$BATS_TEST_TMPDIR/late"
+	cat >"$BATS_TEST_TMPDIR/late/depmod" <<-EOF
+		#!/bin/bash
+		cp "\$2/lib/modules/\$3/modules.dep" "$BATS_TEST_TMPDIR/late/dep"
+		inode=\$(stat -c %i "\$2/lib/modules/\$3")
+		touch "$BATS_TEST_TMPDIR/late/ready"
+		while [[ \$(stat -c %i "\$2/lib/modules/\$3") == "\$inode" ]]; do :; done
+		$1
+		cp "$BATS_TEST_TMPDIR/late/dep" "\$2/lib/modules/\$3/modules.dep.1.2.3"
+		mv "\$2/lib/modules/\$3/modules.dep.1.2.3" "\$2/lib/modules/\$3/modules.dep"
+	EOF
+	chmod +x "$BATS_TEST_TMPDIR/late/depmod"
+	timeout 60 "$BATS_TEST_TMPDIR/late/depmod" -b "$ROOT" "$RELEASE" 3>&- &
+	until [[ -e $BATS_TEST_TMPDIR/late/ready ]]; do sleep 0.05; done
+}
+
+@test "a depmod that ends after the exchange, with what was, is not believed" {
+	late_depmod ''
+	install_it 0
+	wait
+	assert_line "^wgkmod: $MODULES: another depmod wrote what was there before$"
+	installed
+}
+
+@test "a file that comes after the exchange is not lost when that cannot stay" {
+	late_depmod "cp '$STOCK/kernel/lib/crypto/libchacha.ko' '$MODULES/kernel/crypto/came.ko'"
+	install_it 0
+	wait
+	assert_line "^wgkmod: $MODULES: somebody else is changing it: kernel/crypto"
+	installed
+	[[ -e $MODULES/kernel/crypto/came.ko ]]
+	grep -q ^kernel/crypto/came.ko: "$MODULES/modules.dep"
+}
+
+@test "a kernel with no list of what is built in" {
+	rm "$MODULES"/modules.builtin*
+	run_cmd 0 "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
+	installed
+}
+
+@test "a copy of an index that somebody made is his" {
+	cp "$MODULES/modules.dep" "$MODULES/modules.dep.1"
+	cp "$MODULES/modules.dep" "$MODULES/modules.dep.20240501-1"
+	before=$(tree_print "$ROOT")
+	install_it 0
+	cmp "$MODULES/modules.dep.1" "$MODULES/modules.dep.20240501-1"
+	remove_it 0
+	cmp "$MODULES/modules.dep.1" "$MODULES/modules.dep.20240501-1"
+	cmp "$MODULES/modules.dep.1" "$MODULES/modules.dep"
+}
+
+@test "done is done, whoever reads the messages" {
+	run_cmd 0 bash -c '"$@" > >(true) 2> >(true); echo "status $?"' - \
+		"$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
+	assert_line '^status 0$'
+	installed
+}

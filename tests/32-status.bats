@@ -246,7 +246,7 @@ refused() { # STATUS REGEX [OPTION...]
 	assert_line "/wireguard.ko: intact, loaded$"
 	assert_line "/libchacha.ko: intact, not loaded$"
 	# Installed already, it is looked at all the same.
-	FAKE_LINK=95 inside 5 install --allow-unsigned --load /out
+	FAKE_LINK=95 inside 1 install --allow-unsigned --load /out
 }
 
 @test "--load: modprobe fails: all is taken out again, with what the kernel said" {
@@ -256,11 +256,29 @@ refused() { # STATUS REGEX [OPTION...]
 	modprobe_says 'cp -r /fake/udp_tunnel /sys/module/
 		printf "4,2,2,-;wireguard: disagrees about version of symbol x\\n X=y\\n" >>/dev/kmsg; exit 1'
 	inside 5 install --allow-unsigned --load /out
-	assert_line "^wgkmod: cannot install 'wireguard': modprobe failed$"
+	assert_line "^wgkmod: cannot install 'wireguard': modprobe failed with status 1$"
 	assert_line "^wgkmod: the kernel says: wireguard: disagrees about version of symbol x$"
 	refute_line "an old word"
 	diff <(printf '%s\n' "$before") <(modules_look)
 	assert_absent "$ROOT/sys/module/udp_tunnel"
+}
+
+@test "--load: what somebody put there meanwhile is not lost with what is taken out" {
+	inside_make
+	modprobe_says "cp /out/modules/kernel/lib/crypto/libchacha.ko /lib/modules/$RELEASE/kernel/came.ko; exit 1"
+	inside 1 install --allow-unsigned --load /out
+	assert_line "^wgkmod: .*: somebody else is changing it: kernel; the modules stay installed: 'wgkmod remove' takes them out$"
+	[[ -n $(find "$ROOT/lib/modules" -name came.ko) ]]
+	inside 0 remove
+	[[ -n $(find "$ROOT/lib/modules" -name came.ko) ]]
+}
+
+@test "--load of what is installed already: it stays, and the status says that it could not be loaded" {
+	inside_make
+	inside 0 install --allow-unsigned /out
+	modprobe_says 'exit 1'
+	inside 1 install --allow-unsigned --load /out
+	assert_line "^wgkmod: they stay installed, as they were before$"
 }
 
 @test "--load: no interface can be made, and a module that cannot be unloaded" {
