@@ -21,6 +21,8 @@
 #define ROOM_BYTES (16UL << 20)
 #define ROOM_INODES 64
 
+#define MOUNTS_FILE "/proc/self/mountinfo"
+
 /* The name of a mount in /proc/self/mountinfo, where blanks are octal. Cut in place. */
 static void unescape(char *text)
 {
@@ -47,13 +49,17 @@ static bool is_below(const char *path, const char *folder)
 
 static bool check_mounts(const struct host *host)
 {
-	FILE *mounts = fopen("/proc/self/mountinfo", "re");
+	FILE *mounts = fopen(MOUNTS_FILE, "re");
 	_cleanup_free_ char *line = NULL;
 	size_t room = 0;
 	bool ok = true;
 
-	/* Without /proc the exchange itself will say that the folder is busy. */
-	while (mounts && getline(&line, &room, mounts) > 0) {
+	if (!mounts) {
+		log_cannot(host->modules, "what is mounted there cannot be told: %s: %s",
+			   MOUNTS_FILE, strerror(errno));
+		return false;
+	}
+	while (getline(&line, &room, mounts) > 0) {
 		char *cursor = line, *point = NULL;
 
 		for (int column = 0; column < 5; column++)
@@ -67,8 +73,12 @@ static bool check_mounts(const struct host *host)
 			   "something is mounted on '%s'; unmount it first", point);
 		ok = false;
 	}
-	if (mounts)
-		fclose(mounts);
+	if (!feof(mounts)) {
+		log_cannot(host->modules, "what is mounted there cannot be told: %s: %s",
+			   MOUNTS_FILE, strerror(errno));
+		ok = false;
+	}
+	fclose(mounts);
 	return ok;
 }
 
@@ -126,13 +136,18 @@ static bool in_payload(const struct payload *payload, const char *name)
 static bool check_builtin(const struct host *host, const struct payload *payload)
 {
 	_cleanup_buf_ struct buf list = { 0 };
-	struct reason ignored = { 0 };
+	struct reason reason = { 0 };
 	char *cursor, *line;
 	bool ok = true;
+	int ret = read_beneath(host->modules_fd, "modules.builtin", MODULE_MAX_BYTES,
+			       &list, &reason);
 
-	if (read_beneath(host->modules_fd, "modules.builtin", MODULE_MAX_BYTES, &list,
-			 &ignored) < 0)
+	if (ret == -ENOENT)
 		return true;
+	if (ret < 0) {
+		log_cannot(host->modules, "modules.builtin: %s", reason.text);
+		return false;
+	}
 	cursor = list.data;
 	while ((line = strsep(&cursor, "\n"))) {
 		_cleanup_free_ char *name = module_name_of(line);
@@ -175,11 +190,21 @@ static bool check_modprobe(const struct host *host, const struct payload *payloa
 	struct kmod_ctx *ctx;
 	bool ok = true;
 
-	for (size_t i = 0, n = 0; i < ARRAY_SIZE(places); i++)
-		if (host_resolve(host->root, places[i], &paths[n]) == 0)
+	for (size_t i = 0, n = 0; i < ARRAY_SIZE(places); i++) {
+		int ret = host_resolve(host->root, places[i], &paths[n]);
+
+		if (ret == 0) {
 			n++;
+		} else if (ret != -ENOENT && ret != -ENOTDIR) {
+			log_cannot(places[i], "%s", strerror(-ret));
+			ok = false;
+		}
+	}
 	ctx = kmod_new(host->modules, (const char *const *)paths);
-	if (ctx) {
+	if (!ctx) {
+		log_error("modprobe's configuration cannot be read: %s", strerror(errno));
+		ok = false;
+	} else {
 		kmod_set_log_priority(ctx, 0);
 		print_config(kmod_config_get_blacklists(ctx), "blacklist", payload, &ok);
 		print_config(kmod_config_get_install_commands(ctx), "install", payload,

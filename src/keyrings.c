@@ -67,8 +67,8 @@ static int read_keys(struct keys *keys, struct reason *reason)
 		return reason_errno(reason, -errno);
 	while (ret == 0 && getline(&line, &room, file) > 0)
 		ret = add_line(keys, line);
-	if (ret == 0 && ferror(file))
-		ret = -EIO;
+	if (ret == 0 && !feof(file))
+		ret = errno ? -errno : -EIO;
 	fclose(file);
 	return ret < 0 ? reason_errno(reason, ret) : 0;
 }
@@ -81,13 +81,20 @@ static const struct key *find_serial(const struct keys *keys, int32_t serial)
 	return NULL;
 }
 
-/* "SUBJECT: NAME: X509.rsa 01234567 []", by asymmetric_key_describe(). */
-static bool is_named(const struct key *key, const char *name)
+/*
+ * "SUBJECT: NAME: X509.rsa 01234567 []", by asymmetric_key_describe(); /proc/keys cuts the
+ * type to nine letters. 1, 0 or -errno.
+ */
+static int is_named(const struct key *key, const char *name)
 {
-	_cleanup_free_ char *text = text_printf(": %s: X509.", name);
+	_cleanup_free_ char *text = NULL;
 
-	/* /proc/keys cuts the type to nine letters. */
-	return text && !strcmp(key->type, "asymmetri") && strstr(key->description, text);
+	if (strcmp(key->type, "asymmetri") != 0)
+		return 0;
+	text = text_printf(": %s: X509.", name);
+	if (!text)
+		return -ENOMEM;
+	return strstr(key->description, text) != NULL;
 }
 
 /* The serials in the keyring, and how many; the caller frees them. */
@@ -119,8 +126,9 @@ static int search(const struct keys *keys, int32_t keyring, const char *name, in
 
 		if (!key)
 			continue; /* one that this process may not see */
-		if (is_named(key, name))
-			return 1;
+		found = is_named(key, name);
+		if (found != 0)
+			return found;
 		if (strcmp(key->type, "keyring") != 0 || depth == MAX_DEPTH)
 			continue;
 		found = search(keys, key->serial, name, depth + 1);

@@ -195,6 +195,10 @@ static bool is_kernels(CMS_ContentInfo *cms, CMS_SignerInfo *info,
 
 	CMS_SignerInfo_get0_algs(info, NULL, NULL, &digest, NULL);
 	nid = digest ? OBJ_obj2nid(digest->algorithm) : NID_undef;
+	/* Detached, and the signature is of the module itself, not of attributes
+	 * (pkcs7_supply_detached_data() and pkcs7_verify()). */
+	if (CMS_is_detached(cms) != 1 || CMS_signed_get_attr_count(info) >= 0)
+		return false;
 	if (OBJ_obj2nid(CMS_get0_eContentType(cms)) != NID_pkcs7_data ||
 	    (nid != NID_sha1 && nid != NID_sha224 && nid != NID_sha256 &&
 	     nid != NID_sha384 && nid != NID_sha512 && nid != NID_sm3))

@@ -155,13 +155,12 @@ static void plan_removals(struct planning *p)
 			continue;
 		if (found == STATE_INTACT) {
 			add_change(p, CHANGE_REMOVE, path, NULL);
-		} else if (found == STATE_CHANGED && !p->payload) {
+		} else if (found == STATE_CHANGED && p->payload &&
+			   (is_wanted(p, path) || !p->how->replace)) {
+			keep(p, path, "it was changed since wgkmod installed it");
+		} else if (found == STATE_CHANGED) {
 			log_error("'%s' was changed since wgkmod installed it, and stays",
 				  path);
-		} else if (found == STATE_CHANGED && !p->how->replace) {
-			log_cannot(path, "it was changed since wgkmod installed it; move "
-					 "it away first, or use --replace");
-			p->ok = false;
 		}
 	}
 }

@@ -74,8 +74,11 @@ static int check_paths(const struct sums *state, struct reason *why)
 		const char *slash = strchr(path, '/');
 
 		/* --dir may have put something else before what the grammar knows. */
-		if (slash && names_path_ok(path))
+		if (slash && names_path_ok(path)) {
 			usual = text_printf("kernel%s", slash);
+			if (!usual)
+				return reason_errno(why, -ENOMEM);
+		}
 		if (!usual || !sums_is_module_path(usual))
 			return reason_set(why, -EBADMSG,
 					  "it names '%s', which is no path of a module",
@@ -84,19 +87,10 @@ static int check_paths(const struct sums *state, struct reason *why)
 	return 0;
 }
 
-static int read_file(int folder, const char *name, struct buf *out, struct reason *why)
-{
-	_cleanup_close_ int fd = open_beneath(folder, name, O_RDONLY);
-
-	if (fd < 0)
-		return reason_errno(why, fd);
-	return read_fd(fd, STATE_MAX_BYTES, out, why);
-}
-
 static int load_sums(struct state *state, int folder, struct reason *why)
 {
 	struct buf file = { 0 };
-	int ret = read_file(folder, "installed", &file, why);
+	int ret = read_beneath(folder, "installed", STATE_MAX_BYTES, &file, why);
 
 	if (ret < 0)
 		return ret;
@@ -108,7 +102,7 @@ static int load_names(struct names *names, int folder, const char *name,
 		      struct reason *why)
 {
 	_cleanup_buf_ struct buf file = { 0 };
-	int ret = read_file(folder, name, &file, why);
+	int ret = read_beneath(folder, name, STATE_MAX_BYTES, &file, why);
 
 	if (ret == -ENOENT)
 		return 0;
@@ -155,6 +149,9 @@ static int load_folder(struct state *state, int folder, const char **what,
 	ret = load_names(&state->indexes, folder, *what, why);
 	if (ret < 0)
 		return ret;
+	/* Nothing is installed where depmod never was; a removal drops what is not named. */
+	if (!names_has(&state->indexes, "modules.dep"))
+		return reason_set(why, -EBADMSG, "it does not name modules.dep");
 	*what = "replaced";
 	return load_kept(&state->kept, folder, why);
 }
@@ -304,7 +301,7 @@ static int read_journal(const struct host *host, int base, struct identity *name
 	*named = (struct identity){ 0 };
 	if (!name)
 		return reason_errno(reason, -ENOMEM);
-	ret = read_file(base, name, &file, &why);
+	ret = read_beneath(base, name, STATE_MAX_BYTES, &file, &why);
 	if (ret == -ENOENT)
 		return 0;
 	if (ret < 0)

@@ -212,7 +212,7 @@ static enum exit_code show_kernel(const struct params *params, const char *relea
 		return EXIT_DONE;
 	(*shown)++;
 	if (host_ret < 0) {
-		if (params->porcelain)
+		if (params->porcelain && host_ret == -ENOENT)
 			printf("kernel\t%s\t%zu\tgone\n", release,
 			       show.state.installed.count);
 		log_cannot(release, "%s", host_reason.text);

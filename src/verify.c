@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* wgkmod verify: all that install does before it writes anything, and nothing else. */
+/*
+ * wgkmod verify: what install finds out about the bundle, its signatures and whether it
+ * fits, and nothing else: what else would be in install's way is for install --dry-run.
+ */
 #include "verify.h"
 
 #include "fit.h"

@@ -121,3 +121,31 @@ body() { stat -c %s "$OUT/$RELEASE/$MODULE"; }
 	verify 0 "$SIGNED"
 	assert_line "^wgkmod: its modules have signatures for the kernel by the certificate [0-9a-f]+ of 'CN=key', not verified: there is no signing_key.x509$"
 }
+
+# resign OPTION...: the module of the signed build, with what openssl cms makes with these options.
+resign() {
+	local file=$SIGNED/$MODULE size
+	head -c "$(body)" "$file" >"$BATS_TEST_TMPDIR/body"
+	run_cmd 0 openssl cms -sign -binary -nocerts -nosmimecap -md sha256 -signer "$KEY.crt" -inkey "$KEY.pem" \
+		-in "$BATS_TEST_TMPDIR/body" -outform DER -out "$BATS_TEST_TMPDIR/p7s" "$@"
+	size=$(printf '%08x' "$(stat -c %s "$BATS_TEST_TMPDIR/p7s")")
+	{
+		cat "$BATS_TEST_TMPDIR/body" "$BATS_TEST_TMPDIR/p7s"
+		printf '\0\0\2\0\0\0\0\0%b' "\\x${size:0:2}\\x${size:2:2}\\x${size:4:2}\\x${size:6:2}"
+		printf '~Module signature appended~\n'
+	} >"$file"
+	payload_sums "$SIGNED"
+}
+
+@test "a signature of attributes, or one that holds the module itself, is none that a kernel takes" {
+	grep -v curve25519_ "$SYMVERS" >"$SYMVERS.no25519"
+	sign "$KEY"
+	resign -noattr
+	verify 0 "$SIGNED"
+	resign
+	verify 4 "$SIGNED"
+	assert_line "its module signature is no PKCS#7 that the kernel takes$"
+	resign -noattr -nodetach
+	verify 4 "$SIGNED"
+	assert_line "its module signature is no PKCS#7 that the kernel takes$"
+}

@@ -328,3 +328,28 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	remove_it 0
 	as_before
 }
+
+@test "a state that does not know the indexes there were is not trusted: they would go" {
+	install_it 0
+	before=$(looks "$ROOT")
+	: >"$ROOT/var/lib/wgkmod/$RELEASE/indexes"
+	remove_it 4
+	assert_line "^wgkmod: cannot remove '$RELEASE': .*/indexes: it does not name modules.dep$"
+	rm "$ROOT/var/lib/wgkmod/$RELEASE/indexes"
+	remove_it 4
+	[[ -s $MODULES/modules.dep ]]
+}
+
+@test "--dir and --replace: a file of ours that somebody changed elsewhere goes, and comes back" {
+	local file=$MODULES/kernel/drivers/net/wireguard/wireguard.ko
+	install_it 0
+	modinfo_sed "$file" 's/^description=.*/description=mine/'
+	rm -f "$file".*
+	cp "$file" "$BATS_TEST_TMPDIR/mine"
+	install_it 1 --dir extra
+	assert_line "wireguard.ko': it was changed since wgkmod installed it"
+	install_it 0 --dir extra --replace
+	assert_absent "$file"
+	remove_it 0
+	cmp "$file" "$BATS_TEST_TMPDIR/mine"
+}
