@@ -9,10 +9,10 @@
 
 /*
  * An index as index_write() of kmod's tools/depmod.c leaves it, all numbers of 32 bits, big
- * endian: magic, version, the root; then the nodes, children before their parent. A node is
- * named by its offset and flags that say what of it there is, in this order: a prefix, a
- * string; the first and last byte of its children, and them, 0 for none; the number of its
- * values, and of each a priority and a string.
+ * endian: magic, version, the root; then the nodes, a parent behind its children (kmod 30)
+ * or before them (kmod 34). A node is named by its offset and flags that say what of it
+ * there is, in this order: a prefix, a string; the first and last byte of its children,
+ * and them, 0 for none; the number of its values, and of each a priority and a string.
  */
 #define INDEX_MAGIC 0xb007f457
 #define INDEX_HEAD 12U
@@ -62,49 +62,56 @@ static bool skip_values(struct reader *in)
 	return true;
 }
 
-static bool walk_node(const struct buf *file, uint32_t node, size_t last,
-		      unsigned int depth, size_t *used);
-
-static bool walk_children(struct reader *in, size_t last, unsigned int depth,
-			  size_t *used)
+/* The children that come next: *@first is the place of the first, *@count how many. */
+static bool skip_children(struct reader *in, size_t *first, size_t *count)
 {
 	unsigned char from, to;
-	uint32_t child;
 
 	if (in->file->size - in->at < 2)
 		return false;
-	from = (unsigned char)in->file->data[in->at++];
-	to = (unsigned char)in->file->data[in->at++];
-	for (unsigned int i = from; i <= to; i++)
-		if (!read_number(in, &child) ||
-		    (child && !walk_node(in->file, child, last, depth + 1, used)))
-			return false;
-	return from <= to;
+	from = (unsigned char)in->file->data[in->at];
+	to = (unsigned char)in->file->data[in->at + 1];
+	*first = in->at + 2;
+	*count = to < from ? 0 : (size_t)(to - from) + 1;
+	if (!*count || (in->file->size - *first) / sizeof(uint32_t) < *count)
+		return false;
+	in->at = *first + *count * sizeof(uint32_t);
+	return true;
 }
 
 /*
- * Adds to *@used what the node and all below it take; it begins at @last or before. More
- * than there is cannot be used, and a node below another takes something: so this ends
- * soon, whatever the file holds.
+ * Adds to *@used what the node and all below it take. More than there is cannot be used,
+ * and a node below another takes something: so this ends soon, whatever the file holds.
  */
-static bool walk_node(const struct buf *file, uint32_t node, size_t last,
-		      unsigned int depth, size_t *used)
+static bool walk_node(const struct buf *file, uint32_t node, unsigned int depth,
+		      size_t *used)
 {
 	struct reader in = { .file = file, .at = node & INDEX_OFFSET };
 	const size_t start = in.at;
+	size_t first = 0, count = 0;
 
-	if (start < INDEX_HEAD || start > last || depth > INDEX_DEPTH)
+	if (start < INDEX_HEAD || start > file->size || depth > INDEX_DEPTH)
 		return false;
 	if (node & INDEX_PREFIX && !skip_string(&in))
 		return false;
-	if (node & INDEX_CHILDREN && !walk_children(&in, start - 1, depth, used))
+	if (node & INDEX_CHILDREN && !skip_children(&in, &first, &count))
 		return false;
 	if (node & INDEX_VALUES && !skip_values(&in))
 		return false;
 	if (depth > 0 && in.at == start)
 		return false;
 	*used += in.at - start;
-	return *used <= file->size;
+	if (*used > file->size)
+		return false;
+	in.at = first;
+	for (size_t i = 0; i < count; i++) {
+		uint32_t child;
+
+		if (!read_number(&in, &child) ||
+		    (child && !walk_node(file, child, depth + 1, used)))
+			return false;
+	}
+	return true;
 }
 
 bool index_is_whole(const struct buf *file)
@@ -116,7 +123,7 @@ bool index_is_whole(const struct buf *file)
 	if (!read_number(&in, &magic) || !read_number(&in, &version) ||
 	    !read_number(&in, &root) || magic != INDEX_MAGIC)
 		return false;
-	return walk_node(file, root, file->size, 0, &used) && used == file->size;
+	return walk_node(file, root, 0, &used) && used == file->size;
 }
 
 /* The child of the node whose children come next, by @byte: 0 for none. */

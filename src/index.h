@@ -7,9 +7,9 @@
 struct buf;
 
 /*
- * Whether each node that can be reached from the root of @file is in it, children before
- * their parent, and all of them together are as large as it is: so it is with what
- * index_write() of kmod's tools/depmod.c leaves, and not where a part was overwritten.
+ * Whether each node that can be reached from the root of @file is in it, and all of them
+ * together are as large as it is: so it is with what index_write() of kmod's
+ * tools/depmod.c leaves, and not where a part was overwritten.
  */
 bool index_is_whole(const struct buf *file) _must_check_ _nonnull_(1);
 

@@ -105,6 +105,18 @@ load install
 	refused 1 "^wgkmod: cannot install '$MODULES': depmod wrote a damaged modules.dep.bin$"
 }
 
+@test "an index whose nodes come before their children, as kmod 34 writes it, is whole; with a byte more it is not" {
+	# magic, version, root; the root: its child "a"; the child: one value, "x"
+	printf '\xb0\x07\xf4\x57\0\x02\0\x01\x20\0\0\x0caa\x40\0\0\x12\0\0\0\x01\0\0\0\0x\0' >"$BATS_TEST_TMPDIR/index"
+	fake_program depmod "$(command -v depmod) \"\$@\" && cp '$BATS_TEST_TMPDIR/index' \"\$2/lib/modules/\$3/modules.symbols.bin\""
+	printf 'y' | cat "$BATS_TEST_TMPDIR/index" - >"$BATS_TEST_TMPDIR/more"
+	mv "$BATS_TEST_TMPDIR/index" "$BATS_TEST_TMPDIR/good"
+	cp "$BATS_TEST_TMPDIR/more" "$BATS_TEST_TMPDIR/index"
+	refused 1 "depmod wrote a damaged modules.symbols.bin$"
+	cp "$BATS_TEST_TMPDIR/good" "$BATS_TEST_TMPDIR/index"
+	install_it 0
+}
+
 @test "a file that comes while depmod runs is not lost, and is indexed" {
 	fake_program depmod "[ -e '$BATS_TEST_TMPDIR/once' ] || {
 		touch '$BATS_TEST_TMPDIR/once'
