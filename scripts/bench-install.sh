@@ -20,7 +20,6 @@ read_target "$1"
 [[ $FAMILY == deb ]] || die "the tree of make bench is of the family deb"
 [[ $EUID -eq 0 ]] || die "dkms and its mount namespace need root"
 ROUNDS=${BENCH_ROUNDS:-3}
-PATH=$PATH:/usr/sbin:/sbin
 
 # stock: TMP/stock is a root with the kernel's modules, without those that the build makes, and no
 # indexes; TMP/bundle.tar is the build.

@@ -8,6 +8,7 @@ set -euo pipefail
 umask 022
 unset CDPATH GREP_OPTIONS TAR_OPTIONS POSIXLY_CORRECT
 export LC_ALL=C TZ=UTC
+PATH=$PATH:/usr/sbin:/sbin # for depmod and mke2fs: who is not root lacks them on Debian
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 OUT=$(realpath -m "${OUT:-$TOP/out}")

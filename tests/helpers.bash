@@ -11,6 +11,7 @@ export OUT=${OUT:-$ROOT_DIR/out}
 export CACHE=${CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/wgkmod}
 export WGKMOD=${WGKMOD:-$OUT/check/wgkmod}
 unset V TARGET MIRROR TARGET_DIR
+PATH=$PATH:/usr/sbin:/sbin # who is not root lacks them on Debian
 
 TIMEOUT=${TIMEOUT:-300}
 

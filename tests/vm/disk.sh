@@ -88,7 +88,6 @@ main() {
 	[[ $# -eq 4 ]] || die "usage: disk.sh TARGET DIR BASEDIR VMDIR"
 	local dir=$2 root=$2/root kernel
 	read_target "$1"
-	PATH=$PATH:/usr/sbin:/sbin
 	mkdir "$root"
 	unpack "$root" "$3" "$4"
 	hide "$root"

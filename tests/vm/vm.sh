@@ -30,7 +30,6 @@ VM_ACCEL=${VM_ACCEL:-tcg,thread=multi}
 VM_EXTRA=${VM_EXTRA:-}
 VM_OPTIONS=${VM_OPTIONS:-}
 VM_HOME=$TOP/tests/vm
-PATH=$PATH:/usr/sbin:/sbin
 
 # vm_require: refuses early where a program is missing.
 vm_require() {
