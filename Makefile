@@ -50,10 +50,9 @@ need_check = programs=$$(scripts/programs.sh $(DEMO)) && $(need) curl jq flock u
 need_target = programs=$$(scripts/programs.sh $(target)) && $(need) curl jq flock unshare xz $$programs
 
 c_sources := $(wildcard src/*.c src/*.h tests/fuzz/*.[ch] tests/sweep/*.c tests/vm/*.c tests/parity/*.c tests/parity/*.h)
-shell_sources := build.sh closure.sh sources.sh $(wildcard scripts/*.sh scripts/repro/*.sh families/*.sh tests/vm/*.sh \
-	tests/vm/guest/*.sh tests/parity/*.sh tests/al8/*.sh) .ci/run \
-	docs/wgkmod.bash-completion
-bats_sources := $(wildcard tests/*.bats tests/full/*.bats tests/*.bash)
+shell_sources := $(wildcard *.sh scripts/*.sh scripts/repro/*.sh families/*.sh tests/vm/*.sh tests/vm/guest/*.sh \
+	tests/parity/*.sh tests/al8/*.sh tests/sweep/*.sh) .ci/run docs/wgkmod.bash-completion
+bats_sources := $(wildcard tests/*.bats tests/full/*.bats tests/*.bash tests/sweep/*.bash)
 
 .PHONY: help
 help: ## this list
