@@ -163,7 +163,7 @@ repro: ## build N= times under another path, user, clock, host, locale, file ord
 	@scripts/repro.sh $(target) $(N)
 
 .PHONY: rebuild
-rebuild: ## make the bundle BUNDLE= again from what its provenance names, and compare (status 3: not equal)
+rebuild: ## make the bundle BUNDLE= again from what its provenance names, and compare
 	@$(if $(BUNDLE),,echo 'usage: make rebuild BUNDLE=file' >&2; exit 2)
 	@$(need) curl jq flock unshare xz git tar diffoscope podman
 	@scripts/rebuild.sh '$(BUNDLE)'
