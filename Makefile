@@ -43,9 +43,9 @@ signs = $(or $(MODULE_KEY),$(MODULE_CERT))
 # The targets of a bundle: TARGETS=, else the one above.
 bundled = $(or $(TARGETS),$(target))
 need := scripts/need.sh
-need_check = programs=$$(scripts/programs.sh $(DEMO)) && $(need) curl jq flock unshare xz $$programs podman skopeo docker-registry qemu-system-x86_64 mke2fs cpio fakeroot depmod cc pkg-config libkmod libcrypto \
+need_check = programs=$$(scripts/programs.sh $(DEMO)) && $(need) curl jq flock unshare xz column $$programs podman skopeo docker-registry qemu-system-x86_64 mke2fs cpio fakeroot depmod cc pkg-config libkmod libcrypto \
 	libarchive libelf minisign strace openssl bats git shellcheck cppcheck clang-tidy clang-format readelf setpriv pkill useradd \
-	buildah disorderfs faketime diffoscope localedef taskset /usr/lib/python3/dist-packages/rdflib \
+	buildah disorderfs faketime diffoscope localedef /usr/share/i18n/locales/en_US taskset /usr/lib/python3/dist-packages/rdflib \
 	rpm2cpio rpmbuild rpmsign createrepo_c gpg python3
 need_target = programs=$$(scripts/programs.sh $(target)) && $(need) curl jq flock unshare xz $$programs
 
@@ -158,7 +158,7 @@ selftest: ## upstream's own test of WireGuard, netns.sh, on the stock kernel in 
 
 .PHONY: repro
 repro: ## build N= times under another path, user, clock, host, locale, file order ...: the same bits?
-	@$(need_target) podman buildah disorderfs faketime diffoscope localedef useradd setpriv taskset
+	@$(need_target) podman buildah disorderfs faketime diffoscope localedef /usr/share/i18n/locales/en_US useradd setpriv taskset
 	@scripts/fetch.sh $(target)
 	@scripts/repro.sh $(target) $(N)
 

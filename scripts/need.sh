@@ -41,7 +41,7 @@ libarchive       libarchive-dev     libarchive-devel
 libcrypto        libssl-dev         openssl-devel
 libelf           libelf-dev         elfutils-libelf-devel
 libkmod          libkmod-dev        kmod-devel
-localedef        libc-bin,locales   glibc-common,glibc-locale-source
+localedef        libc-bin           glibc-common
 minisign         minisign           minisign
 mke2fs           e2fsprogs          e2fsprogs
 mkfs.btrfs       btrfs-progs        btrfs-progs
@@ -68,15 +68,24 @@ unshare          util-linux         util-linux
 valgrind         valgrind           valgrind
 xz               xz-utils           xz
 /usr/lib/python3/dist-packages/rdflib python3-click,python3-license-expression,python3-ply,python3-rdflib,python3-semantic-version,python3-uritools,python3-xmltodict,python3-yaml python3-rdflib
+/usr/share/i18n/locales/en_US locales glibc-locale-source
 /usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring debian-keyring
 '
 
-# is_there WORD: whether the program, file or library is there.
+# have PROGRAM: whether it is there.
+have() { command -v "$1" >/dev/null || [[ -x /usr/sbin/$1 || -x /sbin/$1 ]]; }
+
+# is_there WORD: whether the program, file or library is there; and with clang what
+# -fsanitize=fuzzer links, with podman what maps the users of who is not root, with gpg its agent,
+# which the package of the program itself need not bring.
 is_there() {
 	case $1 in
 	/*) [[ -e $1 ]] ;;
 	lib*) pkg-config --exists "$1" 2>/dev/null ;;
-	*) command -v "$1" >/dev/null || [[ -x /usr/sbin/$1 || -x /sbin/$1 ]] ;;
+	clang) have clang && compgen -G "$(clang -print-resource-dir)/lib/*/libclang_rt.fuzzer*.a" >/dev/null ;;
+	gpg) have gpg && have gpg-agent ;;
+	podman) have podman && have newuidmap ;;
+	*) have "$1" ;;
 	esac
 }
 

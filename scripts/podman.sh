@@ -63,6 +63,8 @@ podman_probe() {
 			return
 		fi
 	done < <(podman_ways)
+	command -v runc >/dev/null ||
+		die "podman cannot run a container here, and runc, with which some hosts can, is not installed"
 	die "podman cannot run a container here in any of the ways known"
 }
 
