@@ -65,7 +65,8 @@ deb_mirror() {
 
 # deb_apt_root ROOT: makes ROOT an apt configuration of its own for the suites of SUITE, lists
 # read; sets DEB_MIRRORS to the mirrors that have them.  A release file past its date is taken (the
-# suite may be one that no longer changes): the signature on it still counts.
+# suite may be one that no longer changes): the signature on it still counts.  A list that cannot be
+# had is an error, a passing one too: the lock would be of fewer suites.
 deb_apt_root() {
 	local root=$1 suite mirror
 	mkdir -p "$root"/{lists/partial,cache/archives/partial,etc/apt.conf.d,etc/preferences.d}
@@ -92,6 +93,7 @@ deb_apt_root() {
 		pkgCacheGen::ForceEssential ",";
 		Acquire::Languages "none";
 		Acquire::Check-Valid-Until "false";
+		APT::Update::Error-Mode "any";
 	EOF
 	APT_CONFIG=$root/apt.conf run apt-get update
 }
