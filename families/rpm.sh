@@ -110,19 +110,19 @@ family_unpack() {
 
 # family_root ROOT BASEDIR VMDIR: the root of a host, for the VM: the base image with the packages of
 # VMDIR, which rpm knows of.  Their scripts are not run: the kernel's would look for a boot loader.
-family_root() {
-	local image=localhost/wgkmod-vm:$BASHPID container
+family_root() (
+	image=localhost/wgkmod-vm:$BASHPID
 	# shellcheck source=scripts/podman.sh
 	. "$TOP/scripts/podman.sh"
-	family_base "$2" "$image"
+	trap 'run podman image rm --force --ignore "$image"' EXIT # and its container
+	family_base "$2" "$image" || exit
 	podman_probe "$image"
 	container=$("${PODMAN[@]}" create --network=none --pull=never "${PODMAN_LIMITS[@]}" \
 		--security-opt=label=disable --volume "$3:/packages:ro" "$image" \
-		bash -c 'rpm --install --noscripts --notriggers /packages/*.rpm') || return
+		bash -c 'rpm --install --noscripts --notriggers /packages/*.rpm') || exit
 	run "${PODMAN[@]}" start --attach "$container" &&
-		"${PODMAN[@]}" export "$container" | tar -x --numeric-owner -C "$1" || return
-	run "${PODMAN[@]}" rm "$container" && run "${PODMAN[@]}" image rm "$image"
-}
+		"${PODMAN[@]}" export "$container" | tar -x --numeric-owner -C "$1"
+)
 
 # ---- inside the container (no lib.sh there) -------------------------------------------
 
