@@ -32,6 +32,9 @@ pick() {
 	printf '%s\n' "${values[(number - 1) % $#]}"
 }
 
+# first_cpu: the first processor that this process may run on (proc(5)); a cpuset need not have 0.
+first_cpu() { sed -n 's/^Cpus_allowed_list:[[:space:]]*\([0-9]*\).*/\1/p' /proc/self/status; }
+
 read_target "$name"
 user=
 mounts=()
@@ -145,7 +148,7 @@ if varied clock; then
 		run_options+=(--volume "$option") build_options+=(--volume "$option")
 	done
 fi
-! varied cpus || command=(taskset --cpu-list 0 "${command[@]}")
+! varied cpus || command=(taskset --cpu-list "$(first_cpu)" "${command[@]}")
 builder=podman
 ! varied builder || builder=buildah
 ! varied isolation || build_options+=(--isolation chroot)
