@@ -6,7 +6,8 @@
 # Runs the tests of wgkmod (tests/3[0-6]*.bats where no file is named) twice: with a wgkmod built with
 # ASan and UBSan, and with the usual one under valgrind.  Any finding, a leak included, ends wgkmod
 # with status 99, which no test expects, and its report stays in out/memory/.  Tests that need the
-# plain program are left out, and counted: plain_only of tests/helpers.bash.
+# plain program are left out, and so are those that need root where who runs them is not; both are
+# counted: plain_only and needs_root of tests/helpers.bash.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -19,12 +20,13 @@ mkdir -p "$dir"
 # suite NAME WGKMOD FILE...: the tests with that program; says how many passed, and how many
 # reports there are.
 suite() {
-	local name=$1 tap=$dir/$1.tap status=0 reports left
+	local name=$1 tap=$dir/$1.tap status=0 reports left root
 	WGKMOD=$2 OUT=$OUT MEMORY_CHECKED=$name bats --formatter tap "${@:3}" </dev/null >"$tap" 2>&1 || status=$?
 	reports=$(find "$dir" -name "$name.report*" -size +0 | wc -l)
 	left=$(grep -c '# skip needs the plain wgkmod' "$tap") || [[ $? -eq 1 ]]
-	say memory "$name: $(($(grep -c '^ok' "$tap") - left)) of $(sed -n '1s/^1\.\.//p' "$tap") tests passed," \
-		"$left left out, $reports findings ($(wc -l <"$dir/$name.runs") runs of wgkmod)"
+	root=$(grep -c '# skip needs root' "$tap") || [[ $? -eq 1 ]]
+	say memory "$name: $(($(grep -c '^ok' "$tap") - left - root)) of $(sed -n '1s/^1\.\.//p' "$tap") tests passed," \
+		"$left left out, $root need root, $reports findings ($(wc -l <"$dir/$name.runs") runs of wgkmod)"
 	[[ $status -eq 0 && $reports -eq 0 ]] || {
 		grep '^not ok' "$tap" >&2
 		die "$name: see '$dir/'"
