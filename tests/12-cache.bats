@@ -156,8 +156,8 @@ in_cache() {
 
 @test "a package that the mirrors no longer have ends with a status of its own, an unreachable mirror does not" {
 	mkdir "$BATS_TEST_TMPDIR/empty"
-	http_start 18412 "$BATS_TEST_TMPDIR/empty"
-	MIRROR=http://127.0.0.1:18412 fetch 69
+	http_start_anywhere "$BATS_TEST_TMPDIR/empty"
+	MIRROR=http://127.0.0.1:$PORT fetch 69
 	assert_line "cannot fetch .*mawk_.*\(of 'small'\): the mirrors that could be reached do not have it any more; .*; the lock '.*/small.lock' still says what it was$"
 	MIRROR=http://127.0.0.1:9 fetch 1
 	assert_line 'no mirror could be reached that has it'
@@ -165,8 +165,8 @@ in_cache() {
 
 @test "of all targets, one that cannot be had any more stands in the table as that, and is no proof" {
 	mkdir "$BATS_TEST_TMPDIR/empty"
-	http_start 18413 "$BATS_TEST_TMPDIR/empty"
-	MIRROR=http://127.0.0.1:18413 run_cmd 1 "$ROOT_DIR/scripts/proofs.sh" parity all
+	http_start_anywhere "$BATS_TEST_TMPDIR/empty"
+	MIRROR=http://127.0.0.1:$PORT run_cmd 1 "$ROOT_DIR/scripts/proofs.sh" parity all
 	assert_line '^small +cannot be had any more( +-){7}$'
 	assert_line '^parity +1 kernel\(s\): 0 passed, 0 failed, 1 cannot be had any more$'
 	MIRROR=http://127.0.0.1:9 run_cmd 1 "$ROOT_DIR/scripts/proofs.sh" parity all

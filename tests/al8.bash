@@ -19,10 +19,12 @@ al8_setup() {
 	AL8_MIRROR=$(sed -n 's,^mirror /,/,p' <<<"$output")
 	export AL8_KERNELS AL8_MIRROR
 	# the same ports where they are free: a lock names them, and what is made goes by the lock
-	for MIRROR_PORT in 21380 21382 21384 21386; do
+	for MIRROR_PORT in 21380 21382 21384 21386 ''; do
+		[[ -n $MIRROR_PORT ]] || fail 'no port was free for the mirror of the stand-in'
 		if http_start "$MIRROR_PORT" "$AL8_MIRROR/www"; then break; fi
 	done
-	for REGISTRY_PORT in 21381 21383 21385 21387; do
+	for REGISTRY_PORT in 21381 21383 21385 21387 ''; do
+		[[ -n $REGISTRY_PORT ]] || fail 'no port was free for the registry of the stand-in'
 		if registry_start "$REGISTRY_PORT"; then break; fi
 	done
 	export MIRROR_PORT REGISTRY_PORT

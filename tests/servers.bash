@@ -59,3 +59,12 @@ registry_start() {
 http_start() {
 	server_start "http://127.0.0.1:$1/" python3 -m http.server --bind 127.0.0.1 --directory "$2" "$1"
 }
+
+# http_start_anywhere DIR: the folder over HTTP, on a port that is free; sets PORT.
+http_start_anywhere() {
+	for _ in {1..10}; do
+		PORT=$((20000 + RANDOM % 10000))
+		if http_start "$PORT" "$1"; then return; fi
+	done
+	fail 'no port was free for a server'
+}
