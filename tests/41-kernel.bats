@@ -78,7 +78,7 @@ generated() {
 
 # judge: what wgkmod says of each mutant, in place of the good one: the lists that kernel.sh reads.
 judge() {
-	local file name number verdict others
+	local file name number status verdict others
 	for file in "$MUTANTS"/*/*.ko; do
 		number=${file%/*} number=${number##*/} name=${file##*/} name=${name%.ko}
 		if [[ ! -e $GOOD/$name.ko || -e $MUTANTS/$number/judged ]] || cmp -s "$file" "$GOOD/$name.ko"; then
@@ -87,9 +87,14 @@ judge() {
 		: >"$MUTANTS/$number/judged"
 		unsign "$file"
 		mapfile -t others < <(find "$GOOD" -name '*.ko' ! -name "$name.ko")
-		verdict=yes
+		status=0
 		"$WGKMOD" check --kernel "$RELEASE" --symvers "$BARE" --vermagic "$VERMAGIC" "${others[@]}" "$file" \
-			>>"$BATS_TEST_TMPDIR/said" 2>&1 || verdict=no
+			>"$BATS_TEST_TMPDIR/said" 2>&1 || status=$?
+		case $status in
+		0) verdict=yes ;;
+		3 | 4) verdict=no ;;
+		*) fail "status $status of wgkmod check for mutant $number, $(<"${file%/*}/what"): $(<"$BATS_TEST_TMPDIR/said")" ;;
+		esac
 		printf '%s %s\n' "$number" "$verdict" >>"$MUTANTS/verdicts"
 		printf '%s %s %s\n' "$number" "$name" "$(depends "$name")" >>"$MUTANTS/all"
 	done
