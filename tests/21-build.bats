@@ -170,6 +170,7 @@ outputs() { find . -type f ! -name 'wireguard-*.tar*' -printf '%P\n' | sort; }
 }
 
 @test "a full disk while building is said, and the old output stays" {
+	needs_root 'to mount where podman can run too'
 	own_out
 	artifacts 0
 	run_cmd 1 unshare --mount bash -c '

@@ -24,15 +24,6 @@ own_store() {
 	export CONTAINERS_STORAGE_CONF=$1/storage.conf
 }
 
-# no_network COMMAND...: runs it where there is no network but loopback.
-no_network() {
-	if [[ $(id -u) -eq 0 ]]; then
-		unshare --net "$@"
-	else
-		unshare --map-root-user --net "$@"
-	fi
-}
-
 teardown() {
 	if [[ -n ${CONTAINERS_STORAGE_CONF:-} ]]; then
 		rm -rf "$BATS_TEST_TMPDIR/store"
@@ -40,17 +31,18 @@ teardown() {
 	if [[ -n ${COPY:-} && -d $COPY ]]; then
 		image_forget "$COPY"
 	fi
+	[[ -z ${OPEN:-} ]] || rm -rf "$OPEN"
 }
 
 @test "from the cache alone: no network, an empty image store, another folder, umask, locale, zone and HOME" {
 	local clone="$BATS_TEST_TMPDIR/a clone/elsewhere"
+	needs_root 'podman runs in no network namespace of one user alone'
 	clone "$clone"
 	own_store "$BATS_TEST_TMPDIR/store"
 	unset OUT
-	export -f no_network
 	HOME=$BATS_TEST_TMPDIR TZ=Asia/Shanghai LANG=zh_CN.UTF-8 LC_ALL=C.UTF-8 SOURCE_DATE_EPOCH=1 \
 		KBUILD_BUILD_USER=x CFLAGS=-O0 KCFLAGS=-O0 TMPDIR=$BATS_TEST_TMPDIR TIMEOUT=600 \
-		run_cmd 0 bash -c 'umask 077; no_network make -C "$1" --no-print-directory artifacts TARGET="$2"' \
+		run_cmd 0 bash -c 'umask 077; unshare --net make -C "$1" --no-print-directory artifacts TARGET="$2"' \
 		offline "$clone" "$TARGET_NAME"
 	assert_line '^image .* made without network'
 	assert_line '^build +7 modules'
@@ -65,18 +57,18 @@ planted() {
 	export OUT=$BATS_TEST_TMPDIR/out
 }
 
-needs_root() { [[ $(id -u) -eq 0 ]] || skip 'needs root: make repro makes users and mounts'; }
+repro_needs_root() { needs_root 'make repro makes users and mounts'; }
 
 # repro STATUS WORDS...: repro.sh of the copy under these variations.
 repro() {
 	local status=$1
-	needs_root
+	repro_needs_root
 	shift
 	VARY="$*" TIMEOUT=3000 run_cmd "$status" "${COPY:-$ROOT_DIR}/scripts/repro.sh" "$TARGET_NAME"
 }
 
 @test "make repro: another user, path, clock, host, file order and all the rest at once, and the same bits" {
-	needs_root
+	repro_needs_root
 	OUT=$BATS_TEST_TMPDIR/out TIMEOUT=3000 run_cmd 0 make -C "$ROOT_DIR" --no-print-directory repro TARGET="$TARGET_NAME"
 	assert_equal "$(grep -c '^repro  *shown ' <<<"$output")" 15
 	# the cache belongs to who it belonged to
@@ -125,14 +117,21 @@ repro() {
 }
 
 @test "make repro refuses what it cannot vary, and words that it does not know" {
-	needs_root
+	local cpu
+	repro_needs_root
 	export OUT=$BATS_TEST_TMPDIR/out
-	run_cmd 1 taskset --cpu-list 0 "$ROOT_DIR/scripts/repro.sh" "$TARGET_NAME"
+	cpu=$(sed -n 's/^Cpus_allowed_list:[[:space:]]*\([0-9]*\).*/\1/p' /proc/self/status)
+	run_cmd 1 taskset --cpu-list "$cpu" "$ROOT_DIR/scripts/repro.sh" "$TARGET_NAME"
 	assert_line 'the number of processors cannot be varied: there is one here \(WITHOUT=cpus leaves it out\)$'
 	repro 1 moon
 	assert_line "^wgkmod: there is no variation 'moon'; there are: path umask "
 	run_cmd 1 "$ROOT_DIR/scripts/repro.sh" "$TARGET_NAME" 0
 	assert_line "^wgkmod: N '0' is not a number from 1 to 99$"
-	run_cmd 1 setpriv --reuid=65534 --clear-groups "$ROOT_DIR/scripts/repro.sh" "$TARGET_NAME"
+	# another user may not be able to reach this clone, nor BATS_TEST_TMPDIR
+	OPEN=$(mktemp -d /tmp/wgkmod-open.XXXXXX)
+	chmod 755 "$OPEN"
+	clone "$OPEN/clone"
+	chmod -R a+rX "$OPEN/clone"
+	run_cmd 1 setpriv --reuid=65534 --clear-groups "$OPEN/clone/scripts/repro.sh" "$TARGET_NAME"
 	assert_line '^wgkmod: make repro needs root'
 }

@@ -321,7 +321,7 @@ as_nobody() { # STATUS COMMAND...
 }
 
 @test "for root, a file of somebody else, or one that others may write to, is refused" {
-	[[ $(id -u) -eq 0 ]] || skip 'needs root: only root can give a file away'
+	needs_root 'only root can give a file away'
 	local file regex
 	key_sign "$KEY" "$BUNDLE"
 	for file in "$BUNDLE" "$BUNDLE.minisig" "$KEY.pub"; do
@@ -346,7 +346,7 @@ as_nobody() { # STATUS COMMAND...
 }
 
 @test "for somebody who is not root, whose files they are does not matter" {
-	[[ $(id -u) -eq 0 ]] || skip 'needs root: only root can become somebody else'
+	needs_root 'only root can become somebody else'
 	key_sign "$KEY" "$BUNDLE"
 	chmod g+w "$BUNDLE"
 	as_nobody 0 verify --root "$ROOT" --kernel "$RELEASE" --key "$KEY.pub" "$BUNDLE"

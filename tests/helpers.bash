@@ -36,6 +36,9 @@ plain_only() {
 	[[ -z ${MEMORY_CHECKED:-} ]] || skip 'needs the plain wgkmod'
 }
 
+# needs_root WHY: skips, for who is not root.  scripts/check.sh knows these words.
+needs_root() { [[ $(id -u) -eq 0 ]] || skip "needs root: $1"; }
+
 # assert_line REGEX: a line of output matches.
 assert_line() {
 	grep -Eq -- "$1" <<<"$output" || fail "no line matches '$1' in:"$'\n'"$output"

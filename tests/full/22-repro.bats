@@ -7,7 +7,7 @@
 load ../helpers
 load ../plants
 
-setup() { [[ $(id -u) -eq 0 ]] || skip 'needs root: make repro makes users and mounts'; }
+setup() { needs_root 'make repro makes users and mounts'; }
 
 setup_file() { run_cmd 0 "$ROOT_DIR/scripts/fetch.sh" "$TARGET_NAME"; }
 
