@@ -50,10 +50,12 @@ load helpers
 	assert_line '^mine$'
 }
 
-# A user who is not root on a machine that has make and the essential programs, nothing else.
+teardown() { [[ -z ${BARE:-} ]] || rm -rf "$BARE"; }
+
+# bare_machine DIR: for a user who is not root, a machine that has make and the essential programs,
+# nothing else.
 bare_machine() {
-	local dir program
-	dir=$(mktemp -d /tmp/wgkmod-bare.XXXXXX)
+	local dir=$1 program
 	chmod 755 "$dir"
 	clone "$dir/clone"
 	mkdir "$dir/bin"
@@ -62,16 +64,15 @@ bare_machine() {
 		ln -s "$(command -v "$program")" "$dir/bin/$program"
 	done
 	chmod -R a+rX "$dir"
-	printf '%s\n' "$dir"
 }
 
 @test "make as a user who is not root and has nothing installed prints what to do" {
-	local dir as=()
-	dir=$(bare_machine)
+	local as=()
+	BARE=$(mktemp -d /tmp/wgkmod-bare.XXXXXX) # not below BATS_TEST_TMPDIR, which others cannot enter
+	bare_machine "$BARE"
 	[[ $(id -u) -ne 0 ]] || as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
-	output=$("${as[@]}" "$(command -v env)" -i "PATH=$dir/bin" "HOME=$dir" "$dir/bin/make" -C "$dir/clone" \
+	output=$("${as[@]}" "$(command -v env)" -i "PATH=$BARE/bin" "HOME=$BARE" "$BARE/bin/make" -C "$BARE/clone" \
 		--no-print-directory artifacts TARGET="$TARGET_NAME" 2>&1) && fail "it went on: $output"
 	assert_line '^wgkmod: missing here: curl .*mmdebstrap.*; run as root:$'
 	assert_line '^    apt-get update && apt-get install --yes --no-install-recommends .*mmdebstrap'
-	rm -rf "$dir"
 }
