@@ -6,7 +6,8 @@
 # Builds a target and runs a proof on it: parity (tests/parity/parity.sh) or boot (tests/vm/tunnel.sh).
 # With "all", on every target that has what the proof needs, one after the other, and then a table,
 # also in out/proofs/PROOF.txt.  Status 0 if none failed and one passed; a target that cannot be had
-# any more (69 from fetch) is no failure of the proof, and stands in the table as that.
+# any more (69 from fetch) is no failure of the proof, and stands in the table as that.  One that
+# cannot be read has failed.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -34,12 +35,14 @@ prove() {
 }
 
 # can_prove NAME: whether the target has what the proof needs: a kernel package, a userland to boot
-# it in, a complete lock; for parity also modules of the kernel's own to compare with.
+# it in, a complete lock; for parity also modules of the kernel's own to compare with.  The status is
+# nothing_to_prove where it has not, any other where it cannot be read.
+nothing_to_prove=10
 can_prove() (
 	read_target "$1"
 	read_lock "$1"
-	[[ -n $KERNEL_IMAGE && -n $VM && " ${LOCK_SHA256[*]} " != *' - '* ]] || exit 1
-	[[ $proof == boot || -n $HIDE ]]
+	[[ -n $KERNEL_IMAGE && -n $VM && " ${LOCK_SHA256[*]} " != *' - '* ]] || exit "$nothing_to_prove"
+	[[ $proof == boot || -n $HIDE ]] || exit "$nothing_to_prove"
 )
 
 # row TARGET RESULT: the table's line; the figures are what the proof left.
@@ -63,9 +66,10 @@ mkdir -p "$OUT/proofs"
 rm -f "$OUT/proofs/$proof"-* "$OUT/proofs/$proof.txt"
 passed=0 failed=0 gone=0 rows=$(printf '%s\t' target result "${columns[@]}" | sed 's/\t$//')
 for target in $(list_targets); do
-	can_prove "$target" || continue
 	status=0
-	prove "$target" || status=$?
+	can_prove "$target" || status=$?
+	[[ $status -ne $nothing_to_prove ]] || continue
+	[[ $status -ne 0 ]] || prove "$target" || status=$?
 	case $status in
 	0) result=pass && ((++passed)) ;;
 	"$EXIT_GONE") result='cannot be had any more' && ((++gone)) ;;

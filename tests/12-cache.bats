@@ -172,3 +172,19 @@ in_cache() {
 	MIRROR=http://127.0.0.1:9 run_cmd 1 "$ROOT_DIR/scripts/proofs.sh" parity all
 	assert_line '^small +FAILED( +-){7}$'
 }
+
+@test "of all targets, one that cannot be read has failed; one that has nothing to prove is passed over" {
+	sed -i '/^KERNEL_IMAGE/d' "$TARGET_DIR/small"
+	run_cmd 1 "$ROOT_DIR/scripts/proofs.sh" boot all
+	assert_line '^boot +0 kernel\(s\): 0 passed, 0 failed, 0 cannot be had any more$'
+	sed -i 's/^RELEASE/RELAESE/' "$TARGET_DIR/small"
+	run_cmd 1 "$ROOT_DIR/scripts/proofs.sh" boot all
+	assert_line "^wgkmod: .*/small:[0-9]+: unknown key 'RELAESE'$"
+	assert_line '^small +FAILED( +-){8}$'
+	assert_line '^boot +1 kernel\(s\): 0 passed, 1 failed, 0 cannot be had any more$'
+	sed -i 's/^RELAESE/RELEASE/' "$TARGET_DIR/small"
+	printf 'toolchain what\n' >>"$TARGET_DIR/small.lock"
+	run_cmd 1 "$ROOT_DIR/scripts/proofs.sh" parity all
+	assert_line '/small.lock:4: not of the form STAGE SHA256 LOCATION$'
+	assert_line '^small +FAILED( +-){7}$'
+}
