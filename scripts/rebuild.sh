@@ -11,7 +11,8 @@
 # packages and the kernel's source, which fetch gets from any mirror, and the project's own files,
 # which are looked for in this clone and in its history.  The target's keys stand in it whole.
 # The image is made anew, in an image store of this run's own.  Signatures are not looked at: that
-# is for wgkmod verify.
+# is for wgkmod verify.  Those of modules that are signed for the kernel, and the certificate, are
+# put to what was made again as the bundle has them; all before them has to be equal.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -73,6 +74,51 @@ take_target() {
 		"\(.annotations.stage) \(.digest.sha256) \(.uri)"' >"$project/targets/$1.lock"
 }
 
+# need_programs: the programs that the target's family needs here.
+need_programs() {
+	local family words
+	family=$(statement .predicate.buildDefinition.internalParameters.target.FAMILY)
+	[[ $family =~ ^[a-z]+$ && -f $project/families/$family.sh ]] ||
+		die "its provenance does not name the file of its family '$family'"
+	# shellcheck source=/dev/null
+	read -ra words < <(. "$project/families/$family.sh" && printf '%s\n' "$family_programs")
+	"$TOP/scripts/need.sh" "${words[@]}" 8>&-
+}
+
+# in_bundle FILE: the file, as the bundle has it.
+in_bundle() { tar -x -O -f "$bundle" "$1" 2>/dev/null; }
+
+# put_signature FILE SIGNED: appends to the module FILE what SIGNED has after as many bytes, if that is
+# one module signature and nothing else (scripts/sign-modules.sh).
+put_signature() {
+	local body size tail=$TMP/tail
+	body=$(stat -c %s "$1")
+	tail -c "+$((body + 1))" "$2" >"$tail"
+	size=$(($(stat -c %s "$tail") - 40))
+	[[ $size -gt 0 ]] || return 0
+	# shellcheck disable=SC2059 # the length in bytes
+	tail -c 40 "$tail" | cmp -s - <(
+		printf "\0\0\2\0\0\0\0\0$(printf '\\%03o' $((size >> 24 & 255)) $((size >> 16 & 255)) $((size >> 8 & 255)) $((size & 255)))"
+		printf '~Module signature appended~\n'
+	) || return 0
+	cat "$tail" >>"$1"
+}
+
+# put_signatures RELEASE: gives what was made again the signatures of the bundle's modules, as
+# scripts/sign-modules.sh would have made it with the key.
+put_signatures() {
+	local dir=$made/$1 file
+	if [[ ! -d $dir ]] || ! in_bundle "$1/SHA256SUMS.unsigned" >/dev/null; then return; fi
+	cp "$dir/SHA256SUMS" "$dir/SHA256SUMS.unsigned"
+	in_bundle "$1/signing_key.x509" >"$dir/signing_key.x509" || rm "$dir/signing_key.x509"
+	while read -r file; do
+		if in_bundle "$1/$file" >"$TMP/signed"; then put_signature "$dir/$file" "$TMP/signed"; fi
+	done < <(cd "$dir" && find modules -name '*.ko')
+	(cd "$dir" && find . -type f ! -name SHA256SUMS -printf '%P\0' | sort -z | xargs -0 sha256sum) >"$TMP/sums"
+	mv "$TMP/sums" "$dir/SHA256SUMS"
+	say rebuild "$1: its modules are signed for the kernel; the signatures are taken as they are"
+}
+
 # made_by_us: whether the provenance is one that can be read here.
 made_by_us() {
 	jq --exit-status --arg type "$build_type" '.predicate.buildDefinition | .buildType == $type and
@@ -92,6 +138,7 @@ while read -r release; do
 	name=$(statement .predicate.buildDefinition.externalParameters.target)
 	[[ $name =~ ^[A-Za-z0-9][A-Za-z0-9._+-]*$ ]] || die "its provenance names no target, but '$name'"
 	take_project
+	need_programs
 	take_target "$name"
 	targets+=("$name")
 	say rebuild "$name: $(statement '.predicate.buildDefinition.resolvedDependencies | length') inputs by digest; the project's files are known"
@@ -104,6 +151,7 @@ for name in "${targets[@]}"; do
 	CONTAINERS_STORAGE_CONF=$TMP/store/storage.conf OUT=$made TARGET_DIR=$project/targets \
 		"$project/scripts/artifacts.sh" "$name" 8>&- || die "'$name' could not be built again"
 done
+while read -r release; do put_signatures "$release"; done <<<"$releases"
 OUT=$made TARGET_DIR=$project/targets SIGN_KEY='' "$project/scripts/bundle.sh" "${targets[@]}" >/dev/null 8>&- ||
 	die "the bundle could not be made again"
 again=$made/wireguard.tar

@@ -3,6 +3,8 @@
 #
 # A bundle that is not what its provenance makes; and what the making of the image opens.
 
+# shellcheck disable=SC2030,SC2031 # each test is a subshell
+
 load ../helpers
 load ../opened
 
@@ -19,6 +21,20 @@ setup_file() { TIMEOUT=1500 run_cmd 0 make -C "$ROOT_DIR" --no-print-directory b
 	OUT=$dir/out TIMEOUT=1500 run_cmd 3 "$ROOT_DIR/scripts/rebuild.sh" "$dir/changed.tar"
 	assert_line "^  differs: $KERNEL/modules/kernel/lib/crypto/libchacha.ko$"
 	grep -q libchacha.ko "$dir/out/rebuild.txt"
+}
+
+@test "a bundle whose modules are signed for the kernel: equal, up to the signatures, which are its own" {
+	local dir=$BATS_TEST_TMPDIR bundle=$BATS_TEST_TMPDIR/out/signed/$KERNEL/wireguard-$KERNEL.tar made=$OUT/$KERNEL
+	export OUT=$dir/out
+	mkdir "$OUT"
+	cp -r "$made" "$OUT/"
+	run_cmd 0 openssl req -new -nodes -sha256 -days 2 -batch -x509 -newkey rsa:2048 -subj '/CN=a kernel' \
+		-addext keyUsage=digitalSignature -keyout "$dir/key" -out "$dir/cert"
+	MODULE_KEY=$dir/key MODULE_CERT=$dir/cert run_cmd 0 "$ROOT_DIR/scripts/sign-modules.sh" "$TARGET_NAME"
+	OUT=$OUT/signed run_cmd 0 "$ROOT_DIR/scripts/bundle.sh" "$TARGET_NAME"
+	TIMEOUT=1500 run_cmd 0 "$ROOT_DIR/scripts/rebuild.sh" "$bundle"
+	assert_line "^rebuild +$KERNEL: its modules are signed for the kernel; the signatures are taken as they are$"
+	assert_line "^rebuild +equal: .*, sha256 $(sha256sum <"$bundle" | cut -d ' ' -f 1) "
 }
 
 @test "every file that the closure and the compile of wgkmod open belongs to a digest of the provenance" {
