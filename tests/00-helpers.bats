@@ -49,3 +49,12 @@ fails() {
 	assert_equal "$KILLED" 1
 	fails kill_at 2 cat bash -c 'cat /dev/null; exit 3'
 }
+
+@test "needs_root skips for who is not root, in the words that check.sh looks for" {
+	skip() { printf 'skip %s\n' "$1"; }
+	# shellcheck disable=SC2317 # needs_root calls it
+	id() { echo 1000; }
+	assert_equal "$(needs_root 'to mount')" 'skip needs root: to mount'
+	id() { echo 0; }
+	assert_equal "$(needs_root 'to mount')" ''
+}
