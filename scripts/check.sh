@@ -23,7 +23,7 @@ rm -rf "$MUTANTS"
 mkdir "$MUTANTS"
 
 status=0
-bats --formatter tap "$@" </dev/null | tee "$OUT/check/tap" || status=$?
+bats --formatter tap --timing "$@" </dev/null | tee "$OUT/check/tap" || status=$?
 planned=$(sed -n '1s/^1\.\.\([0-9]*\)$/\1/p' "$OUT/check/tap")
 skipped=$(grep -c '^ok .* # skip' "$OUT/check/tap") || [[ $? -eq 1 ]]
 needs_root=0
