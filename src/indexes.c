@@ -241,12 +241,79 @@ static int check_dep(int from, int to, struct reason *reason)
 	return ret;
 }
 
-int indexes_check(const struct snapshot *snap, int from, int to, struct reason *reason)
+static bool is_module_file(const struct snapshot_entry *entry)
 {
-	_cleanup_names_ struct names before = { 0 };
+	static const char *const suffixes[] = { ".ko", ".ko.gz", ".ko.xz", ".ko.zst" };
+	size_t len = strlen(entry->path);
+
+	for (size_t i = 0; S_ISREG(entry->st.st_mode) && i < ARRAY_SIZE(suffixes); i++) {
+		size_t n = strlen(suffixes[i]);
+
+		if (len > n && !strcmp(entry->path + len - n, suffixes[i]))
+			return true;
+	}
+	return false;
+}
+
+static bool is_module(int folder, const char *path)
+{
+	_cleanup_close_ int fd = open_beneath(folder, path, O_RDONLY);
+	_cleanup_(module_free) struct module mod = { 0 };
+	struct reason ignored = { 0 };
+
+	return fd >= 0 && module_read_fd(&mod, path, fd, &ignored) == 0;
+}
+
+static bool was_there(const struct snapshot *snap, const char *path)
+{
+	for (size_t i = 0; i < snap->count; i++)
+		if (!strcmp(snap->entries[i].path, path))
+			return true;
+	return false;
+}
+
+/*
+ * depmod passes over a folder that it cannot read, and says nothing: each module that is
+ * there now is listed, by its name, but for what was there and not listed before, as it
+ * is no module.
+ */
+static int check_files(const struct snapshot *before, const struct snapshot *now,
+		       int from, int to, struct reason *reason)
+{
+	_cleanup_names_ struct names listed = { 0 }, old = { 0 };
+	struct reason ignored = { 0 };
+	bool missing;
+	int ret = dep_names(to, to, &listed, &missing, reason);
+
+	if (ret < 0)
+		return ret;
+	if (dep_names(from, from, &old, &missing, &ignored) == -ENOMEM)
+		return reason_errno(reason, -ENOMEM);
+	for (size_t i = 0; i < now->count; i++) {
+		const char *path = now->entries[i].path;
+		_cleanup_free_ char *name = NULL;
+
+		if (!is_module_file(&now->entries[i]))
+			continue;
+		name = module_name_of(path);
+		if (!name)
+			return reason_errno(reason, -ENOMEM);
+		if (names_find(&listed, name) ||
+		    (!names_find(&old, name) && was_there(before, path)))
+			continue;
+		if (is_module(to, path))
+			return reason_set(reason, -EIO, "depmod left out %s", path);
+	}
+	return 0;
+}
+
+int indexes_check(const struct snapshot *before, const struct snapshot *now, int from,
+		  int to, struct reason *reason)
+{
+	_cleanup_names_ struct names had = { 0 };
 	int ret;
 
-	if (indexes_list(snap, &before) < 0)
+	if (indexes_list(before, &had) < 0)
 		return reason_errno(reason, -ENOMEM);
 	if (!has(to, "modules.dep"))
 		return reason_set(reason, -EIO, "depmod wrote nothing");
@@ -256,7 +323,7 @@ int indexes_check(const struct snapshot *snap, int from, int to, struct reason *
 		/* That of kmod 28 leaves modules.builtin.alias.bin empty. What is built
 		 * in does not change by what is installed: the one there was stays. */
 		if (!outputs[i].always && is_empty(to, name)) {
-			if (!names_has(&before, name) || is_empty(from, name))
+			if (!names_has(&had, name) || is_empty(from, name))
 				continue;
 			if (unlinkat(to, name, 0) < 0)
 				return reason_set(reason, -errno, "%s: %s", name,
@@ -269,7 +336,7 @@ int indexes_check(const struct snapshot *snap, int from, int to, struct reason *
 		if (has(to, name) && strstr(name, ".bin") && !is_whole(to, name))
 			return reason_set(reason, -EIO, "depmod wrote a damaged %s",
 					  name);
-		if (has(to, name) || !names_has(&before, name))
+		if (has(to, name) || !names_has(&had, name))
 			continue;
 		if (outputs[i].always)
 			return reason_set(reason, -EIO, "depmod did not write %s", name);
@@ -277,7 +344,9 @@ int indexes_check(const struct snapshot *snap, int from, int to, struct reason *
 		if (ret < 0)
 			return reason_set(reason, ret, "%s: %s", name, strerror(-ret));
 	}
-	ret = names_has(&before, "modules.dep") ? check_dep(from, to, reason) : 0;
+	ret = names_has(&had, "modules.dep") ? check_dep(from, to, reason) : 0;
+	if (ret == 0)
+		ret = check_files(before, now, from, to, reason);
 	if (ret == 0)
 		ret = check_order(to, reason);
 	return ret < 0 ? ret : check_builtin(to, reason);

@@ -21,12 +21,12 @@ int indexes_list(const struct snapshot *snap, struct names *out) _must_check_
 	_nonnull_(1, 2);
 
 /*
- * Look at what depmod wrote into the folder @to, against the folder @from of @snap. What
- * was there, and this depmod does not make, is copied. Returns 0, or -errno with @reason
- * filled in.
+ * Look at what depmod wrote into the folder @to of @now, against the folder @from of
+ * @before. What was there, and this depmod does not make, is copied. Returns 0, or -errno
+ * with @reason filled in.
  */
-int indexes_check(const struct snapshot *snap, int from, int to,
-		  struct reason *reason) _must_check_ _nonnull_(1, 4);
+int indexes_check(const struct snapshot *before, const struct snapshot *now, int from,
+		  int to, struct reason *reason) _must_check_ _nonnull_(1, 2, 5);
 
 /* Take out of @fd what depmod makes and @before does not name. Returns 0 or -errno. */
 int indexes_drop_new(int fd, const struct names *before) _must_check_ _nonnull_(2);

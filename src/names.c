@@ -65,6 +65,12 @@ void names_sort(struct names *names)
 		qsort(names->items, names->count, sizeof(*names->items), compare);
 }
 
+bool names_find(const struct names *sorted, const char *name)
+{
+	return sorted->count && bsearch(&name, sorted->items, sorted->count,
+					sizeof(*sorted->items), compare) != NULL;
+}
+
 bool names_path_ok(const char *path)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"

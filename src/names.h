@@ -20,6 +20,9 @@ int names_add(struct names *names, const char *name) _must_check_ _nonnull_(1, 2
 
 bool names_has(const struct names *names, const char *name) _nonnull_(1, 2);
 
+/* The same of names that names_sort() sorted. */
+bool names_find(const struct names *sorted, const char *name) _nonnull_(1, 2);
+
 /* Forget the item at @index; the order of the others stays. */
 void names_drop(struct names *names, size_t index) _nonnull_(1);
 

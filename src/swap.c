@@ -324,8 +324,10 @@ int swap_index(struct swap *swap, struct reason *reason)
 		return reason_set(reason, ret, "no place for depmod: %s", strerror(-ret));
 	ret = depmod_run(base, swap->host->release, swap->host->kernels_fd, reason);
 	if (ret == 0)
-		ret = indexes_check(&swap->live, swap->host->modules_fd, swap->tree_fd,
-				    reason);
+		ret = snapshot_take(&swap->made, swap->tree_fd, reason);
+	if (ret == 0)
+		ret = indexes_check(&swap->live, &swap->made, swap->host->modules_fd,
+				    swap->tree_fd, reason);
 	return ret < 0 ? ret : depmod_read_at(swap->tree_fd, &swap->dep, reason);
 }
 
@@ -427,9 +429,7 @@ int swap_exchange(struct swap *swap, struct reason *reason)
 
 	if (ret < 0)
 		return reason_errno(reason, ret);
-	ret = snapshot_take(&swap->made, swap->tree_fd, reason);
-	if (ret == 0)
-		ret = look_again(&swap->live, swap->host->modules_fd, reason);
+	ret = look_again(&swap->live, swap->host->modules_fd, reason);
 	if (ret == 0)
 		ret = still_opened(swap->host, reason);
 	if (ret < 0)

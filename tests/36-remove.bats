@@ -340,6 +340,24 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	[[ -s $MODULES/modules.dep ]]
 }
 
+@test "when depmod passes over a folder with what is given back, nothing is removed" {
+	local file=$MODULES/updates/udp_tunnel.ko
+	mkdir "${file%/*}"
+	cp "$STOCK/kernel/net/ipv4/udp_tunnel.ko" "$file"
+	depmod -b "$ROOT" "$RELEASE"
+	install_it 0 --replace
+	assert_absent "$file"
+	mkdir "$BATS_TEST_TMPDIR/bin"
+	printf '#!/bin/bash\nmv "$2/lib/modules/$3/updates" "$2/hidden"; %s "$@"; mv "$2/hidden" "$2/lib/modules/$3/updates"\n' \
+		"$(command -v depmod)" >"$BATS_TEST_TMPDIR/bin/depmod"
+	chmod +x "$BATS_TEST_TMPDIR/bin/depmod"
+	PATH=$BATS_TEST_TMPDIR/bin:$PATH remove_it 1
+	assert_line "^wgkmod: cannot remove '$MODULES': depmod left out updates/udp_tunnel.ko$"
+	assert_absent "$file"
+	remove_it 0
+	grep -q '^updates/udp_tunnel.ko:' "$MODULES/modules.dep"
+}
+
 @test "--dir and --replace: a file of ours that somebody changed elsewhere goes, and comes back" {
 	local file=$MODULES/kernel/drivers/net/wireguard/wireguard.ko
 	install_it 0
