@@ -5,9 +5,11 @@
 # source that they changed.  Load after helpers.
 
 # builder_setup: makes the image if need be, and in BATS_FILE_TMPDIR/fixtures a source tar with all
-# of the kernel source that the closure and the build read, and the pristine kernel-devel package.
+# of the kernel source that the closure and the build read, and a tar of what the making of the image
+# changed of kernel-devel, as the package has it.
+# shellcheck disable=SC2154 # run_cmd sets output
 builder_setup() {
-	local fixtures=$BATS_FILE_TMPDIR/fixtures
+	local fixtures=$BATS_FILE_TMPDIR/fixtures devel=$BATS_FILE_TMPDIR/devel changed
 	run_cmd 0 make -C "$ROOT_DIR" --no-print-directory image TARGET="$TARGET_NAME"
 	BUILDER=$("$ROOT_DIR/scripts/image.sh" "$TARGET_NAME" --name)
 	export BUILDER
@@ -23,7 +25,15 @@ builder_setup() {
 	) | tar -x -C "$BATS_FILE_TMPDIR/tree" --wildcards '*/Kconfig*' '*/Makefile*' '*/Kbuild*' \
 		'linux-source-*/scripts' '*/drivers/net/wireguard' '*/lib/crypto' '*/arch/x86/crypto'
 	tar -C "$BATS_FILE_TMPDIR/tree" -cf "$fixtures/source.tar" linux-source-5.10
-	rm -rf "$BATS_FILE_TMPDIR/tree" "$BATS_FILE_TMPDIR/toolchain" "$BATS_FILE_TMPDIR/source"
+	run_cmd 0 bash -c 'in_builder_run "$1"' changed 'dpkg-deb --fsys-tarfile /fixtures/kernel-devel.deb |
+		tar --compare -C / 2>&1 | sed -n "s,^\./\(usr/src/.*\): \(Contents\|Size\) differs*\$,./\1,p
+			s,^tar: \./\(usr/src/.*\): Warning: Cannot stat.*,./\1,p" | sort -u'
+	mapfile -t changed < <(grep '^\./' <<<"$output")
+	[[ ${#changed[@]} -ge 3 ]]
+	mkdir "$devel"
+	dpkg-deb --fsys-tarfile "$fixtures/kernel-devel.deb" | tar -x -C "$devel" "${changed[@]}"
+	tar -C "$devel" -cf "$fixtures/devel.tar" "${changed[@]}"
+	rm -rf "$BATS_FILE_TMPDIR/tree" "$BATS_FILE_TMPDIR/toolchain" "$BATS_FILE_TMPDIR/source" "$devel"
 }
 
 # in_builder STATUS SCRIPT: runs the bash script in a container of the builder image, with the
@@ -39,7 +49,7 @@ in_builder() {
 	prelude='
 		set -euo pipefail
 		rm -rf /kernel
-		dpkg-deb --extract /fixtures/kernel-devel.deb /
+		tar -x -f /fixtures/devel.tar -C /
 		devel=/usr/src/linux-headers-5.10.0-32-amd64 release=5.10.0-32-amd64 source=/fixtures
 		cp /repo/closure.sh /repo/build.sh /repo/kernel.sh /repo/offline.sh /wgkmod/
 		cp -r /repo/crypto /wgkmod/
