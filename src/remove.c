@@ -11,6 +11,7 @@
 
 #include "hurdles.h"
 #include "log.h"
+#include "recover.h"
 #include "set.h"
 
 static enum exit_code forget(struct set *set, const struct params *params)
@@ -21,7 +22,7 @@ static enum exit_code forget(struct set *set, const struct params *params)
 		log_say("would forget %s, as its folder is gone", set->host.release);
 		return EXIT_DONE;
 	}
-	if (swap_forget(&set->host, &reason) < 0) {
+	if (recover_forget(&set->host, &reason) < 0) {
 		log_cannot(set->host.release, "%s", reason.text);
 		return EXIT_FAILED;
 	}

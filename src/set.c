@@ -7,6 +7,7 @@
 #include "indexes.h"
 #include "log.h"
 #include "payload.h"
+#include "recover.h"
 #include "tree.h"
 
 void set_end(struct set *set)
@@ -26,11 +27,11 @@ static enum exit_code recover(struct set *set, bool dry)
 	int ret;
 
 	if (dry) {
-		if (swap_is_left(&set->host))
+		if (recover_is_needed(&set->host))
 			log_say("would clean up behind a run that was killed");
 		return EXIT_DONE;
 	}
-	ret = swap_recover(&set->host, &reason);
+	ret = recover_settle(&set->host, &reason);
 	if (ret == 0)
 		return EXIT_DONE;
 	log_cannot(set->host.release, "%s", reason.text);

@@ -12,8 +12,8 @@
 #include "host.h"
 #include "log.h"
 #include "module.h"
+#include "recover.h"
 #include "state.h"
-#include "swap.h"
 #include "sys.h"
 
 /* Of a module of ours, for people and for programs. */
@@ -160,7 +160,7 @@ static enum exit_code show_files(struct show *show)
 {
 	_cleanup_names_ struct names listed = { 0 };
 	enum exit_code code = EXIT_DONE;
-	bool left = swap_is_left(&show->host);
+	bool left = recover_is_needed(&show->host);
 
 	if (list_indexed(&show->host, &listed) < 0) {
 		log_error("%s", strerror(ENOMEM));

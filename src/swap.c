@@ -13,170 +13,9 @@
 #include "indexes.h"
 #include "log.h"
 #include "others.h"
+#include "recover.h"
 #include "state.h"
 #include "tree.h"
-
-static char *clone_name(const struct host *host)
-{
-	return text_printf(".wgkmod-%s", host->release);
-}
-
-static int flush_folder(int fd)
-{
-	return fsync(fd) < 0 ? -errno : 0;
-}
-
-/* 1 or 0, or -errno. */
-static int is_there(int fd, const char *name)
-{
-	struct stat st;
-
-	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return 1;
-	return errno == ENOENT ? 0 : -errno;
-}
-
-/*
- * Put the next state into the place of the last. Each step may have been done already;
- * until the last is, the next one counts where it is.
- */
-static int settle_state(int base, const char *release)
-{
-	_cleanup_free_ char *next = state_name(release, "next");
-	_cleanup_free_ char *list = text_printf("%s/installed", next ? next : "");
-	int ret, any;
-
-	if (!next || !list)
-		return -ENOMEM;
-	ret = is_there(base, next);
-	if (ret <= 0)
-		return ret;
-	/* Nothing installed is no folder at all. */
-	any = is_there(base, list);
-	if (any < 0)
-		return any;
-	ret = clone_drop(base, release);
-	if (ret < 0)
-		return ret;
-	if (!any)
-		ret = clone_drop(base, next);
-	else if (renameat(base, next, base, release) < 0)
-		ret = -errno;
-	return ret < 0 ? ret : flush_folder(base);
-}
-
-static int drop_names(int base, const char *release)
-{
-	static const char *const suffixes[] = { "next", "base", "journal.new",
-						"journal" };
-	int first = 0;
-
-	/* The journal last, and only when nothing is left that it tells about. */
-	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
-		_cleanup_free_ char *name = state_name(release, suffixes[i]);
-		int ret = name ? 0 : -ENOMEM;
-
-		if (ret == 0 && (first == 0 || i + 1 < ARRAY_SIZE(suffixes)))
-			ret = clone_drop(base, name);
-		if (ret < 0 && first == 0)
-			first = ret;
-	}
-	return first;
-}
-
-static int drop_clone(const struct host *host)
-{
-	_cleanup_free_ char *clone = clone_name(host);
-
-	if (!clone)
-		return -ENOMEM;
-	return host->kernels_fd < 0 ? 0 : clone_drop(host->kernels_fd, clone);
-}
-
-int swap_recover(const struct host *host, struct reason *reason)
-{
-	_cleanup_close_ int base = state_open_base(host, NULL);
-	_cleanup_close_ int above = -1;
-	int ret;
-
-	if (base < 0 && base != -ENOENT)
-		return reason_set(reason, base, "its state: %s", strerror(-base));
-	if (base >= 0) {
-		ret = state_is_pending(host, base, reason);
-		if (ret < 0)
-			return ret;
-		if (ret > 0)
-			ret = settle_state(base, host->release);
-		if (ret < 0)
-			return reason_set(reason, ret,
-					  "its state could not be put in its "
-					  "place: %s",
-					  strerror(-ret));
-	}
-	ret = drop_clone(host);
-	if (ret == 0 && base >= 0)
-		ret = drop_names(base, host->release);
-	if (ret < 0)
-		return reason_set(reason, ret,
-				  "what an earlier run left could not be "
-				  "removed: %s",
-				  strerror(-ret));
-	/* The folder of all states goes with the last one. */
-	above = base < 0 ? -1 : openat(base, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (above >= 0)
-		unlinkat(above, "wgkmod", AT_REMOVEDIR);
-	return 0;
-}
-
-/* What is not possible now, the next run does. */
-static void clean_up(const struct host *host)
-{
-	struct reason reason = { 0 };
-
-	if (swap_recover(host, &reason) < 0)
-		log_error("%s: %s; the next run will do it", host->release, reason.text);
-}
-
-/* Its state goes in one step, and what is left of it as that of a killed run does. */
-static int forget_state(int base, const char *release)
-{
-	_cleanup_free_ char *next = state_name(release, "next");
-	int ret = next ? clone_drop(base, next) : -ENOMEM;
-
-	if (ret < 0)
-		return ret;
-	if (renameat(base, release, base, next) < 0)
-		return -errno;
-	ret = flush_folder(base);
-	if (ret < 0 && renameat(base, next, base, release) < 0)
-		return -errno;
-	return ret;
-}
-
-int swap_forget(const struct host *host, struct reason *reason)
-{
-	_cleanup_close_ int base = state_open_base(host, NULL);
-	int ret = base < 0 ? base : forget_state(base, host->release);
-
-	if (ret < 0)
-		return reason_set(reason, ret, "its state could not be removed: %s",
-				  strerror(-ret));
-	clean_up(host);
-	return 0;
-}
-
-bool swap_is_left(const struct host *host)
-{
-	_cleanup_close_ int base = state_open_base(host, NULL);
-	_cleanup_free_ char *clone = clone_name(host);
-	_cleanup_free_ char *next = state_name(host->release, "next");
-	_cleanup_free_ char *journal = state_name(host->release, "journal");
-
-	if (clone && host->kernels_fd >= 0 && is_there(host->kernels_fd, clone) > 0)
-		return true;
-	return base >= 0 && next && journal &&
-	       (is_there(base, next) > 0 || is_there(base, journal) > 0);
-}
 
 /* Nobody's ^C may come between the first write and the last. */
 static void hold_signals(sigset_t *before)
@@ -220,7 +59,7 @@ static int try_exchange(int fd, struct reason *reason)
 static int clone_tree(struct swap *swap, struct reason *reason)
 {
 	const struct host *host = swap->host;
-	_cleanup_free_ char *name = clone_name(host);
+	_cleanup_free_ char *name = recover_clone_name(host);
 	int ret;
 
 	if (!name)
@@ -291,7 +130,7 @@ static int make_base(const struct swap *swap, char **path)
 {
 	const struct host *host = swap->host;
 	_cleanup_free_ char *base = state_name(host->release, "base");
-	_cleanup_free_ char *clone = clone_name(host);
+	_cleanup_free_ char *clone = recover_clone_name(host);
 	_cleanup_free_ char *target =
 		text_printf("%s/%s", host->kernels, clone ? clone : "");
 	_cleanup_free_ char *modules = NULL, *usr = NULL, *link = NULL, *self = NULL;
@@ -347,7 +186,7 @@ static int flush(struct swap *swap)
 
 static int rename_both(const struct host *host)
 {
-	_cleanup_free_ char *clone = clone_name(host);
+	_cleanup_free_ char *clone = recover_clone_name(host);
 
 	if (!clone)
 		return -ENOMEM;
@@ -418,7 +257,7 @@ static int settle_down(const struct swap *swap, struct reason *reason)
 		ret = let_others_end(swap, reason);
 	if (ret < 0)
 		return ret;
-	ret = flush_folder(swap->host->kernels_fd);
+	ret = tree_flush(swap->host->kernels_fd);
 	return ret < 0 ? reason_errno(reason, ret) : 0;
 }
 
@@ -443,10 +282,11 @@ int swap_exchange(struct swap *swap, struct reason *reason)
 	if (ret == 0)
 		return 0;
 	taken = swap_back(swap, &back);
-	if (taken < 0)
-		*reason = back;
+	if (taken == 0)
+		return ret;
+	*reason = back;
 	/* Where the new folder stays, all is looked at anew, from there. */
-	return taken < 0 && taken != -EAGAIN ? -EIO : taken < 0 ? taken : ret;
+	return taken == -EAGAIN ? -EAGAIN : -EIO;
 }
 
 int swap_back(struct swap *swap, struct reason *reason)
@@ -467,7 +307,7 @@ int swap_back(struct swap *swap, struct reason *reason)
 		return -EAGAIN;
 	}
 	swap->exchanged = false;
-	ret = flush_folder(swap->host->kernels_fd);
+	ret = tree_flush(swap->host->kernels_fd);
 	return ret < 0 ? reason_errno(reason, ret) : 0;
 }
 
@@ -490,7 +330,7 @@ static void prune_made(struct swap *swap)
 
 void swap_end(struct swap *swap)
 {
-	clean_up(swap->host);
+	recover_or_leave(swap->host);
 	prune_made(swap);
 	close_fd(&swap->base_fd);
 	close_fd(&swap->tree_fd);

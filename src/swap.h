@@ -7,7 +7,7 @@
  *
  * Calling sequence, with a host of host_open_locked():
  *
- *	swap_recover()	finish or take back what a killed run left, of whatever kind
+ *	recover_settle()  finish or take back what a killed run left (recover.h)
  *	swap_begin()	make the clone, and a clone of the state
  *	…		change both: tree_fd by tree.h, state_fd and state_save()
  *	swap_index()	depmod on the clone, and a look at what it wrote
@@ -21,7 +21,7 @@
  *	none, or not the kernel's now	nothing has happened: drop the clones
  *	the kernel's			it has: the next state counts, drop the old
  *
- * swap_end() and swap_recover() do the same thing, which is why a killed run is no special
+ * swap_end() and recover_settle() do the same thing, which is why a killed run is no special
  * case. The names used: KERNELS/.wgkmod-RELEASE for the clone (beside the kernel's folder,
  * so that relative links in it lead to where they did), and those of state.h.
  *
@@ -60,9 +60,6 @@ struct swap {
 		.base_fd = -1, .tree_fd = -1, .state_fd = -1, \
 	}
 
-int swap_recover(const struct host *host, struct reason *reason) _must_check_
-	_nonnull_(1, 2);
-
 int swap_begin(struct swap *swap, const struct host *host,
 	       struct reason *reason) _must_check_ _nonnull_(1, 2, 3);
 
@@ -75,10 +72,3 @@ int swap_back(struct swap *swap, struct reason *reason) _must_check_ _nonnull_(1
 /* To be called after swap_begin(), also when that failed. Prints what it leaves behind.
  */
 void swap_end(struct swap *swap) _nonnull_(1);
-
-/* Drop the state of a kernel whose folder is gone. */
-int swap_forget(const struct host *host, struct reason *reason) _must_check_
-	_nonnull_(1, 2);
-
-/* Whether a killed run left something that swap_recover() would clean up. */
-bool swap_is_left(const struct host *host) _nonnull_(1);

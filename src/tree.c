@@ -138,3 +138,8 @@ int tree_prune(int fd, const char *path, bool *gone)
 		return -errno;
 	return 0;
 }
+
+int tree_flush(int fd)
+{
+	return fsync(fd) < 0 ? -errno : 0;
+}

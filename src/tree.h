@@ -33,3 +33,6 @@ int tree_move(int from, const char *path, int to, const char *to_path,
 
 /* Take the folder @path away if it is empty; sets *@gone, also when it was not there. */
 int tree_prune(int fd, const char *path, bool *gone) _must_check_ _nonnull_(2, 3);
+
+/* Have the names that are in the folder @fd on the disk. */
+int tree_flush(int fd) _must_check_;
