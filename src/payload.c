@@ -197,52 +197,63 @@ static enum exit_code read_files(struct payload *payload, const struct source *s
 	return worst;
 }
 
+/* One more file that may be listed; @file stays empty where it is not. */
+static enum exit_code read_extra(const struct payload *payload,
+				 const struct source *source, const char *name,
+				 size_t max, struct buf *file)
+{
+	const struct sum *sum = sums_find(&payload->sums, name);
+	struct reason reason = { 0 };
+	enum exit_code code;
+
+	if (!sum)
+		return EXIT_DONE;
+	code = read_listed(source, sum->path, sum->digest, max, file, &reason);
+	if (code != EXIT_DONE)
+		log_cannot(name, "%s", reason.text);
+	return code;
+}
+
+/* What became of reading what is in it: @ret, 0 or -errno. */
+static enum exit_code read_of(const char *name, int ret, const struct reason *reason)
+{
+	if (ret == 0)
+		return EXIT_DONE;
+	log_cannot(name, "%s", reason->text);
+	return is_system_error(ret) ? EXIT_FAILED : EXIT_UNTRUSTED;
+}
+
 /* The certificate by which the modules have to be signed, if there is one. */
 static enum exit_code read_certificate(struct payload *payload,
 				       const struct source *source)
 {
-	const struct sum *sum = sums_find(&payload->sums, CERTIFICATE_NAME);
 	_cleanup_buf_ struct buf file = { 0 };
 	struct reason reason = { 0 };
-	enum exit_code code;
-	int ret = 0;
+	enum exit_code code = read_extra(payload, source, CERTIFICATE_NAME,
+					 CERTIFICATE_MAX_BYTES, &file);
 
-	if (!sum)
-		return EXIT_DONE;
-	code = read_listed(source, sum->path, sum->digest, CERTIFICATE_MAX_BYTES, &file,
-			   &reason);
-	if (code == EXIT_DONE)
-		ret = certificate_read(&payload->certificate, &file, &reason);
-	if (ret < 0)
-		code = is_system_error(ret) ? EXIT_FAILED : EXIT_UNTRUSTED;
-	if (code != EXIT_DONE)
-		log_cannot(CERTIFICATE_NAME, "%s", reason.text);
-	return code;
+	if (code != EXIT_DONE || !file.data)
+		return code;
+	return read_of(CERTIFICATE_NAME,
+		       certificate_read(&payload->certificate, &file, &reason), &reason);
 }
 
 /* What the modules are without their signatures, if that is written down. */
 static enum exit_code read_unsigned(const struct payload *payload,
 				    const struct source *source, struct sums *sums)
 {
-	const struct sum *sum = sums_find(&payload->sums, UNSIGNED_NAME);
 	struct reason reason = { 0 };
 	struct buf file = { 0 };
-	enum exit_code code;
-	int ret = 0;
+	enum exit_code code =
+		read_extra(payload, source, UNSIGNED_NAME, SUMS_MAX_BYTES, &file);
 
-	if (!sum)
-		return EXIT_DONE;
-	code = read_listed(source, sum->path, sum->digest, SUMS_MAX_BYTES, &file,
-			   &reason);
 	if (code != EXIT_DONE)
 		buf_free(&file);
-	else
-		ret = sums_parse(sums, file.data, file.size, &reason);
-	if (ret < 0)
-		code = is_system_error(ret) ? EXIT_FAILED : EXIT_UNTRUSTED;
-	if (code != EXIT_DONE)
-		log_cannot(UNSIGNED_NAME, "%s", reason.text);
-	return code;
+	if (code != EXIT_DONE || !file.data)
+		return code;
+	/* The text is theirs. */
+	return read_of(UNSIGNED_NAME, sums_parse(sums, file.data, file.size, &reason),
+		       &reason);
 }
 
 static enum exit_code read_signature(const struct payload *payload,
