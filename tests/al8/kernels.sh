@@ -4,7 +4,7 @@
 # usage: kernels.sh
 #
 # Compiles the stand-in's kernels.  Runs in a container that has the compiler, as /al8/kernels.sh;
-# /work holds linux.tar.xz and al8.pem (the key that signs modules, and its certificate), and gets:
+# /kernels holds linux.tar.xz and al8.pem (the key that signs modules, and its certificate), and gets:
 #
 #	5.10.223-9  core.tar devel.tar          WireGuard and the libraries that al8 lacks left out
 #	5.10.223-8  core.tar devel.tar          as before 5.10.119: blake2s is a library, not exported by
@@ -21,12 +21,12 @@ umask 022
 export LC_ALL=C TZ=UTC
 export KBUILD_BUILD_USER=al8 KBUILD_BUILD_HOST=al8 KBUILD_BUILD_TIMESTAMP='2024-08-10 00:00:00 UTC'
 
-tree=/work/linux
+tree=/kernels/linux
 make=(make -s CC=gcc-10 HOSTCC=gcc-10 "-j$(($(nproc) + 1))")
 
 # name_release RELEASE: as the distribution does it: by the Makefile's EXTRAVERSION.
 name_release() {
-	release=5.10.223-$1.al8.x86_64 out=/work/5.10.223-$1
+	release=5.10.223-$1.al8.x86_64 out=/kernels/5.10.223-$1
 	sed -i "s/^EXTRAVERSION =.*/EXTRAVERSION = -$1.al8.x86_64/" Makefile
 	mkdir -p "$out"
 }
@@ -46,7 +46,7 @@ configure() {
 
 # pack_core: what kernel-core has, as core.tar; the modules signed, as the distribution's are.
 pack_core() {
-	local dir=/work/core modules=/work/core/lib/modules/$release ko
+	local dir=/kernels/core modules=/kernels/core/lib/modules/$release ko
 	"${make[@]}" modules_install INSTALL_MOD_PATH="$dir" 2>/dev/null
 	while IFS= read -r -d '' ko; do
 		scripts/sign-file sha256 certs/al8.pem certs/al8.pem "$ko"
@@ -69,9 +69,9 @@ pack_devel() {
 		find . -type f \( -name 'Makefile*' -o -name 'Kconfig*' -o -name 'Kbuild*' \) -printf '%P\n'
 		find scripts include arch/x86/include ! -type d ! -path '*/include-prefixes/*'
 		printf '%s\n' .config Module.symvers System.map tools/objtool/objtool
-	} | grep -v -e '\.[coa]$' -e '\.cmd$' | sort -u >/work/devel.list
+	} | grep -v -e '\.[coa]$' -e '\.cmd$' | sort -u >/kernels/devel.list
 	tar --no-recursion --owner=0 --group=0 --transform="flags=rSH;s,^,usr/src/kernels/$release/," \
-		-T /work/devel.list -cf "$out/$1"
+		-T /kernels/devel.list -cf "$out/$1"
 }
 
 # before_5_10_119: blake2s as it was: in modules of its own.  The kernel keeps a copy for /dev/random
@@ -105,9 +105,9 @@ obj-$(CONFIG_CRYPTO_LIB_BLAKE2S_GENERIC) += libblake2s-generic.o/' lib/crypto/Ma
 
 # source_before_5_10_119: the same done to what a build of WireGuard reads of the source.
 source_before_5_10_119() {
-	local dir=/work/source
+	local dir=/kernels/source
 	mkdir "$dir"
-	tar -C "$dir" -xf /work/linux.tar --wildcards '*/Kconfig*' '*/Makefile*' '*/Kbuild*' '*/scripts' \
+	tar -C "$dir" -xf /kernels/linux.tar --wildcards '*/Kconfig*' '*/Makefile*' '*/Kbuild*' '*/scripts' \
 		'*/drivers/net/wireguard' '*/lib/crypto' '*/arch/x86/crypto'
 	(cd "$dir"/* && before_5_10_119)
 	(cd "$dir" && tar --sort=name --owner=0 --group=0 -c -- *) | xz -T0 -1 >"$out/linux.tar.xz"
@@ -135,12 +135,12 @@ without_dst_cache() {
 	sed -i '/\t\(dst_cache_\|setup_udp_tunnel\|udp_tunnel\)/d' Module.symvers
 }
 
-cd /work
+cd /kernels
 xz -dc linux.tar.xz >linux.tar
 mkdir "$tree"
 tar -xf linux.tar -C "$tree" --strip-components=1
 cd "$tree"
-cp /work/al8.pem certs/al8.pem
+cp /kernels/al8.pem certs/al8.pem
 
 name_release 9
 configure

@@ -76,7 +76,7 @@ make_kernels() {
 	module_key "$work/al8.pem" 'kernels of the stand-in'
 	source_archive >"$work/linux.tar.xz"
 	run "${PODMAN[@]}" run --rm --network=none --pull=never "${PODMAN_LIMITS[@]}" \
-		--security-opt=label=disable --volume "$work:/work" --volume "$AL8:/al8:ro" \
+		--security-opt=label=disable --volume "$work:/kernels" --volume "$AL8:/al8:ro" \
 		"$builder" bash /al8/kernels.sh
 	rm -rf "$work"/linux "$work"/linux.tar* "$work"/devel.list
 	keep "$work"
