@@ -71,6 +71,13 @@ load install
 	refused 1 "^wgkmod: cannot install '$MODULES': depmod left out kernel/.*\.ko$"
 }
 
+@test "when depmod lists another file of the name, one that no index had, everything is taken back" {
+	mkdir "$MODULES/updates"
+	cp "$STOCK/kernel/drivers/net/wireguard/wireguard.ko" "$MODULES/updates/"
+	before=$(tree_print "$ROOT")
+	refused 1 "^wgkmod: cannot install '$MODULES': depmod did not list all modules$"
+}
+
 @test "when the state cannot be written, everything is taken back, the indexes too" {
 	touch "$ROOT/var/lib/wgkmod"
 	before=$(tree_print "$ROOT")

@@ -9,17 +9,7 @@
 load helpers
 load modules
 load sweep/tools
-
-setup_file() {
-	modules_setup
-	tools_setup
-}
-
-setup() {
-	host_make
-	MODULES=$ROOT/lib/modules/$RELEASE
-	STATE=$ROOT/var/lib/wgkmod/$RELEASE/installed
-}
+load install
 
 porcelain() { # STATUS: with blanks for tabs
 	status_it "$1" --porcelain

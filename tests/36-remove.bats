@@ -8,12 +8,9 @@
 load helpers
 load modules
 load sweep/tools
+load install
 
-setup_file() {
-	modules_setup
-	tools_setup
-}
-
+# shellcheck disable=SC2034 # before is also install.bash's
 setup() {
 	host_make
 	MODULES=$ROOT/lib/modules/$RELEASE
@@ -347,13 +344,11 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	depmod -b "$ROOT" "$RELEASE"
 	install_it 0 --replace
 	assert_absent "$file"
-	mkdir "$BATS_TEST_TMPDIR/bin"
-	printf '#!/bin/bash\nmv "$2/lib/modules/$3/updates" "$2/hidden"; %s "$@"; mv "$2/hidden" "$2/lib/modules/$3/updates"\n' \
-		"$(command -v depmod)" >"$BATS_TEST_TMPDIR/bin/depmod"
-	chmod +x "$BATS_TEST_TMPDIR/bin/depmod"
-	PATH=$BATS_TEST_TMPDIR/bin:$PATH remove_it 1
+	fake_program depmod "mv \$2/lib/modules/\$3/updates \$2/hidden; $(command -v depmod) \"\$@\"; mv \$2/hidden \$2/lib/modules/\$3/updates"
+	remove_it 1
 	assert_line "^wgkmod: cannot remove '$MODULES': depmod left out updates/udp_tunnel.ko$"
 	assert_absent "$file"
+	rm "$BATS_TEST_TMPDIR/bin/depmod"
 	remove_it 0
 	grep -q '^updates/udp_tunnel.ko:' "$MODULES/modules.dep"
 }

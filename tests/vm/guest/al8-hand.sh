@@ -48,11 +48,7 @@ ping_by_hand() {
 	set_up
 	if left busybox ping -c 1 -W 10 10.9.0.2; then report hand_ping answered; else report hand_ping 'no answer'; fi
 	report hand_handshake "$(left wg show wg0 latest-handshakes | cut -f 2)"
-	run ip -n left link delete wg0
-	run ip -n right link delete wg0
-	run ip -n left link delete veth
-	run ip netns delete left
-	run ip netns delete right
+	part_them
 }
 
 assert_built

@@ -102,11 +102,16 @@ transfer() {
 	report tcp_mib_s "$(seconds $((8 * 1000 * 1000 / took)))"
 }
 
-tear_down() {
+# part_them: the interfaces and the two peers are no more.
+part_them() {
 	run ip -n left link delete wg0
 	run ip -n right link delete wg0
 	run ip -n left link delete veth
 	run ip netns delete left
 	run ip netns delete right
+}
+
+tear_down() {
+	part_them
 	unload_ours
 }
