@@ -3,8 +3,11 @@
 
 #include <fcntl.h>
 #include <libkmod.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/statvfs.h>
 
 #include "cli.h"
@@ -14,12 +17,15 @@
 #include "log.h"
 #include "module.h"
 #include "payload.h"
+#include "snapshot.h"
 #include "state.h"
 #include "sys.h"
 
 /* For folders, the state and what the file system needs for itself. */
 #define ROOM_BYTES (16UL << 20)
 #define ROOM_INODES 64
+/* With as many free, nobody has to count what the clone takes: no kernel has such a tree. */
+#define PLENTY_OF_INODES 65536
 
 #define MOUNTS_FILE "/proc/self/mountinfo"
 
@@ -82,7 +88,44 @@ static bool check_mounts(const struct host *host)
 	return ok;
 }
 
-static bool check_room(int fd, const char *what, unsigned long long need)
+static bool check_inodes(const char *what, unsigned long long free_ones,
+			 unsigned long long need)
+{
+	if (free_ones >= need)
+		return true;
+	log_cannot(what,
+		   "its file system has too few inodes left: %llu are free, %llu needed",
+		   free_ones, need);
+	return false;
+}
+
+/*
+ * A clone has the folders of the tree anew, and links for its files: tmpfs counts these as
+ * well (shmem_link() in the kernel's mm/shmem.c).
+ */
+static bool check_inodes_of_clone(const struct host *host, unsigned long long free_ones,
+				  unsigned long long need)
+{
+	_cleanup_snapshot_ struct snapshot snap = { 0 };
+	struct reason reason = { 0 };
+	struct statfs fs;
+
+	if (fstatfs(host->modules_fd, &fs) < 0) {
+		log_cannot(host->modules, "%s", strerror(errno));
+		return false;
+	}
+	if (snapshot_take(&snap, host->modules_fd, &reason) < 0) {
+		log_cannot(host->modules, "%s", reason.text);
+		return false;
+	}
+	for (size_t i = 0; i < snap.count; i++)
+		need += fs.f_type == TMPFS_MAGIC || S_ISDIR(snap.entries[i].st.st_mode);
+	return check_inodes(host->kernels, free_ones, need);
+}
+
+/* @clone: whether it is where the kernel's folder is cloned. */
+static bool check_room(const struct host *host, int fd, const char *what,
+		       unsigned long long need, bool clone)
 {
 	struct statvfs st;
 
@@ -102,11 +145,10 @@ static bool check_room(int fd, const char *what, unsigned long long need)
 		return false;
 	}
 	/* Some file systems do not count inodes, and say 0 of 0. */
-	if (st.f_files && st.f_favail < ROOM_INODES) {
-		log_cannot(what, "its file system has no inodes left");
-		return false;
-	}
-	return true;
+	if (!st.f_files || st.f_favail >= PLENTY_OF_INODES)
+		return true;
+	return clone ? check_inodes_of_clone(host, st.f_favail, ROOM_INODES)
+		     : check_inodes(what, st.f_favail, ROOM_INODES);
 }
 
 static bool check_disks(const struct host *host, const struct payload *payload)
@@ -117,12 +159,12 @@ static bool check_disks(const struct host *host, const struct payload *payload)
 
 	for (size_t i = 0; payload && i < payload->count; i++)
 		need += payload->files[i].data.size;
-	if (!check_room(host->kernels_fd, host->kernels, need))
+	if (!check_room(host, host->kernels_fd, host->kernels, need, true))
 		return false;
 	if (host_resolve(host->root, "var/lib", &var) < 0)
 		return true;
 	fd = open(var, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 || check_room(fd, var, ROOM_BYTES);
+	return fd < 0 || check_room(host, fd, var, ROOM_BYTES, false);
 }
 
 static bool in_payload(const struct payload *payload, const char *name)
@@ -162,7 +204,7 @@ static bool check_builtin(const struct host *host, const struct payload *payload
 }
 
 static void print_config(struct kmod_config_iter *iter, const char *what,
-			 const struct payload *payload, bool *ok)
+			 const char *told, const struct payload *payload, bool *ok)
 {
 	while (iter && kmod_config_iter_next(iter)) {
 		const char *key = kmod_config_iter_get_key(iter);
@@ -171,9 +213,9 @@ static void print_config(struct kmod_config_iter *iter, const char *what,
 		if (!name || !in_payload(payload, name))
 			continue;
 		log_cannot(name,
-			   "modprobe is told not to load it, by '%s %s' in its "
-			   "configuration (modprobe -c); take that out first",
-			   what, key);
+			   "modprobe is told %s, by '%s %s' in its configuration "
+			   "(modprobe -c); take that out first",
+			   told, what, key);
 		*ok = false;
 	}
 	if (iter)
@@ -206,9 +248,10 @@ static bool check_modprobe(const struct host *host, const struct payload *payloa
 		ok = false;
 	} else {
 		kmod_set_log_priority(ctx, 0);
-		print_config(kmod_config_get_blacklists(ctx), "blacklist", payload, &ok);
-		print_config(kmod_config_get_install_commands(ctx), "install", payload,
-			     &ok);
+		print_config(kmod_config_get_blacklists(ctx), "blacklist",
+			     "not to load it", payload, &ok);
+		print_config(kmod_config_get_install_commands(ctx), "install",
+			     "to run a command instead", payload, &ok);
 		kmod_unref(ctx);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
@@ -237,28 +280,43 @@ static bool enforces(void)
 	return (enforce && !strcmp(enforce, "Y")) || is_locked_down();
 }
 
-/* Whether the running kernel trusts the key of the payload's certificate. */
-static enum exit_code check_key(const struct host *host, const struct payload *payload)
+/*
+ * Whether the running kernel trusts the key of the payload's certificate. Where nobody can
+ * tell but the kernel, --load asks it, and takes back what it refuses.
+ */
+static enum exit_code check_key(const struct host *host, const struct payload *payload,
+				bool load)
 {
 	_cleanup_free_ char *key = certificate_key_name(payload->certificate);
 	_cleanup_free_ char *subject = certificate_subject(payload->certificate);
 	struct reason reason = { 0 };
-	int ret;
 
 	if (!key || !subject) {
 		log_error("%s", strerror(ENOMEM));
 		return EXIT_FAILED;
 	}
-	ret = keyrings_trust(key, &reason);
-	if (ret < 0) {
+	switch (keyrings_trust(key, &reason)) {
+	case KEYRINGS_TRUSTED:
+		return EXIT_DONE;
+	case KEYRINGS_UNKNOWN:
 		log_cannot(host->release,
 			   "the kernel takes only modules signed by a key it trusts, "
 			   "and which these are cannot be read from /proc/keys: %s",
 			   reason.text);
 		return EXIT_FAILED;
+	case KEYRINGS_PLATFORM:
+		if (load)
+			return EXIT_DONE;
+		log_cannot(host->release,
+			   "the kernel takes only modules signed by a key it trusts, and "
+			   "the key %s of '%s', which signed these, is in its keyring "
+			   ".platform alone, which only some kernels ask for modules; "
+			   "--load asks this one, and takes them out again if it refuses",
+			   key, subject);
+		return EXIT_UNTRUSTED;
+	case KEYRINGS_FOREIGN:
+		break;
 	}
-	if (ret > 0)
-		return EXIT_DONE;
 	log_cannot(
 		host->release,
 		"the kernel takes only modules signed by a key it trusts, and the key "
@@ -296,14 +354,42 @@ enum exit_code hurdles_signatures(const struct host *host, const struct payload 
 				   file->sig.signer);
 		code = EXIT_UNTRUSTED;
 	}
-	return code == EXIT_DONE ? check_key(host, payload) : code;
+	return code == EXIT_DONE ? check_key(host, payload, params->load) : code;
 }
 
-/* Whether the running kernel takes modules at all. */
-static bool check_running(const struct host *host, bool load)
+/* Those of the kernel's own module_blacklist=A,B: blacklisted() in kernel/module.c. */
+static bool check_blacklist(const struct payload *payload)
+{
+	static const char option[] = "module_blacklist=";
+	_cleanup_free_ char *text = sys_read("/proc/cmdline");
+	char *cursor = text, *word, *name;
+	bool ok = true;
+
+	while ((word = strsep(&cursor, " "))) {
+		if (strncmp(word, option, strlen(option)) != 0)
+			continue;
+		word += strlen(option);
+		while ((name = strsep(&word, ","))) {
+			if (!in_payload(payload, name))
+				continue;
+			log_cannot(name,
+				   "the kernel was booted with '%s%s', and refuses it; "
+				   "boot without that first",
+				   option, name);
+			ok = false;
+		}
+	}
+	return ok;
+}
+
+/* Whether the running kernel takes modules at all, and these. */
+static bool check_running(const struct host *host, const struct payload *payload,
+			  bool load)
 {
 	_cleanup_free_ char *off = sys_read("/proc/sys/kernel/modules_disabled");
 
+	if (!check_blacklist(payload))
+		return false;
 	if (!off || strcmp(off, "1") != 0)
 		return true;
 	if (load) {
@@ -334,7 +420,7 @@ enum exit_code hurdles_check(const struct host *host, const struct payload *payl
 		ok &= check_modprobe(host, payload);
 	}
 	if (payload && running)
-		ok &= check_running(host, params->load);
+		ok &= check_running(host, payload, params->load);
 	if (!ok || !payload)
 		return ok ? EXIT_DONE : EXIT_FAILED;
 	return hurdles_signatures(host, payload, params);

@@ -138,27 +138,48 @@ static int search(const struct keys *keys, int32_t keyring, const char *name, in
 	return count < 0 ? (int)count : 0;
 }
 
-int keyrings_trust(const char *name, struct reason *reason)
+static bool is_keyring(const struct key *key, const char *name)
 {
-	static const char *const rings[] = { ".builtin_trusted_keys:",
-					     ".secondary_trusted_keys:" };
+	size_t len = strlen(name);
+
+	return !strcmp(key->type, "keyring") && !strncmp(key->description, name, len) &&
+	       key->description[len] == ':';
+}
+
+/* Whether one of the keyrings called @ring holds a key of @name: 1, 0 or -errno. */
+static int holds(const struct keys *keys, const char *ring, const char *name)
+{
+	int found = 0;
+
+	for (size_t i = 0; found == 0 && i < keys->count; i++)
+		if (is_keyring(&keys->items[i], ring))
+			found = search(keys, keys->items[i].serial, name, 0);
+	return found;
+}
+
+enum keyrings_answer keyrings_trust(const char *name, struct reason *reason)
+{
+	static const struct {
+		const char *ring;
+		enum keyrings_answer answer;
+	} rings[] = {
+		{ ".builtin_trusted_keys", KEYRINGS_TRUSTED },
+		{ ".secondary_trusted_keys", KEYRINGS_TRUSTED },
+		{ ".platform", KEYRINGS_PLATFORM },
+	};
 	_cleanup_(keys_free) struct keys keys = { 0 };
-	int ret = read_keys(&keys, reason);
 
-	if (ret < 0)
-		return ret;
-	for (size_t i = 0; i < keys.count; i++) {
-		const struct key *key = &keys.items[i];
+	if (read_keys(&keys, reason) < 0)
+		return KEYRINGS_UNKNOWN;
+	for (size_t i = 0; i < ARRAY_SIZE(rings); i++) {
+		int found = holds(&keys, rings[i].ring, name);
 
-		if (strcmp(key->type, "keyring") != 0 ||
-		    (strncmp(key->description, rings[0], strlen(rings[0])) != 0 &&
-		     strncmp(key->description, rings[1], strlen(rings[1])) != 0))
-			continue;
-		ret = search(&keys, key->serial, name, 0);
-		if (ret < 0)
-			return reason_errno(reason, ret);
-		if (ret > 0)
-			return 1;
+		if (found > 0)
+			return rings[i].answer;
+		if (found < 0) {
+			reason_errno(reason, found);
+			return KEYRINGS_UNKNOWN;
+		}
 	}
-	return 0;
+	return KEYRINGS_FOREIGN;
 }

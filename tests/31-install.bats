@@ -313,7 +313,7 @@ load install
 	refused 1 "^wgkmod: cannot install 'wireguard': modprobe is told not to load it, by 'blacklist wireguard'"
 	echo 'install udp-tunnel /bin/false' >"$ROOT/etc/modprobe.d/x.conf"
 	before=$(tree_print "$ROOT")
-	refused 1 "^wgkmod: cannot install 'udp_tunnel': modprobe is told not to load it, by 'install udp.tunnel'"
+	refused 1 "^wgkmod: cannot install 'udp_tunnel': modprobe is told to run a command instead, by 'install udp.tunnel'"
 	echo 'blacklist other' >"$ROOT/etc/modprobe.d/x.conf"
 	install_it 0
 }
@@ -336,19 +336,35 @@ load install
 	done
 }
 
-@test "a file system that is read-only, full, or cannot exchange is refused" {
-	local how
-	mkdir "$BATS_TEST_TMPDIR/fs"
+# on_tmpfs STATUS OPTION: installs on a tmpfs with the root, which is remounted with the option.
+on_tmpfs() {
+	mkdir -p "$BATS_TEST_TMPDIR/fs"
 	# shellcheck disable=SC2016 # the inner shell expands
-	for how in ro:read-only size=4m:'full: [0-9]+ KiB are free' nr_inodes=130:'full|no inodes left'; do
-		run_cmd 1 unshare --map-root-user --mount sh -euc '
-			mount -t tmpfs none "$6"
-			cp -a "$3/." "$6"
-			mount -o "remount,$1" none "$6" # without the source, only root can
-			exec "$2" install --allow-unsigned --root "$6" --kernel "$4" "$5"' - \
-			"${how%%:*}" "$WGKMOD" "$ROOT" "$RELEASE" "$PAYLOAD" "$BATS_TEST_TMPDIR/fs"
-		assert_line "^wgkmod: cannot install '.*': its file system (is|has) (${how#*:})"
+	run_cmd "$1" unshare --map-root-user --mount sh -euc '
+		mount -t tmpfs none "$6"
+		cp -a "$3/." "$6"
+		find "$6" | sort >"$6.before"
+		mount -o "remount,$1" none "$6" # without the source, only root can
+		status=0
+		"$2" install --allow-unsigned --root "$6" --kernel "$4" "$5" || status=$?
+		find "$6" | sort >"$6.after"
+		exit $status' - \
+		"$2" "$WGKMOD" "$ROOT" "$RELEASE" "$PAYLOAD" "$BATS_TEST_TMPDIR/fs"
+}
+
+@test "a file system that is read-only or full is refused beforehand" {
+	local how there clone
+	there=$(find "$ROOT" | wc -l)
+	clone=$(find "$MODULES" | wc -l)
+	for how in ro:'is read-only' size=4m:'is full: [0-9]+ KiB are free, [0-9]+ needed' \
+		nr_inodes=$((there + 10)):'has too few inodes left: [0-9]+ are free, [0-9]+ needed' \
+		nr_inodes=$((there + 63 + clone)):"has too few inodes left: $((63 + clone)) are free, $((64 + clone)) needed"; do
+		on_tmpfs 1 "${how%%:*}"
+		assert_line "^wgkmod: cannot install '.*': its file system ${how#*:}$"
+		diff "$BATS_TEST_TMPDIR/fs.before" "$BATS_TEST_TMPDIR/fs.after"
 	done
+	# What is asked for is enough.
+	on_tmpfs 0 "nr_inodes=$((there + 64 + clone))"
 }
 
 @test "a file system that cannot exchange two folders is refused" {

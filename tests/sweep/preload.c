@@ -3,13 +3,14 @@
  * LD_PRELOAD for a wgkmod that believes it is on another system: the kernel's release is
  * $FAKE_RELEASE, making an interface has the error $FAKE_LINK, a number, and unloading a
  * module takes its folder out of /sys/module, unless it holds a file "permanent". What
- * kernel.modules_disabled is, /fake/modules_disabled says. With $FAKE_NO_EXCHANGE no file
- * system can exchange two names.
+ * kernel.modules_disabled is, /fake/modules_disabled says, and what a keyring holds,
+ * /fake/ring-SERIAL. With $FAKE_NO_EXCHANGE no file system can exchange two names.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/keyctl.h>
 #include <linux/netlink.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -114,16 +115,37 @@ static long delete_module(const char *name)
 	       snprintf(path, sizeof(path), "rm -r /tmp/unloaded") < 0 || system(path);
 }
 
+/* keyctl(KEYCTL_READ, serial, buffer, room): how much there is, and as much as fits. */
+static long read_keyring(int serial, void *out, size_t room)
+{
+	char path[64];
+	ssize_t got;
+	off_t size;
+	int fd;
+
+	snprintf(path, sizeof(path), "/fake/ring-%d", serial);
+	fd = open(path, O_RDONLY);
+	if (fd < 0)
+		return -1;
+	size = lseek(fd, 0, SEEK_END);
+	got = out ? pread(fd, out, room, 0) : 0;
+	close(fd);
+	return got < 0 ? -1 : size;
+}
+
 long syscall(long number, ...)
 {
 	va_list args;
-	const char *name;
+	long a[5];
 
 	va_start(args, number);
-	name = va_arg(args, const char *);
+	for (int i = 0; i < 5; i++)
+		a[i] = va_arg(args, long);
 	va_end(args);
 	if (number == SYS_delete_module)
-		return delete_module(name);
+		return delete_module((const char *)a[0]);
+	if (number == SYS_keyctl && a[0] == KEYCTL_READ)
+		return read_keyring((int)a[1], (void *)a[2], (size_t)a[3]);
 	errno = ENOSYS;
 	return -1;
 }
