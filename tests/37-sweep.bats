@@ -72,3 +72,4 @@ sweep_case() {
 @test "upgrade, a write cut short" { sweep_case upgrade short all; }
 @test "install --replace, a write cut short" { sweep_case replace short all; }
 @test "remove, a write cut short" { sweep_case remove short all; }
+@test "forget, a write cut short" { sweep_case forget short all; }

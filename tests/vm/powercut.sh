@@ -148,6 +148,7 @@ judge() {
 	case $(vm_figure "tree $n") in
 	"$OLD") tree=old ;;
 	"$NEW") tree=new ;;
+	unmountable) tree=unmountable bad=1 ;;
 	*) bad=1 ;;
 	esac
 	[[ -z ${ended[n]} || $tree == new ]] || bad=1
@@ -176,7 +177,7 @@ powercut() { # FS
 	done
 	rm "$TMP/$fs"*.img "$TMP/writes"
 	say powercut "$fs: $((n - wrong)) of $n right ($COUNT moments, $CUTS cuts between writes): ${trees[old]:-0} old," \
-		"${trees[new]:-0} new, ${trees[other]:-0} other; writes not flushed: $kept kept, $lost lost, $torn torn" \
+		"${trees[new]:-0} new, ${trees[other]:-0} other, ${trees[unmountable]:-0} not mounted; writes not flushed: $kept kept, $lost lost, $torn torn" \
 		"($FILES modules, $TOOK ms, seed $SEED)"
 	failed=$((failed + wrong)) all=$((all + n))
 }

@@ -151,7 +151,7 @@ static void replay(int image, uint64_t end, uint64_t last_flush)
 			kept++;
 		}
 		/* The log of one that was on its way may be cut short: torn as well. */
-		while (at > last_flush && bytes &&
+		while (at > last_flush && !(entry.flags & FUA) && bytes &&
 		       is_zero((uint64_t)(entry.data - log_data) + bytes - SECTOR,
 			       SECTOR))
 			bytes -= SECTOR;

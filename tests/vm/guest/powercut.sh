@@ -80,10 +80,15 @@ loads() {
 	modprobe -d /data -S "$release" "$1" && [[ -d /sys/module/$1 ]]
 }
 
-# look_at N: the lines of one disk, "tree N DIGEST", "kernel N yes", "next N yes", as far as it goes.
+# look_at N: the lines of one disk, "tree N DIGEST", "kernel N yes", "next N yes", as far as it goes;
+# "tree N unmountable" alone where it does not mount.
 look_at() {
 	local n=$1
-	attach "data$n"
+	attach "data$n" || {
+		dmesg | tail -n 20
+		report tree "$n" unmountable
+		return 0
+	}
 	report tree "$n" "$(looks)"
 	if loads dummy && loads ip_gre && rmmod dummy ip_gre; then
 		report kernel "$n" yes
