@@ -52,12 +52,8 @@ flushed() { entry 0 0 1; }
 
 # disk: a character for each sector of the image, "?" for one that is not all of one.
 disk() {
-	local i text
-	for ((i = 0; i < SECTORS; i++)); do
-		text=$(tail -c +$((i * 512 + 1)) "$IMAGE" | head -c 512 | tr '\0' 0 | fold -w 1 | sort -u)
-		[[ ${#text} -eq 1 ]] || text='?'
-		printf %s "$text"
-	done
+	tr '\0' 0 <"$IMAGE" | fold -b -w 512 | sed -E 's/^(.)\1*$/\1/; t; s/.*/?/' | tr -d '\n'
+	echo
 }
 
 replay() { # SEED [COUNT]
