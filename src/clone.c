@@ -74,21 +74,31 @@ static int copy_xattrs(int from, int to)
 	return ret;
 }
 
-/* Owner before mode, which a change of owner may clear; times last. */
+/* Owner before mode, which a change of owner may clear. @want is of @from. */
+static int copy_rights(int from, const struct stat *want, int to)
+{
+	struct stat have;
+
+	if (fstat(to, &have) < 0)
+		return -errno;
+	if ((want->st_uid != have.st_uid || want->st_gid != have.st_gid) &&
+	    fchown(to, want->st_uid, want->st_gid) < 0)
+		return -errno;
+	if (fchmod(to, want->st_mode & 07777) < 0)
+		return -errno;
+	return copy_xattrs(from, to);
+}
+
+/* Times last: the rest would change them. */
 static int copy_looks(int from, int to)
 {
-	struct stat want, have;
 	struct timespec times[2];
+	struct stat want;
 	int ret;
 
-	if (fstat(from, &want) < 0 || fstat(to, &have) < 0)
+	if (fstat(from, &want) < 0)
 		return -errno;
-	if ((want.st_uid != have.st_uid || want.st_gid != have.st_gid) &&
-	    fchown(to, want.st_uid, want.st_gid) < 0)
-		return -errno;
-	if (fchmod(to, want.st_mode & 07777) < 0)
-		return -errno;
-	ret = copy_xattrs(from, to);
+	ret = copy_rights(from, &want, to);
 	if (ret < 0)
 		return ret;
 	times[0] = want.st_atim;
@@ -213,14 +223,30 @@ static int clone_entry(const struct snapshot_entry *entry, int from, int to,
 	}
 }
 
-static int finish_folder(const char *path, int from, int to)
+int clone_rights(int from, int to, const char *name)
+{
+	_cleanup_close_ int in = -1, out = -1;
+	struct stat want;
+
+	in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (in < 0 && errno == ELOOP)
+		return 0; /* a link has nothing of its own to give */
+	if (in < 0 || fstat(in, &want) < 0)
+		return -errno;
+	out = openat(to, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (out < 0)
+		return -errno;
+	return copy_rights(in, &want, out);
+}
+
+int clone_looks(int from, const char *name, int to, const char *to_name)
 {
 	_cleanup_close_ int in = -1, out = -1;
 
-	in = openat(from, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (in < 0)
 		return -errno;
-	out = openat(to, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	out = openat(to, to_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (out < 0)
 		return -errno;
 	return copy_looks(in, out);
@@ -243,7 +269,7 @@ int clone_make(const struct snapshot *snap, int from, int to, clone_how_fn how,
 		int ret = 0;
 
 		if (S_ISDIR(snap->entries[i].st.st_mode))
-			ret = finish_folder(path, from, to);
+			ret = clone_looks(from, path, to, path);
 		if (ret < 0)
 			return reason_set(reason, ret, "%s: cannot be copied: %s", path,
 					  strerror(-ret));

@@ -40,6 +40,19 @@ int clone_copy(int from, const char *name, int to, const char *to_name) _must_ch
 	_nonnull_(2, 4);
 
 /*
+ * Give @to_name in @to the owner, mode, extended attributes and times of @name in @from;
+ * each of them a folder or a regular file. Returns 0 or -errno.
+ */
+int clone_looks(int from, const char *name, int to, const char *to_name) _must_check_
+	_nonnull_(2, 4);
+
+/*
+ * Give the regular file @name in @to the owner, mode and extended attributes of that in
+ * @from, unless that is a link. Returns 0 or -errno.
+ */
+int clone_rights(int from, int to, const char *name) _must_check_ _nonnull_(3);
+
+/*
  * Take away whatever is at @name in the folder @parent, with all below it; nothing there
  * is success. Goes on after an error, and returns the first: 0 or -errno.
  */

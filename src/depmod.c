@@ -12,6 +12,7 @@
 #include "run.h"
 
 #define DEP_MAX_BYTES (64UL << 20)
+#define CONFIG_PLACES 5
 
 int depmod_read_at(int folder, struct buf *out, struct reason *reason)
 {
@@ -107,9 +108,13 @@ static int pass_on(int fd, struct reason *error)
 /* Starts it with its words going to @words_fd. */
 static int start(pid_t *pid, char *const argv[], int lock_fd, int words_fd)
 {
+	/* The same lock: dup2() in the child of it onto its number keeps that open. */
+	_cleanup_close_ int lock = fcntl(lock_fd, F_DUPFD_CLOEXEC, 0);
 	posix_spawn_file_actions_t files;
 	int ret;
 
+	if (lock < 0)
+		return -errno;
 	if (posix_spawn_file_actions_init(&files) != 0)
 		return -ENOMEM;
 	ret = -posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null",
@@ -118,19 +123,49 @@ static int start(pid_t *pid, char *const argv[], int lock_fd, int words_fd)
 		ret = -posix_spawn_file_actions_adddup2(&files, words_fd, STDOUT_FILENO);
 	if (ret == 0)
 		ret = -posix_spawn_file_actions_adddup2(&files, words_fd, STDERR_FILENO);
-	/* Onto itself: that keeps it open. */
 	if (ret == 0)
-		ret = -posix_spawn_file_actions_adddup2(&files, lock_fd, lock_fd);
+		ret = -posix_spawn_file_actions_adddup2(&files, lock, lock_fd);
 	if (ret == 0)
 		ret = run_start(pid, argv, &files);
 	posix_spawn_file_actions_destroy(&files);
 	return ret;
 }
 
-int depmod_run(const char *base, const char *release, int lock_fd, struct reason *reason)
+/*
+ * The configuration of depmod is the running system's also with -b: for another root -C
+ * names that root's folders, in depmod's own order, and for one without any @base, which
+ * holds none. @args is filled in, and @paths owns what it points to.
+ */
+static int add_config(const struct host *host, const char *base,
+		      char *paths[static CONFIG_PLACES], const char **args)
 {
-	char *const argv[] = { (char *)"depmod", (char *)"-b", (char *)base,
-			       (char *)release, NULL };
+	static const char *const places[CONFIG_PLACES] = { "run/depmod.d", "etc/depmod.d",
+							   "usr/local/lib/depmod.d",
+							   "usr/lib/depmod.d",
+							   "lib/depmod.d" };
+	size_t n = 0;
+
+	if (!strcmp(host->root, "/"))
+		return 0;
+	for (size_t i = 0; i < CONFIG_PLACES; i++) {
+		int ret = host_resolve(host->root, places[i], &paths[n]);
+
+		if (ret == -ENOENT || ret == -ENOTDIR)
+			continue;
+		if (ret < 0)
+			return ret;
+		*args++ = "-C";
+		*args++ = paths[n++];
+	}
+	if (!n) {
+		*args++ = "-C";
+		*args = base;
+	}
+	return 0;
+}
+
+static int run(const char *const argv[], int lock_fd, struct reason *reason)
+{
 	struct reason error = { 0 };
 	int words[2];
 	pid_t pid = -1;
@@ -138,7 +173,7 @@ int depmod_run(const char *base, const char *release, int lock_fd, struct reason
 
 	if (pipe2(words, O_CLOEXEC) < 0)
 		return reason_errno(reason, -errno);
-	ret = start(&pid, argv, lock_fd, words[1]);
+	ret = start(&pid, (char *const *)argv, lock_fd, words[1]);
 	close(words[1]);
 	if (ret < 0) {
 		close(words[0]);
@@ -152,4 +187,19 @@ int depmod_run(const char *base, const char *release, int lock_fd, struct reason
 	if (error.text[0])
 		return reason_set(reason, -EIO, "%s", error.text);
 	return 0;
+}
+
+int depmod_run(const struct host *host, const char *base, struct reason *reason)
+{
+	const char *argv[4 + 2 * CONFIG_PLACES + 1] = { "depmod", "-b", base,
+							host->release };
+	char *paths[CONFIG_PLACES] = { NULL };
+	int ret = add_config(host, base, paths, argv + 4);
+
+	ret = ret < 0 ? reason_set(reason, ret, "depmod's configuration: %s",
+				   strerror(-ret))
+		      : run(argv, host->kernels_fd, reason);
+	for (size_t i = 0; i < CONFIG_PLACES; i++)
+		free(paths[i]);
+	return ret;
 }

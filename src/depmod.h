@@ -27,10 +27,11 @@ int depmod_read_at(int fd, struct buf *out, struct reason *reason) _must_check_
 char *depmod_next(char **cursor) _nonnull_(1);
 
 /*
- * Run "depmod -b BASE RELEASE" and wait for it. It inherits @lock_fd: should we be
- * killed, nobody gets that lock before depmod is gone. Returns 0, or -errno with @reason
+ * Run "depmod -b BASE" for @host's kernel, with the configuration of its root, and wait for
+ * it. It inherits the host's lock: should we be killed, nobody gets that before depmod is
+ * gone. Returns 0, or -errno with @reason
  * filled in: it could not be run, failed, or reported an error. What it wrote is another
  * question: it exits with 0 having written nothing, for example when it may not.
  */
-int depmod_run(const char *base, const char *release, int lock_fd,
-	       struct reason *reason) _must_check_ _nonnull_(1, 2, 4);
+int depmod_run(const struct host *host, const char *base,
+	       struct reason *reason) _must_check_ _nonnull_(1, 2, 3);

@@ -5,11 +5,11 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "depmod.h"
 #include "file.h"
+#include "lock.h"
 #include "log.h"
 #include "module.h"
 
@@ -173,16 +173,6 @@ int host_open(struct host *host, const char *root, const char *release,
 	return ret < 0 ? ret : open_modules(host, reason);
 }
 
-/* The lock is on a folder, not on a file: a refusal has then written nothing at all. */
-static int lock(const struct host *host, struct reason *reason)
-{
-	while (flock(host->kernels_fd, LOCK_EX) < 0)
-		if (errno != EINTR)
-			return reason_set(reason, -errno, "%s: cannot lock it: %s",
-					  host->kernels, strerror(errno));
-	return 0;
-}
-
 int host_open_locked(struct host *host, const char *root, const char *release,
 		     struct reason *reason)
 {
@@ -190,7 +180,7 @@ int host_open_locked(struct host *host, const char *root, const char *release,
 	int ret = open_kernels(host, root, release, reason);
 
 	if (ret == 0)
-		ret = lock(host, reason);
+		ret = lock_take(host->kernels_fd, host->kernels, reason);
 	if (ret < 0)
 		return ret;
 	if (fstatat(host->kernels_fd, release, &st, AT_SYMLINK_NOFOLLOW) == 0 &&

@@ -37,8 +37,7 @@ int host_open(struct host *host, const char *root, const char *release,
 
 /*
  * The same for who will change the folder: only one does at a time, below one root, and
- * the others wait here. The lock is on the folder @kernels_fd, and is held until that is
- * closed, here and in whoever got it. -ELOOP when the kernel's folder itself is a link.
+ * the others wait here (lock.h). The folder @kernels_fd is what is locked. -ELOOP when the kernel's folder itself is a link.
  * In case of failure @host still has what was found until then.
  */
 int host_open_locked(struct host *host, const char *root, const char *release,

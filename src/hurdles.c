@@ -203,19 +203,20 @@ static bool check_builtin(const struct host *host, const struct payload *payload
 	return ok;
 }
 
-static void print_config(struct kmod_config_iter *iter, const char *what,
+static void print_config(struct kmod_config_iter *iter, const char *what, bool with_value,
 			 const char *told, const struct payload *payload, bool *ok)
 {
 	while (iter && kmod_config_iter_next(iter)) {
 		const char *key = kmod_config_iter_get_key(iter);
+		const char *value = with_value ? kmod_config_iter_get_value(iter) : NULL;
 		_cleanup_free_ char *name = module_name_of(key ? key : "");
 
 		if (!name || !in_payload(payload, name))
 			continue;
 		log_cannot(name,
-			   "modprobe is told %s, by '%s %s' in its configuration "
+			   "modprobe is told %s, by '%s %s%s%s' in its configuration "
 			   "(modprobe -c); take that out first",
-			   told, what, key);
+			   told, what, key, value ? " " : "", value ? value : "");
 		*ok = false;
 	}
 	if (iter)
@@ -248,10 +249,12 @@ static bool check_modprobe(const struct host *host, const struct payload *payloa
 		ok = false;
 	} else {
 		kmod_set_log_priority(ctx, 0);
-		print_config(kmod_config_get_blacklists(ctx), "blacklist",
+		print_config(kmod_config_get_blacklists(ctx), "blacklist", false,
 			     "not to load it", payload, &ok);
-		print_config(kmod_config_get_install_commands(ctx), "install",
+		print_config(kmod_config_get_install_commands(ctx), "install", false,
 			     "to run a command instead", payload, &ok);
+		print_config(kmod_config_get_aliases(ctx), "alias", true,
+			     "to load another instead", payload, &ok);
 		kmod_unref(ctx);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++)

@@ -126,26 +126,37 @@ bool index_is_whole(const struct buf *file)
 	return walk_node(file, root, 0, &used) && used == file->size;
 }
 
-/* The child of the node whose children come next, by @byte: 0 for none. */
-static uint32_t child_of(struct reader *in, unsigned char byte)
+/* The child, by @byte, of the node whose children come next: 0 for none. */
+static uint32_t child_of(struct reader in, unsigned char byte)
 {
-	const unsigned char from = (unsigned char)in->file->data[in->at];
-	const unsigned char to = (unsigned char)in->file->data[in->at + 1];
+	const unsigned char from = (unsigned char)in.file->data[in.at];
+	const unsigned char to = (unsigned char)in.file->data[in.at + 1];
 	uint32_t child = 0;
 
 	if (byte < from || byte > to)
 		return 0;
-	in->at += 2 + (byte - from) * sizeof(child);
-	return read_number(in, &child) ? child : 0;
+	in.at += 2 + (byte - from) * sizeof(child);
+	return read_number(&in, &child) ? child : 0;
 }
 
-bool index_has(const struct buf *file, const char *key)
+/* The first of the values that come next: the one of the lowest priority. */
+static const char *first_value(struct reader in)
+{
+	uint32_t number;
+
+	return read_number(&in, &number) && number && read_number(&in, &number)
+		       ? in.file->data + in.at
+		       : NULL;
+}
+
+const char *index_find(const struct buf *file, const char *key)
 {
 	struct reader in = { .file = file, .at = sizeof(uint32_t) * 2 };
+	size_t first, count;
 	uint32_t node;
 
 	if (!read_number(&in, &node))
-		return false;
+		return NULL;
 	while (node) {
 		in.at = node & INDEX_OFFSET;
 		if (node & INDEX_PREFIX) {
@@ -153,13 +164,18 @@ bool index_has(const struct buf *file, const char *key)
 			size_t len = strlen(prefix);
 
 			if (strncmp(key, prefix, len) != 0)
-				return false;
+				return NULL;
 			key += len;
 			in.at += len + 1;
 		}
-		if (!*key)
-			return node & INDEX_VALUES;
-		node = node & INDEX_CHILDREN ? child_of(&in, (unsigned char)*key++) : 0;
+		if (*key) {
+			node = node & INDEX_CHILDREN ? child_of(in, (unsigned char)*key++)
+						     : 0;
+			continue;
+		}
+		if (node & INDEX_CHILDREN && !skip_children(&in, &first, &count))
+			return NULL;
+		return node & INDEX_VALUES ? first_value(in) : NULL;
 	}
-	return false;
+	return NULL;
 }

@@ -13,5 +13,6 @@ struct buf;
  */
 bool index_is_whole(const struct buf *file) _must_check_ _nonnull_(1);
 
-/* Whether @file, which is whole, has a value for @key. */
-bool index_has(const struct buf *file, const char *key) _must_check_ _nonnull_(1, 2);
+/* The first value of @key in @file, which is whole, and owns it; or NULL. */
+const char *index_find(const struct buf *file, const char *key) _must_check_
+	_nonnull_(1, 2);

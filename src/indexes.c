@@ -126,7 +126,7 @@ static int check_builtin(int to, struct reason *reason)
 
 		if (!name)
 			return reason_errno(reason, -ENOMEM);
-		if (*name && !index_has(&index, name))
+		if (*name && !index_find(&index, name))
 			return reason_set(reason, -EIO,
 					  "depmod left %s out of modules.builtin.bin",
 					  name);
@@ -264,14 +264,6 @@ static bool is_module(int folder, const char *path)
 	return fd >= 0 && module_read_fd(&mod, path, fd, &ignored) == 0;
 }
 
-static bool was_there(const struct snapshot *snap, const char *path)
-{
-	for (size_t i = 0; i < snap->count; i++)
-		if (!strcmp(snap->entries[i].path, path))
-			return true;
-	return false;
-}
-
 /*
  * depmod passes over a folder that it cannot read, and says nothing: each module that is
  * there now is listed, by its name, but for what was there and not listed before, as it
@@ -299,7 +291,7 @@ static int check_files(const struct snapshot *before, const struct snapshot *now
 		if (!name)
 			return reason_errno(reason, -ENOMEM);
 		if (names_find(&listed, name) ||
-		    (!names_find(&old, name) && was_there(before, path)))
+		    (!names_find(&old, name) && snapshot_find(before, path)))
 			continue;
 		if (is_module(to, path))
 			return reason_set(reason, -EIO, "depmod left out %s", path);
@@ -307,49 +299,77 @@ static int check_files(const struct snapshot *before, const struct snapshot *now
 	return 0;
 }
 
+/*
+ * Of one index, that @had it before or not: it is there if each depmod makes it, whole,
+ * and whose it was; what this depmod does not make is copied.
+ */
+static int check_output(size_t i, bool had, int from, int to, struct reason *reason)
+{
+	const char *name = outputs[i].name;
+	int ret;
+
+	/* That of kmod 28 leaves modules.builtin.alias.bin empty. What is built in does not
+	 * change by what is installed: the one there was stays. */
+	if (!outputs[i].always && is_empty(to, name)) {
+		if (!had || is_empty(from, name))
+			return 0;
+		if (unlinkat(to, name, 0) < 0)
+			return reason_set(reason, -errno, "%s: %s", name,
+					  strerror(errno));
+	}
+	/* Where the kernel has no list of what is built in. */
+	if (!strcmp(name, "modules.builtin.bin") && is_empty(to, name) &&
+	    !has(to, "modules.builtin"))
+		return 0;
+	if (has(to, name) && strstr(name, ".bin") && !is_whole(to, name))
+		return reason_set(reason, -EIO, "depmod wrote a damaged %s", name);
+	if (!had)
+		return 0;
+	if (!has(to, name) && outputs[i].always)
+		return reason_set(reason, -EIO, "depmod did not write %s", name);
+	ret = has(to, name) ? clone_rights(from, to, name)
+			    : clone_copy(from, name, to, name);
+	return ret < 0 ? reason_set(reason, ret, "%s: %s", name, strerror(-ret)) : 0;
+}
+
 int indexes_check(const struct snapshot *before, const struct snapshot *now, int from,
 		  int to, struct reason *reason)
 {
 	_cleanup_names_ struct names had = { 0 };
-	int ret;
+	int ret = 0;
 
 	if (indexes_list(before, &had) < 0)
 		return reason_errno(reason, -ENOMEM);
 	if (!has(to, "modules.dep"))
 		return reason_set(reason, -EIO, "depmod wrote nothing");
-	for (size_t i = 0; i < ARRAY_SIZE(outputs); i++) {
-		const char *name = outputs[i].name;
-
-		/* That of kmod 28 leaves modules.builtin.alias.bin empty. What is built
-		 * in does not change by what is installed: the one there was stays. */
-		if (!outputs[i].always && is_empty(to, name)) {
-			if (!names_has(&had, name) || is_empty(from, name))
-				continue;
-			if (unlinkat(to, name, 0) < 0)
-				return reason_set(reason, -errno, "%s: %s", name,
-						  strerror(errno));
-		}
-		/* Where the kernel has no list of what is built in. */
-		if (!strcmp(name, "modules.builtin.bin") && is_empty(to, name) &&
-		    !has(to, "modules.builtin"))
-			continue;
-		if (has(to, name) && strstr(name, ".bin") && !is_whole(to, name))
-			return reason_set(reason, -EIO, "depmod wrote a damaged %s",
-					  name);
-		if (has(to, name) || !names_has(&had, name))
-			continue;
-		if (outputs[i].always)
-			return reason_set(reason, -EIO, "depmod did not write %s", name);
-		ret = clone_copy(from, name, to, name);
-		if (ret < 0)
-			return reason_set(reason, ret, "%s: %s", name, strerror(-ret));
-	}
-	ret = names_has(&had, "modules.dep") ? check_dep(from, to, reason) : 0;
+	for (size_t i = 0; ret == 0 && i < ARRAY_SIZE(outputs); i++)
+		ret = check_output(i, names_has(&had, outputs[i].name), from, to, reason);
+	if (ret == 0 && names_has(&had, "modules.dep"))
+		ret = check_dep(from, to, reason);
 	if (ret == 0)
 		ret = check_files(before, now, from, to, reason);
 	if (ret == 0)
 		ret = check_order(to, reason);
 	return ret < 0 ? ret : check_builtin(to, reason);
+}
+
+int indexes_read(int fd, struct buf *dep)
+{
+	struct reason ignored = { 0 };
+	int ret = read_beneath(fd, "modules.dep.bin", INDEX_MAX_BYTES, dep, &ignored);
+
+	if (ret < 0)
+		return ret;
+	return index_is_whole(dep) && is_whole(fd, "modules.alias.bin") ? 0 : -EBADMSG;
+}
+
+/* A value is a line of modules.dep: the path, a colon, what it needs. */
+char *indexes_taken(const struct buf *dep, const char *path)
+{
+	_cleanup_free_ char *name = module_name_of(path);
+	const char *line = name ? index_find(dep, name) : NULL;
+
+	return line ? strndup(line, strcspn(line, ":")) : NULL;
 }
 
 int indexes_drop_new(int fd, const struct names *before)

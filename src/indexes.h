@@ -5,6 +5,7 @@
 #include "clone.h"
 #include "util.h"
 
+struct buf;
 struct names;
 struct reason;
 struct snapshot;
@@ -27,6 +28,18 @@ int indexes_list(const struct snapshot *snap, struct names *out) _must_check_
  */
 int indexes_check(const struct snapshot *before, const struct snapshot *now, int from,
 		  int to, struct reason *reason) _must_check_ _nonnull_(1, 2, 5);
+
+/*
+ * Read what modprobe finds modules by, the modules.dep.bin of the folder @fd, and see that
+ * it is whole, and modules.alias.bin too. Returns 0 or -errno: -EBADMSG when one is damaged.
+ */
+int indexes_read(int fd, struct buf *dep) _must_check_ _nonnull_(2);
+
+/*
+ * The path, below that folder and the caller's, of the file that modprobe takes for the
+ * module of @path's name; NULL where @dep, of indexes_read(), has none, or without memory.
+ */
+char *indexes_taken(const struct buf *dep, const char *path) _must_check_ _nonnull_(1, 2);
 
 /* Take out of @fd what depmod makes and @before does not name. Returns 0 or -errno. */
 int indexes_drop_new(int fd, const struct names *before) _must_check_ _nonnull_(2);

@@ -90,6 +90,12 @@ static int make_and_delete(const char *kind)
 	return ask(fd, &req);
 }
 
+/* The kernel knows none, or user.max_net_namespaces allows none: it is made here then. */
+static bool has_no_namespaces(int err)
+{
+	return err == EINVAL || err == ENOSYS || err == ENOSPC;
+}
+
 /* In a child, for the namespace; its status is the errno. */
 int link_try(const char *kind)
 {
@@ -99,7 +105,7 @@ int link_try(const char *kind)
 	if (pid < 0)
 		return -errno;
 	if (pid == 0) {
-		if (unshare(CLONE_NEWNET) < 0 && errno != EINVAL && errno != ENOSYS)
+		if (unshare(CLONE_NEWNET) < 0 && !has_no_namespaces(errno))
 			_exit(errno);
 		_exit(-make_and_delete(kind));
 	}

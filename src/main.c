@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -7,11 +8,23 @@
 #include "cli.h"
 #include "log.h"
 
+/* A file of ours must not get the number of a standard one that is closed. */
+static int keep_standard_files(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF &&
+		    open("/dev/null", O_RDWR) != fd)
+			return -1;
+	return 0;
+}
+
 /* The only place that asks for the running kernel. */
 int main(int argc, char **argv)
 {
 	struct utsname uts;
 
+	if (keep_standard_files() < 0)
+		return EXIT_FAILED;
 	/* Who ignores it leaves that to us, and we could wait for no program. */
 	signal(SIGCHLD, SIG_DFL);
 	if (uname(&uts) < 0) {

@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "host.h"
@@ -14,6 +15,7 @@
 
 #define MAX_OTHERS 64
 #define MAX_WAIT_MS 60000
+#define PATIENCE_MS 1000 /* then a line says so */
 #define STEP_MS 5
 
 struct other {
@@ -71,12 +73,21 @@ static bool is_for(const struct host *host, const char *args, const char *end)
 	return realpath(base, real) && !strcmp(real, host->root);
 }
 
+/* Anybody can call a program depmod; only root's, and ours, could write there. */
+static bool may_write(const char *pid)
+{
+	_cleanup_free_ char *path = text_printf("/proc/%s", pid);
+	struct stat st;
+
+	return path && stat(path, &st) == 0 && (!st.st_uid || st.st_uid == geteuid());
+}
+
 static bool is_other(const struct host *host, const char *pid)
 {
 	char comm[64], args[4096];
 	ssize_t len;
 
-	if (!isdigit((unsigned char)pid[0]) ||
+	if (!isdigit((unsigned char)pid[0]) || !may_write(pid) ||
 	    read_proc(pid, "comm", comm, sizeof(comm)) < 0 ||
 	    strcmp(comm, "depmod\n") != 0)
 		return false;
@@ -119,7 +130,12 @@ size_t others_wait(const struct host *host)
 	size_t count = list(host, others);
 
 	for (size_t i = 0, waited = 0; i < count; i++)
-		while (is_running(&others[i]) && waited++ < MAX_WAIT_MS / STEP_MS)
+		while (is_running(&others[i]) && waited++ < MAX_WAIT_MS / STEP_MS) {
+			if (waited == PATIENCE_MS / STEP_MS)
+				log_error("waiting for depmod, process %s, which began "
+					  "before",
+					  others[i].pid);
 			nanosleep(&step, NULL);
+		}
 	return count;
 }

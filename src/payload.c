@@ -70,9 +70,11 @@ static int take_from(const struct source *source, const char *name, struct buf *
 	return 0;
 }
 
+/* Who can write this list, or the folder it is in, decides what is installed. */
 static enum exit_code read_sums(struct payload *payload, const struct source *source)
 {
 	_cleanup_free_ char *path = NULL;
+	_cleanup_close_ int fd = -1;
 	struct buf file = { 0 };
 	struct reason reason = { 0 };
 	int ret;
@@ -82,7 +84,8 @@ static enum exit_code read_sums(struct payload *payload, const struct source *so
 		log_error("%s", strerror(ENOMEM));
 		return EXIT_FAILED;
 	}
-	ret = read_at(source->fd, "SHA256SUMS", SUMS_MAX_BYTES, &file, &reason);
+	fd = open_guarded(source->fd, "SHA256SUMS", &reason);
+	ret = fd < 0 ? fd : read_guarded(fd, SUMS_MAX_BYTES, &file, &reason);
 	if (ret == 0)
 		ret = sums_parse(&payload->sums, file.data, file.size, &reason);
 	if (ret == 0)
@@ -249,6 +252,11 @@ static enum exit_code read_unsigned(const struct payload *payload,
 
 	if (code != EXIT_DONE)
 		buf_free(&file);
+	if (code == EXIT_DONE && !file.data && payload->certificate) {
+		log_cannot(UNSIGNED_NAME,
+			   "it is missing, but " CERTIFICATE_NAME " is there");
+		return EXIT_UNTRUSTED;
+	}
 	if (code != EXIT_DONE || !file.data)
 		return code;
 	/* The text is theirs. */
@@ -270,7 +278,7 @@ static enum exit_code read_signature(const struct payload *payload,
 			   "it is not signed, but " CERTIFICATE_NAME " is there");
 		return EXIT_UNTRUSTED;
 	}
-	if (!bare->count)
+	if (!bare->count && !payload->certificate)
 		return EXIT_DONE;
 	sum = sums_find(bare, file->name);
 	if (sum)
@@ -323,11 +331,24 @@ static void say_signatures(const struct payload *payload)
 	}
 }
 
+static enum exit_code guard_folder(const struct source *source)
+{
+	struct reason reason = { 0 };
+	int ret = check_guarded(source->fd, &reason);
+
+	if (ret == 0)
+		return EXIT_DONE;
+	log_cannot(source->path, "%s", reason.text);
+	return is_system_error(ret) ? EXIT_FAILED : EXIT_UNTRUSTED;
+}
+
 static enum exit_code read_folder(struct payload *payload, const struct params *params,
 				  const struct source *source)
 {
 	enum exit_code code = trust_unsigned(params, source->path);
 
+	if (code == EXIT_DONE)
+		code = guard_folder(source);
 	if (code == EXIT_DONE)
 		code = read_sums(payload, source);
 	if (code == EXIT_DONE)

@@ -9,6 +9,7 @@
 #include "depmod.h"
 #include "file.h"
 #include "host.h"
+#include "indexes.h"
 #include "log.h"
 #include "module.h"
 #include "payload.h"
@@ -209,7 +210,7 @@ static void plan_names(struct planning *p, char *cursor)
 	}
 }
 
-bool plan_is_indexed(const struct plan *plan, int fd)
+static bool is_listed(const struct plan *plan, int fd)
 {
 	_cleanup_buf_ struct buf dep = { 0 };
 	struct reason ignored = { 0 };
@@ -222,6 +223,21 @@ bool plan_is_indexed(const struct plan *plan, int fd)
 	while ((path = depmod_next(&cursor)))
 		listed += names_has(&plan->paths, path);
 	return listed == plan->paths.count;
+}
+
+bool plan_is_indexed(const struct plan *plan, int fd)
+{
+	_cleanup_buf_ struct buf dep = { 0 };
+
+	if (!is_listed(plan, fd) || indexes_read(fd, &dep) < 0)
+		return false;
+	for (size_t i = 0; i < plan->paths.count; i++) {
+		_cleanup_free_ char *taken = indexes_taken(&dep, plan->paths.items[i]);
+
+		if (!taken || strcmp(taken, plan->paths.items[i]) != 0)
+			return false;
+	}
+	return true;
 }
 
 enum exit_code plan_install(struct plan *plan, const struct host *host,

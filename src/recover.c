@@ -56,6 +56,14 @@ static int settle_state(int base, const char *release)
 	return ret < 0 ? ret : tree_flush(base);
 }
 
+/* Who was killed may not have flushed the exchange, and the state rests on that. */
+static int settle_exchange(const struct host *host, int base)
+{
+	int ret = tree_flush(host->kernels_fd);
+
+	return ret < 0 ? ret : settle_state(base, host->release);
+}
+
 static int drop_names(int base, const char *release)
 {
 	static const char *const suffixes[] = { "next", "base", "journal.new",
@@ -97,7 +105,7 @@ int recover_settle(const struct host *host, struct reason *reason)
 		if (ret < 0)
 			return ret;
 		if (ret > 0)
-			ret = settle_state(base, host->release);
+			ret = settle_exchange(host, base);
 		if (ret < 0)
 			return reason_set(reason, ret,
 					  "its state could not be put in its "

@@ -5,7 +5,8 @@
  * Our files go, what they replaced comes back, folders that were made for them go if
  * nothing else is in them, and depmod makes the indexes of that. It is done as an install
  * is, on a clone that takes the place of the kernel's folder in one step. Where that
- * folder is gone, only the state is left to be removed.
+ * folder is gone, only the state is left to be removed; there is no place for what was
+ * replaced then, and it is not deleted either.
  */
 #include "remove.h"
 
@@ -18,6 +19,15 @@ static enum exit_code forget(struct set *set, const struct params *params)
 {
 	struct reason reason = { 0 };
 
+	if (set->state.kept.count) {
+		_cleanup_free_ char *kept = state_kept_folder(&set->host);
+
+		log_cannot(set->host.release,
+			   "its folder is gone, and what was replaced in it is in '%s': "
+			   "move that away first",
+			   kept ? kept : "");
+		return EXIT_FAILED;
+	}
 	if (params->dry_run) {
 		log_say("would forget %s, as its folder is gone", set->host.release);
 		return EXIT_DONE;

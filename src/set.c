@@ -211,6 +211,11 @@ enum exit_code set_back(struct set *set)
 
 	if (swap_back(&set->swap, &reason) == 0)
 		return EXIT_DONE;
+	if (!set->swap.exchanged) {
+		log_cannot(set->host.kernels, "that it is as it was is not flushed: %s",
+			   reason.text);
+		return EXIT_DONE;
+	}
 	log_error("%s: %s; the modules stay installed: 'wgkmod remove' takes them out",
 		  set->host.modules, reason.text);
 	return EXIT_FAILED;

@@ -130,7 +130,15 @@ static bool same_time(const struct timespec *a, const struct timespec *b)
 	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
-static bool same(const struct snapshot_entry *a, const struct snapshot_entry *b)
+const struct snapshot_entry *snapshot_find(const struct snapshot *snap, const char *path)
+{
+	for (size_t i = 0; i < snap->count; i++)
+		if (!strcmp(snap->entries[i].path, path))
+			return &snap->entries[i];
+	return NULL;
+}
+
+bool snapshot_same(const struct snapshot_entry *a, const struct snapshot_entry *b)
 {
 	const struct stat *x = &a->st, *y = &b->st;
 
@@ -167,7 +175,7 @@ const char *snapshot_difference(const struct snapshot *a, const struct snapshot 
 
 		if (!x && !y)
 			return NULL;
-		if (!x || !y || !same(x, y))
+		if (!x || !y || !snapshot_same(x, y))
 			return x ? x->path : y->path;
 	}
 }

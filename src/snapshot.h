@@ -36,6 +36,14 @@ int snapshot_take(struct snapshot *snap, int fd, struct reason *reason) _must_ch
 void snapshot_free(struct snapshot *snap);
 #define _cleanup_snapshot_ _cleanup_(snapshot_free)
 
+/* The entry of @path, owned by @snap, or NULL. Looks at all of them. */
+const struct snapshot_entry *snapshot_find(const struct snapshot *snap, const char *path)
+	_nonnull_(1, 2);
+
+/* Whether the two, of one path, are the same: see above. */
+bool snapshot_same(const struct snapshot_entry *a, const struct snapshot_entry *b)
+	_nonnull_(1, 2);
+
 /*
  * The path of the first difference of the two, owned by one of them, or NULL. What is at
  * a path that is @ignored makes none.

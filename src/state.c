@@ -38,6 +38,12 @@ char *state_name(const char *release, const char *suffix)
 	return text_printf(".%s.%s", release, suffix);
 }
 
+char *state_kept_folder(const struct host *host)
+{
+	return text_printf("%s/" STATE_BASE "/" STATE_FOLDER "/%s/replaced",
+			   strcmp(host->root, "/") ? host->root : "", host->release);
+}
+
 /*
  * Links are followed up to ROOT/var/lib, which the system owns, and not behind it. Where
  * it is not there yet, it is made below the root.

@@ -45,6 +45,9 @@ enum state_file {
 	STATE_MISSING,
 };
 
+/* The path of the folder "replaced", the caller's, or NULL without memory. */
+char *state_kept_folder(const struct host *host) _must_check_ _nonnull_(1);
+
 /*
  * Read the state of @host's kernel; nothing installed is a state of nothing. Returns 0,
  * or -errno with @reason, which names the file, filled in: -EBADMSG when it is malformed

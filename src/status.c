@@ -7,9 +7,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "depmod.h"
 #include "file.h"
 #include "host.h"
+#include "indexes.h"
+#include "lock.h"
 #include "log.h"
 #include "module.h"
 #include "recover.h"
@@ -45,20 +46,6 @@ struct show {
 	bool out_of_tree;
 	bool not_signed;
 };
-
-/* The file that modprobe takes for the module of @path's name, or NULL. */
-static const char *taken_for(const struct names *listed, const char *path)
-{
-	_cleanup_free_ char *name = module_name_of(path);
-
-	for (size_t i = 0; name && i < listed->count; i++) {
-		_cleanup_free_ char *other = module_name_of(listed->items[i]);
-
-		if (other && !strcmp(other, name))
-			return listed->items[i];
-	}
-	return NULL;
-}
 
 /* What loading it taints the kernel with: check_modinfo() and load_module() there. */
 static void find_taint(struct show *show, const char *path)
@@ -96,9 +83,9 @@ static void print_file(const struct show *show, const char *path, enum state_fil
 }
 
 static enum exit_code show_file(struct show *show, const struct sum *sum,
-				const struct names *listed)
+				const struct buf *dep)
 {
-	const char *taken = taken_for(listed, sum->path);
+	_cleanup_free_ char *taken = dep->data ? indexes_taken(dep, sum->path) : NULL;
 	struct reason reason = { 0 };
 	enum state_file found;
 
@@ -111,22 +98,6 @@ static enum exit_code show_file(struct show *show, const struct sum *sum,
 	if (found != STATE_INTACT || !taken || strcmp(taken, sum->path) != 0)
 		return EXIT_FAILED;
 	return EXIT_DONE;
-}
-
-static int list_indexed(const struct host *host, struct names *listed)
-{
-	_cleanup_buf_ struct buf dep = { 0 };
-	struct reason ignored = { 0 };
-	char *cursor, *path;
-
-	/* Without it modprobe finds nothing. */
-	if (depmod_read(host, &dep, &ignored) < 0)
-		return 0;
-	cursor = dep.data;
-	while ((path = depmod_next(&cursor)))
-		if (names_add(listed, path) < 0)
-			return -ENOMEM;
-	return 0;
 }
 
 static void print_kept(const struct show *show)
@@ -158,14 +129,13 @@ static void print_taint(const struct show *show)
 
 static enum exit_code show_files(struct show *show)
 {
-	_cleanup_names_ struct names listed = { 0 };
+	_cleanup_buf_ struct buf dep = { 0 };
 	enum exit_code code = EXIT_DONE;
 	bool left = recover_is_needed(&show->host);
 
-	if (list_indexed(&show->host, &listed) < 0) {
-		log_error("%s", strerror(ENOMEM));
-		return EXIT_FAILED;
-	}
+	/* Without it, or with a damaged one, modprobe finds nothing. */
+	if (indexes_read(show->host.modules_fd, &dep) < 0)
+		buf_free(&dep);
 	if (show->params->porcelain)
 		printf("kernel\t%s\t%zu\t%s\n", show->host.release,
 		       show->state.installed.count, left ? "unfinished" : "finished");
@@ -173,13 +143,15 @@ static enum exit_code show_files(struct show *show)
 		printf("%s: %zu module%s\n", show->host.release,
 		       show->state.installed.count, PLURAL(show->state.installed.count));
 	for (size_t i = 0; i < show->state.installed.count; i++)
-		if (show_file(show, &show->state.installed.entries[i], &listed) !=
-		    EXIT_DONE)
+		if (show_file(show, &show->state.installed.entries[i], &dep) != EXIT_DONE)
 			code = EXIT_FAILED;
 	print_kept(show);
 	print_taint(show);
 	if (left && !show->params->porcelain)
-		printf("  a run was killed; the next one cleans up behind it\n");
+		printf(lock_is_taken(show->host.kernels_fd)
+			       ? "  a run is at work\n"
+			       : "  a run was killed; the next one cleans up behind "
+				 "it\n");
 	return code;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "carry.h"
 #include "clone.h"
 #include "depmod.h"
 #include "file.h"
@@ -161,7 +162,7 @@ int swap_index(struct swap *swap, struct reason *reason)
 
 	if (ret < 0)
 		return reason_set(reason, ret, "no place for depmod: %s", strerror(-ret));
-	ret = depmod_run(base, swap->host->release, swap->host->kernels_fd, reason);
+	ret = depmod_run(swap->host, base, reason);
 	if (ret == 0)
 		ret = snapshot_take(&swap->made, swap->tree_fd, reason);
 	if (ret == 0)
@@ -250,11 +251,11 @@ static int let_others_end(const struct swap *swap, struct reason *reason)
 /* The old folder and the new one are as they have to be, and nobody is at work in them. */
 static int settle_down(const struct swap *swap, struct reason *reason)
 {
-	/* What came between the last look and the exchange is in the old folder now. */
-	int ret = look_again(&swap->live, swap->host->modules_fd, reason);
+	int ret = let_others_end(swap, reason);
 
+	/* What came between the last look and the exchange is in the old folder now. */
 	if (ret == 0)
-		ret = let_others_end(swap, reason);
+		ret = look_again(&swap->live, swap->host->modules_fd, reason);
 	if (ret < 0)
 		return ret;
 	ret = tree_flush(swap->host->kernels_fd);
@@ -286,10 +287,11 @@ int swap_exchange(struct swap *swap, struct reason *reason)
 		return ret;
 	*reason = back;
 	/* Where the new folder stays, all is looked at anew, from there. */
-	return taken == -EAGAIN ? -EAGAIN : -EIO;
+	return swap->exchanged ? -EAGAIN : -EIO;
 }
 
-int swap_back(struct swap *swap, struct reason *reason)
+/* The folder under the kernel's name has to be the old one again. */
+static int take_back(struct swap *swap, struct reason *reason)
 {
 	struct reason ignored = { 0 };
 	int ret = look_again(&swap->made, swap->tree_fd, reason);
@@ -309,6 +311,50 @@ int swap_back(struct swap *swap, struct reason *reason)
 	swap->exchanged = false;
 	ret = tree_flush(swap->host->kernels_fd);
 	return ret < 0 ? reason_errno(reason, ret) : 0;
+}
+
+/* A name that no run cleans up, for a folder that has what nothing else has. */
+static int put_aside(const struct swap *swap, struct reason *reason)
+{
+	const struct host *host = swap->host;
+	_cleanup_free_ char *clone = recover_clone_name(host);
+	_cleanup_free_ char *aside =
+		text_printf(".wgkmod-%s.before-%ld", host->release, (long)getpid());
+
+	if (!clone || !aside)
+		return reason_errno(reason, -ENOMEM);
+	if (renameat2(host->kernels_fd, clone, host->kernels_fd, aside,
+		      RENAME_NOREPLACE) < 0)
+		return reason_errno(reason, -errno);
+	log_error("what somebody else changed meanwhile is in '%s/%s'", host->kernels,
+		  aside);
+	return 0;
+}
+
+/*
+ * The new folder stays, and the old one would be dropped: what somebody else did there
+ * between the last look and the exchange is done in the new one as well.
+ */
+static void keep_changes(struct swap *swap)
+{
+	const struct host *host = swap->host;
+	struct reason why = { 0 };
+
+	if (carry_changes(&swap->live, host->modules_fd, &swap->made, swap->tree_fd,
+			  indexes_is_output, &why) == 0)
+		return;
+	log_cannot(host->modules, "%s", why.text);
+	if (put_aside(swap, &why) < 0)
+		log_cannot(host->modules, "%s", why.text);
+}
+
+int swap_back(struct swap *swap, struct reason *reason)
+{
+	int ret = take_back(swap, reason);
+
+	if (ret < 0 && swap->exchanged)
+		keep_changes(swap);
+	return ret;
 }
 
 static void prune_made(struct swap *swap)

@@ -13,7 +13,8 @@
  *	swap_index()	depmod on the clone, and a look at what it wrote
  *	swap_exchange()	flush, journal, look that nobody changed the old one, exchange
  *	swap_back()	optional: exchange again, the old folder is there as it was, unless
- *			somebody changed the new one meanwhile
+ *			somebody changed the new one meanwhile, which then stays and gets
+ *			what was changed in the old one
  *	swap_end()	always: what became of it is settled, and the rest dropped
  *
  * States on disk, told apart by which folder the journal (state.h) names:
@@ -27,8 +28,9 @@
  *
  * Errors: 0 or -errno with @reason filled in; -EAGAIN when somebody changed the folder
  * meanwhile, and all can be begun anew. Unless a function succeeded, the kernel's folder
- * is the old one; but after -EAGAIN it is the new one, with its state, where only that
- * has what somebody else put there. Signals that would end the process wait from swap_begin() to swap_end().
+ * is the old one; but where @exchanged is set it is the new one, with its state, as that
+ * has what somebody else put there. Signals that would end the process wait from
+ * swap_begin() to swap_end().
  */
 #pragma once
 

@@ -212,6 +212,78 @@ late_depmod() {
 	grep -q ^kernel/crypto/came.ko: "$MODULES/modules.dep"
 }
 
+# amid BEFORE AFTER COMMAND...: the command, with these shell commands of somebody else at its exchange.
+amid() {
+	plain_only
+	FAKE_BEFORE="cd '$MODULES' && $1" FAKE_AFTER="cd '$MODULES' && $2" FAKE_RELEASE=x \
+		LD_PRELOAD=$TOOLS/preload "${@:3}"
+}
+
+@test "what comes, goes and changes right before the exchange and right after it is all there" {
+	local other=$STOCK/kernel/lib/crypto/libchacha.ko left=modules.order
+	amid "mkdir new && cp '$other' new/one.ko && rm kernel/crypto/adiantum.ko && cp '$other' kernel/crypto/aes_ti.ko.x &&
+			mv kernel/crypto/aes_ti.ko.x kernel/crypto/aes_ti.ko && echo early >both" \
+		"mkdir -p new && cp '$other' new/two.ko && echo late >both" install_it 0
+	assert_line "^wgkmod: $MODULES: somebody else is changing it: "
+	installed
+	for file in new/one.ko new/two.ko kernel/crypto/aes_ti.ko; do
+		cmp "$MODULES/$file" "$other"
+	done
+	assert_absent "$MODULES/kernel/crypto/adiantum.ko"
+	assert_equal "$(<"$MODULES/both")" late
+	amid "echo 1 >one && rm new/one.ko" "echo 2 >two" remove_it 0
+	assert_equal "$(cat "$MODULES/one" "$MODULES/two")" $'1\n2'
+	assert_absent "$MODULES/new/one.ko"
+	[[ -e $MODULES/new/two.ko && ! -e $STATE ]]
+	[ -z "$(find "$ROOT" -name '.*')" ]
+}
+
+@test "what came meanwhile and cannot be taken over is put aside, and the place is said" {
+	local aside
+	amid "mkdir both && echo 1 >both/file" "echo 2 >both" install_it 0
+	cmp "$PAYLOAD/modules/kernel/lib/crypto/libchacha.ko" "$MODULES/kernel/lib/crypto/libchacha.ko"
+	aside=$(sed -n "s/^wgkmod: what somebody else changed meanwhile is in '\(.*\)'$/\1/p" <<<"$output")
+	assert_equal "$(cat "$aside/both/file" "$MODULES/both")" $'1\n2'
+	status_it 0
+}
+
+@test "a change right before the exchange alone is no harm: it is taken back, and done anew" {
+	amid "echo 1 >one" : install_it 0
+	installed
+	assert_equal "$(<"$MODULES/one")" 1
+}
+
+@test "somebody else's program that is called depmod is not waited for" {
+	needs_root 'only root can be another user'
+	mkdir "$BATS_TEST_TMPDIR/theirs"
+	printf '#!/bin/bash\nsleep 70 & echo ready >"$BATS_TEST_TMPDIR/theirs/ready"\nwait\n' >"$BATS_TEST_TMPDIR/theirs/depmod"
+	chmod 755 "$BATS_TEST_TMPDIR/theirs/depmod"
+	chmod 777 "$BATS_TEST_TMPDIR/theirs"
+	chmod a+x "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR"/test "$BATS_TEST_TMPDIR"
+	setpriv --reuid=65534 --clear-groups "$BATS_TEST_TMPDIR/theirs/depmod" -b "$ROOT" "$RELEASE" 3>&- &
+	until [[ -e $BATS_TEST_TMPDIR/theirs/ready ]]; do sleep 0.05; done
+	TIMEOUT=40 install_it 0
+	refute_line 'waiting for'
+	kill $!
+}
+
+@test "with --root the configuration of depmod is that root's" {
+	mkdir -p "$ROOT/etc/depmod.d" "$MODULES/weak"
+	cp "$MODULES/kernel/crypto/adiantum.ko" "$MODULES/weak/"
+	echo 'search weak built-in' >"$ROOT/etc/depmod.d/x.conf"
+	install_it 0
+	grep -q ^weak/adiantum.ko: "$MODULES/modules.dep"
+	rm -r "$ROOT/etc"
+	remove_it 0
+	grep -q ^kernel/crypto/adiantum.ko: "$MODULES/modules.dep"
+}
+
+@test "with the standard files closed, the install is the same" {
+	run_cmd 0 bash -c '"$@" <&- >&- 2>&-' - \
+		"$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
+	installed
+}
+
 @test "a kernel with no list of what is built in" {
 	rm "$MODULES"/modules.builtin*
 	run_cmd 0 "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"

@@ -166,7 +166,7 @@ load install
 	refused 4 "^wgkmod: cannot install '$PAYLOAD': SHA256SUMS names no module$"
 	rm "$sums"
 	ln -s SHA256SUMS.old "$sums"
-	refused 4 "^wgkmod: cannot install '$sums': it is, or lies behind, a link$"
+	refused 4 "^wgkmod: cannot install '$sums': it is a link: name the file itself$"
 	rm "$sums"
 	mkfifo "$sums"
 	refused 4 "^wgkmod: cannot install '$sums': not a regular file$"
@@ -295,11 +295,18 @@ load install
 	installed
 }
 
-@test "indexes that lost our modules are made again" {
+@test "indexes that lost our modules, or were damaged, are made again" {
+	local how
+	cp "$MODULES/modules.dep.bin" "$BATS_TEST_TMPDIR/stale"
 	install_it 0
-	sed -i '/wireguard.ko:/d' "$MODULES/modules.dep"
-	install_it 0
-	installed
+	for how in "sed -i /wireguard.ko:/d modules.dep" "cp $BATS_TEST_TMPDIR/stale modules.dep.bin" \
+		"truncate -s 0 modules.dep.bin" "truncate -s -1 modules.alias.bin" "rm modules.alias.bin"; do
+		(cd "$MODULES" && $how)
+		install_it 0
+		assert_line " installed: "
+		installed
+		modprobe -d "$ROOT" -S "$RELEASE" --show-depends wireguard >/dev/null
+	done
 }
 
 @test "what would be in vain is refused before anything is written: builtin, blacklisted" {
@@ -314,6 +321,9 @@ load install
 	echo 'install udp-tunnel /bin/false' >"$ROOT/etc/modprobe.d/x.conf"
 	before=$(tree_print "$ROOT")
 	refused 1 "^wgkmod: cannot install 'udp_tunnel': modprobe is told to run a command instead, by 'install udp.tunnel'"
+	echo 'alias wireguard off' >"$ROOT/etc/modprobe.d/x.conf"
+	before=$(tree_print "$ROOT")
+	refused 1 "^wgkmod: cannot install 'wireguard': modprobe is told to load another instead, by 'alias wireguard off'"
 	echo 'blacklist other' >"$ROOT/etc/modprobe.d/x.conf"
 	install_it 0
 }
@@ -408,9 +418,24 @@ on_tmpfs() {
 	[ -z "$(ls -A "$BATS_TEST_TMPDIR/elsewhere")" ]
 }
 
-@test "one install waits for another" {
+@test "for root, a folder of somebody else, or that others may write to, is refused" {
+	needs_root 'only root can give a folder away'
+	local file
+	for file in "$PAYLOAD" "$PAYLOAD/SHA256SUMS"; do
+		chown 65534 "$file"
+		refused 4 "^wgkmod: cannot install '$file': it belongs to user 65534, neither root nor the caller$"
+		chown 0 "$file"
+		chmod o+w "$file"
+		refused 4 "^wgkmod: cannot install '$file': others than its owner may write to it: chmod go-w$"
+		chmod o-w "$file"
+	done
+	install_it 0
+}
+
+@test "one install waits for another, and says so" {
 	run_cmd 124 flock "$ROOT/lib/modules" timeout 1 \
 		"$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
+	assert_line "^wgkmod: waiting for (process [0-9]+ \(flock\)|another process), which has '$ROOT/lib/modules' locked$"
 	unchanged
 	"$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD" &
 	install_it 0

@@ -126,11 +126,35 @@ status_inside() { # STATUS SRCVERSION-OF-LOADED-WIREGUARD|none
 	assert_line "^module $RELEASE kernel/net/ipv4/udp_tunnel.ko intact - updates/udp_tunnel.ko$"
 	status_it 1
 	assert_line "udp_tunnel.ko: intact, and modprobe takes updates/udp_tunnel.ko instead$"
-	sed -i /wireguard.ko:/d "$MODULES/modules.dep"
+	mv "$MODULES/kernel/drivers/net/wireguard/wireguard.ko" "$BATS_TEST_TMPDIR/"
+	depmod -b "$ROOT" "$RELEASE"
+	mv "$BATS_TEST_TMPDIR/wireguard.ko" "$MODULES/kernel/drivers/net/wireguard/"
 	porcelain 1
 	assert_line "/wireguard.ko intact - -$"
 	status_it 1
 	assert_line "/wireguard.ko: intact, and in no index: run depmod$"
+}
+
+@test "what counts is the index that modprobe reads, not modules.dep" {
+	cp "$MODULES/modules.dep.bin" "$BATS_TEST_TMPDIR/stale"
+	install_it 0
+	cp "$BATS_TEST_TMPDIR/stale" "$MODULES/modules.dep.bin"
+	status_it 1
+	assert_line "/wireguard.ko: intact, and in no index: run depmod$"
+	truncate -s 0 "$MODULES/modules.dep.bin"
+	status_it 1
+	assert_line "/wireguard.ko: intact, and in no index: run depmod$"
+	depmod -b "$ROOT" "$RELEASE"
+	status_it 0
+}
+
+@test "a run at work is not called a killed one" {
+	install_it 0
+	mkdir "$ROOT/lib/modules/.wgkmod-$RELEASE"
+	status_it 0
+	assert_line '^  a run was killed; the next one cleans up behind it$'
+	run_cmd 0 flock "$ROOT/lib/modules" "$WGKMOD" status --root "$ROOT"
+	assert_line '^  a run is at work$'
 }
 
 @test "the taint to expect" {

@@ -254,6 +254,36 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	install_it 1
 }
 
+@test "the kernel's folder is gone, and something was replaced in it: that is not deleted" {
+	local path=kernel/net/ipv4/udp_tunnel.ko kept=$ROOT/var/lib/wgkmod/$RELEASE/replaced
+	mkdir -p "$MODULES/kernel/net/ipv4"
+	cp "$STOCK/kernel/lib/crypto/libchacha.ko" "$MODULES/$path"
+	install_it 0 --replace
+	rm -r "$MODULES"
+	remove_it 1
+	assert_line "^wgkmod: cannot remove '$RELEASE': its folder is gone, and what was replaced in it is in '$kept': move that away first$"
+	cmp "$kept/$path" "$STOCK/kernel/lib/crypto/libchacha.ko"
+	mv "$kept" "$BATS_TEST_TMPDIR/"
+	remove_it 0
+	assert_equal "$output" "wgkmod: $RELEASE is forgotten: its folder is gone"
+}
+
+@test "owner, mode and attributes of the indexes are kept, and come back" {
+	local rights
+	"$TOOLS/look" -x user.test 612076616c7565 "$MODULES/modules.dep"
+	chmod 600 "$MODULES/modules.alias"
+	chmod 640 "$MODULES/modules.dep.bin"
+	[[ $(id -u) -ne 0 ]] || chown 12:34 "$MODULES/modules.symbols"
+	[[ $(id -u) -ne 0 ]] || "$TOOLS/look" -x security.test 6c6162656c "$MODULES/kernel" "$MODULES/modules.symbols"
+	rights=$(stat -c '%n %a %u %g' "$MODULES"/modules.{dep,alias,dep.bin,symbols})
+	before=$(looks "$ROOT")
+	install_it 0
+	diff <(printf '%s\n' "$rights") <(stat -c '%n %a %u %g' "$MODULES"/modules.{dep,alias,dep.bin,symbols})
+	assert_equal "$(looks "$MODULES" | grep -c 'user.test')" 1
+	remove_it 0
+	as_before
+}
+
 @test "an index that was not there before is not there after" {
 	rm "$MODULES/modules.symbols" "$MODULES/modules.devname"
 	before=$(looks "$ROOT")

@@ -17,7 +17,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size)
 		memcpy(copy, data, size);
 	if (index_is_whole(&file)) {
-		(void)index_has(&file, "kernel_module");
+		const char *value = index_find(&file, "kernel_module");
+
+		if (value && (value < copy || value + strlen(value) >= copy + size))
+			abort();
 		file.size--;
 		if (index_is_whole(&file))
 			abort();

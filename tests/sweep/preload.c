@@ -4,7 +4,9 @@
  * $FAKE_RELEASE, making an interface has the error $FAKE_LINK, a number, and unloading a
  * module takes its folder out of /sys/module, unless it holds a file "permanent". What
  * kernel.modules_disabled is, /fake/modules_disabled says, and what a keyring holds,
- * /fake/ring-SERIAL. With $FAKE_NO_EXCHANGE no file system can exchange two names.
+ * /fake/ring-SERIAL. With $FAKE_NO_EXCHANGE no file system can exchange two names. The
+ * commands $FAKE_BEFORE and $FAKE_AFTER run right before and after the first exchange of
+ * the kernel's folder.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -85,14 +87,36 @@ int socket(int domain, int type, int protocol)
 	return pair[0];
 }
 
-/* A file system that cannot exchange. */
+/* A command of the environment, without this library. */
+static void run_once(const char *name)
+{
+	const char *command = getenv(name);
+	int saved = errno;
+
+	if (command) {
+		unsetenv("LD_PRELOAD");
+		if (system(command) != 0)
+			abort();
+		unsetenv(name);
+	}
+	errno = saved;
+}
+
+/* A file system that cannot exchange; or somebody else, right before and after it does. */
 int renameat2(int from, const char *name, int to, const char *to_name, unsigned int flags)
 {
+	int ret;
+
 	if (flags == RENAME_EXCHANGE && getenv("FAKE_NO_EXCHANGE")) {
 		errno = EINVAL;
 		return -1;
 	}
-	return (int)real_syscall(SYS_renameat2, from, name, to, to_name, flags);
+	if (flags != RENAME_EXCHANGE || strncmp(name, ".wgkmod-", 8) != 0)
+		return (int)real_syscall(SYS_renameat2, from, name, to, to_name, flags);
+	run_once("FAKE_BEFORE");
+	ret = (int)real_syscall(SYS_renameat2, from, name, to, to_name, flags);
+	run_once("FAKE_AFTER");
+	return ret;
 }
 
 int unshare(int flags)
