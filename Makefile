@@ -50,6 +50,8 @@ need_check = programs=$$(scripts/programs.sh $(DEMO)) && $(need) curl jq flock u
 need_target = programs=$$(scripts/programs.sh $(target)) && $(need) curl jq flock unshare xz $$programs
 
 c_sources := $(wildcard src/*.c src/*.h tests/fuzz/*.[ch] tests/sweep/*.c tests/vm/*.c tests/parity/*.c tests/parity/*.h)
+# What the tests compile, beside tests/parity.
+helpers := $(wildcard tests/sweep/*.c tests/vm/*.c)
 shell_sources := $(wildcard *.sh scripts/*.sh scripts/repro/*.sh families/*.sh tests/vm/*.sh tests/vm/guest/*.sh \
 	tests/parity/*.sh tests/al8/*.sh tests/sweep/*.sh) .ci/run docs/wgkmod.bash-completion
 bats_sources := $(wildcard tests/*.bats tests/full/*.bats tests/*.bash tests/sweep/*.bash)
@@ -186,6 +188,11 @@ lint: ## what reads the sources: shellcheck, gcc -fanalyzer, cppcheck, clang-tid
 	clang-format --dry-run --Werror $(c_sources)
 	$(MAKE) --no-print-directory -C src lint
 	$(MAKE) --no-print-directory -C tests/parity lint
+	for file in $(helpers); do $(CC) -std=gnu11 -O2 -fPIC -Wall -Wextra -Wshadow -Wformat=2 -fanalyzer \
+		-Wno-analyzer-malloc-leak -Werror -c -o /dev/null $$file || exit 1; done
+	cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr -D_GNU_SOURCE -D__x86_64__ -D__LP64__ \
+		--enable=warning,portability,performance --suppress=missingIncludeSystem --suppress=memleak $(helpers) tests/fuzz
+	clang-tidy --quiet --warnings-as-errors='*' $(helpers) -- -std=gnu11 2>/dev/null
 
 .PHONY: format
 format: ## clang-format over src/

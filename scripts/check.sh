@@ -28,12 +28,13 @@ run_files() {
 	bats --formatter tap --timing "${@:2}" </dev/null | tee "$1"
 }
 
-# Those of wgkmod alone need no container and no VM: they run beside the others, on a processor that
-# these leave free, and are printed after them.  What takes their mutants comes last.
+# Those of wgkmod alone need no container and no VM, and the stand-in shares no output with the rest:
+# they run beside the others, on a processor that these leave free, and are printed after them.  What
+# takes the mutants of wgkmod's tests comes last.
 alone=() others=() last=()
 for file; do
 	case ${file##*/} in
-	3*.bats | 50-lint.bats) alone+=("$file") ;;
+	3*.bats | *-al8*.bats | 50-lint.bats) alone+=("$file") ;;
 	41-kernel.bats) last+=("$file") ;;
 	*) others+=("$file") ;;
 	esac

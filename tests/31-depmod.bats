@@ -273,7 +273,7 @@ amid() {
 	echo 'search weak built-in' >"$ROOT/etc/depmod.d/x.conf"
 	install_it 0
 	grep -q ^weak/adiantum.ko: "$MODULES/modules.dep"
-	rm -r "$ROOT/etc"
+	rm -r "${ROOT:?}/etc"
 	remove_it 0
 	grep -q ^kernel/crypto/adiantum.ko: "$MODULES/modules.dep"
 }

@@ -55,6 +55,10 @@ static void print_xattrs(const char *path)
 	char *names[256];
 	size_t n = 0;
 
+	if (size < 0 && errno != EOPNOTSUPP)
+		err(2, "%s", path);
+	if (size <= 0)
+		return;
 	for (char *name = list; name < list + size && n < 256; name += strlen(name) + 1)
 		names[n++] = name;
 	qsort(names, n, sizeof(*names), by_name);
