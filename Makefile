@@ -45,7 +45,7 @@ bundled = $(or $(TARGETS),$(target))
 need := scripts/need.sh
 need_check = programs=$$(scripts/programs.sh $(DEMO)) && $(need) curl jq flock unshare xz column $$programs podman skopeo docker-registry qemu-system-x86_64 mke2fs cpio fakeroot depmod cc pkg-config libkmod libcrypto \
 	libarchive libelf minisign strace openssl bats git shellcheck cppcheck clang-tidy clang-format readelf setpriv pkill useradd \
-	buildah disorderfs faketime diffoscope localedef /usr/share/i18n/locales/en_US taskset /usr/lib/python3/dist-packages/rdflib \
+	buildah disorderfs faketime clang valgrind diffoscope localedef /usr/share/i18n/locales/en_US taskset /usr/lib/python3/dist-packages/rdflib \
 	rpm2cpio rpmbuild rpmsign createrepo_c gpg python3
 need_target = programs=$$(scripts/programs.sh $(target)) && $(need) curl jq flock unshare xz $$programs
 
@@ -129,14 +129,14 @@ boot: ## the kernel in a VM, our modules, a tunnel through them (TARGET=all: a t
 	@$(need_proof) qemu-system-x86_64 mke2fs cpio fakeroot depmod minisign
 	@scripts/proofs.sh boot $(or $(TARGET),$(target))
 
-# What make check-full is: make check with nothing sampled, then these, one after the other.
-full := powercut memory repro fuzz
+# A second target for what has to hold of more than one, and the newest series for upstream's test.
+SECOND := debian13-6.12.117+deb13-amd64
+NEWEST := debian13-7.3.4+deb13-amd64
 
 .PHONY: check-full
-check-full: ## all tests, nothing sampled (hours), then: powercut, memory, repro, fuzz, parity and boot of all
-	@$(MAKE) --no-print-directory check FULL=1
-	@for name in $(full); do $(MAKE) --no-print-directory $$name FULL=1; done
-	@for name in parity boot; do $(MAKE) --no-print-directory $$name TARGET=all; done
+check-full: ## everything, nothing sampled (hours): the tests, then each proof, and bench; a list at the end
+	@scripts/check-full.sh 'check FULL=1' powercut memory fuzz 'parity TARGET=all' 'boot TARGET=all' \
+		'repro TARGET=$(SECOND) N=5' 'selftest TARGET=$(NEWEST)' bench
 
 .PHONY: powercut
 powercut: ## the power is cut at random moments of an install on ext4, xfs and btrfs, in the VM

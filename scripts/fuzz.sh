@@ -38,7 +38,8 @@ seed() {
 	index)
 		mkdir -p "$tree/lib/modules/1.0.0/kernel"
 		printf 'kernel/a.ko\nkernel/ab.ko\nkernel/b/c.ko\n' >"$tree/lib/modules/1.0.0/modules.builtin"
-		depmod -b "$tree" 1.0.0
+		: >"$tree/lib/modules/1.0.0/modules.order"
+		depmod -b "$tree" 1.0.0 2>/dev/null
 		cp "$tree/lib/modules/1.0.0/"modules.*.bin "$seeds"
 		;;
 	state)
@@ -47,14 +48,22 @@ seed() {
 	esac
 }
 
+# objects: of src/, but main.c, in TMP/objects.
+objects() {
+	mkdir "$TMP/objects"
+	find "$TOP/src" -name '*.c' ! -name main.c -print0 | (
+		cd "$TMP/objects"
+		# shellcheck disable=SC2086 # more than one
+		xargs -0 -n 4 -P "$(nproc)" "${clang[@]}" $(pkg-config --cflags libkmod libcrypto libarchive) \
+			-fsanitize=fuzzer-no-link -c
+	) || die "src/ does not compile"
+}
+
 # compile NAME: out/fuzz/NAME.bin.
 compile() {
-	local name=$1 sources flags
-	mapfile -t sources < <(find "$TOP/src" -name '*.c' ! -name main.c)
-	read -ra flags <<<"$(pkg-config --cflags --libs libkmod libcrypto libarchive)"
-	clang -std=gnu11 -D_GNU_SOURCE -g -O1 -fno-omit-frame-pointer -iquote "$TOP/src" \
-		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-		-o "$dir/$name.bin" "$TOP/tests/fuzz/$name.c" "${sources[@]}" "${flags[@]}" ||
+	local name=$1 libs
+	read -ra libs <<<"$(pkg-config --libs libkmod libcrypto libarchive)"
+	"${clang[@]}" -fsanitize=fuzzer -o "$dir/$name.bin" "$TOP/tests/fuzz/$name.c" "$TMP"/objects/*.o "${libs[@]}" ||
 		die "tests/fuzz/$name.c does not compile"
 }
 
@@ -67,6 +76,8 @@ fuzz() {
 		-close_fd_mask=3 -print_final_stats=1 -artifact_prefix="$dir/$name-" "$name" "$TMP/$name") >"$LOG" 2>&1
 }
 
+clang=(clang -std=gnu11 -D_GNU_SOURCE -g -O1 -fno-omit-frame-pointer -iquote "$TOP/src"
+	-fsanitize=address,undefined -fno-sanitize-recover=all)
 TARGET=fuzz
 make_tmp "$OUT"
 mkdir -p "$dir"
@@ -74,6 +85,7 @@ mkdir -p "$dir"
 	mapfile -t names < <(cd "$TOP/tests/fuzz" && printf '%s\n' *.c)
 	set -- "${names[@]%.c}"
 }
+objects
 found=0
 for name; do
 	[[ -f $TOP/tests/fuzz/$name.c ]] || die "there is no '$TOP/tests/fuzz/$name.c'"

@@ -76,3 +76,16 @@ bare_machine() {
 	assert_line '^wgkmod: missing here: curl .*mmdebstrap.*; run as root:$'
 	assert_line '^    apt-get update && apt-get install --yes --no-install-recommends .*mmdebstrap'
 }
+
+@test "make check-full goes on after a failure, and ends with a line for each part" {
+	mkdir "$BATS_TEST_TMPDIR/bin"
+	printf '#!/bin/sh\necho "did $*"\n[ "$2" != two ]\n' >"$BATS_TEST_TMPDIR/bin/make"
+	chmod +x "$BATS_TEST_TMPDIR/bin/make"
+	PATH=$BATS_TEST_TMPDIR/bin:$PATH run_cmd 1 "$ROOT_DIR/scripts/check-full.sh" 'one X=1' two three
+	assert_line '^did --no-print-directory one X=1$'
+	assert_line '^make one X=1 +passed +[0-9]+ s$'
+	assert_line '^make two +FAILED +[0-9]+ s$'
+	assert_line '^make three +passed +[0-9]+ s$'
+	assert_line '^wgkmod: 1 of 3 failed$'
+	PATH=$BATS_TEST_TMPDIR/bin:$PATH run_cmd 0 "$ROOT_DIR/scripts/check-full.sh" one
+}
