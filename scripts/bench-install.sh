@@ -71,10 +71,16 @@ dkms_source() {
 	} >"$dir/dkms.conf"
 }
 
-# in_tree TREE COMMAND...: with the tree's modules where dkms and its depmod look.
+# in_tree TREE COMMAND...: with the tree's modules where dkms and its depmod look; a machine without a
+# /lib/modules gets none, but a layer over /lib that has one.
 in_tree() {
+	mkdir -p "$TMP/layer/modules"
 	# shellcheck disable=SC2016 # for the inner shell
-	unshare --mount bash -euc 'mount --bind "$1/lib/modules" /lib/modules; shift; exec "$@"' - "$@"
+	unshare --mount bash -euc '
+		[[ -d /lib/modules ]] || mount -t overlay -o "lowerdir=$1:/lib" overlay /lib
+		mount --bind "$2/lib/modules" /lib/modules
+		shift 2
+		exec "$@"' - "$TMP/layer" "$@"
 }
 dkms_do() { # ROUND VERB
 	in_tree "$TMP/tree-$1" dkms "$2" wireguard/1 -k "$RELEASE" --dkmstree "$TMP/dkms-$1" --sourcetree "$TMP/src" \

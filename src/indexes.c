@@ -193,9 +193,23 @@ static bool is_empty(int folder, const char *name)
 	return fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size == 0;
 }
 
+/* A folder, and what was there when somebody looked. */
+struct place {
+	int fd;
+	const struct snapshot *snap;
+};
+
+/* Behind a link there may be a file, or none. */
+static bool is_there(const struct place *place, const char *path)
+{
+	const struct snapshot_entry *entry = snapshot_find(place->snap, path);
+
+	return (entry && S_ISREG(entry->st.st_mode)) || has(place->fd, path);
+}
+
 /* Names of modules in the modules.dep of the folder @fd, sorted; those whose path is
  * there in @in as well. *@missing is set when one is not. */
-static int dep_names(int fd, int in, struct names *out, bool *missing,
+static int dep_names(int fd, const struct place *in, struct names *out, bool *missing,
 		     struct reason *reason)
 {
 	_cleanup_buf_ struct buf dep = { 0 };
@@ -208,7 +222,7 @@ static int dep_names(int fd, int in, struct names *out, bool *missing,
 	while ((path = depmod_next(&cursor))) {
 		_cleanup_free_ char *name = module_name_of(path);
 
-		if (!has(in, path)) {
+		if (!is_there(in, path)) {
 			*missing = true;
 			continue;
 		}
@@ -220,17 +234,18 @@ static int dep_names(int fd, int in, struct names *out, bool *missing,
 }
 
 /* Each module that was listed and is still there is listed again, and no other file. */
-static int check_dep(int from, int to, struct reason *reason)
+static int check_dep(const struct place *from, const struct place *to,
+		     struct reason *reason)
 {
 	_cleanup_names_ struct names before = { 0 }, now = { 0 };
 	bool gone = false, missing = false;
-	int ret = dep_names(to, to, &now, &missing, reason);
+	int ret = dep_names(to->fd, to, &now, &missing, reason);
 
 	if (ret == 0 && missing)
 		ret = reason_set(reason, -EIO,
 				 "depmod listed a module that is not there");
 	if (ret == 0)
-		ret = dep_names(from, to, &before, &gone, reason);
+		ret = dep_names(from->fd, to, &before, &gone, reason);
 	for (size_t i = 0, j = 0; ret == 0 && i < before.count; i++) {
 		while (j < now.count && strcmp(now.items[j], before.items[i]) < 0)
 			j++;
@@ -269,31 +284,32 @@ static bool is_module(int folder, const char *path)
  * there now is listed, by its name, but for what was there and not listed before, as it
  * is no module.
  */
-static int check_files(const struct snapshot *before, const struct snapshot *now,
-		       int from, int to, struct reason *reason)
+static int check_files(const struct place *from, const struct place *to,
+		       struct reason *reason)
 {
 	_cleanup_names_ struct names listed = { 0 }, old = { 0 };
 	struct reason ignored = { 0 };
 	bool missing;
-	int ret = dep_names(to, to, &listed, &missing, reason);
+	int ret = dep_names(to->fd, to, &listed, &missing, reason);
 
 	if (ret < 0)
 		return ret;
-	if (dep_names(from, from, &old, &missing, &ignored) == -ENOMEM)
+	if (dep_names(from->fd, from, &old, &missing, &ignored) == -ENOMEM)
 		return reason_errno(reason, -ENOMEM);
-	for (size_t i = 0; i < now->count; i++) {
-		const char *path = now->entries[i].path;
+	for (size_t i = 0; i < to->snap->count; i++) {
+		const struct snapshot_entry *entry = &to->snap->entries[i];
+		const char *path = entry->path;
 		_cleanup_free_ char *name = NULL;
 
-		if (!is_module_file(&now->entries[i]))
+		if (!is_module_file(entry))
 			continue;
 		name = module_name_of(path);
 		if (!name)
 			return reason_errno(reason, -ENOMEM);
 		if (names_find(&listed, name) ||
-		    (!names_find(&old, name) && snapshot_find(before, path)))
+		    (!names_find(&old, name) && snapshot_find(from->snap, path)))
 			continue;
-		if (is_module(to, path))
+		if (is_module(to->fd, path))
 			return reason_set(reason, -EIO, "depmod left out %s", path);
 	}
 	return 0;
@@ -335,6 +351,7 @@ static int check_output(size_t i, bool had, int from, int to, struct reason *rea
 int indexes_check(const struct snapshot *before, const struct snapshot *now, int from,
 		  int to, struct reason *reason)
 {
+	const struct place old = { from, before }, new = { to, now };
 	_cleanup_names_ struct names had = { 0 };
 	int ret = 0;
 
@@ -345,9 +362,9 @@ int indexes_check(const struct snapshot *before, const struct snapshot *now, int
 	for (size_t i = 0; ret == 0 && i < ARRAY_SIZE(outputs); i++)
 		ret = check_output(i, names_has(&had, outputs[i].name), from, to, reason);
 	if (ret == 0 && names_has(&had, "modules.dep"))
-		ret = check_dep(from, to, reason);
+		ret = check_dep(&old, &new, reason);
 	if (ret == 0)
-		ret = check_files(before, now, from, to, reason);
+		ret = check_files(&old, &new, reason);
 	if (ret == 0)
 		ret = check_order(to, reason);
 	return ret < 0 ? ret : check_builtin(to, reason);

@@ -36,7 +36,7 @@ int snapshot_take(struct snapshot *snap, int fd, struct reason *reason) _must_ch
 void snapshot_free(struct snapshot *snap);
 #define _cleanup_snapshot_ _cleanup_(snapshot_free)
 
-/* The entry of @path, owned by @snap, or NULL. Looks at all of them. */
+/* The entry of @path, but not of ".", owned by @snap; or NULL. */
 const struct snapshot_entry *snapshot_find(const struct snapshot *snap, const char *path)
 	_nonnull_(1, 2);
 
