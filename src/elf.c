@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "elf.h"
 
-#include <elf.h>
 #include <string.h>
 
 #include "log.h"
@@ -45,20 +44,51 @@ static int check_ident(const Elf64_Ehdr *hdr, struct reason *reason)
 	return 0;
 }
 
-/* What lies in the file lies inside of it, as elf_validity_check() in the kernel's
- * kernel/module.c has it. */
-static int check_sections(const char *data, size_t size, const Elf64_Ehdr *hdr,
-			  struct reason *reason)
+Elf64_Shdr elf_section(const struct elf *elf, unsigned int index)
 {
-	for (unsigned int i = 1; i < hdr->e_shnum; i++) {
-		Elf64_Shdr section;
+	Elf64_Shdr section;
 
-		memcpy(&section, data + hdr->e_shoff + i * sizeof(section),
-		       sizeof(section));
-		if (section.sh_type == SHT_NULL || section.sh_type == SHT_NOBITS)
+	memcpy(&section, elf->data + elf->header.e_shoff + index * sizeof(section),
+	       sizeof(section));
+	return section;
+}
+
+const char *elf_section_name(const struct elf *elf, const Elf64_Shdr *section)
+{
+	return section->sh_type == SHT_NULL ? "" : elf->names + section->sh_name;
+}
+
+static int check_table(const struct elf *elf, struct reason *reason)
+{
+	const Elf64_Ehdr *hdr = &elf->header;
+
+	if (hdr->e_shentsize != sizeof(Elf64_Shdr))
+		return reason_set(reason, -EBADMSG,
+				  "damaged: section headers of %u bytes",
+				  hdr->e_shentsize);
+	if (hdr->e_shoff >= elf->size ||
+	    (size_t)hdr->e_shnum * sizeof(Elf64_Shdr) > elf->size - hdr->e_shoff)
+		return reason_set(reason, -EBADMSG,
+				  "cut short: %zu bytes, its section headers end at %llu",
+				  elf->size,
+				  (unsigned long long)hdr->e_shoff +
+					  hdr->e_shnum * sizeof(Elf64_Shdr));
+	if (hdr->e_shstrndx == SHN_UNDEF || hdr->e_shstrndx >= hdr->e_shnum)
+		return reason_set(reason, -EBADMSG, "damaged: no section names");
+	return 0;
+}
+
+/* What lies in the file lies inside of it, and what the kernel copies from there does. */
+static int check_sections(const struct elf *elf, struct reason *reason)
+{
+	for (unsigned int i = 1; i < elf->header.e_shnum; i++) {
+		const Elf64_Shdr section = elf_section(elf, i);
+
+		if (section.sh_type == SHT_NOBITS ||
+		    (section.sh_type == SHT_NULL && !(section.sh_flags & SHF_ALLOC)))
 			continue;
-		if (section.sh_offset <= size &&
-		    section.sh_size <= size - section.sh_offset)
+		if (section.sh_offset <= elf->size &&
+		    section.sh_size <= elf->size - section.sh_offset)
 			continue;
 		return reason_set(reason, -EBADMSG,
 				  "damaged: section %u lies outside of the file", i);
@@ -66,30 +96,52 @@ static int check_sections(const char *data, size_t size, const Elf64_Ehdr *hdr,
 	return 0;
 }
 
-int elf_check_header(const char *data, size_t size, struct reason *reason)
+/* The kernel relies on an empty section 0 for what it does not find. */
+static int check_first(const struct elf *elf, struct reason *reason)
 {
-	Elf64_Ehdr hdr;
+	const Elf64_Shdr first = elf_section(elf, 0);
+
+	if (first.sh_type == SHT_NULL && !first.sh_size && !first.sh_addr &&
+	    !first.sh_flags)
+		return 0;
+	return reason_set(reason, -EBADMSG, "damaged: there is something in section 0");
+}
+
+static int check_names(struct elf *elf, struct reason *reason)
+{
+	const Elf64_Shdr names = elf_section(elf, elf->header.e_shstrndx);
+
+	if (names.sh_type != SHT_STRTAB || !names.sh_size ||
+	    elf->data[names.sh_offset + names.sh_size - 1])
+		return reason_set(reason, -EBADMSG, "damaged: no section names");
+	elf->names = elf->data + names.sh_offset;
+	for (unsigned int i = 1; i < elf->header.e_shnum; i++) {
+		const Elf64_Shdr section = elf_section(elf, i);
+
+		if (section.sh_type != SHT_NULL && section.sh_name >= names.sh_size)
+			return reason_set(reason, -EBADMSG,
+					  "damaged: section %u has no name", i);
+	}
+	return 0;
+}
+
+int elf_open(struct elf *elf, const char *data, size_t size, struct reason *reason)
+{
 	int ret;
 
-	if (size < sizeof(hdr))
+	*elf = (struct elf){ .data = data, .size = size };
+	if (size < sizeof(elf->header))
 		return reason_set(reason, -EBADMSG, "not an ELF file: only %zu bytes",
 				  size);
-	memcpy(&hdr, data, sizeof(hdr));
-	ret = check_ident(&hdr, reason);
-	if (ret < 0)
-		return ret;
-	if (hdr.e_shentsize != sizeof(Elf64_Shdr))
-		return reason_set(reason, -EBADMSG,
-				  "damaged: section headers of %u bytes",
-				  hdr.e_shentsize);
-	if (hdr.e_shoff >= size ||
-	    (size_t)hdr.e_shnum * sizeof(Elf64_Shdr) > size - hdr.e_shoff)
-		return reason_set(reason, -EBADMSG,
-				  "cut short: %zu bytes, its section headers end at %llu",
-				  size,
-				  (unsigned long long)hdr.e_shoff +
-					  hdr.e_shnum * sizeof(Elf64_Shdr));
-	if (hdr.e_shstrndx >= hdr.e_shnum)
-		return reason_set(reason, -EBADMSG, "damaged: no section names");
-	return check_sections(data, size, &hdr, reason);
+	memcpy(&elf->header, data, sizeof(elf->header));
+	ret = check_ident(&elf->header, reason);
+	if (ret == 0)
+		ret = check_table(elf, reason);
+	if (ret == 0)
+		ret = check_sections(elf, reason);
+	if (ret == 0)
+		ret = check_first(elf, reason);
+	if (ret == 0)
+		ret = check_names(elf, reason);
+	return ret;
 }

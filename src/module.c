@@ -231,18 +231,23 @@ int module_read_fd(struct module *mod, const char *path, int fd, struct reason *
 	return ret;
 }
 
+static int read_memory(struct module *mod, const char *path, const char *data,
+		       size_t size, struct reason *reason)
+{
+	_cleanup_close_ int fd = memory_file(data, size, reason);
+
+	return fd < 0 ? fd : module_read_fd(mod, path, fd, reason);
+}
+
 int module_read(struct module *mod, const char *path, const char *data, size_t size,
 		struct reason *reason)
 {
-	_cleanup_close_ int fd = -1;
+	struct elf elf;
 	int ret;
 
 	*mod = (struct module){ 0 };
-	ret = elf_check_header(data, size, reason);
-	if (ret < 0)
-		return ret;
-	fd = memory_file(data, size, reason);
-	if (fd < 0)
-		return fd;
-	return module_read_fd(mod, path, fd, reason);
+	ret = elf_open(&elf, data, size, reason);
+	if (ret == 0)
+		ret = read_memory(mod, path, data, size, reason);
+	return ret;
 }

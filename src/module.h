@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * One kernel module file, as far as the proof has to know it. libkmod reads it; only the
- * ELF header, by which it is told apart from other files, is looked at here.
+ * One kernel module file, as far as the proof has to know it. libkmod reads it; what the
+ * kernel's loader asks of its sections, symbols and relocations is looked at before that.
  *
  * Calling sequence: module_read() with the bytes, the fields, module_free().
  */
@@ -33,8 +33,8 @@ char *module_name_of(const char *path) _must_check_ _nonnull_(1);
  * Read the module of @size bytes at @data. @path must live as long as @mod does; it is
  * not opened. Returns 0, or with @reason filled in:
  *
- *	-EBADMSG  not a module or damaged (ELF header as elf_header_check() in the
- *		  kernel's kernel/module.c, or libkmod cannot read a section)
+ *	-EBADMSG  not a module or damaged (elf.h, or libkmod
+ *		  cannot read a section)
  *	-ENOEXEC  for another architecture than this program's
  *	-errno    what else went wrong
  *
@@ -45,7 +45,7 @@ int module_read(struct module *mod, const char *path, const char *data, size_t s
 
 /*
  * The same for an opened file of the kernel's own, which may be compressed in any way
- * that libkmod reads, and whose ELF header is not looked at.
+ * that libkmod reads, and of which libkmod's word is taken.
  */
 int module_read_fd(struct module *mod, const char *path, int fd,
 		   struct reason *reason) _must_check_ _nonnull_(1, 2, 4);

@@ -345,11 +345,6 @@ symbol_line() { # SYMBOL SED-SCRIPT: on that symbol's line of the symvers
 	assert_line "/libchacha.ko': 'A{56}', which it needs, is provided by nothing$"
 }
 
-bytes_le() { # NUMBER: four bytes, as poke takes them
-	printf '\\%03o\\%03o\\%03o\\%03o' $(($1 & 255)) $(($1 >> 8 & 255)) \
-		$(($1 >> 16 & 255)) $(($1 >> 24 & 255))
-}
-
 @test "a module without a symbol table is damage" {
 	poke "$SET_DIR/wireguard.ko" \
 		"$(section_header_offset "$SET_DIR/wireguard.ko" .symtab)" '\000\000\000\000'

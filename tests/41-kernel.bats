@@ -28,7 +28,7 @@ setup_file() {
 by_hand() {
 	local file
 	[[ $(find "$MUTANTS" -name '*.ko' | wc -l) -le 50 ]] || return 0
-	for file in 30-check 31-install 31-depmod 35-hostile; do
+	for file in 30-check 30-loader 31-install 31-depmod 35-hostile; do
 		TIMEOUT=900 run_cmd 0 env -u BATS_RUN_TMPDIR -u BATS_TEST_DESCRIPTION bats "$ROOT_DIR/tests/$file.bats"
 	done
 }

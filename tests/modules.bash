@@ -246,3 +246,64 @@ section_header_offset() { # FILE SECTION
 	start=$(readelf -hW "$1" | sed -n 's/.*Start of section headers: *\([0-9]*\) .*/\1/p')
 	printf '%s\n' $((start + 64 * index))
 }
+
+# Where in the file the entry of SYMBOL is in .symtab: 24 bytes, st_name at 0, st_shndx at 6,
+# st_value at 8.
+symbol_at() { # FILE SYMBOL
+	local index
+	index=$(readelf -sW "$1" | awk -v name="$2" '$8 == name { print $1 + 0; exit }')
+	[ -n "$index" ] || return 1
+	printf '%s\n' $(($(section_at "$1" .symtab) + 24 * index))
+}
+
+# Where SECTION's content is in the file.
+section_at() { # FILE SECTION
+	local at
+	at=$(readelf -SW "$1" | sed -n "s/^ *\[ *[0-9]*\] $2  *[A-Z]*  *[0-9a-f]* \([0-9a-f]*\) .*/\1/p")
+	[ -n "$at" ] || return 1
+	printf '%s\n' $((0x$at))
+}
+
+# Where in the file the first relocation of that TYPE, by a symbol or section whose name matches, is in
+# SECTION: 24 bytes, r_offset at 0, the type at 8, the symbol at 12.
+rela_at() { # FILE SECTION TYPE NAME
+	local number
+	number=$(readelf -rW "$1" | awk -v section="'$2'" -v type="$3" -v name="$4" '
+		/^Relocation section/ { mine = $3 == section; n = -2 }
+		mine && n >= 0 && $3 == type && $5 ~ name { print n; exit }
+		{ n++ }')
+	[ -n "$number" ] || return 1
+	printf '%s\n' $(($(section_at "$1" "$2") + 24 * number))
+}
+
+# One byte, and four as they are in a file, as poke takes them.
+byte() { printf '\\%03o' $(($1 & 255)); } # NUMBER
+bytes_le() { # NUMBER
+	byte "$1" && byte $(($1 >> 8)) && byte $(($1 >> 16)) && byte $(($1 >> 24))
+}
+
+# Set the low byte of the flags in SECTION's header.
+section_flags() { # FILE SECTION FLAGS
+	poke "$1" $(($(section_header_offset "$1" "$2") + 8)) "$(byte "$3")"
+}
+
+# __versions with another symbol and CRC in the place of SYMBOL's.
+versions_other() { # SYMBOL OTHER CRC
+	local dump at
+	dump=$(mktemp -p "$BATS_TEST_TMPDIR")
+	cat >"$dump"
+	at=$(version_offset "$dump" "$1")
+	head -c 64 /dev/zero | dd of="$dump" bs=1 seek="$at" conv=notrunc status=none
+	poke "$dump" "$at" "$(bytes_le "$3")"
+	poke "$dump" $((at + 8)) "$2"
+	cat "$dump"
+}
+
+# A module that needs OTHER, which BY exports, where it needed SYMBOL.
+need_instead() { # FILE SYMBOL OTHER BY
+	local crc
+	crc=$(nm "$4" | sed -n "s/ A __crc_$3\$//p")
+	section_filter "$1" __versions versions_other "$2" "$3" "0x$crc"
+	objcopy --redefine-sym "$2=$3" "$1"
+	mutant_keep "$1" "$3 instead of $2"
+}
