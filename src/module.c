@@ -7,8 +7,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "elf.h"
 #include "file.h"
+#include "loader.h"
 #include "log.h"
 
 /* Far beyond any real module, and small enough that no loop over them takes long. */
@@ -242,11 +242,14 @@ static int read_memory(struct module *mod, const char *path, const char *data,
 int module_read(struct module *mod, const char *path, const char *data, size_t size,
 		struct reason *reason)
 {
+	struct layout layout = { 0 };
 	struct elf elf;
 	int ret;
 
 	*mod = (struct module){ 0 };
 	ret = elf_open(&elf, data, size, reason);
+	if (ret == 0)
+		ret = loader_check(&elf, &layout, reason);
 	if (ret == 0)
 		ret = read_memory(mod, path, data, size, reason);
 	return ret;

@@ -30,6 +30,48 @@ damaged() { # FILE REGEX: and as it was again
 	cp "$(find "$STOCK" -name "${1##*/}")" "$1"
 }
 
+# Flags: 1 writable, 2 to be loaded, 4 executable.
+@test "a section that the kernel looks for has to be loaded" {
+	local section
+	for section in __versions .modinfo; do
+		section_flags "$WG" "$section" 0
+		damaged "$WG" "its section $section is not to be loaded \(SHF_ALLOC\)"
+	done
+	for section in __ksymtab __ksymtab_gpl __kcrctab __kcrctab_gpl; do
+		section_flags "$UDP" "$section" 0
+		damaged "$UDP" "its section $section is not to be loaded \(SHF_ALLOC\)"
+	done
+	MUTANTS='' section_flags "$UDP" __ksymtab_strings 0
+	damaged "$UDP" "its section __ksymtab_strings is not to be loaded \(SHF_ALLOC\)"
+	section_flags "$WG" .gnu.linkonce.this_module 1
+	damaged "$WG" "its section .gnu.linkonce.this_module is not to be loaded \(SHF_ALLOC\)"
+}
+
+@test "a module without a struct module is refused" {
+	objcopy --rename-section .gnu.linkonce.this_module=.data.that_module "$WG"
+	mutant_keep "$WG" 'no struct module'
+	damaged "$WG" "it has no section .gnu.linkonce.this_module"
+}
+
+@test "a section that is there twice, or by type and not by name, is refused" {
+	objcopy --rename-section .comment=.modinfo "$WG"
+	mutant_keep "$WG" 'two .modinfo'
+	damaged "$WG" "it has two sections .modinfo"
+	MUTANTS='' poke "$WG" $(($(section_header_offset "$WG" .comment) + 4)) '\002'
+	damaged "$WG" "its section .comment is one more symbol table"
+	MUTANTS='' poke "$WG" $(($(section_header_offset "$WG" .symtab) + 40)) '\001'
+	damaged "$WG" "its section .strtab does not have the names of its symbols"
+	poke "$WG" $(($(section_header_offset "$WG" __versions) + 4)) '\010'
+	damaged "$WG" "its section __versions is of type 8, not 1"
+}
+
+@test "a section that is writable and executable is refused, and one of a live patch" {
+	section_flags "$WG" .text 7
+	damaged "$WG" "its section .text is writable and executable"
+	poke "$WG" $(($(section_header_offset "$WG" .rela.text) + 8 + 2)) '\020'
+	damaged "$WG" "its section .rela.text is of a live patch"
+}
+
 @test "something in section 0 is refused" {
 	local header
 	header=$(readelf -hW "$WG" | sed -n 's/.*Start of section headers: *\([0-9]*\) .*/\1/p')
@@ -50,4 +92,26 @@ damaged() { # FILE REGEX: and as it was again
 	size=$(readelf -SW "$WG" | sed -n 's/.* .shstrtab  *STRTAB  *[0-9a-f]* [0-9a-f]* \([0-9a-f]*\) .*/\1/p')
 	poke "$WG" $(($(section_at "$WG" .shstrtab) + 0x$size - 1)) X
 	damaged "$WG" "no section names"
+}
+
+@test "a symbol whose name is outside of the table of names is refused" {
+	MUTANTS='' poke "$WG" "$(symbol_at "$WG" skb_push)" '\377\377\377\177'
+	damaged "$WG" "the name of its symbol [0-9]+ is nowhere"
+}
+
+@test "a common symbol is refused" {
+	poke "$WG" $(($(symbol_at "$WG" init_module) + 6)) '\362\377'
+	damaged "$WG" "its symbol 'init_module' is a common one \(compiled without -fno-common\)"
+}
+
+@test "a symbol of a section that is not there is refused" {
+	MUTANTS='' poke "$WG" $(($(symbol_at "$WG" init_module) + 6)) '\000\177'
+	damaged "$WG" "its symbol 'init_module' is in section 32512 of 51"
+	MUTANTS='' poke "$WG" $(($(symbol_at "$WG" init_module) + 6)) '\040\377' # SHN_LIVEPATCH
+	damaged "$WG" "its symbol 'init_module' is in section 65312 of 51"
+}
+
+@test "an undefined symbol without a name is refused" {
+	poke "$WG" "$(symbol_at "$WG" skb_push)" '\000\000\000\000'
+	damaged "$WG" "it needs symbol [0-9]+, which has no name"
 }
