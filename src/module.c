@@ -10,6 +10,7 @@
 #include "file.h"
 #include "loader.h"
 #include "log.h"
+#include "relocs.h"
 
 /* Far beyond any real module, and small enough that no loop over them takes long. */
 #define MAX_SYMBOLS 100000
@@ -250,6 +251,8 @@ int module_read(struct module *mod, const char *path, const char *data, size_t s
 	ret = elf_open(&elf, data, size, reason);
 	if (ret == 0)
 		ret = loader_check(&elf, &layout, reason);
+	if (ret == 0)
+		ret = relocs_check(&elf, &layout, reason);
 	if (ret == 0)
 		ret = read_memory(mod, path, data, size, reason);
 	return ret;

@@ -33,7 +33,7 @@ char *module_name_of(const char *path) _must_check_ _nonnull_(1);
  * Read the module of @size bytes at @data. @path must live as long as @mod does; it is
  * not opened. Returns 0, or with @reason filled in:
  *
- *	-EBADMSG  not a module or damaged (elf.h, loader.h, or libkmod
+ *	-EBADMSG  not a module or damaged (elf.h, loader.h, relocs.h, or libkmod
  *		  cannot read a section)
  *	-ENOEXEC  for another architecture than this program's
  *	-errno    what else went wrong

@@ -115,3 +115,35 @@ damaged() { # FILE REGEX: and as it was again
 	poke "$WG" "$(symbol_at "$WG" skb_push)" '\000\000\000\000'
 	damaged "$WG" "it needs symbol [0-9]+, which has no name"
 }
+
+@test "a relocation of a type that the kernel does not know is refused" {
+	poke "$WG" $(($(rela_at "$WG" .rela.text R_X86_64_PLT32 .) + 8)) '\011'
+	damaged "$WG" "a relocation of .text is of type 9, which the kernel does not know"
+	poke "$WG" $(($(section_header_offset "$WG" .rela.text) + 4)) '\011' # SHT_REL
+	damaged "$WG" "relocations of .text without addends"
+}
+
+@test "a relocation that overflows for sure, or of what is not zero, is refused" {
+	local at
+	poke "$WG" $(($(rela_at "$WG" .rela.text R_X86_64_32S '^[.]') + 8)) '\012'
+	damaged "$WG" "a relocation of .text overflows"
+	at=$(rela_at "$WG" .rela.text R_X86_64_PLT32 .)
+	at=$(od -An -tu4 -j "$at" -N 4 "$WG")
+	poke "$WG" $(($(section_at "$WG" .text) + at)) '\001'
+	damaged "$WG" "there is something where .text is relocated"
+}
+
+@test "a relocation outside of its section, or by a symbol that is not there, is refused" {
+	local at
+	at=$(rela_at "$WG" .rela.text R_X86_64_PLT32 .)
+	MUTANTS='' poke "$WG" $((at + 7)) '\001'
+	damaged "$WG" "a relocation of .text is outside of it"
+	MUTANTS='' poke "$WG" $((at + 15)) '\001'
+	damaged "$WG" "a relocation of .text is by symbol [0-9]+ of [0-9]+"
+}
+
+@test "relocations of what is not loaded are not looked at, by the kernel neither" {
+	poke "$WG" $(($(rela_at "$WG" .rela__dyndbg R_X86_64_64 .) + 8)) '\011'
+	section_flags "$WG" __dyndbg 1
+	check 0
+}
