@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "exports.h"
 #include "file.h"
 #include "loader.h"
 #include "log.h"
@@ -48,6 +49,7 @@ void module_free(struct module *mod)
 	kmod_module_versions_free_list(mod->versions_list);
 	kmod_module_symbols_free_list(mod->exports_list);
 	kmod_module_dependency_symbols_free_list(mod->undefined_list);
+	free(mod->export_strings);
 	free(mod->name);
 	*mod = (struct module){ 0 };
 }
@@ -255,5 +257,10 @@ int module_read(struct module *mod, const char *path, const char *data, size_t s
 		ret = relocs_check(&elf, &layout, reason);
 	if (ret == 0)
 		ret = read_memory(mod, path, data, size, reason);
+	if (ret < 0)
+		return ret;
+	ret = exports_read(&elf, &layout, &mod->exports, &mod->export_strings, reason);
+	if (ret < 0)
+		module_free(mod);
 	return ret;
 }

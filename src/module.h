@@ -24,6 +24,9 @@ struct module {
 	struct symtab versions;	 /* __versions, sorted; its strings are the lists' */
 	struct symtab exports;	 /* owner is @path */
 	struct symtab undefined; /* and __versions' names, as libkmod gives them */
+
+	/* By module_read() alone: */
+	char *export_strings; /* what the namespaces of @exports are in */
 };
 
 /* The module's name by its file's: "a/b-c.ko.xz" gives "b_c". NULL without memory. */
@@ -33,8 +36,8 @@ char *module_name_of(const char *path) _must_check_ _nonnull_(1);
  * Read the module of @size bytes at @data. @path must live as long as @mod does; it is
  * not opened. Returns 0, or with @reason filled in:
  *
- *	-EBADMSG  not a module or damaged (elf.h, loader.h, relocs.h, or libkmod
- *		  cannot read a section)
+ *	-EBADMSG  not a module or damaged (elf.h, loader.h, relocs.h, exports.h, or
+ *		  libkmod cannot read a section)
  *	-ENOEXEC  for another architecture than this program's
  *	-errno    what else went wrong
  *

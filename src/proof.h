@@ -16,8 +16,7 @@
  *  - no export of the set is provided by anybody else (verify_exported_symbols());
  *  - a symbol for GPL modules is used only by a module whose licences are all among
  *    those of license_is_gpl_compatible() in include/linux/license.h. libkmod does not
- *    tell an export's kind, so all exports of the set itself count as such, and their
- *    namespaces are not known;
+ *    tell an export's kind, so all exports of the set itself count as such;
  *  - a symbol in a namespace is used only by a module that imports it
  *    (verify_namespace_is_imported());
  *  - two modules of the set do not have the same name, and the name in .modinfo, where

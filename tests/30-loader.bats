@@ -116,6 +116,13 @@ damaged() { # FILE REGEX: and as it was again
 	damaged "$WG" "it needs symbol [0-9]+, which has no name"
 }
 
+@test "an export that has another name for the kernel is refused" {
+	section_filter "$UDP" __ksymtab_strings sed 's/udp_sock_create4/xdp_sock_create4/'
+	damaged "$UDP" "it exports 'udp_sock_create4' by the name 'xdp_sock_create4'"
+	MUTANTS='' poke "$UDP" $(($(symbol_at "$UDP" __kstrtab_udp_sock_create4) + 8)) '\377\377'
+	damaged "$UDP" "the string of its symbol '__kstrtab_udp_sock_create4' is nowhere"
+}
+
 @test "a relocation of a type that the kernel does not know is refused" {
 	poke "$WG" $(($(rela_at "$WG" .rela.text R_X86_64_PLT32 .) + 8)) '\011'
 	damaged "$WG" "a relocation of .text is of type 9, which the kernel does not know"
@@ -145,5 +152,17 @@ damaged() { # FILE REGEX: and as it was again
 @test "relocations of what is not loaded are not looked at, by the kernel neither" {
 	poke "$WG" $(($(rela_at "$WG" .rela__dyndbg R_X86_64_64 .) + 8)) '\011'
 	section_flags "$WG" __dyndbg 1
+	check 0
+}
+
+@test "an export of the set that is in a namespace needs to be imported" {
+	local at
+	at=$(symbol_at "$UDP" __kstrtab_setup_udp_tunnel_sock)
+	at=$(od -An -tu1 -j $((at + 8)) -N 1 "$UDP")
+	poke "$UDP" $(($(symbol_at "$UDP" __kstrtabns_udp_sock_create4) + 8)) "$(byte "$at")"
+	check 3
+	assert_line "^wgkmod: cannot check '$WG': 'udp_sock_create4' of '$UDP' is in namespace setup_udp_tunnel_sock, which it does not import$"
+	assert_line ': 1 problem$'
+	modinfo_sed "$WG" '/^license=/{p;s/.*/import_ns=setup_udp_tunnel_sock/}'
 	check 0
 }
