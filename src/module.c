@@ -259,6 +259,8 @@ int module_read(struct module *mod, const char *path, const char *data, size_t s
 		ret = read_memory(mod, path, data, size, reason);
 	if (ret < 0)
 		return ret;
+	mod->struct_bytes = layout.struct_bytes;
+	mod->unversioned = layout.unversioned;
 	ret = exports_read(&elf, &layout, &mod->exports, &mod->export_strings, reason);
 	if (ret < 0)
 		module_free(mod);

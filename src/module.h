@@ -26,7 +26,9 @@ struct module {
 	struct symtab undefined; /* and __versions' names, as libkmod gives them */
 
 	/* By module_read() alone: */
-	char *export_strings; /* what the namespaces of @exports are in */
+	char *export_strings;	 /* what the namespaces of @exports are in */
+	size_t struct_bytes;	 /* of its struct module */
+	const char *unversioned; /* a section of exports that has no CRCs; NULL: none */
 };
 
 /* The module's name by its file's: "a/b-c.ko.xz" gives "b_c". NULL without memory. */

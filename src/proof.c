@@ -78,10 +78,24 @@ static void check_name(struct proof *proof, const struct module *mod)
 				other->path);
 }
 
+/* Which size is the kernel's is not known here; a wrong one is one cut short. */
+static void check_struct(struct proof *proof, const struct module *mod)
+{
+	const struct module *largest = mod;
+
+	for (size_t i = 0; i < proof->n_modules; i++)
+		if (proof->modules[i].struct_bytes > largest->struct_bytes)
+			largest = &proof->modules[i];
+	if (largest != mod)
+		problem(proof, mod, "its struct module has %zu bytes, that of '%s' %zu",
+			mod->struct_bytes, largest->path, largest->struct_bytes);
+}
+
 static void check_info(struct proof *proof, const struct module *mod)
 {
 	check_vermagic(proof, mod);
 	check_name(proof, mod);
+	check_struct(proof, mod);
 	if (!module_info(mod, "license", 0))
 		problem(proof, mod, "it has no licence");
 }
@@ -164,6 +178,9 @@ static void check_versions(struct proof *proof, const struct symtab *set,
 				"it has symbol versions, the kernel has none");
 		return;
 	}
+	if (mod->unversioned)
+		problem(proof, mod, "its exports in %s have no versions",
+			mod->unversioned);
 	if (!versions->count) {
 		problem(proof, mod, "it has no symbol versions (__versions)");
 		return;

@@ -19,6 +19,9 @@
  *    tell an export's kind, so all exports of the set itself count as such;
  *  - a symbol in a namespace is used only by a module that imports it
  *    (verify_namespace_is_imported());
+ *  - exports have CRCs where the kernel has them (check_module_license_and_versions());
+ *  - all modules of the set were built for the same struct module
+ *    (elf_validity_cache_index_mod() of later kernels);
  *  - two modules of the set do not have the same name, and the name in .modinfo, where
  *    there is one, is the file's.
  */

@@ -53,6 +53,15 @@ damaged() { # FILE REGEX: and as it was again
 	damaged "$WG" "it has no section .gnu.linkonce.this_module"
 }
 
+@test "a struct module that is shorter than the others' is refused" {
+	local size
+	size=$(readelf -SW "$WG" | sed -n 's/.* .gnu.linkonce.this_module  *PROGBITS  *[0-9a-f]* [0-9a-f]* \([0-9a-f]*\) .*/\1/p')
+	MUTANTS='' poke "$WG" $(($(section_header_offset "$WG" .gnu.linkonce.this_module) + 32)) "$(bytes_le $((0x$size - 8)))"
+	check 3
+	assert_line "^wgkmod: cannot check '$WG': its struct module has $((0x$size - 8)) bytes, that of '.*\.ko' $((0x$size))$"
+	assert_line ': 1 problem$'
+}
+
 @test "a section that is there twice, or by type and not by name, is refused" {
 	objcopy --rename-section .comment=.modinfo "$WG"
 	mutant_keep "$WG" 'two .modinfo'
@@ -114,6 +123,14 @@ damaged() { # FILE REGEX: and as it was again
 @test "an undefined symbol without a name is refused" {
 	poke "$WG" "$(symbol_at "$WG" skb_push)" '\000\000\000\000'
 	damaged "$WG" "it needs symbol [0-9]+, which has no name"
+}
+
+@test "exports without CRCs are refused where the kernel has them" {
+	objcopy --remove-section='__kcrctab_gpl' "$UDP"
+	mutant_keep "$UDP" 'no __kcrctab_gpl'
+	check 3
+	assert_line "^wgkmod: cannot check '$UDP': its exports in __ksymtab_gpl have no versions$"
+	assert_line ': 1 problem$'
 }
 
 @test "an export that has another name for the kernel is refused" {
