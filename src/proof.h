@@ -20,7 +20,7 @@
  *  - a symbol in a namespace is used only by a module that imports it
  *    (verify_namespace_is_imported());
  *  - exports have CRCs where the kernel has them (check_module_license_and_versions());
- *  - all modules of the set were built for the same struct module
+ *  - no modules of the set need each other, and all were built for the same struct module
  *    (elf_validity_cache_index_mod() of later kernels);
  *  - two modules of the set do not have the same name, and the name in .modinfo, where
  *    there is one, is the file's.

@@ -172,6 +172,15 @@ damaged() { # FILE REGEX: and as it was again
 	check 0
 }
 
+@test "modules of the set that need each other are refused" {
+	need_instead "$SET_DIR/libchacha.ko" __crypto_xor chacha20poly1305_encrypt "$SET_DIR/libchacha20poly1305.ko"
+	check 3
+	assert_line "/libchacha.ko': it needs '.*/libchacha20poly1305.ko', which cannot be loaded before it is$"
+	assert_line "/libchacha20poly1305.ko': it needs '.*/chacha-x86_64.ko', which cannot be loaded before it is$"
+	assert_line "/chacha-x86_64.ko': it needs '.*/libchacha.ko', which cannot be loaded before it is$"
+	assert_line ': 3 problems$'
+}
+
 @test "an export of the set that is in a namespace needs to be imported" {
 	local at
 	at=$(symbol_at "$UDP" __kstrtab_setup_udp_tunnel_sock)
