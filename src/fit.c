@@ -8,6 +8,7 @@
 #include "host.h"
 #include "log.h"
 #include "payload.h"
+#include "present.h"
 #include "proof.h"
 #include "symvers.h"
 
@@ -57,12 +58,24 @@ static enum exit_code load_vermagic(const struct host *host,
 	return fit_exit_code(ret);
 }
 
+static enum exit_code load_present(const struct host *host, struct present *present)
+{
+	struct reason reason = { 0 };
+	int ret = present_read(present, host, &reason);
+
+	if (ret < 0)
+		log_cannot(host->release, "what it has of the kernel's own modules: %s",
+			   reason.text);
+	return fit_exit_code(ret);
+}
+
 enum exit_code fit_prove(struct proof *proof, const struct host *host,
 			 const struct payload *payload, const struct params *params)
 {
 	_cleanup_symvers_ struct symvers symvers = { 0 };
+	_cleanup_present_ struct present present = { 0 };
 	_cleanup_free_ char *vermagic = NULL;
-	enum exit_code table, magic, code;
+	enum exit_code table, magic, modules = EXIT_DONE, code;
 	bool there = false;
 
 	proof->release = host->release;
@@ -70,14 +83,20 @@ enum exit_code fit_prove(struct proof *proof, const struct host *host,
 	proof->n_modules = payload->n_modules;
 	table = load_symvers(host, params, &symvers, &there);
 	magic = load_vermagic(host, payload, &vermagic);
-	if (table == EXIT_FAILED || magic == EXIT_FAILED)
+	/* Without modules.dep there is no vermagic either, and that is said already. */
+	if (magic == EXIT_DONE)
+		modules = load_present(host, &present);
+	if (table == EXIT_FAILED || magic == EXIT_FAILED || modules == EXIT_FAILED)
 		return EXIT_FAILED;
-	proof->problems += (table != EXIT_DONE) + (magic != EXIT_DONE);
+	proof->problems +=
+		(table != EXIT_DONE) + (magic != EXIT_DONE) + (modules != EXIT_DONE);
 	proof->symvers = there && table == EXIT_DONE ? &symvers : NULL;
 	proof->vermagic = vermagic;
+	proof->present = present.host && modules == EXIT_DONE ? &present : NULL;
 	code = proof_run(proof);
 	/* What they point to is gone with this function; the figures stay. */
 	proof->symvers = NULL;
+	proof->present = NULL;
 	proof->vermagic = NULL;
 	if (code == EXIT_UNFIT)
 		log_problems(host->release, proof->problems);

@@ -7,6 +7,7 @@
 #include "cycle.h"
 #include "log.h"
 #include "module.h"
+#include "present.h"
 #include "symvers.h"
 
 /* Prints and counts. Continues: whoever mends a module wants to see all of it. */
@@ -101,6 +102,19 @@ static void check_info(struct proof *proof, const struct module *mod)
 		problem(proof, mod, "it has no licence");
 }
 
+/* @by, unless it is of a module of the kernel's that the host does not have. */
+static const struct symbol *find_installed(struct proof *proof, const struct module *mod,
+					   const struct symbol *by)
+{
+	if (!proof->present || present_has(proof->present, by->owner))
+		return by;
+	problem(proof, mod,
+		"'%s', which it needs, is in the kernel's module '%s', which is not "
+		"installed here: install the package that has it",
+		by->name, by->owner);
+	return NULL;
+}
+
 /* The one provider of a symbol, other than @mod itself. NULL: printed, or unchecked. */
 static const struct symbol *find_provider(struct proof *proof, const struct symtab *set,
 					  const struct module *mod, const char *name)
@@ -125,8 +139,10 @@ static const struct symbol *find_provider(struct proof *proof, const struct symt
 		problem(proof, mod, "'%s' is provided only by itself", name);
 		return NULL;
 	}
-	if (n_set + n_kernel == 1)
-		return n_set ? in_set : in_kernel;
+	if (n_set == 1)
+		return in_set;
+	if (n_kernel == 1)
+		return find_installed(proof, mod, in_kernel);
 	if (proof->symvers)
 		problem(proof, mod, "'%s', which it needs, is provided by nothing", name);
 	else

@@ -19,6 +19,7 @@
  *    tell an export's kind, so all exports of the set itself count as such;
  *  - a symbol in a namespace is used only by a module that imports it
  *    (verify_namespace_is_imported());
+ *  - a module of the kernel that provides something is installed, where a host is known;
  *  - exports have CRCs where the kernel has them (check_module_license_and_versions());
  *  - no modules of the set need each other, and all were built for the same struct module
  *    (elf_validity_cache_index_mod() of later kernels);
@@ -30,12 +31,14 @@
 #include "util.h"
 
 struct module;
+struct present;
 struct symvers;
 
 struct proof {
 	const char *release;
 	const char *vermagic;	       /* the kernel's; NULL: none found, and no proof */
 	const struct symvers *symvers; /* NULL: only the set's own exports are known */
+	const struct present *present; /* NULL: what the host has is not asked */
 	const struct module *modules;
 	size_t n_modules;
 
