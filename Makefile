@@ -171,7 +171,7 @@ rebuild: ## make the bundle BUNDLE= again from what its provenance names, and co
 	@scripts/rebuild.sh '$(BUNDLE)'
 
 .PHONY: fuzz
-fuzz: ## fuzz what reads bundles, signatures, symbol tables and states: FUZZ_SECONDS= each (600)
+fuzz: ## fuzz what reads bundles, signatures, modules, symbol tables and states: FUZZ_SECONDS= each (600)
 	@$(need) clang pkg-config libkmod libcrypto libarchive minisign depmod
 	@scripts/fuzz.sh $(FUZZ)
 

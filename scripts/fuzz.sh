@@ -42,6 +42,20 @@ seed() {
 		depmod -b "$tree" 1.0.0 2>/dev/null
 		cp "$tree/lib/modules/1.0.0/"modules.*.bin "$seeds"
 		;;
+	elf)
+		cat >"$tree/module.c" <<-'SOURCE'
+			#define IN(name) __attribute__((section(name), used))
+			extern int needed(void);
+			int exported(void) { return needed(); }
+			static const char info[] IN(".modinfo") = "license=GPL";
+			struct { char name[64]; int (*init)(void); } self IN(".gnu.linkonce.this_module") = { "module", exported };
+			asm(".section \"__ksymtab_strings\",\"aMS\",@progbits,1\n"
+			    "__kstrtab_exported: .asciz \"exported\"\n__kstrtabns_exported: .asciz \"NS\"\n"
+			    ".section \"__ksymtab\",\"a\"\n.long exported - .\n.long __kstrtab_exported - .\n.long __kstrtabns_exported - .\n"
+			    ".section \"__kcrctab\",\"a\"\n.long __crc_exported\n.set __crc_exported, 0x12345678\n.text\n");
+		SOURCE
+		cc -O1 -fno-pic -mcmodel=large -c -o "$seeds/module" "$tree/module.c"
+		;;
 	state)
 		printf '%064d  kernel/x.ko\n%064d *kernel/lib/y.ko\n' 1 2 >"$seeds/state"
 		;;

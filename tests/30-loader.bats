@@ -30,6 +30,16 @@ damaged() { # FILE REGEX: and as it was again
 	cp "$(find "$STOCK" -name "${1##*/}")" "$1"
 }
 
+@test "all modules of the stock kernel fit it, with none but vmlinux and each other" {
+	local all=$BATS_TEST_TMPDIR/all modules
+	deb_extract "$FIXTURES/debs/linux-image-$RELEASE"_*.deb "$all" "./lib/modules/$RELEASE/kernel"
+	grep -P '\tvmlinux\t' "$SYMVERS" >"$BATS_TEST_TMPDIR/symvers"
+	cd "$all/lib/modules/$RELEASE/kernel"
+	mapfile -t modules < <(find . -name '*.ko' -printf '%P\n')
+	run_cmd 0 "$WGKMOD" check --kernel "$RELEASE" --symvers "$BATS_TEST_TMPDIR/symvers" --vermagic "$VERMAGIC" "${modules[@]}"
+	assert_line "^wgkmod: 3888 modules fit $RELEASE: [0-9]+ symbol versions equal$"
+}
+
 # Flags: 1 writable, 2 to be loaded, 4 executable.
 @test "a section that the kernel looks for has to be loaded" {
 	local section
