@@ -77,19 +77,30 @@ int present_read(struct present *present, const struct host *host, struct reason
 	return ret;
 }
 
-/* depmod lists a module by its path below the kernel's folder, or else by a whole one;
- * either may lead over a link, as those in weak-updates do. */
+/* depmod lists a module by its path below the kernel's folder, or else by a whole one. */
+static char *below_root(const struct host *host, const char *path)
+{
+	if (*path == '/')
+		return strdup(path);
+	return text_printf("lib/modules/%s/%s", host->release, path);
+}
+
+/* Either may lead over a link, as those in weak-updates do. */
 static bool is_file(const struct host *host, const char *path)
 {
-	_cleanup_free_ char *below = NULL, *real = NULL;
+	_cleanup_free_ char *real = NULL;
 	struct stat st;
 
-	if (*path == '/')
-		below = strdup(path);
-	else
-		below = text_printf("lib/modules/%s/%s", host->release, path);
-	return below && host_resolve(host->root, below, &real) == 0 &&
-	       stat(real, &st) == 0 && S_ISREG(st.st_mode);
+	if (host_resolve(host->root, path, &real) < 0)
+		return false;
+	return stat(real, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+static bool is_there(const struct host *host, const char *path)
+{
+	_cleanup_free_ char *below = below_root(host, path);
+
+	return below && is_file(host, below);
 }
 
 bool present_has(const struct present *present, const char *owner)
@@ -103,7 +114,7 @@ bool present_has(const struct present *present, const char *owner)
 	if (name)
 		module = symtab_find(&present->modules, name, &count);
 	for (; count; count--, module++)
-		if (!module->owner || is_file(present->host, module->owner))
+		if (!module->owner || is_there(present->host, module->owner))
 			return true;
 	return false;
 }
