@@ -49,6 +49,33 @@ static const struct kind *find_kind(unsigned int machine, unsigned int type)
 	return NULL;
 }
 
+/* The two tables are loaded as well, whatever their flags: layout_symtab(). */
+static bool is_loaded(const struct layout *layout, unsigned int index,
+		      const Elf64_Shdr *section)
+{
+	return section->sh_flags & SHF_ALLOC || index == layout->symtab ||
+	       index == layout->strtab;
+}
+
+/* What is not loaded stays where the kernel read the file, too far from the rest for most
+ * relocations, and soon is no more. */
+static int check_symbol(const struct elf *elf, const struct layout *layout,
+			const Elf64_Sym *symbol, const char *target,
+			struct reason *reason)
+{
+	Elf64_Shdr section;
+
+	if (symbol->st_shndx == SHN_UNDEF || symbol->st_shndx >= SHN_LORESERVE)
+		return 0;
+	section = elf_section(elf, symbol->st_shndx);
+	if (is_loaded(layout, symbol->st_shndx, &section))
+		return 0;
+	return reason_set(reason, -EBADMSG,
+			  "damaged: a relocation of %s is by a symbol of %s, which is "
+			  "not loaded",
+			  target, elf_section_name(elf, &section));
+}
+
 /* What x86_64 asks besides: it takes a place that is not zero for one relocated before;
  * and no address of a module fits into 32 bits that are not extended by their sign. */
 static int check_x86_64(const struct elf *elf, const Elf64_Shdr *target,
@@ -78,6 +105,7 @@ static int check_rela(const struct elf *elf, const struct layout *layout,
 	const struct kind *kind = find_kind(elf->header.e_machine, type);
 	const char *name = elf_section_name(elf, target);
 	Elf64_Sym symbol;
+	int ret;
 
 	if (!kind)
 		return reason_set(reason, -EBADMSG,
@@ -94,9 +122,10 @@ static int check_rela(const struct elf *elf, const struct layout *layout,
 		return reason_set(reason, -EBADMSG,
 				  "damaged: a relocation of %s is outside of it", name);
 	symbol = loader_symbol(elf, layout, ELF64_R_SYM(rela->r_info));
-	if (elf->header.e_machine == EM_X86_64)
-		return check_x86_64(elf, target, rela, kind->width, &symbol, reason);
-	return 0;
+	ret = check_symbol(elf, layout, &symbol, name, reason);
+	if (ret == 0 && elf->header.e_machine == EM_X86_64)
+		ret = check_x86_64(elf, target, rela, kind->width, &symbol, reason);
+	return ret;
 }
 
 static int check_section(const struct elf *elf, const struct layout *layout,
@@ -117,14 +146,6 @@ static int check_section(const struct elf *elf, const struct layout *layout,
 		ret = check_rela(elf, layout, target, &rela, reason);
 	}
 	return ret;
-}
-
-/* The two tables are loaded as well, whatever their flags: layout_symtab(). */
-static bool is_loaded(const struct layout *layout, unsigned int index,
-		      const Elf64_Shdr *section)
-{
-	return section->sh_flags & SHF_ALLOC || index == layout->symtab ||
-	       index == layout->strtab;
 }
 
 int relocs_check(const struct elf *elf, const struct layout *layout,

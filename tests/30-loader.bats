@@ -176,10 +176,12 @@ damaged() { # FILE REGEX: and as it was again
 	damaged "$WG" "a relocation of .text is by symbol [0-9]+ of [0-9]+"
 }
 
-@test "relocations of what is not loaded are not looked at, by the kernel neither" {
-	poke "$WG" $(($(rela_at "$WG" .rela__dyndbg R_X86_64_64 .) + 8)) '\011'
-	section_flags "$WG" __dyndbg 1
+@test "relocations of what is not loaded are not looked at, and those by it are refused" {
+	poke "$WG" $(($(rela_at "$WG" .rela__mcount_loc R_X86_64_64 .) + 8)) '\011'
+	section_flags "$WG" __mcount_loc 0
 	check 0
+	section_flags "$WG" __dyndbg 1
+	damaged "$WG" "a relocation of .text is by a symbol of __dyndbg, which is not loaded"
 }
 
 @test "modules of the set that need each other are refused" {
