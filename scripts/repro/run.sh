@@ -45,6 +45,7 @@ clean_up() {
 	cd /
 	if [[ -n $user ]]; then
 		pkill -KILL -u "$user" # podman's pause process
+		find /dev/shm -maxdepth 1 -user "$user" -delete # podman's locks, libfaketime's clocks
 		userdel "$user" 2>/dev/null
 	fi
 	for ((i = ${#mounts[@]} - 1; i >= 0; i--)); do umount "${mounts[i]}" || umount --lazy "${mounts[i]}"; done
