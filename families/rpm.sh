@@ -111,10 +111,12 @@ family_unpack() {
 # family_root ROOT BASEDIR VMDIR: the root of a host, for the VM: the base image with the packages of
 # VMDIR, which rpm knows of.  Their scripts are not run: the kernel's would look for a boot loader.
 family_root() (
-	image=localhost/wgkmod-vm:$BASHPID
+	image=localhost/wgkmod-vm:$BASHPID container=
 	# shellcheck source=scripts/podman.sh
 	. "$TOP/scripts/podman.sh"
-	trap 'run podman image rm --force --ignore "$image"' EXIT # and its container
+	# An image of two names keeps its container when one of them goes.
+	trap '[[ -z $container ]] || run podman rm --force --ignore "$container"
+		run podman image rm --force --ignore "$image"' EXIT
 	family_base "$2" "$image" || exit
 	podman_probe "$image"
 	container=$("${PODMAN[@]}" create --network=none --pull=never "${PODMAN_LIMITS[@]}" \

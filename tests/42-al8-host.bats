@@ -32,6 +32,8 @@ vm() { TIMEOUT=900 run_cmd "$1" "$ROOT_DIR/tests/vm/test.sh" "$2" "$3"; }
 	assert_line '^taint 12288: O E$'
 	assert_line '^tcp_mib_s '
 	assert_line '^rpm clean$'
+	# of the container that the root was made in nothing is left
+	assert_equal "$(podman ps --all --format '{{.Image}}' | grep -c wgkmod-vm)" 0
 }
 
 @test "a kernel before 5.10.119 gets what the procedure by hand loads, and the accelerated modules" {
