@@ -183,6 +183,9 @@ static int check_symbols(const struct elf *elf, const struct layout *layout,
 		const Elf64_Sym symbol = loader_symbol(elf, layout, i);
 		int ret = 0;
 
+		if (!i && symbol.st_shndx != SHN_UNDEF)
+			return reason_set(reason, -EBADMSG,
+					  "damaged: there is something in symbol 0");
 		if (symbol.st_name >= strings)
 			return reason_set(reason, -EBADMSG,
 					  "damaged: the name of its symbol %zu is "

@@ -130,6 +130,11 @@ damaged() { # FILE REGEX: and as it was again
 	damaged "$WG" "its symbol 'init_module' is in section 65312 of 51"
 }
 
+@test "something in symbol 0 is refused" {
+	MUTANTS='' poke "$WG" $(($(section_at "$WG" .symtab) + 6)) '\000\177'
+	damaged "$WG" "there is something in symbol 0"
+}
+
 @test "an undefined symbol without a name is refused" {
 	poke "$WG" "$(symbol_at "$WG" skb_push)" '\000\000\000\000'
 	damaged "$WG" "it needs symbol [0-9]+, which has no name"
