@@ -64,12 +64,12 @@ seed() {
 
 # objects: of src/, but main.c, in TMP/objects.
 objects() {
+	local flags
+	read -ra flags <<<"$(pkg-config --cflags libkmod libcrypto libarchive)"
 	mkdir "$TMP/objects"
 	find "$TOP/src" -name '*.c' ! -name main.c -print0 | (
 		cd "$TMP/objects"
-		# shellcheck disable=SC2086 # more than one
-		xargs -0 -n 4 -P "$(nproc)" "${clang[@]}" $(pkg-config --cflags libkmod libcrypto libarchive) \
-			-fsanitize=fuzzer-no-link -c
+		xargs -0 -n 4 -P "$(nproc)" "${clang[@]}" "${flags[@]}" -fsanitize=fuzzer-no-link -c
 	) || die "src/ does not compile"
 }
 
@@ -91,7 +91,7 @@ fuzz() {
 }
 
 clang=(clang -std=gnu11 -D_GNU_SOURCE -g -O1 -fno-omit-frame-pointer -iquote "$TOP/src"
-	-fsanitize=address,undefined -fno-sanitize-recover=all)
+	'-fsanitize=address,undefined' -fno-sanitize-recover=all)
 TARGET=fuzz
 make_tmp "$OUT"
 mkdir -p "$dir"

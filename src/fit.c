@@ -58,10 +58,11 @@ static enum exit_code load_vermagic(const struct host *host,
 	return fit_exit_code(ret);
 }
 
-static enum exit_code load_present(const struct host *host, struct present *present)
+static enum exit_code load_present(const struct host *host, const struct sums *ours,
+				   struct present *present)
 {
 	struct reason reason = { 0 };
-	int ret = present_read(present, host, &reason);
+	int ret = present_read(present, host, ours, &reason);
 
 	if (ret < 0)
 		log_cannot(host->release, "what it has of the kernel's own modules: %s",
@@ -70,7 +71,8 @@ static enum exit_code load_present(const struct host *host, struct present *pres
 }
 
 enum exit_code fit_prove(struct proof *proof, const struct host *host,
-			 const struct payload *payload, const struct params *params)
+			 const struct payload *payload, const struct sums *ours,
+			 const struct params *params)
 {
 	_cleanup_symvers_ struct symvers symvers = { 0 };
 	_cleanup_present_ struct present present = { 0 };
@@ -85,7 +87,7 @@ enum exit_code fit_prove(struct proof *proof, const struct host *host,
 	magic = load_vermagic(host, payload, &vermagic);
 	/* Without modules.dep there is no vermagic either, and that is said already. */
 	if (magic == EXIT_DONE)
-		modules = load_present(host, &present);
+		modules = load_present(host, ours, &present);
 	if (table == EXIT_FAILED || magic == EXIT_FAILED || modules == EXIT_FAILED)
 		return EXIT_FAILED;
 	proof->problems +=

@@ -100,7 +100,8 @@ static enum exit_code try_once(struct install *in, const struct params *params)
 	in->proof = (struct proof){ 0 };
 	code = set_open(&in->set, params, params->dry_run, false);
 	if (code == EXIT_DONE)
-		code = fit_prove(&in->proof, &in->set.host, &in->payload, params);
+		code = fit_prove(&in->proof, &in->set.host, &in->payload,
+				 &in->set.state.installed, params);
 	if (code == EXIT_DONE)
 		code = hurdles_check(&in->set.host, &in->payload, params);
 	if (code == EXIT_DONE)

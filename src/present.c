@@ -8,6 +8,7 @@
 #include "host.h"
 #include "log.h"
 #include "module.h"
+#include "sums.h"
 
 #define BUILTIN_MAX_BYTES (64UL << 20)
 
@@ -62,11 +63,12 @@ static int read_builtin(struct present *present, struct reason *reason)
 	return 0;
 }
 
-int present_read(struct present *present, const struct host *host, struct reason *reason)
+int present_read(struct present *present, const struct host *host,
+		 const struct sums *ours, struct reason *reason)
 {
 	int ret;
 
-	*present = (struct present){ .host = host };
+	*present = (struct present){ .host = host, .ours = ours };
 	ret = read_dep(present, reason);
 	if (ret == 0)
 		ret = read_builtin(present, reason);
@@ -113,8 +115,12 @@ bool present_has(const struct present *present, const char *owner)
 		return true;
 	if (name)
 		module = symtab_find(&present->modules, name, &count);
-	for (; count; count--, module++)
-		if (!module->owner || is_there(present->host, module->owner))
+	for (; count; count--, module++) {
+		if (!module->owner)
 			return true;
+		if (!(present->ours && sums_find(present->ours, module->owner)) &&
+		    is_there(present->host, module->owner))
+			return true;
+	}
 	return false;
 }

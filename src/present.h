@@ -10,13 +10,15 @@
 #include "symtab.h"
 
 struct host;
+struct sums;
 
 struct present {
 	const struct host *host; /* owned by the caller */
 	struct buf dep;		 /* modules.dep and modules.builtin, cut into lines */
 	struct buf builtin;
-	struct names names;    /* of modules */
-	struct symtab modules; /* each with its path as owner; NULL: built in */
+	struct names names;	 /* of modules */
+	struct symtab modules;	 /* each with its path as owner; NULL: built in */
+	const struct sums *ours; /* none of the kernel's; owned by the caller, or NULL */
 };
 
 void present_free(struct present *present);
@@ -24,10 +26,12 @@ void present_free(struct present *present);
 
 /*
  * Read what the host's modules.dep and modules.builtin list; there may be none of the
- * latter. @host must live as long. Returns 0, or -errno with @reason filled in.
+ * latter. @ours, or NULL, is what an earlier set has there, which goes with that. @host and
+ * @ours must live as long. Returns 0, or -errno with @reason filled in.
  */
 int present_read(struct present *present, const struct host *host,
-		 struct reason *reason) _must_check_ _nonnull_(1, 2, 3);
+		 const struct sums *ours, struct reason *reason) _must_check_
+	_nonnull_(1, 2, 4);
 
 /*
  * Whether @owner, as Module.symvers names it, is the kernel itself, built into it, or

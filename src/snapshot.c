@@ -48,7 +48,7 @@ static char *join(const char *folder, const char *name)
 	if (!path)
 		return NULL;
 	if (len) {
-		memcpy(path, folder, len);
+		memcpy(path, folder, len + 1);
 		path[len++] = '/';
 	}
 	memcpy(path + len, name, size);

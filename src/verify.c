@@ -28,7 +28,7 @@ static enum exit_code run(const struct params *params)
 		log_cannot(release, "%s", reason.text);
 		return EXIT_FAILED;
 	}
-	code = fit_prove(&proof, &host, &payload, params);
+	code = fit_prove(&proof, &host, &payload, NULL, params);
 	if (code == EXIT_DONE)
 		code = hurdles_signatures(&host, &payload, params);
 	if (code == EXIT_DONE)

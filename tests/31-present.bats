@@ -63,6 +63,19 @@ missing() { # VERB MODULE SYMBOL OWNER
 	assert_line "^wgkmod: 9 modules for $RELEASE installed: [0-9]+ symbol versions equal$"
 }
 
+@test "what an earlier set of ours has there is none of the kernel's: it goes with that" {
+	mv "$PAYLOAD" "$BATS_TEST_TMPDIR/next"
+	payload_make "$PAYLOAD"
+	mv "$MODULES/symvers" "$BATS_TEST_TMPDIR/" # of a kernel that has what the payload has
+	install_it 0
+	mv "$BATS_TEST_TMPDIR/symvers" "$MODULES/"
+	rm -r "$PAYLOAD"
+	mv "$BATS_TEST_TMPDIR/next" "$PAYLOAD"
+	before=$(tree_print "$ROOT")
+	refused 3 "do not fit $RELEASE: [0-9]+ problems$"
+	missing install wireguard udp_sock_create4 net/ipv4/udp_tunnel
+}
+
 @test "it may be compressed, elsewhere, written with '_', or a link" {
 	kernels_there
 	xz --check=crc32 "$MODULES/kernel/net/ipv4/udp_tunnel.ko"
