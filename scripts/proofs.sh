@@ -51,7 +51,7 @@ row() {
 	printf '%s\t%s' "$target" "$result"
 	for column in "${columns[@]}"; do
 		value=
-		[[ $result != pass ]] || value=$(sed -n "s/^$column=//p" "$figures")
+		[[ $result != pass ]] || value=$(sed -n "s/^$column=//p" "$figures" | tail -n 1)
 		printf '\t%s' "${value:--}"
 	done
 	printf '\n'
