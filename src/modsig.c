@@ -183,6 +183,26 @@ static bool is_version(const unsigned char *at, const unsigned char *end)
 }
 
 /*
+ * Whether the SET of digests at @at has one, and that is @digest, as sign-file writes it.
+ * The kernel does not look; libcrypto 3.0 verifies by the set, and loses memory over a
+ * digest that it does not know.
+ */
+static bool is_only_digest(const unsigned char *at, const unsigned char *end,
+			   const ASN1_OBJECT *digest)
+{
+	const unsigned char *of_set;
+
+	at = enter(at, &end);
+	of_set = end;
+	at = enter(at, &end);
+	if (!at || end != of_set || at == end || *at != V_ASN1_OBJECT)
+		return false;
+	at = enter(at, &end);
+	return at && (size_t)(end - at) == OBJ_length(digest) &&
+	       !memcmp(at, OBJ_get0_data(digest), OBJ_length(digest));
+}
+
+/*
  * What libcrypto reads past and crypto/asymmetric_keys/pkcs7_parser.c of the kernel does
  * not: the two versions, the type of the content, the name of the digest.
  */
@@ -210,6 +230,8 @@ static bool is_kernels(CMS_ContentInfo *cms, CMS_SignerInfo *info,
 	if (!is_version(at, end))
 		return false;
 	at = skip(at, end); /* version */
+	if (!is_only_digest(at, end, digest->algorithm))
+		return false;
 	at = skip(at, end); /* digests */
 	at = skip(at, end); /* content */
 	while (at && at < end && *at != (V_ASN1_SET | V_ASN1_CONSTRUCTED))

@@ -80,6 +80,12 @@ body() { stat -c %s "$OUT/$RELEASE/$MODULE"; }
 		n=$((n + 1))
 	done
 	[[ $n -ge 30 ]]
+	# the name of the digest in the set of all
+	flip "$SIGNED/$MODULE" $(($(body) + 33))
+	payload_sums "$SIGNED"
+	verify 4 "$SIGNED"
+	assert_line "^wgkmod: cannot verify '$MODULE': its module signature is no PKCS#7 that the kernel takes$"
+	flip "$SIGNED/$MODULE" $(($(body) + 33))
 	flip "$SIGNED/$MODULE" $(($(body) - 1000))
 	payload_sums "$SIGNED"
 	verify 4 "$SIGNED"
