@@ -34,7 +34,7 @@ run_files() {
 alone=() others=() last=()
 for file; do
 	case ${file##*/} in
-	3*.bats | *-al8*.bats | 50-lint.bats) alone+=("$file") ;;
+	3*.bats | *-al8*.bats) alone+=("$file") ;;
 	41-kernel.bats) last+=("$file") ;;
 	*) others+=("$file") ;;
 	esac
