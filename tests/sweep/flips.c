@@ -5,7 +5,7 @@
  * For each of the NUMBERS, one a line, the bit N % 8 of the byte OFFSET + N / 8 * STEP of
  * FILE is flipped, CMD run, and the bit put back. Each time CMD has to end with STATUS and
  * to have said WORDS. Prints how many there were; 1 and a line for the first of which that
- * is not so. A run of more than 20 seconds is killed. For tens of thousands of runs, which
+ * is not so. A run of more than two minutes is killed. For tens of thousands of runs, which
  * a shell would make at a third of the pace.
  */
 #define _GNU_SOURCE
@@ -36,7 +36,7 @@ static int run(char **cmd)
 	if (pid == 0) {
 		dup2(words[1], STDOUT_FILENO);
 		dup2(words[1], STDERR_FILENO);
-		alarm(20);
+		alarm(120);
 		execvp(cmd[0], cmd);
 		_exit(127);
 	}
