@@ -51,6 +51,6 @@ export UBSAN_OPTIONS=halt_on_error=1:exitcode=99:print_stacktrace=1:log_path=$di
 wrap sanitizers "$dir/wgkmod-debug"
 suite sanitizers "$dir/wgkmod-sanitizers" "$@"
 
-wrap valgrind "$(command -v valgrind)" -q --error-exitcode=99 --leak-check=full \
+wrap valgrind valgrind -q --error-exitcode=99 --leak-check=full \
 	--errors-for-leak-kinds=definite,indirect,possible "--log-file=$dir/valgrind.report.%p" "$dir/wgkmod"
 suite valgrind "$dir/wgkmod-valgrind" "$@"

@@ -171,6 +171,8 @@ load install
 }
 
 @test "depmod is found without sbin in PATH" {
+	# valgrind makes of vfork() a fork(), and posix_spawn() does not hear that there is no such program
+	[[ ${MEMORY_CHECKED:-} != valgrind ]] || plain_only
 	run_cmd 0 env PATH=/nonexistent "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
 	installed
 }
