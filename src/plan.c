@@ -25,7 +25,14 @@ struct planning {
 	const struct state *state;
 	const struct plan_how *how;
 	bool ok;
+	struct names wanted; /* the payload's names of modules */
 };
+
+static void planning_free(struct planning *p)
+{
+	names_free(&p->wanted);
+}
+#define _cleanup_planning_ _cleanup_(planning_free)
 
 void plan_free(struct plan *plan)
 {
@@ -64,8 +71,11 @@ static int add_path(struct planning *p, const struct payload_file *file)
 	const char *dir = p->how->dir ? p->how->dir : "kernel";
 	const char *slash = strchr(file->path, '/');
 	_cleanup_free_ char *path = text_printf("%s%s", dir, slash ? slash : "/");
+	_cleanup_free_ char *name = module_name_of(file->path);
 
-	return path ? names_add(&p->plan->paths, path) : -ENOMEM;
+	if (!path || !name || names_add(&p->wanted, name) < 0)
+		return -ENOMEM;
+	return names_add(&p->plan->paths, path);
 }
 
 /* How @path is found; false and a line when that cannot be told. */
@@ -131,17 +141,15 @@ static void plan_file(struct planning *p, const char *path,
 }
 
 /* Whether a module of the name that @path has is in the payload. */
-static bool is_wanted(const struct planning *p, const char *path)
+static bool is_wanted(struct planning *p, const char *path)
 {
 	_cleanup_free_ char *name = module_name_of(path);
 
-	for (size_t i = 0; name && i < p->plan->paths.count; i++) {
-		_cleanup_free_ char *other = module_name_of(p->plan->paths.items[i]);
-
-		if (other && !strcmp(other, name))
-			return true;
+	if (!name) {
+		log_error("%s", strerror(ENOMEM));
+		return p->ok = false;
 	}
-	return false;
+	return names_has(&p->wanted, name);
 }
 
 /* What an earlier set had and this one has not. */
@@ -244,7 +252,8 @@ enum exit_code plan_install(struct plan *plan, const struct host *host,
 			    const struct payload *payload, const struct state *state,
 			    const struct plan_how *how)
 {
-	struct planning p = { plan, host, payload, state, how, true };
+	_cleanup_planning_ struct planning p = { plan, host, payload, state,
+						 how,  true, { 0 } };
 	_cleanup_buf_ struct buf dep = { 0 };
 	struct reason ignored = { 0 };
 
@@ -270,7 +279,8 @@ enum exit_code plan_remove(struct plan *plan, const struct host *host,
 			   const struct state *state)
 {
 	static const struct plan_how how = { 0 };
-	struct planning p = { plan, host, NULL, state, &how, true };
+	_cleanup_planning_ struct planning p = { plan, host, NULL, state,
+						 &how, true, { 0 } };
 
 	*plan = (struct plan){ 0 };
 	plan_removals(&p);
