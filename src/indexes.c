@@ -193,11 +193,19 @@ static bool is_empty(int folder, const char *name)
 	return fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size == 0;
 }
 
-/* A folder, and what was there when somebody looked. */
+/* A folder, what was there when somebody looked, and what its modules.dep lists. */
 struct place {
 	int fd;
 	const struct snapshot *snap;
+	struct names listed; /* names of modules whose file is there, sorted */
+	bool missing;	     /* one is listed and not there */
 };
+
+static void place_free(struct place *place)
+{
+	names_free(&place->listed);
+}
+#define _cleanup_place_ _cleanup_(place_free)
 
 /* Behind a link there may be a file, or none. */
 static bool is_there(const struct place *place, const char *path)
@@ -207,14 +215,15 @@ static bool is_there(const struct place *place, const char *path)
 	return (entry && S_ISREG(entry->st.st_mode)) || has(place->fd, path);
 }
 
-/* Names of modules in the modules.dep of the folder @fd, sorted; those whose path is
- * there in @in as well. *@missing is set when one is not. */
-static int dep_names(int fd, const struct place *in, struct names *out, bool *missing,
-		     struct reason *reason)
+/*
+ * Reads the modules.dep of @place. With @now: each module that it lists, and whose file
+ * is still there then, is listed by that as well.
+ */
+static int read_dep(struct place *place, const struct place *now, struct reason *reason)
 {
 	_cleanup_buf_ struct buf dep = { 0 };
 	char *cursor, *path;
-	int ret = depmod_read_at(fd, &dep, reason);
+	int ret = depmod_read_at(place->fd, &dep, reason);
 
 	if (ret < 0)
 		return ret;
@@ -222,38 +231,29 @@ static int dep_names(int fd, const struct place *in, struct names *out, bool *mi
 	while ((path = depmod_next(&cursor))) {
 		_cleanup_free_ char *name = module_name_of(path);
 
-		if (!is_there(in, path)) {
-			*missing = true;
-			continue;
-		}
-		if (!name || names_add(out, name) < 0)
+		if (!name)
+			return reason_errno(reason, -ENOMEM);
+		if (now && is_there(now, path) && !names_find(&now->listed, name))
+			return reason_set(reason, -EIO, "depmod left out %s", name);
+		if (!is_there(place, path))
+			place->missing = true;
+		else if (names_add(&place->listed, name) < 0)
 			return reason_errno(reason, -ENOMEM);
 	}
-	names_sort(out);
+	names_sort(&place->listed);
 	return 0;
 }
 
-/* Each module that was listed and is still there is listed again, and no other file. */
-static int check_dep(const struct place *from, const struct place *to,
+/* No other file is listed, and each that was and is there still. */
+static int check_dep(struct place *from, struct place *to, bool had,
 		     struct reason *reason)
 {
-	_cleanup_names_ struct names before = { 0 }, now = { 0 };
-	bool gone = false, missing = false;
-	int ret = dep_names(to->fd, to, &now, &missing, reason);
+	int ret = read_dep(to, NULL, reason);
 
-	if (ret == 0 && missing)
+	if (ret == 0 && to->missing)
 		ret = reason_set(reason, -EIO,
 				 "depmod listed a module that is not there");
-	if (ret == 0)
-		ret = dep_names(from->fd, to, &before, &gone, reason);
-	for (size_t i = 0, j = 0; ret == 0 && i < before.count; i++) {
-		while (j < now.count && strcmp(now.items[j], before.items[i]) < 0)
-			j++;
-		if (j == now.count || strcmp(now.items[j], before.items[i]) != 0)
-			ret = reason_set(reason, -EIO, "depmod left out %s",
-					 before.items[i]);
-	}
-	return ret;
+	return ret == 0 && had ? read_dep(from, to, reason) : ret;
 }
 
 static bool is_module_file(const struct snapshot_entry *entry)
@@ -287,15 +287,6 @@ static bool is_module(int folder, const char *path)
 static int check_files(const struct place *from, const struct place *to,
 		       struct reason *reason)
 {
-	_cleanup_names_ struct names listed = { 0 }, old = { 0 };
-	struct reason ignored = { 0 };
-	bool missing;
-	int ret = dep_names(to->fd, to, &listed, &missing, reason);
-
-	if (ret < 0)
-		return ret;
-	if (dep_names(from->fd, from, &old, &missing, &ignored) == -ENOMEM)
-		return reason_errno(reason, -ENOMEM);
 	for (size_t i = 0; i < to->snap->count; i++) {
 		const struct snapshot_entry *entry = &to->snap->entries[i];
 		const char *path = entry->path;
@@ -306,8 +297,8 @@ static int check_files(const struct place *from, const struct place *to,
 		name = module_name_of(path);
 		if (!name)
 			return reason_errno(reason, -ENOMEM);
-		if (names_find(&listed, name) ||
-		    (!names_find(&old, name) && snapshot_find(from->snap, path)))
+		if (names_find(&to->listed, name) ||
+		    (!names_find(&from->listed, name) && snapshot_find(from->snap, path)))
 			continue;
 		if (is_module(to->fd, path))
 			return reason_set(reason, -EIO, "depmod left out %s", path);
@@ -351,7 +342,8 @@ static int check_output(size_t i, bool had, int from, int to, struct reason *rea
 int indexes_check(const struct snapshot *before, const struct snapshot *now, int from,
 		  int to, struct reason *reason)
 {
-	const struct place old = { from, before }, new = { to, now };
+	_cleanup_place_ struct place old = { .fd = from, .snap = before };
+	_cleanup_place_ struct place new = { .fd = to, .snap = now };
 	_cleanup_names_ struct names had = { 0 };
 	int ret = 0;
 
@@ -361,8 +353,8 @@ int indexes_check(const struct snapshot *before, const struct snapshot *now, int
 		return reason_set(reason, -EIO, "depmod wrote nothing");
 	for (size_t i = 0; ret == 0 && i < ARRAY_SIZE(outputs); i++)
 		ret = check_output(i, names_has(&had, outputs[i].name), from, to, reason);
-	if (ret == 0 && names_has(&had, "modules.dep"))
-		ret = check_dep(&old, &new, reason);
+	if (ret == 0)
+		ret = check_dep(&old, &new, names_has(&had, "modules.dep"), reason);
 	if (ret == 0)
 		ret = check_files(&old, &new, reason);
 	if (ret == 0)
