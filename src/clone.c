@@ -78,13 +78,15 @@ static int copy_xattrs(int from, int to)
 static int copy_rights(int from, const struct stat *want, int to)
 {
 	struct stat have;
+	bool other_owner;
 
 	if (fstat(to, &have) < 0)
 		return -errno;
-	if ((want->st_uid != have.st_uid || want->st_gid != have.st_gid) &&
-	    fchown(to, want->st_uid, want->st_gid) < 0)
+	other_owner = want->st_uid != have.st_uid || want->st_gid != have.st_gid;
+	if (other_owner && fchown(to, want->st_uid, want->st_gid) < 0)
 		return -errno;
-	if (fchmod(to, want->st_mode & 07777) < 0)
+	if ((other_owner || want->st_mode != have.st_mode) &&
+	    fchmod(to, want->st_mode & 07777) < 0)
 		return -errno;
 	return copy_xattrs(from, to);
 }
@@ -211,7 +213,9 @@ static int clone_entry(const struct snapshot_entry *entry, int from, int to,
 		       clone_how_fn how)
 {
 	if (S_ISDIR(entry->st.st_mode))
-		return mkdirat(to, entry->path, 0700) < 0 ? -errno : 0;
+		return mkdirat(to, entry->path, 0700 | (entry->st.st_mode & 0777)) < 0
+			       ? -errno
+			       : 0;
 	switch (S_ISREG(entry->st.st_mode) && how ? how(entry->path) : CLONE_LINK) {
 	case CLONE_SKIP:
 		return 0;
