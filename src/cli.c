@@ -10,9 +10,9 @@
 #include "host.h"
 #include "install.h"
 #include "log.h"
-#include "names.h"
 #include "remove.h"
 #include "status.h"
+#include "sums.h"
 #include "verify.h"
 
 static const struct verb *const verbs[] = {
@@ -189,7 +189,7 @@ static int check_params(const struct verb *verb, struct params *params)
 			  params->kernel, verb->name);
 		return -EINVAL;
 	}
-	if (params->dir && (!names_path_ok(params->dir) || strlen(params->dir) > 100)) {
+	if (params->dir && (!sums_is_path(params->dir) || strlen(params->dir) > 100)) {
 		log_error("'%s' is not a folder of the kernel's: see 'wgkmod %s --help'",
 			  params->dir, verb->name);
 		return -EINVAL;
