@@ -57,8 +57,10 @@ static bool is_there_already(const struct install *in)
 /* What the kernel says of the new folder decides whether it stays. */
 static enum exit_code load(struct install *in)
 {
-	if (load_modules(in->set.swap.tree_fd, &in->set.plan.paths) == EXIT_DONE)
+	if (load_modules(in->set.swap.tree_fd, &in->set.plan.paths) == EXIT_DONE) {
+		swap_keep(&in->set.swap);
 		return EXIT_DONE;
+	}
 	return set_back(&in->set) == EXIT_DONE ? EXIT_UNLOADED : EXIT_FAILED;
 }
 

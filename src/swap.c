@@ -212,13 +212,13 @@ static int look_again(const struct snapshot *before, int fd, struct reason *reas
 		    : 0;
 }
 
-/* The kernel's folder must be the one that was opened, and not a new one of its name. */
-static int still_opened(const struct host *host, struct reason *reason)
+/* What has this name must be the kernel's folder that was opened, and not another one. */
+static int still_opened(const struct host *host, const char *name, struct reason *reason)
 {
 	struct stat opened, named;
 
 	if (fstat(host->modules_fd, &opened) < 0 ||
-	    fstatat(host->kernels_fd, host->release, &named, AT_SYMLINK_NOFOLLOW) < 0)
+	    fstatat(host->kernels_fd, name, &named, AT_SYMLINK_NOFOLLOW) < 0)
 		return reason_errno(reason, -errno);
 	if (opened.st_ino == named.st_ino && opened.st_dev == named.st_dev)
 		return 0;
@@ -236,26 +236,40 @@ static bool dep_is_ours(const struct swap *swap)
 
 /*
  * A depmod that began before the exchange and ends after it writes what was. Once more,
- * as the next one may have made that good.
+ * as the next one may have made that good. *@others is how many there were.
  */
-static int let_others_end(const struct swap *swap, struct reason *reason)
+static int let_others_end(const struct swap *swap, size_t *others, struct reason *reason)
 {
+	*others = 0;
 	for (int i = 0; i < 2; i++) {
-		others_wait(swap->host);
+		*others += others_wait(swap->host);
 		if (dep_is_ours(swap))
 			return 0;
 	}
 	return reason_set(reason, -EAGAIN, "another depmod wrote what was there before");
 }
 
+/* What came between the last look and the exchange is in the old folder now. */
+static int look_at_old(const struct swap *swap, struct reason *reason)
+{
+	_cleanup_free_ char *clone = recover_clone_name(swap->host);
+	int ret = clone ? still_opened(swap->host, clone, reason)
+			: reason_errno(reason, -ENOMEM);
+
+	return ret < 0 ? ret : look_again(&swap->live, swap->host->modules_fd, reason);
+}
+
 /* The old folder and the new one are as they have to be, and nobody is at work in them. */
 static int settle_down(const struct swap *swap, struct reason *reason)
 {
-	int ret = let_others_end(swap, reason);
+	size_t others;
+	int ret = look_at_old(swap, reason);
 
-	/* What came between the last look and the exchange is in the old folder now. */
 	if (ret == 0)
-		ret = look_again(&swap->live, swap->host->modules_fd, reason);
+		ret = let_others_end(swap, &others, reason);
+	/* That may have taken a minute. */
+	if (ret == 0 && others)
+		ret = look_at_old(swap, reason);
 	if (ret < 0)
 		return ret;
 	ret = tree_flush(swap->host->kernels_fd);
@@ -271,7 +285,7 @@ int swap_exchange(struct swap *swap, struct reason *reason)
 		return reason_errno(reason, ret);
 	ret = look_again(&swap->live, swap->host->modules_fd, reason);
 	if (ret == 0)
-		ret = still_opened(swap->host, reason);
+		ret = still_opened(swap->host, swap->host->release, reason);
 	if (ret < 0)
 		return ret;
 	ret = rename_both(swap->host);
@@ -355,6 +369,14 @@ int swap_back(struct swap *swap, struct reason *reason)
 	if (ret < 0 && swap->exchanged)
 		keep_changes(swap);
 	return ret;
+}
+
+void swap_keep(struct swap *swap)
+{
+	struct reason changed = { 0 };
+
+	if (look_again(&swap->live, swap->host->modules_fd, &changed) < 0)
+		keep_changes(swap);
 }
 
 static void prune_made(struct swap *swap)

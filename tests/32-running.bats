@@ -47,7 +47,6 @@ fake_module() { # NAME FILE
 }
 
 inside() { # STATUS ARGUMENT...
-	# shellcheck disable=SC2016 # for the inner shell
 	run_cmd "$1" unshare --map-root-user --mount sh -euc '
 		mount --rbind /proc "$1/proc"
 		for file in cmdline keys; do
@@ -106,6 +105,16 @@ refused() { # STATUS REGEX [OPTION...]
 	[[ -n $(find "$ROOT/lib/modules" -name came.ko) ]]
 	inside 0 remove
 	[[ -n $(find "$ROOT/lib/modules" -name came.ko) ]]
+}
+
+@test "--load: what somebody does in the old folder meanwhile is done in the new one" {
+	inside_make
+	[ -e "$MODULES/kernel/crypto/adiantum.ko" ]
+	modprobe_says "cd /lib/modules/.wgkmod-$RELEASE; echo 1 >kernel/came; rm kernel/crypto/adiantum.ko; cp -r /fake/* /sys/module/"
+	inside 0 install --allow-unsigned --load /out
+	assert_equal "$(<"$MODULES/kernel/came")" 1
+	assert_absent "$MODULES/kernel/crypto/adiantum.ko"
+	[ -z "$(find "$ROOT/lib/modules" -name '.*')" ]
 }
 
 @test "--load of what is installed already: it stays, and the status says that it could not be loaded" {
