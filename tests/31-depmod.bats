@@ -27,7 +27,6 @@ load install
 
 @test "when depmod spoils the indexes and fails, those of the kernel are as before" {
 	# It writes into what is there, as busybox's does.
-	# shellcheck disable=SC2016 # that shell expands
 	fake_program depmod 'for index in "$2/lib/modules/$3"/modules.*; do : >"$index"; done; exit 1'
 	refused 1 "depmod failed with status 1$"
 }
@@ -163,7 +162,7 @@ load install
 	fake_program depmod 'exec sleep 100'
 	# To the whole group, as ^C does.
 	setsid "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD" 3>&- &
-	until pgrep -g $! -x sleep >/dev/null; do sleep 0.05; done
+	wait_until 60 pgrep -g $! -x sleep >/dev/null
 	kill -TERM -- -$!
 	wait $! || status=$?
 	assert_equal "$status" 143
@@ -193,7 +192,7 @@ late_depmod() {
 	EOF
 	chmod +x "$BATS_TEST_TMPDIR/late/depmod"
 	timeout 60 "$BATS_TEST_TMPDIR/late/depmod" -b "$ROOT" "$RELEASE" 3>&- &
-	until [[ -e $BATS_TEST_TMPDIR/late/ready ]]; do sleep 0.05; done
+	wait_until 60 test -e "$BATS_TEST_TMPDIR/late/ready"
 }
 
 @test "a depmod that ends after the exchange, with what was, is not believed" {
@@ -255,6 +254,13 @@ amid() {
 	assert_equal "$(<"$MODULES/one")" 1
 }
 
+@test "a folder that somebody else puts in the place of the kernel's right before the exchange stays" {
+	amid "mv ../$RELEASE ../gone && cp -a ../gone ../$RELEASE && echo 1 >../$RELEASE/theirs" : install_it 0
+	assert_line "^wgkmod: $MODULES: somebody else put another folder there$"
+	installed
+	assert_equal "$(<"$MODULES/theirs")" 1
+}
+
 @test "somebody else's program that is called depmod is not waited for" {
 	needs_root 'only root can be another user'
 	mkdir "$BATS_TEST_TMPDIR/theirs"
@@ -263,7 +269,7 @@ amid() {
 	chmod 777 "$BATS_TEST_TMPDIR/theirs"
 	chmod a+x "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR"/test "$BATS_TEST_TMPDIR"
 	setpriv --reuid=65534 --clear-groups "$BATS_TEST_TMPDIR/theirs/depmod" -b "$ROOT" "$RELEASE" 3>&- &
-	until [[ -e $BATS_TEST_TMPDIR/theirs/ready ]]; do sleep 0.05; done
+	wait_until 60 test -e "$BATS_TEST_TMPDIR/theirs/ready"
 	TIMEOUT=40 install_it 0
 	refute_line 'waiting for'
 	kill $!

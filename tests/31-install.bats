@@ -336,7 +336,6 @@ load install
 	rm "$MODULES"
 	mv "$ROOT/lib/modules/real" "$MODULES"
 	before=$(tree_print "$ROOT")
-	# shellcheck disable=SC2016 # the inner shell expands
 	for place in "$MODULES" "$MODULES/kernel/crypto"; do
 		run_cmd 1 unshare --map-root-user --mount sh -euc 'mount --bind "$1" "$1"
 			exec "$2" install --allow-unsigned --root "$3" --kernel "$4" "$5"' - \
@@ -349,7 +348,6 @@ load install
 # on_tmpfs STATUS OPTION: installs on a tmpfs with the root, which is remounted with the option.
 on_tmpfs() {
 	mkdir -p "$BATS_TEST_TMPDIR/fs"
-	# shellcheck disable=SC2016 # the inner shell expands
 	run_cmd "$1" unshare --map-root-user --mount sh -euc '
 		mount -t tmpfs none "$6"
 		cp -a "$3/." "$6"

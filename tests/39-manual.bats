@@ -24,7 +24,6 @@ manual() { # HEADING
 
 # What completion offers for the WORDS of a command line, the last of them begun.
 complete_it() { # WORDS...
-	# shellcheck disable=SC2016 # for the inner shell
 	run_cmd 0 bash -c '. "$1" && shift && COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) && _wgkmod &&
 		printf "%s\n" "${COMPREPLY[@]}"' - "$ROOT_DIR/docs/wgkmod.bash-completion" "$WGKMOD" "$@"
 }

@@ -12,6 +12,7 @@ export CACHE=${CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/wgkmod}
 export WGKMOD=${WGKMOD:-$OUT/check/wgkmod}
 unset V TARGET MIRROR TARGET_DIR
 PATH=$PATH:/usr/sbin:/sbin # who is not root lacks them on Debian
+export no_proxy=127.0.0.1 NO_PROXY=127.0.0.1 # the tests' servers are here
 
 TIMEOUT=${TIMEOUT:-300}
 
@@ -34,6 +35,15 @@ run_cmd() {
 # own, where scripts/memory.sh has put a checker of memory in between.
 plain_only() {
 	[[ -z ${MEMORY_CHECKED:-} ]] || skip 'needs the plain wgkmod'
+}
+
+# wait_until SECONDS COMMAND...: until the command succeeds.
+wait_until() {
+	local end=$((SECONDS + $1))
+	until "${@:2}"; do
+		((SECONDS < end)) || fail "in $1 seconds this did not come about: ${*:2}"
+		sleep 0.05
+	done
 }
 
 # needs_root WHY: skips, for who is not root.  scripts/check.sh knows these words.

@@ -39,7 +39,6 @@ opened_run() {
 		. "$ROOT_DIR/scripts/podman.sh"
 		LOG=/dev/null
 		podman_probe "$BUILDER" >&2
-		# shellcheck disable=SC2016 # for the container
 		"${PODMAN[@]}" run --rm --network=none --pull=never "${PODMAN_LIMITS[@]}" \
 			--security-opt=label=disable --tmpfs /build:rw,exec,size=2g \
 			--volume /:/host:ro --volume "$DIR:/traced" "$BUILDER" bash -euc '

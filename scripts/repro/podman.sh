@@ -29,7 +29,6 @@ read -ra run_options <<<"$REPRO_RUN"
 evidence() { printf '%s\n' "$*" >>"$REPRO_EVIDENCE"; }
 
 # What the build will see; runs in the container, in the folder of the build.
-# shellcheck disable=SC2016
 probe='
 	printf "build.cpus %s\n" "$(nproc)"
 	printf "build.name %s\n" "$(uname -n)"
@@ -79,7 +78,7 @@ run)
 	run=("$REPRO_PODMAN" "${global[@]}" run "${run_options[@]}" "${rest[@]}")
 	case ${!#} in
 	localhost/wgkmod-builder:*)
-		"${run[@]}" bash -euc "$probe" probe "$REPRO_DIR" >>"$REPRO_EVIDENCE" 
+		"${run[@]}" bash -euc "$probe" probe "$REPRO_DIR" >>"$REPRO_EVIDENCE"
 		exec "${run[@]}" bash /wgkmod/build.sh "$REPRO_DIR"
 		;;
 	esac
