@@ -23,12 +23,12 @@ setup_file() {
 	find "$OUT/$RELEASE/modules" -name '*.ko' -exec cp -t "$GOOD" {} +
 }
 
-# by_hand: the mutants of the tests of the proof, of hostile bundles, of installs and signatures.
+# by_hand: the mutants of the tests of the proof, of hostile bundles and of installs.
 # scripts/check.sh has had them kept while those ran.
 by_hand() {
 	local file
-	[[ $(find "$MUTANTS" -name '*.ko' | wc -l) -le 50 ]] || return 0
 	for file in 30-check 30-loader 31-install 31-depmod 35-hostile; do
+		[[ ! -e $MUTANTS/$file.bats ]] || continue
 		TIMEOUT=900 run_cmd 0 env -u BATS_RUN_TMPDIR -u BATS_TEST_DESCRIPTION bats "$ROOT_DIR/tests/$file.bats"
 	done
 }

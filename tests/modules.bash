@@ -162,6 +162,7 @@ mutant_keep() { # FILE WHAT...
 	dir=$MUTANTS/$(sha256sum "$1" | head -c 16)
 	mkdir -p "$dir"
 	cp "$1" "$dir/"
+	: >"$MUTANTS/$(basename "${BATS_TEST_FILENAME:-generated}")" # whose they are
 	printf '%s: %s\n' "${BATS_TEST_DESCRIPTION:-generated}" "${*:2}" >"$dir/what"
 }
 
