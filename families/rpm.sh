@@ -42,10 +42,21 @@ rpm_why() {
 		sed 's/^\[MIRROR\] //; s/^  - //; s/^No match for argument: /no repository has /'
 }
 
+# rpm_path FILE LOCATIONS: the path of the package below the repository that has it, of a list of where
+# dnf has found the packages.
+rpm_path() {
+	local url repo
+	url=$(awk -F / -v name="$1" '$NF == name { print; exit }' "$2")
+	while read -r repo; do
+		[[ $url != "${repo%/}"/* ]] || { printf '%s\n' "${url#"${repo%/}/"}" && return; }
+	done < <(family_mirrors)
+	return 1
+}
+
 # rpm_resolve STAGE IMAGE WORDS...: lock lines for what installing WORDS into IMAGE downloads; the
-# signature of each package is checked with KEY.
+# signature of each package is checked with KEY alone, and not with what keys the image has.
 rpm_resolve() {
-	local stage=$1 image=$2 dir=$TMP/resolve-$1 repo n=0 file
+	local stage=$1 image=$2 dir=$TMP/resolve-$1 repo n=0 file path
 	shift 2
 	mkdir -p "$dir/repos" "$dir/packages"
 	curl --silent --show-error --fail --location --max-time "$PATIENCE" --output "$dir/key" "$KEY" ||
@@ -54,23 +65,30 @@ rpm_resolve() {
 		printf '[wgkmod-%d]\nname=wgkmod %d\nbaseurl=%s\nenabled=1\ngpgcheck=1\ngpgkey=file:///resolve/key\nskip_if_unavailable=0\n' \
 			$((++n)) "$n" "$repo"
 	done < <(family_mirrors) >"$dir/repos/wgkmod.repo"
-	# shellcheck disable=SC2016 # for the shell in the container
 	run "${PODMAN[@]}" run --rm --network=host --pull=never "${PODMAN_LIMITS[@]}" \
 		--security-opt=label=disable --volume "$dir:/resolve" "$image" bash -euc '
 			patience=$1
 			shift
-			dnf --assumeyes --setopt=reposdir=/resolve/repos --setopt=install_weak_deps=False \
-				--setopt=timeout="$patience" --setopt=minrate=1024 --setopt=retries=2 \
+			dnf=(dnf --setopt=reposdir=/resolve/repos --setopt=timeout="$patience" --setopt=minrate=1024 --setopt=retries=2)
+			"${dnf[@]}" --assumeyes --setopt=install_weak_deps=False \
 				install --downloadonly --downloaddir=/resolve/packages "$@"
-			rpmkeys --import /resolve/key
+			mkdir /resolve/keys
+			rpmkeys=(rpmkeys --define "_dbpath /resolve/keys")
+			"${rpmkeys[@]}" --import /resolve/key
 			for file in /resolve/packages/*.rpm; do
-				if said=$(rpmkeys --checksig "$file" 2>&1) && [[ $said == *"signatures OK" ]]; then continue; fi
+				if said=$("${rpmkeys[@]}" --checksig "$file" 2>&1) && [[ $said == *"signatures OK" ]]; then continue; fi
 				printf "%s, by the key of the target\n" "${said##*/}"
 				exit 1
-			done' resolve "$PATIENCE" "$@" ||
+			done
+			cd /resolve/packages
+			set -- *.rpm
+			"${dnf[@]}" --quiet --cacheonly repoquery --location "${@%.rpm}" >/resolve/locations' \
+		resolve "$PATIENCE" "$@" ||
 		die "the packages of the stage $stage cannot be had: $(rpm_why)"
 	for file in "$dir"/packages/*.rpm; do
-		printf '%s %s Packages/%s\n' "$stage" "$(sha256sum <"$file" | cut -d ' ' -f 1)" "${file##*/}"
+		path=$(rpm_path "${file##*/}" "$dir/locations") ||
+			die "dnf does not say where below the repositories it found '${file##*/}'"
+		printf '%s %s %s\n' "$stage" "$(sha256sum <"$file" | cut -d ' ' -f 1)" "$path"
 	done
 }
 

@@ -11,7 +11,8 @@ load servers
 setup_file() {
 	"$ROOT_DIR/scripts/need.sh" docker-registry skopeo >&2
 	run_cmd 0 make -C "$ROOT_DIR" --no-print-directory image TARGET="$TARGET_NAME"
-	PORT=$((20000 + RANDOM % 20000)) DIR=$BATS_FILE_TMPDIR
+	DIR=$BATS_FILE_TMPDIR
+	free_ports 23000
 	export PORT DIR
 	registry_start "$PORT"
 	BASE=$(podman image ls --format '{{.Repository}}:{{.Tag}}' --filter 'reference=localhost/wgkmod-base' | head -n 1)
@@ -33,8 +34,8 @@ setup() { export OUT=$BATS_TEST_TMPDIR/out CACHE=$BATS_TEST_TMPDIR/cache TARGET_
 
 # family COMMAND...: a function of families/rpm.sh, with the target read.
 family() {
-	# shellcheck disable=SC2016,SC2086
-	TARGET=img bash -c '. "$ROOT_DIR/scripts/lib.sh"; read_target img; LOG=/dev/null TMP=$(mktemp -d); "$@"; rm -rf "$TMP"' family "$@"
+	# shellcheck disable=SC2086
+	TARGET=img bash -c '. "$ROOT_DIR/scripts/lib.sh"; read_target img; LOG=/dev/null TMP=$DIR/family; mkdir -p "$TMP"; "$@"' family "$@"
 }
 
 fetch() { run_cmd "$1" "$ROOT_DIR/scripts/fetch.sh" img base; }

@@ -22,7 +22,7 @@ built() { (cd "$OUT/$1/modules/kernel" && find . -name '*.ko' -printf '%f\n' | s
 	cp "$lock" "$BATS_TEST_TMPDIR/first"
 	assert_equal "$(grep -c '^base ' "$lock")" 1
 	grep -E '^toolchain [0-9a-f]{64} Packages/kernel-devel-5.10.223-9.al8.x86_64.rpm$' "$lock"
-	grep -E '^toolchain [0-9a-f]{64} Packages/gcc-10.2.1-1.al8.x86_64.rpm$' "$lock"
+	grep -E '^toolchain [0-9a-f]{64} Packages/g/gcc-10.2.1-1.al8.x86_64.rpm$' "$lock"
 	grep -E '^source [0-9a-f]{64} http://.*/linux-5.10.223.tar.xz$' "$lock"
 	grep -E '^vm [0-9a-f]{64} Packages/kernel-core-5.10.223-9.al8.x86_64.rpm$' "$lock"
 	al8 0 lock standin-9

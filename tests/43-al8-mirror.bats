@@ -22,10 +22,11 @@ setup() {
 	if ln "$AL8_MIRROR/www/RPM-GPG-KEY-ALINUX-3" "$BATS_TEST_TMPDIR/linked" 2>/dev/null; then how=-al; fi
 	cp "$how" "$AL8_MIRROR/www" "$WWW"
 	OS=$WWW/alinux/3/os/x86_64
-	PORT=$((22000 + RANDOM % 8000))
-	export TARGET_DIR=$BATS_TEST_TMPDIR/targets OUT=$BATS_TEST_TMPDIR/out CACHE=$BATS_TEST_TMPDIR/cache PATIENCE=3
-	mkdir "$OUT"
-	[[ ! -f $ROOT_DIR/out/al8/.podman ]] || cp "$ROOT_DIR/out/al8/.podman" "$OUT/"
+	free_ports 22000
+	export TARGET_DIR=$BATS_TEST_TMPDIR/targets CACHE=$BATS_TEST_TMPDIR/cache PATIENCE=3
+	mkdir "$BATS_TEST_TMPDIR/out"
+	[[ ! -f $OUT/.podman ]] || cp "$OUT/.podman" "$BATS_TEST_TMPDIR/out/"
+	OUT=$BATS_TEST_TMPDIR/out
 	al8_targets "$TARGET_DIR" "$PORT"
 	sed -i '/^  elf/d; /^KERNEL_IMAGE/d; /^VM/d; s/^KERNEL_DEVEL.*/KERNEL_DEVEL = m4/; s/^TOOLCHAIN.*/TOOLCHAIN = make/
 		s,^SOURCE .*,SOURCE = http://127.0.0.1:'"$PORT"'/RPM-GPG-KEY-ALINUX-3,' "$TARGET_DIR/standin-9"
@@ -58,6 +59,24 @@ resign() {
 	run_cmd 0 rpmsign --define "__gpg $(command -v gpg)" --define "_gpg_path $1" --define "_gpg_name $2" --addsign "$3"
 }
 index() { run_cmd 0 createrepo_c --quiet --update "$OS"; }
+
+# image_with_key KEY NAME: the registry has the image NAME, which is the stand-in's with the key in rpm's
+# database.
+image_with_key() {
+	local image=localhost/wgkmod-test:keys-$BASHPID
+	run_cmd 0 skopeo copy "oci:$AL8_IMAGE" "containers-storage:$image"
+	LOG=/dev/null run_cmd 0 bash -euc '
+		. "$ROOT_DIR/scripts/lib.sh"
+		. "$ROOT_DIR/scripts/podman.sh"
+		podman_probe "$1"
+		container=$("${PODMAN[@]}" create --network=none --pull=never "${PODMAN_LIMITS[@]}" --security-opt=label=disable \
+			--volume "$2:/key:ro" "$1" rpmkeys --import /key)
+		podman start --attach "$container"
+		podman commit "$container" "$1-key"
+		podman rm "$container"' - "$image" "$1"
+	run_cmd 0 skopeo copy "containers-storage:$image-key" "docker://127.0.0.1:$REGISTRY_PORT/$2"
+	run_cmd 0 podman image rm "$image" "$image-key"
+}
 
 # no_lock: nothing was pinned.
 no_lock() { assert_absent "$TARGET_DIR/standin-9.lock"; }
@@ -99,6 +118,20 @@ no_lock() { assert_absent "$TARGET_DIR/standin-9.lock"; }
 	serve
 	lock 2
 	assert_line "^wgkmod: the packages .*: Public key for $PACKAGE.rpm is not installed"
+	no_lock
+}
+
+@test "a key that the image has, and that is not the target's, does not count" {
+	new_key 'the image alone'
+	gpg --homedir "$BATS_TEST_TMPDIR/gnupg" --armor --export >"$BATS_TEST_TMPDIR/key"
+	own "$OS/Packages/$PACKAGE.rpm"
+	resign "$BATS_TEST_TMPDIR/gnupg" 'the image alone' "$OS/Packages/$PACKAGE.rpm"
+	index
+	serve
+	image_with_key "$BATS_TEST_TMPDIR/key" alinux3/keys:latest
+	sed -i "s,^IMAGE .*,IMAGE = 127.0.0.1:$REGISTRY_PORT/alinux3/keys:latest," "$TARGET_DIR/standin-9"
+	lock 2
+	assert_line "^wgkmod: the packages .*: $PACKAGE.rpm: (digests|DIGESTS) (signatures|SIGNATURES) NOT OK, by the key of the target"
 	no_lock
 }
 
@@ -147,6 +180,9 @@ no_lock() { assert_absent "$TARGET_DIR/standin-9.lock"; }
 	server_start "http://127.0.0.1:$MIRROR_STOPS/" python3 "$ROOT_DIR/tests/al8/silent.py" "$MIRROR_STOPS" "$WWW" "$PACKAGE.rpm"
 	MIRROR="http://127.0.0.1:$MIRROR_STOPS/alinux/3/os/x86_64" fetch 1
 	assert_line "^wgkmod: cannot fetch $PACKAGE.rpm "
+	# that the next one does not have it does not make it gone
+	MIRROR="http://127.0.0.1:$MIRROR_STOPS/alinux/3/os/x86_64 http://127.0.0.1:$PORT/alinux/3/plus/x86_64" fetch 1
+	assert_line '^wgkmod: cannot fetch .*: no mirror could be reached that has it'
 	rm "$TARGET_DIR/standin-9.lock"
 	MIRROR="http://127.0.0.1:$MIRROR_STOPS/alinux/3/os/x86_64" lock 2
 	assert_line "^wgkmod: the packages .*: $PACKAGE.rpm: .*Timeout was reached"

@@ -12,12 +12,13 @@
 #	OUT TARGET_DIR  as the scripts take them; a test sets the latter anew, in setup: TARGET_DIR=$AL8_TARGETS
 # shellcheck disable=SC2154 # run_cmd sets output
 al8_setup() {
+	local standins
 	"$ROOT_DIR/scripts/need.sh" rpmbuild rpmsign createrepo_c gpg python3 docker-registry skopeo openssl rpm2cpio >&2
 	TIMEOUT=3600 run_cmd 0 "$ROOT_DIR/tests/al8/make.sh"
 	AL8_KERNELS=$(sed -n 's,^kernels /,/,p' <<<"$output")
 	AL8_IMAGE=$(sed -n 's,^image /,/,p' <<<"$output")
 	AL8_MIRROR=$(sed -n 's,^mirror /,/,p' <<<"$output")
-	export AL8_KERNELS AL8_MIRROR
+	export AL8_KERNELS AL8_IMAGE AL8_MIRROR
 	# the same ports where they are free: a lock names them, and what is made goes by the lock
 	for MIRROR_PORT in 21380 21382 21384 21386 ''; do
 		[[ -n $MIRROR_PORT ]] || fail 'no port was free for the mirror of the stand-in'
@@ -29,8 +30,9 @@ al8_setup() {
 	done
 	export MIRROR_PORT REGISTRY_PORT
 	run_cmd 0 skopeo copy --preserve-digests "oci:$AL8_IMAGE" "docker://127.0.0.1:$REGISTRY_PORT/alinux3/alinux3:latest"
-	export OUT=$ROOT_DIR/out/al8
-	export AL8_TARGETS=$OUT/targets-${AL8_MIRROR##*-}-$MIRROR_PORT-$REGISTRY_PORT TARGET_DIR
+	standins=$(cat "$ROOT_DIR"/tests/al8/targets/standin-* | sha256sum | cut -c 1-16)
+	export OUT=$OUT/al8
+	export AL8_TARGETS=$OUT/targets-${AL8_MIRROR##*-}-$standins-$MIRROR_PORT-$REGISTRY_PORT TARGET_DIR
 	TARGET_DIR=$AL8_TARGETS
 	al8_targets "$TARGET_DIR" "$MIRROR_PORT"
 }

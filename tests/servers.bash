@@ -55,6 +55,26 @@ registry_start() {
 	[[ $PATH == "$dir/bin:"* ]] || export PATH=$dir/bin:$PATH
 }
 
+# free_ports FROM: sets PORT to one of the thousand ports from FROM on that nobody has, nor the next.
+free_ports() {
+	PORT=$(python3 - "$1" <<-'EOP'
+		import random, socket, sys
+
+		def is_free(port):
+		    with socket.socket() as s:
+		        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+		        try:
+		            s.bind(("127.0.0.1", port))
+		        except OSError:
+		            return False
+		    return True
+
+		first = int(sys.argv[1])
+		print(next(p for p in random.sample(range(first, first + 1000, 2), 500) if is_free(p) and is_free(p + 1)))
+	EOP
+	)
+}
+
 # http_start PORT DIR: the folder over HTTP.
 http_start() {
 	server_start "http://127.0.0.1:$1/" python3 -m http.server --bind 127.0.0.1 --directory "$2" "$1"
@@ -63,7 +83,7 @@ http_start() {
 # http_start_anywhere DIR: the folder over HTTP, on a port that is free; sets PORT.
 http_start_anywhere() {
 	for _ in {1..10}; do
-		PORT=$((20000 + RANDOM % 10000))
+		PORT=$((24000 + RANDOM % 6000))
 		if http_start "$PORT" "$1"; then return; fi
 	done
 	fail 'no port was free for a server'

@@ -141,11 +141,18 @@ version_of() {
 	printf '%s\n' "${file//[^A-Za-z0-9.]/.}"
 }
 
-# repository NAME DIR: the packages made for it, signed, in DIR.
+# repository NAME DIR: the packages made for it, signed, in DIR.  Not every repository has all of them
+# in one folder: os has some in one of their own.
 repository() {
+	local files
 	mkdir -p "$2"
 	mv "$TMP/packages/$1" "$2/Packages"
-	run rpmsign --define "__gpg $(command -v gpg)" --define "_gpg_path $TMP/mirror/gnupg" --define '_gpg_name wgkmod stand-in' --addsign "$2"/Packages/*.rpm
+	if [[ $1 == os ]]; then
+		mkdir "$2/Packages/g"
+		mv "$2"/Packages/g*.rpm "$2/Packages/g/"
+	fi
+	mapfile -t files < <(find "$2/Packages" -name '*.rpm')
+	run rpmsign --define "__gpg $(command -v gpg)" --define "_gpg_path $TMP/mirror/gnupg" --define '_gpg_name wgkmod stand-in' --addsign "${files[@]}"
 	run createrepo_c --quiet "$2"
 }
 
