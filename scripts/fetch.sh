@@ -49,7 +49,7 @@ curl_config() {
 	[[ $(printf '7.67\n%s\n' "$(curl --version | sed -n '1s/^curl \([0-9.]*\).*/\1/p')" | sort -V | head -n 1) == 7.67 ]] ||
 		many=(--silent --show-error) # older: one after the other
 	# what the servers answered: that a mirror does not have it is another thing than silence
-	curl --config "$1" "${many[@]}" --fail --location --retry 2 --write-out '%{http_code}\n' \
+	curl --config "$1" "${many[@]}" --fail --location --retry 2 --write-out '%{http_code} %{filename_effective}\n' \
 		--connect-timeout "$((PATIENCE < 20 ? PATIENCE : 20))" --speed-limit 1024 --speed-time "$PATIENCE" \
 		>"$TMP/answers" || status=$?
 	printf '%d\n' "$status" >"$TMP/curl-status"
@@ -71,6 +71,15 @@ keep() {
 	fi
 }
 
+# is_gone: each mirror that counts said of each file that is missing that it does not have it.
+is_gone() {
+	local i codes
+	for i in "${MISSING[@]}"; do
+		codes=$(file=$TMP/${LOCK_SHA256[i]} awk 'substr($0, index($0, " ") + 1) == ENVIRON["file"] { print $1 }' "$TMP/all-answers")
+		if [[ -z $codes ]] || grep -qvx '404\|410' <<<"$codes"; then return 1; fi
+	done
+}
+
 describe_missing() {
 	local i
 	for i in "${MISSING[@]}"; do printf '%s ' "${LOCK_WHERE[i]##*/}"; done
@@ -90,7 +99,7 @@ fetch_image() {
 	done | sha256sum --check --quiet || die "$2: a layer does not have its digest"
 	[[ $(sha256sum <"$dir/manifest.json" | cut -d ' ' -f 1) == "$sha" ]] ||
 		die "$2: its manifest does not have the digest of the lock"
-	for file in $(image_blobs "$dir/manifest.json"); do
+	for file in $(image_blobs "$dir/manifest.json" | sort -u); do
 		chmod 444 "$dir/$file"
 		mv "$dir/$file" "$(cached "$file")"
 	done
@@ -102,6 +111,7 @@ count=${#MISSING[@]}
 : >"$TMP/refused"
 echo 0 >"$TMP/curl-status"
 : >"$TMP/answers"
+: >"$TMP/all-answers"
 if [[ $count -gt 0 ]]; then
 	for i in "${MISSING[@]}"; do
 		[[ ${LOCK_WHERE[i]} != docker://* ]] || fetch_image "${LOCK_SHA256[i]}" "${LOCK_WHERE[i]}"
@@ -109,10 +119,7 @@ if [[ $count -gt 0 ]]; then
 	mapfile -t mirrors < <(family_mirrors)
 	for mirror in "${mirrors[@]}"; do
 		download "$mirror"
-		if [[ " $family_fallbacks " != *" $mirror "* ]]; then
-			cat "$TMP/answers" >>"$TMP/all-answers"
-			cp "$TMP/curl-status" "$TMP/mirrors-status"
-		fi
+		[[ " $family_fallbacks " == *" $mirror "* ]] || cat "$TMP/answers" >>"$TMP/all-answers"
 		for i in "${MISSING[@]}"; do keep "$i"; done
 		check_cached
 		[[ ${#MISSING[@]} -gt 0 ]] || break
@@ -122,8 +129,7 @@ if [[ ${#MISSING[@]} -gt 0 ]]; then
 	logged <"$TMP/refused"
 	full_disk "$CACHE"
 	[[ ! -s $TMP/refused ]] || die "$(head -n1 "$TMP/refused")"
-	# 22: an answer of HTTP was the last error, not a download that stopped
-	if [[ -s $TMP/all-answers && $(cat "$TMP/mirrors-status") -eq 22 ]] && ! grep -qvx '200\|404\|410' "$TMP/all-answers"; then
+	if is_gone; then
 		printf 'wgkmod: %s\n' "cannot fetch $(describe_missing)(of '$TARGET'): the mirrors that could be reached do not have it any more; set MIRROR= to one that has it, or bring the cache '$CACHE' from a machine that has it; the lock '$TARGET_DIR/$TARGET.lock' still says what it was" >&2
 		exit "$EXIT_GONE"
 	fi

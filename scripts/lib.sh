@@ -131,12 +131,12 @@ make_tmp() {
 	mkdir -p "$parent" || die "cannot create '$parent'"
 	exec 7>"$parent/.lock" || die "cannot write into '$parent'"
 	flock 7 || die "cannot lock '$parent'"
-	for old in "$parent"/.tmp.*; do
-		[[ -d $old ]] || continue
+	for old in "$parent"/.wgkmod-tmp.*; do
+		[[ -d $old && -O $old ]] || continue
 		# shellcheck disable=SC2094 # the folder is only locked
 		(flock -n 9 && rm -rf "$old") 9<"$old" || continue
 	done
-	TMP=$(mktemp -d "$parent/.tmp.XXXXXXXX") || die "cannot create a folder in '$parent'"
+	TMP=$(mktemp -d "$parent/.wgkmod-tmp.XXXXXXXX") || die "cannot create a folder in '$parent'"
 	chmod 755 "$TMP"
 	exec 8<"$TMP"
 	flock -n 8 || die "cannot lock '$TMP'"
