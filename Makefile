@@ -147,7 +147,7 @@ powercut: ## the power is cut at random moments of an install on ext4, xfs and b
 
 .PHONY: memory
 memory: ## the tests of wgkmod under ASan and UBSan, and again under valgrind
-	@$(need_target) cc pkg-config libkmod libcrypto libarchive minisign strace openssl bats depmod valgrind setpriv
+	@$(need_target) cc pkg-config libkmod libcrypto libarchive minisign strace openssl bats depmod valgrind setpriv cpio pkill
 	@scripts/fetch.sh $(DEMO)
 	@scripts/memory.sh
 
@@ -160,7 +160,7 @@ selftest: ## upstream's own test of WireGuard, netns.sh, on the stock kernel in 
 
 .PHONY: repro
 repro: ## build N= times under another path, user, clock, host, locale, file order ...: the same bits?
-	@$(need_target) podman buildah disorderfs faketime diffoscope localedef /usr/share/i18n/locales/en_US useradd setpriv taskset
+	@$(need_target) podman buildah disorderfs faketime diffoscope localedef /usr/share/i18n/locales/en_US useradd setpriv taskset pkill
 	@scripts/fetch.sh $(target)
 	@scripts/repro.sh $(target) $(N)
 
@@ -195,7 +195,7 @@ lint: ## what reads the sources: shellcheck, gcc -fanalyzer, cppcheck, clang-tid
 	clang-tidy --quiet --warnings-as-errors='*' $(helpers) -- -std=gnu11 2>/dev/null
 
 .PHONY: format
-format: ## clang-format over src/
+format: ## clang-format over the sources in C
 	@$(need) clang-format
 	clang-format -i $(c_sources)
 
@@ -224,4 +224,4 @@ clean: ## removes out/; the cache and the images of podman stay
 .PHONY: clean-images
 clean-images: ## removes the images that wgkmod made, of all targets and versions
 	@$(need) podman
-	podman image ls --quiet --filter 'reference=localhost/wgkmod-*' | sort -u | xargs --no-run-if-empty podman image rm --force
+	podman image ls --format '{{.Repository}}:{{.Tag}}' --filter 'reference=localhost/wgkmod-*' | xargs --no-run-if-empty podman image rm

@@ -75,7 +75,6 @@ dkms_source() {
 # /lib/modules gets none, but a layer over /lib that has one.
 in_tree() {
 	mkdir -p "$TMP/layer/modules"
-	# shellcheck disable=SC2016 # for the inner shell
 	unshare --mount bash -euc '
 		[[ -d /lib/modules ]] || mount -t overlay -o "lowerdir=$1:/lib" overlay /lib
 		mount --bind "$2/lib/modules" /lib/modules
@@ -134,11 +133,12 @@ done
 [[ -f $TMP/tree-1-dkms/lib/modules/$RELEASE/updates/dkms/wireguard.ko ]] || die "dkms installed nothing"
 grep -q '^updates/dkms/wireguard.ko:' "$TMP/tree-1-dkms/lib/modules/$RELEASE/modules.dep" || die "dkms did not run depmod"
 exchange=$(exchange_ms)
+[[ $exchange =~ ^[0-9.]+$ ]] || die "strace saw no exchange: see $TMP/trace"
 {
 	printf '%s, %d modules, %d processors, the middle of %d rounds\n' "$TARGET" "$COUNT" "$(nproc)" "$ROUNDS"
 	line bare 'depmod -a + syncfs'
 	line wgkmod 'wgkmod install'
 	line dkms 'dkms install'
-	printf '%-24s %5.2f ms\n' 'the exchange' "$exchange"
+	printf '%-24s %5.2f ms, once, under strace\n' 'the exchange' "$exchange"
 } | tee "$OUT/bench-install.txt"
 phase_end "also in $OUT/bench-install.txt"

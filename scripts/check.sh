@@ -42,9 +42,11 @@ done
 status=0 beside=
 rm -f "$OUT/check"/*.tap
 if [[ ${#alone[@]} -gt 0 ]]; then
+	set -m # a process group of its own, that can be ended as a whole
 	run_files "$OUT/check/1.tap" "${alone[@]}" >"$OUT/check/alone" 2>&1 &
+	set +m
 	beside=$!
-	trap 'kill "$beside" 2>/dev/null' EXIT
+	trap 'kill -TERM -- "-$beside" 2>/dev/null' EXIT
 fi
 [[ ${#others[@]} -eq 0 ]] || run_files "$OUT/check/2.tap" "${others[@]}" || status=$?
 if [[ -n $beside ]]; then

@@ -10,12 +10,15 @@ load helpers
 }
 
 @test "every source file names its licence" {
-	local file
+	local file files
 	cd "$ROOT_DIR"
-	while read -r file; do
+	run_cmd 0 git ls-files --cached --others --exclude-standard '*.[ch]' '*.py' '*.spec' '*.sh' '*.bats' '*.bash' '*Makefile' \
+		Containerfile 'crypto/*'
+	mapfile -t files <<<"$output"
+	[[ ${#files[@]} -gt 100 ]]
+	for file in "${files[@]}"; do
 		head -n 3 "$file" | grep -q 'SPDX-License-Identifier: GPL-2.0-only' || fail "$file does not"
-	done < <(git ls-files --cached --others --exclude-standard 'src/*.[ch]' '*.sh' '*.bats' '*.bash' '*Makefile' \
-		Containerfile 'crypto/*')
+	done
 }
 
 @test "no document holds a place to be filled in" {
