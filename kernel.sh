@@ -33,5 +33,5 @@ require_compiler() {
 	cc=${text%% *}
 	[[ -n $cc ]] || die "the kernel's configuration does not say which compiler made it (CONFIG_CC_VERSION_TEXT)"
 	here=$("$cc" --version 2>&1 | sed -n 1p) || die "the kernel was made by '$text', but there is no '$cc' here"
-	[[ $here == "$text" ]] || die "the kernel was made by '$text', but the compiler here is '$here'"
+	[[ $here == "$text" ]] || die "the kernel was made by '$text', but the compiler here is '$here': name the package of the former, with its version, in the target's TOOLCHAIN"
 }
