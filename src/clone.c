@@ -311,7 +311,8 @@ static int drop_entries(DIR *dir)
 
 		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
 			continue;
-		ret = drop_one(dirfd(dir), entry->d_name);
+		ret = entry->d_type == DT_DIR ? drop_folder(dirfd(dir), entry->d_name)
+					      : drop_one(dirfd(dir), entry->d_name);
 		if (ret < 0 && first == 0)
 			first = ret;
 	}
@@ -325,7 +326,7 @@ static int drop_folder(int parent, const char *name)
 	DIR *dir;
 
 	if (fd < 0)
-		return ret;
+		return ret == -ENOENT ? 0 : ret;
 	dir = fdopendir(fd);
 	if (!dir) {
 		ret = -errno;

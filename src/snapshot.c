@@ -61,16 +61,11 @@ static void close_folder(DIR **dir)
 		closedir(*dir);
 }
 
-/* The names in the folder @fd, which stays open, sorted. */
-static int list(int fd, struct names *names)
+/* The names in the folder, sorted. */
+static int list(DIR *dir, struct names *names)
 {
-	_cleanup_close_ int own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	_cleanup_(close_folder) DIR *dir = own < 0 ? NULL : fdopendir(own);
 	const struct dirent *entry;
 
-	if (!dir)
-		return -errno;
-	own = -1; /* the DIR's now */
 	while ((errno = 0, entry = readdir(dir))) {
 		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
 			continue;
@@ -83,14 +78,15 @@ static int list(int fd, struct names *names)
 	return 0;
 }
 
-static int walk(struct snapshot *snap, int fd, const char *folder, struct reason *reason);
+static int walk(struct snapshot *snap, int folder_fd, const char *folder,
+		struct reason *reason);
 
 static int look_at(struct snapshot *snap, int fd, const char *folder, const char *name,
 		   struct reason *reason)
 {
-	_cleanup_close_ int child = -1;
 	const char *path;
 	struct stat st;
+	int child;
 
 	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
 		/* Gone since its name was read: it is not there. */
@@ -112,16 +108,24 @@ static int look_at(struct snapshot *snap, int fd, const char *folder, const char
 	return walk(snap, child, path, reason);
 }
 
-static int walk(struct snapshot *snap, int fd, const char *folder, struct reason *reason)
+/* @folder_fd is this function's, which closes it. */
+static int walk(struct snapshot *snap, int folder_fd, const char *folder,
+		struct reason *reason)
 {
+	_cleanup_close_ int fd = folder_fd;
+	_cleanup_(close_folder) DIR *dir = fdopendir(fd);
 	_cleanup_names_ struct names names = { 0 };
-	int ret = list(fd, &names);
+	int ret = dir ? 0 : -errno;
 
+	if (ret == 0) {
+		fd = -1; /* the DIR's now */
+		ret = list(dir, &names);
+	}
 	if (ret < 0)
 		return reason_set(reason, ret, "%s: %s", *folder ? folder : ".",
 				  strerror(-ret));
 	for (size_t i = 0; i < names.count; i++) {
-		ret = look_at(snap, fd, folder, names.items[i], reason);
+		ret = look_at(snap, dirfd(dir), folder, names.items[i], reason);
 		if (ret < 0)
 			return ret;
 	}
@@ -131,14 +135,15 @@ static int walk(struct snapshot *snap, int fd, const char *folder, struct reason
 int snapshot_take(struct snapshot *snap, int fd, struct reason *reason)
 {
 	struct stat st;
-	int ret;
+	int own, ret;
 
 	*snap = (struct snapshot){ 0 };
 	if (fstat(fd, &st) < 0)
 		return reason_errno(reason, -errno);
 	if (add(snap, strdup("."), &st) < 0)
 		return reason_errno(reason, -ENOMEM);
-	ret = walk(snap, fd, "", reason);
+	own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ret = own < 0 ? reason_errno(reason, -errno) : walk(snap, own, "", reason);
 	if (ret < 0)
 		snapshot_free(snap);
 	return ret;
@@ -214,4 +219,19 @@ const char *snapshot_difference(const struct snapshot *a, const struct snapshot 
 		if (!x || !y || !snapshot_same(x, y))
 			return x ? x->path : y->path;
 	}
+}
+
+const char *snapshot_changed(const struct snapshot *snap, int fd,
+			     bool (*ignored)(const char *path))
+{
+	for (size_t i = 0; i < snap->count; i++) {
+		const struct snapshot_entry *entry = &snap->entries[i];
+		struct snapshot_entry now = { .path = entry->path };
+
+		if (!ignored(entry->path) &&
+		    (fstatat(fd, now.path, &now.st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		     !snapshot_same(entry, &now)))
+			return entry->path;
+	}
+	return NULL;
 }

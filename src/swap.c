@@ -197,19 +197,22 @@ static int rename_both(const struct host *host)
 		       : 0;
 }
 
+static int say_changed(const char *path, struct reason *reason)
+{
+	return path ? reason_set(reason, -EAGAIN, "somebody else is changing it: %s",
+				 path)
+		    : 0;
+}
+
 /* Whether the folder @fd still is as in @before, but for what depmod makes. */
 static int look_again(const struct snapshot *before, int fd, struct reason *reason)
 {
 	_cleanup_snapshot_ struct snapshot now = { 0 };
-	const char *path;
 	int ret = snapshot_take(&now, fd, reason);
 
-	if (ret < 0)
-		return ret;
-	path = snapshot_difference(before, &now, indexes_is_output);
-	return path ? reason_set(reason, -EAGAIN, "somebody else is changing it: %s",
-				 path)
-		    : 0;
+	return ret < 0 ? ret
+		       : say_changed(snapshot_difference(before, &now, indexes_is_output),
+				     reason);
 }
 
 /* What has this name must be the kernel's folder that was opened, and not another one. */
@@ -283,7 +286,10 @@ int swap_exchange(struct swap *swap, struct reason *reason)
 
 	if (ret < 0)
 		return reason_errno(reason, ret);
-	ret = look_again(&swap->live, swap->host->modules_fd, reason);
+	/* A quick look, as what it misses is found when the folders are exchanged. */
+	ret = say_changed(
+		snapshot_changed(&swap->live, swap->host->modules_fd, indexes_is_output),
+		reason);
 	if (ret == 0)
 		ret = still_opened(swap->host, swap->host->release, reason);
 	if (ret < 0)
