@@ -221,14 +221,13 @@ const char *snapshot_difference(const struct snapshot *a, const struct snapshot 
 	}
 }
 
-const char *snapshot_changed(const struct snapshot *snap, int fd,
-			     bool (*ignored)(const char *path))
+const char *snapshot_changed(const struct snapshot *snap, int fd)
 {
-	for (size_t i = 0; i < snap->count; i++) {
+	for (size_t i = 1; i < snap->count; i++) {
 		const struct snapshot_entry *entry = &snap->entries[i];
 		struct snapshot_entry now = { .path = entry->path };
 
-		if (!ignored(entry->path) &&
+		if (S_ISDIR(entry->st.st_mode) &&
 		    (fstatat(fd, now.path, &now.st, AT_SYMLINK_NOFOLLOW) < 0 ||
 		     !snapshot_same(entry, &now)))
 			return entry->path;

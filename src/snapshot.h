@@ -52,10 +52,8 @@ const char *snapshot_difference(const struct snapshot *a, const struct snapshot 
 				bool (*ignored)(const char *path)) _nonnull_(1, 2, 3);
 
 /*
- * The path of the first entry that is not @ignored and that the folder @fd does not have
- * as it was, or NULL. That looks at what @snap has only: a thing that came is seen by the
- * times of the folder it came into, unless that is the folder @fd itself, or it came within
- * a tick of the file system's clock.
+ * A quick look: the path of the first folder that the folder @fd does not have as it was,
+ * or NULL. By the times of a folder it sees what came into it and what went, unless that
+ * is the folder @fd itself, or it was within a tick of the file system's clock.
  */
-const char *snapshot_changed(const struct snapshot *snap, int fd,
-			     bool (*ignored)(const char *path)) _nonnull_(1, 3);
+const char *snapshot_changed(const struct snapshot *snap, int fd) _nonnull_(1);

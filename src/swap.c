@@ -287,9 +287,7 @@ int swap_exchange(struct swap *swap, struct reason *reason)
 	if (ret < 0)
 		return reason_errno(reason, ret);
 	/* A quick look, as what it misses is found when the folders are exchanged. */
-	ret = say_changed(
-		snapshot_changed(&swap->live, swap->host->modules_fd, indexes_is_output),
-		reason);
+	ret = say_changed(snapshot_changed(&swap->live, swap->host->modules_fd), reason);
 	if (ret == 0)
 		ret = still_opened(swap->host, swap->host->release, reason);
 	if (ret < 0)
