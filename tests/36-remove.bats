@@ -307,6 +307,25 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	as_before
 }
 
+@test "out of a damaged state by hand, as the manual page says" {
+	local path state=$ROOT/var/lib/wgkmod/$RELEASE
+	cp "$MODULES/kernel/crypto/adiantum.ko" "$MODULES/kernel/net/ipv4/udp_tunnel.ko"
+	depmod -b "$ROOT" "$RELEASE"
+	before=$("$TOOLS/look" "$ROOT")
+	install_it 0 --replace
+	echo x >>"$state/installed"
+	remove_it 4
+	while read -r path; do rm "$MODULES/$path"; done < <(sed -n 's,^[0-9a-f]*  modules/,,p' "$PAYLOAD/SHA256SUMS")
+	cp -a "$state/replaced/." "$MODULES/"
+	rm -r "$state"
+	rm -rf "$ROOT/var/lib/wgkmod/.$RELEASE".*
+	find "$MODULES" -type d -empty -delete
+	depmod -b "$ROOT" "$RELEASE"
+	install_it 0 --replace
+	remove_it 0
+	diff <(printf '%s\n' "$before") <("$TOOLS/look" "$ROOT")
+}
+
 @test "--dir takes a folder below the kernel's, and nothing else" {
 	local dir
 	for dir in / /etc .. ../x a/../b .hidden 'a b' a//b a/ 'a~b' updates/a=b ''; do
