@@ -16,7 +16,7 @@
 
 /*
  * Who has the lock on the inode of @st, by a line of /proc/locks: "1: FLOCK  ADVISORY
- * WRITE PID MAJOR:MINOR:INODE 0 EOF" (lock_get_status() in the kernel's fs/locks.c). 0
+ * WRITE PID MAJOR:MINOR:INODE 0 EOF", or READ (lock_get_status() in the kernel's fs/locks.c). 0
  * when that does not tell.
  */
 static int holder(const struct stat *st)
@@ -29,7 +29,7 @@ static int holder(const struct stat *st)
 	int pid, found = 0;
 
 	while (locks && !found && getline(&line, &room, locks) > 0)
-		if (sscanf(line, "%*s FLOCK %*s WRITE %d %x:%x:%llu", &pid, &major_nr,
+		if (sscanf(line, "%*s FLOCK %*s %*s %d %x:%x:%llu", &pid, &major_nr,
 			   &minor_nr, &inode) == 4 &&
 		    inode == st->st_ino && major_nr == major(st->st_dev) &&
 		    minor_nr == minor(st->st_dev))

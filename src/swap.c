@@ -349,6 +349,19 @@ static int put_aside(const struct swap *swap, struct reason *reason)
 	return 0;
 }
 
+/* What was done in the old folder, if that is what the clone's name has. */
+static int carry(const struct swap *swap, struct reason *reason)
+{
+	const struct host *host = swap->host;
+	_cleanup_free_ char *clone = recover_clone_name(host);
+	int ret =
+		clone ? still_opened(host, clone, reason) : reason_errno(reason, -ENOMEM);
+
+	return ret < 0 ? ret
+		       : carry_changes(&swap->live, host->modules_fd, &swap->made,
+				       swap->tree_fd, indexes_is_output, reason);
+}
+
 /*
  * The new folder stays, and the old one would be dropped: what somebody else did there
  * between the last look and the exchange is done in the new one as well.
@@ -358,8 +371,7 @@ static void keep_changes(struct swap *swap)
 	const struct host *host = swap->host;
 	struct reason why = { 0 };
 
-	if (carry_changes(&swap->live, host->modules_fd, &swap->made, swap->tree_fd,
-			  indexes_is_output, &why) == 0)
+	if (carry(swap, &why) == 0)
 		return;
 	log_cannot(host->modules, "%s", why.text);
 	if (put_aside(swap, &why) < 0)
@@ -377,10 +389,10 @@ int swap_back(struct swap *swap, struct reason *reason)
 
 void swap_keep(struct swap *swap)
 {
-	struct reason changed = { 0 };
+	struct reason why = { 0 };
 
-	if (look_again(&swap->live, swap->host->modules_fd, &changed) < 0)
-		keep_changes(swap);
+	if (look_at_old(swap, &why) < 0 && put_aside(swap, &why) < 0)
+		log_cannot(swap->host->modules, "%s", why.text);
 }
 
 static void prune_made(struct swap *swap)

@@ -15,8 +15,8 @@
  *	swap_back()	optional: exchange again, the old folder is there as it was, unless
  *			somebody changed the new one meanwhile, which then stays and gets
  *			what was changed in the old one
- *	swap_keep()	optional, when time has passed since: what somebody changed in the
- *			old folder meanwhile is done in the new one, or said
+ *	swap_keep()	optional, when time has passed since: an old folder that somebody
+ *			changed meanwhile is put aside
  *	swap_end()	always: what became of it is settled, and the rest dropped
  *
  * States on disk, told apart by which folder the journal (state.h) names:
@@ -73,7 +73,7 @@ int swap_exchange(struct swap *swap, struct reason *reason) _must_check_ _nonnul
 
 int swap_back(struct swap *swap, struct reason *reason) _must_check_ _nonnull_(1, 2);
 
-/* Prints what could not be kept, and where it is. */
+/* Prints where it is put. */
 void swap_keep(struct swap *swap) _nonnull_(1);
 
 /* To be called after swap_begin(), also when that failed. Prints what it leaves behind.

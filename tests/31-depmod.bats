@@ -261,6 +261,14 @@ amid() {
 	assert_equal "$(<"$MODULES/theirs")" 1
 }
 
+@test "with a change right after the exchange, such a folder is put aside, and the place is said" {
+	local aside
+	amid "mv ../$RELEASE ../gone && cp -a ../gone ../$RELEASE && echo 1 >../$RELEASE/theirs" "echo 2 >two" install_it 0
+	aside=$(sed -n "s/^wgkmod: what somebody else changed meanwhile is in '\(.*\)'$/\1/p" <<<"$output")
+	assert_equal "$(cat "$aside/theirs" "$MODULES/two")" $'1\n2'
+	status_it 0
+}
+
 @test "somebody else's program that is called depmod is not waited for" {
 	needs_root 'only root can be another user'
 	mkdir "$BATS_TEST_TMPDIR/theirs"
