@@ -42,15 +42,20 @@ rpm_why() {
 		sed 's/^\[MIRROR\] //; s/^  - //; s/^No match for argument: /no repository has /'
 }
 
-# rpm_path FILE LOCATIONS: the path of the package below the repository that has it, of a list of where
-# dnf has found the packages.
+# rpm_path FILE LOCATIONS: the path of the package below the repositories that have it, of a list of
+# where dnf has found the packages; fails where it is another in each of them.
 rpm_path() {
-	local url repo
-	url=$(awk -F / -v name="$1" '$NF == name { print; exit }' "$2")
-	while read -r repo; do
-		[[ $url != "${repo%/}"/* ]] || { printf '%s\n' "${url#"${repo%/}/"}" && return; }
-	done < <(family_mirrors)
-	return 1
+	local url repo path found=
+	while read -r url; do
+		[[ ${url##*/} == "$1" ]] || continue
+		path=
+		while read -r repo; do
+			[[ $url != "${repo%/}"/* ]] || path=${url#"${repo%/}/"}
+		done < <(family_mirrors)
+		[[ -n $path && (-z $found || $path == "$found") ]] || return 1
+		found=$path
+	done <"$2"
+	[[ -n $found ]] && printf '%s\n' "$found"
 }
 
 # rpm_resolve STAGE IMAGE WORDS...: lock lines for what installing WORDS into IMAGE downloads; the
@@ -87,7 +92,7 @@ rpm_resolve() {
 		die "the packages of the stage $stage cannot be had: $(rpm_why)"
 	for file in "$dir"/packages/*.rpm; do
 		path=$(rpm_path "${file##*/}" "$dir/locations") ||
-			die "dnf does not say where below the repositories it found '${file##*/}'"
+			die "where '${file##*/}' is below the repositories cannot be told: $(grep -F "/${file##*/}" "$dir/locations" | paste -sd ' ')"
 		printf '%s %s %s\n' "$stage" "$(sha256sum <"$file" | cut -d ' ' -f 1)" "$path"
 	done
 }
@@ -137,7 +142,7 @@ family_root() (
 		run podman image rm --force --ignore "$image"' EXIT
 	family_base "$2" "$image" || exit
 	podman_probe "$image"
-	container=$("${PODMAN[@]}" create --network=none --pull=never "${PODMAN_LIMITS[@]}" \
+	container=$("${PODMAN[@]}" create --label "wgkmod=$OUT" --network=none --pull=never "${PODMAN_LIMITS[@]}" \
 		--security-opt=label=disable --volume "$3:/packages:ro" "$image" \
 		bash -c 'rpm --install --noscripts --notriggers /packages/*.rpm') || exit
 	run "${PODMAN[@]}" start --attach "$container" &&

@@ -133,6 +133,8 @@ no_lock() { assert_absent "$TARGET_DIR/standin-9.lock"; }
 	lock 2
 	assert_line "^wgkmod: the packages .*: $PACKAGE.rpm: (digests|DIGESTS) (signatures|SIGNATURES) NOT OK, by the key of the target"
 	no_lock
+	run_cmd 0 skopeo inspect --raw "docker://127.0.0.1:$REGISTRY_PORT/alinux3/keys:latest"
+	run_cmd 0 podman image rm "localhost/wgkmod-lock:$(printf %s "$output" | sha256sum | cut -c 1-16)"
 }
 
 @test "a package that is gone is refused by make lock; in the cache it is not missed" {
