@@ -224,4 +224,5 @@ clean: ## removes out/; the cache and the images of podman stay
 .PHONY: clean-images
 clean-images: ## removes the images that wgkmod made, of all targets and versions
 	@$(need) podman
-	podman image ls --format '{{.Repository}}:{{.Tag}}' --filter 'reference=localhost/wgkmod-*' | xargs --no-run-if-empty podman image rm
+	podman ps --all --format '{{.ID}} {{.Image}}' | awk '$$2 ~ "^localhost/wgkmod-" { print $$1 }' | xargs --no-run-if-empty podman rm
+	podman image ls --format '{{.Repository}}:{{.Tag}}' | awk '/^localhost\/wgkmod-/' | xargs --no-run-if-empty podman image rm

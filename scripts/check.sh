@@ -42,11 +42,11 @@ done
 status=0 beside=
 rm -f "$OUT/check"/*.tap
 if [[ ${#alone[@]} -gt 0 ]]; then
-	set -m # a process group of its own, that can be ended as a whole
-	run_files "$OUT/check/1.tap" "${alone[@]}" >"$OUT/check/alone" 2>&1 &
-	set +m
+	export -f run_files
+	# a session of its own, that can be ended as a whole
+	setsid bash -euo pipefail -c 'run_files "$@"' - "$OUT/check/1.tap" "${alone[@]}" >"$OUT/check/alone" 2>&1 &
 	beside=$!
-	trap 'kill -TERM -- "-$beside" 2>/dev/null' EXIT
+	trap 'pkill -TERM -s "$beside"' EXIT
 fi
 [[ ${#others[@]} -eq 0 ]] || run_files "$OUT/check/2.tap" "${others[@]}" || status=$?
 if [[ -n $beside ]]; then
