@@ -12,7 +12,8 @@ export CACHE=${CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/wgkmod}
 export WGKMOD=${WGKMOD:-$OUT/check/wgkmod}
 unset V TARGET MIRROR TARGET_DIR
 PATH=$PATH:/usr/sbin:/sbin # who is not root lacks them on Debian
-export no_proxy=127.0.0.1 NO_PROXY=127.0.0.1 # the tests' servers are here
+# the tests' servers are here
+export no_proxy=${no_proxy:+$no_proxy,}127.0.0.1 NO_PROXY=${NO_PROXY:+$NO_PROXY,}127.0.0.1
 
 TIMEOUT=${TIMEOUT:-300}
 
