@@ -108,6 +108,11 @@ static int look_at(struct snapshot *snap, int fd, const char *folder, const char
 	return walk(snap, child, path, reason);
 }
 
+static int say(const char *folder, int ret, struct reason *reason)
+{
+	return reason_set(reason, ret, "%s: %s", *folder ? folder : ".", strerror(-ret));
+}
+
 /* @folder_fd is this function's, which closes it. */
 static int walk(struct snapshot *snap, int folder_fd, const char *folder,
 		struct reason *reason)
@@ -115,15 +120,14 @@ static int walk(struct snapshot *snap, int folder_fd, const char *folder,
 	_cleanup_close_ int fd = folder_fd;
 	_cleanup_(close_folder) DIR *dir = fdopendir(fd);
 	_cleanup_names_ struct names names = { 0 };
-	int ret = dir ? 0 : -errno;
+	int ret;
 
-	if (ret == 0) {
-		fd = -1; /* the DIR's now */
-		ret = list(dir, &names);
-	}
+	if (!dir)
+		return say(folder, -errno, reason);
+	fd = -1; /* the DIR's now */
+	ret = list(dir, &names);
 	if (ret < 0)
-		return reason_set(reason, ret, "%s: %s", *folder ? folder : ".",
-				  strerror(-ret));
+		return say(folder, ret, reason);
 	for (size_t i = 0; i < names.count; i++) {
 		ret = look_at(snap, dirfd(dir), folder, names.items[i], reason);
 		if (ret < 0)
