@@ -7,7 +7,7 @@
 
 load helpers
 
-SECTORS=64 # of the disk
+SECTORS=64 BYTES=4096 # sectors of the disk, and of each
 
 setup_file() {
 	export REPLAY=$BATS_FILE_TMPDIR/replay
@@ -17,10 +17,10 @@ setup_file() {
 setup() {
 	LOG=$BATS_TEST_TMPDIR/log IMAGE=$BATS_TEST_TMPDIR/image
 	{
-		numbers $((0x6a736677736872)) 1 0 512
-		zeros $((512 - 32))
+		numbers $((0x6a736677736872)) 1 0 $BYTES
+		zeros $((BYTES - 32))
 	} >"$LOG"
-	fill . $((SECTORS * 512)) >"$IMAGE"
+	fill . $((SECTORS * BYTES)) >"$IMAGE"
 }
 
 # numbers N...: as the log has them, 64 bits, little endian.
@@ -40,20 +40,19 @@ fill() { zeros "$2" | tr '\0' "$1"; } # CHARACTER BYTES
 entry() {
 	{
 		numbers "$1" "$2" "$3" 0
-		zeros $((512 - 32))
+		zeros $((BYTES - 32))
 	} >>"$LOG"
 }
 # wrote SECTOR SECTORS CHARACTER [FLAGS]: a write of so many sectors of this character.
 wrote() {
 	entry "$1" "$2" "${4:-0}"
-	fill "$3" $(($2 * 512)) >>"$LOG"
+	fill "$3" $(($2 * BYTES)) >>"$LOG"
 }
 flushed() { entry 0 0 1; }
 
 # disk: a character for each sector of the image, "?" for one that is not all of one.
 disk() {
-	tr '\0' 0 <"$IMAGE" | fold -b -w 512 | sed -E 's/^(.)\1*$/\1/; t; s/.*/?/' | tr -d '\n'
-	echo
+	tr '\0' 0 <"$IMAGE" | fold -b -w "$BYTES" | LC_ALL=C tr -s '!-~' | awk '{ printf "%s", length($0) == 1 ? $0 : "?" } END { print "" }'
 }
 
 replay() { # SEED [COUNT]
@@ -69,7 +68,7 @@ replay() { # SEED [COUNT]
 	run_cmd 0 "$REPLAY" "$LOG"
 	assert_equal "$output" 4
 	for seed in 1 2 3 4 5 6 7 8; do
-		fill . $((SECTORS * 512)) >"$IMAGE"
+		fill . $((SECTORS * BYTES)) >"$IMAGE"
 		replay "$seed"
 		assert_line '^2 [01] [01] [01]$'
 		disk | grep -qx '\.ab\.\.[.c]\.*'
@@ -87,10 +86,10 @@ replay() { # SEED [COUNT]
 	disk | fold -w 4 | grep -vEx 'a*\.*' && fail 'not torn from the end'
 	assert_equal "$(disk | fold -w 4 | grep -c aaaa)" "${looks[1]}"
 	cp "$IMAGE" "$IMAGE.first"
-	fill . $((SECTORS * 512)) >"$IMAGE"
+	fill . $((SECTORS * BYTES)) >"$IMAGE"
 	replay 1
 	cmp "$IMAGE" "$IMAGE.first"
-	fill . $((SECTORS * 512)) >"$IMAGE"
+	fill . $((SECTORS * BYTES)) >"$IMAGE"
 	replay 2
 	run_cmd 1 cmp -s "$IMAGE" "$IMAGE.first"
 }
@@ -99,9 +98,9 @@ replay() { # SEED [COUNT]
 	local seed
 	wrote 3 2 a 2
 	entry 6 2 2
-	zeros 1024 >>"$LOG"
+	zeros $((2 * BYTES)) >>"$LOG"
 	for seed in 1 2 3 4 5 6 7 8; do
-		fill . $((SECTORS * 512)) >"$IMAGE"
+		fill . $((SECTORS * BYTES)) >"$IMAGE"
 		replay "$seed"
 		assert_equal "$output" '2 0 0 0'
 		disk | grep -qx '\.\.\.aa\.00\.*'
@@ -110,11 +109,11 @@ replay() { # SEED [COUNT]
 
 @test "behind the hole of a write that was on its way the log goes on" {
 	local seed
-	zeros 1536 >>"$LOG"
+	zeros $((3 * BYTES)) >>"$LOG"
 	wrote 1 1 a
 	flushed
 	for seed in 1 2 3 4; do
-		fill . $((SECTORS * 512)) >"$IMAGE"
+		fill . $((SECTORS * BYTES)) >"$IMAGE"
 		replay "$seed"
 		disk | grep -qx '\.a\.*'
 	done
@@ -125,9 +124,9 @@ replay() { # SEED [COUNT]
 	wrote 1 1 a
 	flushed
 	wrote 8 8 b
-	truncate -s -2048 "$LOG"
+	truncate -s -$((4 * BYTES)) "$LOG"
 	for seed in 1 2 3 4 5 6; do
-		fill . $((SECTORS * 512)) >"$IMAGE"
+		fill . $((SECTORS * BYTES)) >"$IMAGE"
 		replay "$seed"
 		disk | grep -qx '\.a\.*b*\.*'
 	done
@@ -139,7 +138,7 @@ replay() { # SEED [COUNT]
 	wrote 2 1 b
 	flushed
 	for seed in 1 2 3 4 5 6 7 8; do
-		fill . $((SECTORS * 512)) >"$IMAGE"
+		fill . $((SECTORS * BYTES)) >"$IMAGE"
 		replay "$seed" 1
 		disk | grep -qx '\.[a.]\.*'
 		disk | grep -q a || lost=1
@@ -153,13 +152,13 @@ replay() { # SEED [COUNT]
 	printf x >>"$LOG"
 	flushed
 	run_cmd 1 "$REPLAY" "$LOG"
-	fill x 1024 >"$LOG"
+	fill x $((2 * BYTES)) >"$LOG"
 	run_cmd 1 "$REPLAY" "$LOG"
 	assert_line 'not a log of writes$'
 	{
-		numbers $((0x6a736677736872)) 1 0 4096
-		zeros $((512 - 32))
+		numbers $((0x6a736677736872)) 1 0 512
+		zeros $((BYTES - 32))
 	} >"$LOG"
 	run_cmd 1 "$REPLAY" "$LOG"
-	assert_line 'its blocks are not of 512 bytes$'
+	assert_line 'its blocks are not of 4096 bytes$'
 }

@@ -30,8 +30,8 @@ VM_TIMEOUT=${VM_TIMEOUT:-1800}
 make_disk() {
 	truncate -s 400M "$2"
 	case $1 in
-	ext4) run mke2fs -q -F -t ext4 -O metadata_csum "$2" ;;
-	xfs) run mkfs.xfs -q -m bigtime=0,inobtcount=0 "$2" ;;
+	ext4) run mke2fs -q -F -t ext4 -b 4096 -O metadata_csum "$2" ;;
+	xfs) run mkfs.xfs -q -s size=4096 -m bigtime=0,inobtcount=0 "$2" ;;
 	btrfs) run mkfs.btrfs -q "$2" ;;
 	*) die "powercut knows ext4, xfs and btrfs, not '$1'" ;;
 	esac
@@ -42,10 +42,13 @@ start() {
 	VM_OPTIONS="vm.fs=$1 vm.step=$2" vm_start powercut "${@:3}"
 }
 
+# The sectors are those of replay.c, which no power cut tears.
+SECTORS=logical_block_size=4096,physical_block_size=4096
+
 # disk_option FILE [SERIAL]: QEMU's options for a disk.
 disk_option() {
 	local serial=${2:-data}
-	disk=(-drive "if=none,id=$serial,format=raw,file=${1//,/,,}" -device "virtio-blk-pci,drive=$serial,serial=$serial")
+	disk=(-drive "if=none,id=$serial,format=raw,file=${1//,/,,}" -device "virtio-blk-pci,drive=$serial,serial=$serial,$SECTORS")
 }
 
 # passed WHAT: the guest came to its end, and said so.
@@ -82,8 +85,8 @@ logged_install() {
 	cp --sparse=always "$BASE" "$TMP/disk"
 	: >"$log"
 	# shellcheck disable=SC2054 # the commas are QEMU's
-	options=(-blockdev "driver=blklogwrites,node-name=data,log-sector-size=512,file.driver=file,file.filename=${TMP//,/,,}/disk,log.driver=file,log.filename=${log//,/,,}"
-		-device virtio-blk-pci,drive=data,serial=data)
+	options=(-blockdev "driver=blklogwrites,node-name=data,log-sector-size=4096,file.driver=file,file.filename=${TMP//,/,,}/disk,log.driver=file,log.filename=${log//,/,,}"
+		-device "virtio-blk-pci,drive=data,serial=data,$SECTORS")
 	start "$fs" cut "${options[@]}"
 	await installing
 	if [[ $moment == end ]]; then

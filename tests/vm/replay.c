@@ -8,7 +8,11 @@
  * down of the writes to it: the format of Linux' dm-log-writes (Documentation/
  * admin-guide/device-mapper/log-writes.rst), all numbers little endian, in blocks of a
  * sector. Everything up to the last flush is on the disk. Of each write after that, SEED
- * decides whether it is, is not, or is up to one of its sectors of 512 bytes.
+ * decides whether it is, is not, or is up to one of its sectors.
+ *
+ * A sector is 4096 bytes, as the disk tells its kernel: what a disk with smaller ones may
+ * leave of a block at the end of ext4's journal, a kernel before 6.11 does not mount ("jbd2:
+ * avoid mount failed when commit block is partial submitted"), whoever wrote it.
  *
  * Prints how many writes were flushed, and how many of the others were kept, lost and
  * torn.
@@ -26,7 +30,7 @@
 #include <unistd.h>
 
 #define MAGIC 0x6a736677736872ULL
-#define SECTOR 512UL
+#define SECTOR 4096UL
 enum { FLUSH = 1, FUA = 2, DISCARD = 4, KNOWN = 15 };
 
 static const char *log_data;
