@@ -16,8 +16,8 @@
 
 /*
  * Who has the lock on the inode of @st, by a line of /proc/locks: "1: FLOCK  ADVISORY
- * WRITE PID MAJOR:MINOR:INODE 0 EOF", or READ (lock_get_status() in the kernel's fs/locks.c). 0
- * when that does not tell.
+ * WRITE PID MAJOR:MINOR:INODE 0 EOF", or READ (lock_get_status() in the kernel's
+ * fs/locks.c). 0 when that does not tell.
  */
 static int holder(const struct stat *st)
 {

@@ -252,12 +252,19 @@ static int let_others_end(const struct swap *swap, size_t *others, struct reason
 	return reason_set(reason, -EAGAIN, "another depmod wrote what was there before");
 }
 
+/* What has the clone's name now must be the old folder. */
+static int old_is_opened(const struct swap *swap, struct reason *reason)
+{
+	_cleanup_free_ char *clone = recover_clone_name(swap->host);
+
+	return clone ? still_opened(swap->host, clone, reason)
+		     : reason_errno(reason, -ENOMEM);
+}
+
 /* What came between the last look and the exchange is in the old folder now. */
 static int look_at_old(const struct swap *swap, struct reason *reason)
 {
-	_cleanup_free_ char *clone = recover_clone_name(swap->host);
-	int ret = clone ? still_opened(swap->host, clone, reason)
-			: reason_errno(reason, -ENOMEM);
+	int ret = old_is_opened(swap, reason);
 
 	return ret < 0 ? ret : look_again(&swap->live, swap->host->modules_fd, reason);
 }
@@ -349,16 +356,12 @@ static int put_aside(const struct swap *swap, struct reason *reason)
 	return 0;
 }
 
-/* What was done in the old folder, if that is what the clone's name has. */
 static int carry(const struct swap *swap, struct reason *reason)
 {
-	const struct host *host = swap->host;
-	_cleanup_free_ char *clone = recover_clone_name(host);
-	int ret =
-		clone ? still_opened(host, clone, reason) : reason_errno(reason, -ENOMEM);
+	int ret = old_is_opened(swap, reason);
 
 	return ret < 0 ? ret
-		       : carry_changes(&swap->live, host->modules_fd, &swap->made,
+		       : carry_changes(&swap->live, swap->host->modules_fd, &swap->made,
 				       swap->tree_fd, indexes_is_output, reason);
 }
 
