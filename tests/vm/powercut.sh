@@ -26,12 +26,16 @@ SEED=${POWERCUT_SEED:-1}
 CUTS=$(((COUNT + 1) / 2))
 VM_TIMEOUT=${VM_TIMEOUT:-1800}
 
+# The sectors are those of replay.c, which no power cut tears.
+SECTOR=4096
+SECTORS=logical_block_size=$SECTOR,physical_block_size=$SECTOR
+
 # make_disk FS FILE: an empty file system that every kernel from 5.10 on reads.
 make_disk() {
 	truncate -s 400M "$2"
 	case $1 in
-	ext4) run mke2fs -q -F -t ext4 -b 4096 -O metadata_csum "$2" ;;
-	xfs) run mkfs.xfs -q -s size=4096 -m bigtime=0,inobtcount=0 "$2" ;;
+	ext4) run mke2fs -q -F -t ext4 -b $SECTOR -O metadata_csum "$2" ;;
+	xfs) run mkfs.xfs -q -s size=$SECTOR -m bigtime=0,inobtcount=0 "$2" ;;
 	btrfs) run mkfs.btrfs -q "$2" ;;
 	*) die "powercut knows ext4, xfs and btrfs, not '$1'" ;;
 	esac
@@ -41,9 +45,6 @@ make_disk() {
 start() {
 	VM_OPTIONS="vm.fs=$1 vm.step=$2" vm_start powercut "${@:3}"
 }
-
-# The sectors are those of replay.c, which no power cut tears.
-SECTORS=logical_block_size=4096,physical_block_size=4096
 
 # disk_option FILE [SERIAL]: QEMU's options for a disk.
 disk_option() {
@@ -85,7 +86,7 @@ logged_install() {
 	cp --sparse=always "$BASE" "$TMP/disk"
 	: >"$log"
 	# shellcheck disable=SC2054 # the commas are QEMU's
-	options=(-blockdev "driver=blklogwrites,node-name=data,log-sector-size=4096,file.driver=file,file.filename=${TMP//,/,,}/disk,log.driver=file,log.filename=${log//,/,,}"
+	options=(-blockdev "driver=blklogwrites,node-name=data,log-sector-size=$SECTOR,file.driver=file,file.filename=${TMP//,/,,}/disk,log.driver=file,log.filename=${log//,/,,}"
 		-device "virtio-blk-pci,drive=data,serial=data,$SECTORS")
 	start "$fs" cut "${options[@]}"
 	await installing
