@@ -142,7 +142,7 @@ family_root() (
 		run podman image rm --force --ignore "$image"' EXIT
 	family_base "$2" "$image" || exit
 	podman_probe "$image"
-	container=$("${PODMAN[@]}" create --label "wgkmod=$OUT" --network=none --pull=never "${PODMAN_LIMITS[@]}" \
+	container=$("${PODMAN[@]}" create --network=none --pull=never "${PODMAN_LIMITS[@]}" \
 		--security-opt=label=disable --volume "$3:/packages:ro" "$image" \
 		bash -c 'rpm --install --noscripts --notriggers /packages/*.rpm') || exit
 	run "${PODMAN[@]}" start --attach "$container" &&
