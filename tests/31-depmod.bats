@@ -243,7 +243,7 @@ amid() {
 	local aside
 	amid "mkdir both && echo 1 >both/file" "echo 2 >both" install_it 0
 	cmp "$PAYLOAD/modules/kernel/lib/crypto/libchacha.ko" "$MODULES/kernel/lib/crypto/libchacha.ko"
-	aside=$(sed -n "s/^wgkmod: what somebody else changed meanwhile is in '\(.*\)'$/\1/p" <<<"$output")
+	aside=$(put_aside)
 	assert_equal "$(cat "$aside/both/file" "$MODULES/both")" $'1\n2'
 	status_it 0
 }
@@ -264,7 +264,7 @@ amid() {
 @test "with a change right after the exchange, such a folder is put aside, and the place is said" {
 	local aside
 	amid "mv ../$RELEASE ../gone && cp -a ../gone ../$RELEASE && echo 1 >../$RELEASE/theirs" "echo 2 >two" install_it 0
-	aside=$(sed -n "s/^wgkmod: what somebody else changed meanwhile is in '\(.*\)'$/\1/p" <<<"$output")
+	aside=$(put_aside)
 	assert_equal "$(cat "$aside/theirs" "$MODULES/two")" $'1\n2'
 	status_it 0
 }

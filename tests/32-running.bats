@@ -112,7 +112,7 @@ refused() { # STATUS REGEX [OPTION...]
 	inside_make
 	modprobe_says "echo 1 >/lib/modules/.wgkmod-$RELEASE/kernel/came; cp -r /fake/* /sys/module/"
 	inside 0 install --allow-unsigned --load /out
-	aside=$(sed -n "s/^wgkmod: what somebody else changed meanwhile is in '\(.*\)'$/\1/p" <<<"$output")
+	aside=$(put_aside)
 	assert_equal "$(<"$ROOT$aside/kernel/came")" 1
 	inside 0 status
 }

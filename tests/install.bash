@@ -38,6 +38,12 @@ installed() {
 	[ -z "$(find "$ROOT" -name '.*')" ]
 }
 
+# put_aside: where the last run says that it put what somebody else changed.
+# shellcheck disable=SC2154 # run_cmd sets output
+put_aside() {
+	sed -n "s/^wgkmod: what somebody else changed meanwhile is in '\(.*\)'$/\1/p" <<<"$output"
+}
+
 # A program of this name and these lines comes first in PATH.
 fake_program() { # NAME LINES
 	mkdir -p "$BATS_TEST_TMPDIR/bin"

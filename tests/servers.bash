@@ -82,9 +82,6 @@ http_start() {
 
 # http_start_anywhere DIR: the folder over HTTP, on a port that is free; sets PORT.
 http_start_anywhere() {
-	for _ in {1..10}; do
-		PORT=$((24000 + RANDOM % 6000))
-		if http_start "$PORT" "$1"; then return; fi
-	done
-	fail 'no port was free for a server'
+	free_ports 24000
+	http_start "$PORT" "$1"
 }
