@@ -44,6 +44,19 @@ fetch() { run_cmd "$1" "$ROOT_DIR/scripts/fetch.sh" img base; }
 	assert_equal "$DIGEST" "$(skopeo inspect --raw "docker://127.0.0.1:$PORT/alinux3/alinux3:latest" | sha256sum | cut -d ' ' -f 1)"
 }
 
+@test "a package's path is below the repositories, and one and the same in all that have it" {
+	local name repos list=$BATS_TEST_TMPDIR/list
+	mapfile -t repos < <(family family_mirrors)
+	[[ ${#repos[@]} -gt 1 ]]
+	printf '%s\n' "${repos[0]}/Packages/a/ab-1.rpm" "${repos[1]}/Packages/b-1.rpm" "${repos[0]}/Packages/b-1.rpm" \
+		"${repos[1]}/Packages/c-1.rpm" "${repos[0]}/Packages/c/c-1.rpm" 'http://elsewhere/Packages/d-1.rpm' >"$list"
+	assert_equal "$(family rpm_path ab-1.rpm "$list")" Packages/a/ab-1.rpm
+	assert_equal "$(family rpm_path b-1.rpm "$list")" Packages/b-1.rpm
+	for name in c-1.rpm d-1.rpm e-1.rpm; do
+		if family rpm_path "$name" "$list"; then fail "$name"; fi
+	done
+}
+
 @test "an image comes into the cache blob by blob, and from there into podman, the same" {
 	local id
 	fetch 0

@@ -134,7 +134,7 @@ outputs() { find . -type f ! -name 'wireguard-*.tar*' -printf '%P\n' | sort; }
 	done
 	[[ $n -gt 6 ]]
 	(cd "$OUT/$KERNEL" && sha256sum --check --quiet --strict SHA256SUMS)
-	assert_equal "$(find "$OUT" -maxdepth 1 -name '.wgkmod-tmp.*')" ''
+	assert_equal "$(find "$OUT" -maxdepth 1 -type d -name '.?*' ! -name .made)" ''
 }
 
 @test "a source that changes while the image or the build is made is not taken for what was built" {
