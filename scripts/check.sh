@@ -47,11 +47,14 @@ if [[ ${#alone[@]} -gt 0 ]]; then
 	setsid bash -euo pipefail -c 'run_files "$@"' - "$OUT/check/1.tap" "${alone[@]}" >"$OUT/check/alone" 2>&1 &
 	beside=$!
 	trap 'pkill -TERM -s "$beside"' EXIT
+	# bats takes ^C for itself, and ends as if a test had failed
+	trap 'exit 130' INT
+	trap 'exit 143' TERM HUP
 fi
 [[ ${#others[@]} -eq 0 ]] || run_files "$OUT/check/2.tap" "${others[@]}" || status=$?
 if [[ -n $beside ]]; then
 	wait "$beside" || status=$?
-	trap - EXIT
+	trap - EXIT INT TERM HUP
 	cat "$OUT/check/alone"
 fi
 [[ ${#last[@]} -eq 0 ]] || run_files "$OUT/check/3.tap" "${last[@]}" || status=$?
