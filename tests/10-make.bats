@@ -77,6 +77,22 @@ bare_machine() {
 	assert_line '^    apt-get update && apt-get install --yes --no-install-recommends .*mmdebstrap'
 }
 
+@test "make clean-images takes the names that are ours, and leaves those that are not" {
+	local name store=$BATS_TEST_TMPDIR/store
+	mkdir "$store"
+	printf '[storage]\ndriver = "overlay"\ngraphroot = "%s/graph"\nrunroot = "%s/run"\n' "$store" "$store" >"$store/conf"
+	export CONTAINERS_STORAGE_CONF=$store/conf
+	for name in wgkmod-x:1 wgkmod-y:2 other:3; do
+		printf '%s\n' "$name" >"$store/file"
+		run_cmd 0 bash -c 'tar -C "$1" -c file | podman import - "localhost/$2"' - "$store" "$name"
+	done
+	run_cmd 0 podman tag localhost/wgkmod-x:1 localhost/mine:1
+	run_cmd 0 make -C "$ROOT_DIR" --no-print-directory clean-images
+	assert_equal "$(podman image ls --format '{{.Repository}}:{{.Tag}}' | sort)" $'localhost/mine:1\nlocalhost/other:3'
+	run_cmd 0 make -C "$ROOT_DIR" --no-print-directory clean-images
+	podman image rm localhost/mine:1 localhost/other:3 >/dev/null
+}
+
 @test "make check-full goes on after a failure, and ends with a line for each part" {
 	mkdir "$BATS_TEST_TMPDIR/bin"
 	printf '#!/bin/sh\necho "did $*"\n[ "$2" != two ]\n' >"$BATS_TEST_TMPDIR/bin/make"
