@@ -32,23 +32,28 @@ sweep_case() {
 }
 
 @test "the sweep itself: a call is counted, killed, failed and cut short" {
-	local sweep=$TOOLS/sweep file=$BATS_TEST_TMPDIR/file calls
+	local sweep=$TOOLS/sweep file=$BATS_TEST_TMPDIR/file prog=$BATS_TEST_TMPDIR/prog calls
 	run_cmd 0 "$sweep" count true
-	calls=${output##*$'\n'}
+	calls=${output##*$'\n1 '}
 	[ "$calls" -gt 5 ]
-	run_cmd 137 "$sweep" kill "$calls" true
-	run_cmd 125 "$sweep" kill $((calls + 9)) true
-	run_cmd 125 "$sweep" short 9 true
-	# Each call of a program that writes a file, and of the shell that starts it.
-	printf '#!/bin/sh\nsed p %s\n' "$BATS_TEST_FILENAME" >"$BATS_TEST_TMPDIR/prog"
-	chmod +x "$BATS_TEST_TMPDIR/prog"
-	calls=$("$sweep" count "$BATS_TEST_TMPDIR/prog" | tail -n 1)
+	run_cmd 137 "$sweep" kill "1.$calls" true
+	run_cmd 125 "$sweep" kill "1.$((calls + 1))" true
+	run_cmd 125 "$sweep" kill 2.1 true
+	run_cmd 125 "$sweep" kill 7 true
+	run_cmd 125 "$sweep" short 1.9 true
+	# Each call of a shell, and of the program that it starts, which writes a file.
+	printf '#!/bin/sh\nsed p %s\nexit $?\n' "$BATS_TEST_FILENAME" >"$prog"
+	chmod +x "$prog"
+	run_cmd 0 "$sweep" count "$prog"
+	calls=${output##*$'\n2 '}
+	[ "$calls" -gt 20 ]
 	local n failed=0 short=0
 	for ((n = 1; n < calls; n++)); do
-		"$sweep" fail "$n" 5 "$BATS_TEST_TMPDIR/prog" >"$file" 2>/dev/null || failed=$((failed + 1))
+		SWEEP_LOG=$BATS_TEST_TMPDIR/log "$sweep" fail "2.$n" 5 "$prog" >"$file" 2>/dev/null || failed=$((failed + 1))
+		[[ $(cat "$BATS_TEST_TMPDIR/log") == *" "@(sed|prog) ]]
 	done
 	for ((n = 1; n < 9; n++)); do
-		SWEEP_LOG=$BATS_TEST_TMPDIR/log "$sweep" short "$n" "$BATS_TEST_TMPDIR/prog" >"$file" || continue
+		SWEEP_LOG=$BATS_TEST_TMPDIR/log "$sweep" short "2.$n" "$prog" >"$file" || continue
 		short=$((short + 1))
 		cmp "$file" <(sed p "$BATS_TEST_FILENAME")
 		assert_equal "$(cat "$BATS_TEST_TMPDIR/log")" "1 sed"

@@ -15,8 +15,10 @@
 #	$CASE_CMD	the command, on "root"
 #	$CASE_OLD, $CASE_NEW	how the kernel's folder looks before and after
 #	$CASE_END	how the whole root looks after
-#	$CASE_CALLS	how many system calls it makes, and in
+#	$CASE_CALLS	its system calls, as sweep names them, and in
 #	$CASE_MAIN	which of them main() begins: those before are the dynamic loader's
+#	$CASE_COUNT	how many it made, and by how many
+#	$CASE_PROCESSES	processes
 #	$CASE_PLAIN	the roots that the same command, unmeddled, made $CASE_END of
 
 case_command() { # CASE
@@ -70,11 +72,29 @@ case_make() { # CASE
 	CASE_OLD=$(case_look)
 	CASE_BEFORE=$("$TOOLS/look" "$CASE_DIR/root" | sha256sum)
 	"$TOOLS/sweep" count "${CASE_CMD[@]}" >"$CASE_DIR/log"
-	CASE_CALLS=$(tail -n 1 "$CASE_DIR/log")
-	CASE_MAIN=$(tail -n 2 "$CASE_DIR/log" | head -n 1)
+	case_count <"$CASE_DIR/log"
 	CASE_NEW=$(case_look)
 	CASE_END=$("$TOOLS/look" "$CASE_DIR/root")
-	[[ $CASE_OLD != "$CASE_NEW" && $CASE_CALLS -gt 200 && $CASE_MAIN -gt 100 ]]
+	[[ $CASE_OLD != "$CASE_NEW" && $CASE_COUNT -gt 200 && ${CASE_MAIN#1.} -gt 100 ]]
+}
+
+# case_count <LOG: what sweep printed, behind what the command did.  wgkmod looks at its clone while
+# depmod is at work there: it may be some calls more another time.
+case_count() {
+	local line process calls n
+	CASE_CALLS=() CASE_MAIN='' CASE_COUNT=0 CASE_PROCESSES=0
+	while read -r line; do
+		if [[ $line =~ ^[0-9]+\.[0-9]+$ ]]; then
+			CASE_MAIN=$line
+		elif [[ $line =~ ^[0-9]+\ [0-9]+$ ]]; then
+			read -r process calls <<<"$line"
+			CASE_PROCESSES=$process
+			CASE_COUNT=$((CASE_COUNT + calls))
+			[[ $process -ne 1 ]] || calls=$((calls + 20))
+			for ((n = 1; n <= calls; n++)); do CASE_CALLS+=("$process.$n"); done
+		fi
+	done
+	[[ $CASE_MAIN == 1.* ]]
 }
 
 # A root that the last run left as it was, byte for byte, is as good as a fresh one.
@@ -121,7 +141,7 @@ case_plain_run() {
 	}
 }
 
-# case_meddle MODE N [ERRNO]: sets status and tree (old, new or mixed).  1 when there is no such call.
+# case_meddle MODE CALL [ERRNO]: sets status and tree (old, new or mixed).  1 when there is no such call.
 case_meddle() {
 	local look
 	CASE_AT="$*"
@@ -144,7 +164,7 @@ case_meddle() {
 	esac
 }
 
-# case_kill N: all processes are killed before the Nth call.
+# case_kill CALL: all processes are killed before it.
 case_kill() {
 	local status tree
 	case_meddle kill "$1" || return 0
@@ -153,8 +173,8 @@ case_kill() {
 	case_plain_run
 }
 
-# case_fail N ERRNO, case_short N: the Nth call fails, the Nth write writes half, and 1 when there
-# is none.
+# case_fail CALL ERRNO, case_short WRITE: the call fails, the write writes half, and 1 when there is
+# none.
 case_fail() {
 	local status tree
 	case_meddle fail "$@" || return 0
@@ -163,20 +183,21 @@ case_fail() {
 case_short() {
 	local status tree
 	case_meddle short "$1" || return
-	case_judge "$CASE_CALLS"
+	case_judge
 }
 
 # Old and status 1, or new and status 0.  There are two things that no program has in its hands:
 # the dynamic loader, which ends what it cannot load with 127 (or dies) before main(), and a
 # futex that wakes nobody and fails, which Linux does not know and the C library aborts on.
-case_judge() { # NUMBER
-	local call
+case_judge() { # [CALL]
+	local call before_main=
+	[[ ${1:-} != 1.* || ${1#1.} -ge ${CASE_MAIN#1.} ]] || before_main=1
 	call=$(cat "$CASE_DIR/call")
 	case $status:$tree in
 	0:new) CASE_NEWS=$((CASE_NEWS + 1)) ;;
 	1:old) CASE_OLDS=$((CASE_OLDS + 1)) ;;
 	127:old | 139:old)
-		[[ $1 -lt $CASE_MAIN ]] || case_say "status $status"
+		[[ $before_main ]] || case_say "status $status"
 		CASE_LOADER=$((CASE_LOADER + 1))
 		;;
 	134:old | 134:new) # the latter when libcrypto cleans up, at the very end
@@ -188,24 +209,29 @@ case_judge() { # NUMBER
 	case_plain_run
 }
 
-# numbers SEED: which calls.
-numbers() {
+# calls SEED: which of them.
+calls() {
 	if [[ -n ${FULL:-} ]]; then
-		seq 1 "$CASE_CALLS"
+		printf '%s\n' "${CASE_CALLS[@]}"
 	else
-		seq 1 "$CASE_CALLS" | shuf --random-source=<(yes "$1" | head -c 1000000) -n "$COUNT" | sort -n
+		printf '%s\n' "${CASE_CALLS[@]}" | shuf --random-source=<(yes "$1" | head -c 1000000) -n "$COUNT" |
+			sort -t . -k 1,1n -k 2,2n
 	fi
 }
 
 meddle_all() { # MODE
-	local n error
+	local call error process n
 	case $1 in
-	kill) for n in $(numbers kill); do case_kill "$n"; done ;;
-	short) for ((n = 1; n <= CASE_CALLS; n++)); do case_short "$n" || break; done ;;
+	kill) for call in $(calls kill); do case_kill "$call"; done ;;
+	short)
+		for ((process = 1; process <= CASE_PROCESSES; process++)); do
+			for ((n = 1; n <= CASE_COUNT; n++)); do case_short "$process.$n" || break; done
+		done
+		;;
 	fail)
 		# EINTR EIO ENOMEM ENOSPC EROFS
 		for error in ${ERRORS:-4 5 12 28 30}; do
-			for n in $(numbers "$error"); do case_fail "$n" "$error"; done
+			for call in $(calls "$error"); do case_fail "$call" "$error"; done
 		done
 		;;
 	esac
@@ -217,7 +243,8 @@ declare -A CASE_PLAIN=()
 CASE_WRONG=0 CASE_DONE=0 CASE_NEWS=0 CASE_OLDS=0 CASE_LOADER=0 CASE_FUTEX=0
 case_make "$1"
 meddle_all "$2"
-printf '%s, %s: %d times, %d system calls; wrong: %d' "$1" "$2" "$CASE_DONE" "$CASE_CALLS" "$CASE_WRONG"
+printf '%s, %s: %d times, %d system calls of %d processes; wrong: %d' \
+	"$1" "$2" "$CASE_DONE" "$CASE_COUNT" "$CASE_PROCESSES" "$CASE_WRONG"
 [[ $2 == kill ]] ||
 	printf '; old tree and 1: %d, new tree and 0: %d, ended by the dynamic loader before main(): %d, by the C library in a futex: %d' \
 		"$CASE_OLDS" "$CASE_NEWS" "$CASE_LOADER" "$CASE_FUTEX"

@@ -1,18 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Meddle with one system call of a command and of every process that it starts. They are
- * counted from 1, from the command's first on, over all of its processes.
+ * Meddle with one system call of a command and of every process that it starts.  P.N is
+ * the Nth call of the Pth process, each counted from 1, processes in the order of their
+ * beginning: what runs at the same time is not counted together.
  *
- * sweep count CMD...		run it, print how many there are, and before that the
- *				number of the first uname(), 0 for none: main() of wgkmod
- *				begins with it
- * sweep kill N CMD...		kill all processes before the Nth is made
- * sweep fail N ERRNO CMD...	the Nth is not made, and fails with ERRNO, a number;
- *				close() is made, and fails
- * sweep short N CMD...		the Nth write of more than a byte writes half
+ * sweep count CMD...		run it and print for each process how many there are, and
+ *				before that the first uname(), 0.0 for none: main() of
+ *				wgkmod begins with it
+ * sweep kill P.N CMD...	kill all processes before P.N is made
+ * sweep fail P.N ERRNO CMD...	P.N is not made, and fails with ERRNO, a number; close()
+ *				is made, and fails
+ * sweep short P.N CMD...	the Nth write of more than a byte writes half
  *
- * The status is the command's, 128 and the signal when it was killed, and 125 when the
- * Nth could not be meddled with: there are not so many, or it is an exit. With
+ * The status is the command's, 128 and the signal when it was killed, and 125 when P.N
+ * could not be meddled with: there are not so many, or it is an exit. With
  * SWEEP_LOG=FILE the meddled one's number and process go there. A command that has not
  * ended after a minute is killed, and sweep with it, by SIGALRM.
  */
@@ -35,33 +36,31 @@
 #endif
 
 #define REG(name) offsetof(struct user_regs_struct, name)
-#define MAX_TRACEES 64
+#define MAX_TRACEES 256
 
 static enum { COUNT, KILL, FAIL, SHORT } mode;
-static unsigned long wanted, counted, first_uname;
+static unsigned long wanted_process, wanted_call;
 static long with_errno;
 static int meddled;
 
+/* The Pth is [P - 1]. */
 static struct tracee {
-	pid_t pid;
+	pid_t pid;   /* 0: it has ended */
 	int inside;  /* between entry and exit of a call */
 	int failing; /* this call is not made */
+	unsigned long calls, first_uname;
 } tracees[MAX_TRACEES];
+static size_t begun;
 
 static struct tracee *find(pid_t pid)
 {
-	struct tracee *free_one = NULL;
-
-	for (size_t i = 0; i < MAX_TRACEES; i++) {
+	for (size_t i = 0; i < begun; i++)
 		if (tracees[i].pid == pid)
 			return &tracees[i];
-		if (!tracees[i].pid && !free_one)
-			free_one = &tracees[i];
-	}
-	if (!free_one)
+	if (begun == MAX_TRACEES)
 		errx(125, "too many processes");
-	*free_one = (struct tracee){ .pid = pid };
-	return free_one;
+	tracees[begun].pid = pid;
+	return &tracees[begun++];
 }
 
 static void note(pid_t pid, unsigned long nr)
@@ -88,7 +87,7 @@ static void note(pid_t pid, unsigned long nr)
 
 static void kill_all(void)
 {
-	for (size_t i = 0; i < MAX_TRACEES; i++)
+	for (size_t i = 0; i < begun; i++)
 		if (tracees[i].pid)
 			kill(tracees[i].pid, SIGKILL);
 }
@@ -139,11 +138,12 @@ static void at_call(struct tracee *t)
 		       t->failing == 1 ? -with_errno : 0L);
 		t->failing = 0;
 	} else if (t->inside && is_counted(t->pid)) {
-		counted++;
-		if (mode == COUNT && !first_uname &&
+		t->calls++;
+		if (mode == COUNT && !t->first_uname &&
 		    ptrace(PTRACE_PEEKUSER, t->pid, REG(orig_rax), 0) == SYS_uname)
-			first_uname = counted;
-		if (mode != COUNT && counted == wanted)
+			t->first_uname = t->calls;
+		if (mode != COUNT && t->calls == wanted_call &&
+		    t == &tracees[wanted_process - 1])
 			meddle(t);
 	}
 }
@@ -196,6 +196,20 @@ static int trace(pid_t main_pid)
 	return result;
 }
 
+static void print_counts(void)
+{
+	unsigned long process = 0, call = 0;
+
+	for (size_t i = begun; i-- > 0;)
+		if (tracees[i].first_uname) {
+			process = i + 1;
+			call = tracees[i].first_uname;
+		}
+	printf("%lu.%lu\n", process, call);
+	for (size_t i = 0; i < begun; i++)
+		printf("%zu %lu\n", i + 1, tracees[i].calls);
+}
+
 int main(int argc, char **argv)
 {
 	static const char *const modes[] = { "count", "kill", "fail", "short" };
@@ -207,8 +221,11 @@ int main(int argc, char **argv)
 		if (argc > 1 && !strcmp(argv[1], modes[mode]))
 			break;
 	if (mode > SHORT || argc <= args[mode])
-		errx(125, "usage: sweep count|kill N|fail N ERRNO|short N CMD...");
-	wanted = mode == COUNT ? 0 : strtoul(argv[2], NULL, 10);
+		errx(125, "usage: sweep count|kill P.N|fail P.N ERRNO|short P.N CMD...");
+	if (mode != COUNT &&
+	    (sscanf(argv[2], "%lu.%lu", &wanted_process, &wanted_call) != 2 ||
+	     !wanted_process || !wanted_call))
+		errx(125, "'%s' is no P.N", argv[2]);
 	with_errno = mode == FAIL ? strtol(argv[3], NULL, 10) : 0;
 	pid = fork();
 	if (pid < 0)
@@ -229,6 +246,6 @@ int main(int argc, char **argv)
 	alarm(60); /* PTRACE_O_EXITKILL */
 	result = trace(pid);
 	if (mode == COUNT)
-		printf("%lu\n%lu\n", first_uname, counted);
+		print_counts();
 	return mode == COUNT || meddled ? result : 125;
 }
