@@ -14,6 +14,7 @@
 #include "log.h"
 #include "names.h"
 #include "snapshot.h"
+#include "worker.h"
 
 #define COPY_BYTES ((size_t)128 * 1024)
 
@@ -256,29 +257,96 @@ int clone_looks(int from, const char *name, int to, const char *to_name)
 	return copy_looks(in, out);
 }
 
-int clone_make(const struct snapshot *snap, int from, int to, clone_how_fn how,
-	       struct reason *reason)
-{
-	for (size_t i = 1; i < snap->count; i++) {
-		const char *path = snap->entries[i].path;
-		int ret = clone_entry(&snap->entries[i], from, to, how);
+/* What one of two processes makes: entries [begin, end) of the snapshot. */
+struct share {
+	const struct snapshot *snap;
+	int from, to;
+	clone_how_fn how;
+	size_t begin, end;
+};
 
-		if (ret < 0)
-			return reason_set(reason, ret, "%s: cannot be linked: %s", path,
-					  strerror(-ret));
-	}
-	/* Last what a folder looks like: making things in it changes its times. */
-	for (size_t i = snap->count; i-- > 0;) {
-		const char *path = snap->entries[i].path;
+/* Whether @path is somewhere in @folder, if that is one. */
+static bool is_below(const char *path, const struct snapshot_entry *folder)
+{
+	size_t len = strlen(folder->path);
+
+	return S_ISDIR(folder->st.st_mode) && !strncmp(path, folder->path, len) &&
+	       path[len] == '/';
+}
+
+static int make_entry(const struct share *share, size_t i, struct reason *reason)
+{
+	const struct snapshot_entry *entry = &share->snap->entries[i];
+	int ret = clone_entry(entry, share->from, share->to, share->how);
+
+	return ret < 0 ? reason_set(reason, ret, "%s: cannot be linked: %s", entry->path,
+				    strerror(-ret))
+		       : 0;
+}
+
+/* Those of the share that hold @path, or the others. */
+static int make_entries(const struct share *share, const char *path, bool above,
+			struct reason *reason)
+{
+	for (size_t i = share->begin; i < share->end; i++) {
 		int ret = 0;
 
-		if (S_ISDIR(snap->entries[i].st.st_mode))
-			ret = clone_looks(from, path, to, path);
+		if (is_below(path, &share->snap->entries[i]) == above)
+			ret = make_entry(share, i, reason);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+/* Last, as making things in a folder changes its times. */
+static int dress_folders(const struct share *share, struct reason *reason)
+{
+	for (size_t i = share->end; i-- > share->begin;) {
+		const char *path = share->snap->entries[i].path;
+		int ret = 0;
+
+		if (S_ISDIR(share->snap->entries[i].st.st_mode))
+			ret = clone_looks(share->from, path, share->to, path);
 		if (ret < 0)
 			return reason_set(reason, ret, "%s: cannot be copied: %s", path,
 					  strerror(-ret));
 	}
 	return 0;
+}
+
+static int make_share(const void *arg, struct reason *reason)
+{
+	const struct share *share = arg;
+	int ret = make_entries(share, "", false, reason);
+
+	return ret < 0 ? ret : dress_folders(share, reason);
+}
+
+/*
+ * The second half by a process of its own. The folders that both halves have something in
+ * are of the first: made before that process begins, and dressed when it has ended.
+ */
+int clone_make(const struct snapshot *snap, int from, int to, clone_how_fn how,
+	       struct reason *reason)
+{
+	size_t half = (snap->count + 1) / 2;
+	struct share first = { snap, from, to, how, 1, half };
+	const struct share second = { snap, from, to, how, half, snap->count };
+	const char *border = half < snap->count ? snap->entries[half].path : "";
+	struct reason why = { 0 };
+	struct worker worker;
+	int ret = make_entries(&first, border, true, reason), other;
+
+	if (ret < 0)
+		return ret;
+	worker_start(&worker, make_share, &second);
+	ret = make_entries(&first, border, false, reason);
+	other = worker_end(&worker, ret < 0 ? &why : reason);
+	if (ret == 0)
+		ret = other;
+	first.begin = 0; /* the folder itself as well */
+	return ret < 0 ? ret : dress_folders(&first, reason);
 }
 
 static int drop_folder(int parent, const char *name);
