@@ -17,6 +17,7 @@
 #include "recover.h"
 #include "state.h"
 #include "tree.h"
+#include "worker.h"
 
 /* Nobody's ^C may come between the first write and the last. */
 static void hold_signals(sigset_t *before)
@@ -155,16 +156,46 @@ static int make_base(const struct swap *swap, char **path)
 	return *path ? 0 : -errno;
 }
 
+struct depmod {
+	const struct host *host;
+	const char *base;
+};
+
+static int run_depmod(const void *arg, struct reason *reason)
+{
+	const struct depmod *depmod = arg;
+
+	return depmod_run(depmod->host, depmod->base, reason);
+}
+
+/* What does not have to wait for depmod: its own files are in no comparison. */
+static int look_and_flush(struct swap *swap, struct reason *reason)
+{
+	int ret = snapshot_take(&swap->made, swap->tree_fd, reason);
+
+	if (ret == 0 && syncfs(swap->tree_fd) < 0)
+		ret = reason_errno(reason, -errno);
+	return ret;
+}
+
 int swap_index(struct swap *swap, struct reason *reason)
 {
 	_cleanup_free_ char *base = NULL;
-	int ret = make_base(swap, &base);
+	struct reason why = { 0 };
+	struct depmod depmod;
+	struct worker worker;
+	int ret = make_base(swap, &base), meanwhile;
 
 	if (ret < 0)
 		return reason_set(reason, ret, "no place for depmod: %s", strerror(-ret));
-	ret = depmod_run(swap->host, base, reason);
-	if (ret == 0)
-		ret = snapshot_take(&swap->made, swap->tree_fd, reason);
+	depmod = (struct depmod){ swap->host, base };
+	worker_start(&worker, run_depmod, &depmod);
+	meanwhile = look_and_flush(swap, &why);
+	ret = worker_end(&worker, reason);
+	if (ret == 0 && meanwhile < 0) {
+		*reason = why;
+		ret = meanwhile;
+	}
 	if (ret == 0)
 		ret = indexes_check(&swap->live, &swap->made, swap->host->modules_fd,
 				    swap->tree_fd, reason);

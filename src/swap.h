@@ -10,7 +10,8 @@
  *	recover_settle()  finish or take back what a killed run left (recover.h)
  *	swap_begin()	make the clone, and a clone of the state
  *	…		change both: tree_fd by tree.h, state_fd and state_save()
- *	swap_index()	depmod on the clone, and a look at what it wrote
+ *	swap_index()	depmod on the clone, and a look at what it wrote; meanwhile the rest is
+ *			flushed
  *	swap_exchange()	flush, journal, look that nobody changed the old one, exchange
  *	swap_back()	optional: exchange again, the old folder is there as it was, unless
  *			somebody changed the new one meanwhile, which then stays and gets
@@ -52,7 +53,7 @@ struct swap {
 	int tree_fd;		   /* the clone */
 	int state_fd;		   /* the next state */
 	struct snapshot live;	   /* of the kernel's folder, when the clone was made */
-	struct snapshot made;	   /* of the clone, when depmod was through */
+	struct snapshot made;	   /* of the clone, but for what depmod wrote */
 	struct buf dep;		   /* the modules.dep that depmod wrote into the clone */
 	struct names made_folders; /* for base_fd, below the root */
 	sigset_t signals;	   /* those blocked before */
