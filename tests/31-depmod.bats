@@ -92,8 +92,29 @@ load install
 	unchanged
 }
 
+@test "when the process that runs depmod is killed, everything is taken back" {
+	fake_program depmod 'kill -9 $PPID; sleep 0.3'
+	refused 1 "^wgkmod: cannot install '$MODULES': a process of wgkmod was killed by signal 9$"
+}
+
+@test "killed alone, it leaves the lock to what it began, and the next run waits for that" {
+	local real status=0
+	real=$(command -v depmod)
+	fake_program depmod "read -r _ _ _ wgkmod _ </proc/\$PPID/stat
+		kill -9 \$wgkmod; sleep 1; exec $real \"\$@\""
+	# Not by run_cmd, which waits for all that has the output open.
+	"$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD" >/dev/null 2>&1 3>&- || status=$?
+	assert_equal "$status" 137
+	fake_program depmod "exec $real \"\$@\""
+	install_it 0
+	assert_line '^wgkmod: waiting for .* locked$'
+	installed
+}
+
 @test "a signal waits until the install is done" {
-	fake_program depmod "kill -TERM \$PPID; sleep 0.3; exec $(command -v depmod) \"\$@\""
+	# depmod's parent is a worker of wgkmod, and the parent of that wgkmod itself.
+	fake_program depmod "read -r _ _ _ wgkmod _ </proc/\$PPID/stat
+		kill -TERM \$wgkmod; sleep 0.3; exec $(command -v depmod) \"\$@\""
 	install_it 143
 	installed
 }
