@@ -164,32 +164,25 @@ static int add_config(const struct host *host, const char *base,
 	return 0;
 }
 
-static int run(const char *const argv[], int lock_fd, struct reason *reason)
+static int spawn(struct depmod *depmod, const char *const argv[], int lock_fd,
+		 struct reason *reason)
 {
-	struct reason error = { 0 };
-	int words[2];
-	pid_t pid = -1;
-	int ret;
+	int words[2], ret;
 
 	if (pipe2(words, O_CLOEXEC) < 0)
 		return reason_errno(reason, -errno);
-	ret = start(&pid, (char *const *)argv, lock_fd, words[1]);
+	ret = start(&depmod->pid, (char *const *)argv, lock_fd, words[1]);
 	close(words[1]);
 	if (ret < 0) {
 		close(words[0]);
 		return reason_set(reason, ret, "cannot run depmod: %s", strerror(-ret));
 	}
-	ret = pass_on(words[0], &error);
-	if (ret < 0)
-		kill(pid, SIGKILL);
-	if (run_wait(pid, "depmod", reason) < 0 && ret == 0)
-		return -EIO;
-	if (error.text[0])
-		return reason_set(reason, -EIO, "%s", error.text);
+	depmod->words_fd = words[0];
 	return 0;
 }
 
-int depmod_run(const struct host *host, const char *base, struct reason *reason)
+int depmod_start(struct depmod *depmod, const struct host *host, const char *base,
+		 struct reason *reason)
 {
 	const char *argv[4 + 2 * CONFIG_PLACES + 1] = { "depmod", "-b", base,
 							host->release };
@@ -198,8 +191,22 @@ int depmod_run(const struct host *host, const char *base, struct reason *reason)
 
 	ret = ret < 0 ? reason_set(reason, ret, "depmod's configuration: %s",
 				   strerror(-ret))
-		      : run(argv, host->kernels_fd, reason);
+		      : spawn(depmod, argv, host->kernels_fd, reason);
 	for (size_t i = 0; i < CONFIG_PLACES; i++)
 		free(paths[i]);
 	return ret;
+}
+
+int depmod_end(const struct depmod *depmod, struct reason *reason)
+{
+	struct reason error = { 0 };
+	int ret = pass_on(depmod->words_fd, &error);
+
+	if (ret < 0)
+		kill(depmod->pid, SIGKILL);
+	if (run_wait(depmod->pid, "depmod", reason) < 0 && ret == 0)
+		return -EIO;
+	if (error.text[0])
+		return reason_set(reason, -EIO, "%s", error.text);
+	return 0;
 }

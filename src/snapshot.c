@@ -78,15 +78,33 @@ static int list(DIR *dir, struct names *names)
 	return 0;
 }
 
-static int walk(struct snapshot *snap, int folder_fd, const char *folder,
-		struct reason *reason);
+/* What the folder @path held by @known. 1, or 0 when that knows of no such folder. */
+static int take_over(struct snapshot *snap, const struct snapshot *known,
+		     const char *path)
+{
+	const struct snapshot_entry *entry = snapshot_find(known, path);
+	const struct snapshot_entry *end = known->entries + known->count;
+	size_t len = strlen(path);
 
-static int look_at(struct snapshot *snap, int fd, const char *folder, const char *name,
-		   struct reason *reason)
+	if (!entry || !S_ISDIR(entry->st.st_mode))
+		return 0;
+	while (++entry < end && !strncmp(entry->path, path, len) &&
+	       entry->path[len] == '/')
+		if (add(snap, strdup(entry->path), &entry->st) < 0)
+			return -ENOMEM;
+	return 1;
+}
+
+static int walk(struct snapshot *snap, const struct snapshot *known, int folder_fd,
+		const char *folder, struct reason *reason);
+
+/* @known is NULL, or an earlier look that tells what a folder holds. */
+static int look_at(struct snapshot *snap, const struct snapshot *known, int fd,
+		   const char *folder, const char *name, struct reason *reason)
 {
 	const char *path;
 	struct stat st;
-	int child;
+	int child, ret;
 
 	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
 		/* Gone since its name was read: it is not there. */
@@ -102,10 +120,13 @@ static int look_at(struct snapshot *snap, int fd, const char *folder, const char
 		return reason_set(reason, -EXDEV, "%s: something is mounted there", path);
 	if (!S_ISDIR(st.st_mode))
 		return 0;
+	ret = known ? take_over(snap, known, path) : 0;
+	if (ret != 0)
+		return ret < 0 ? reason_errno(reason, ret) : 0;
 	child = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (child < 0)
 		return reason_set(reason, -errno, "%s: %s", path, strerror(errno));
-	return walk(snap, child, path, reason);
+	return walk(snap, known, child, path, reason);
 }
 
 static int say(const char *folder, int ret, struct reason *reason)
@@ -114,8 +135,8 @@ static int say(const char *folder, int ret, struct reason *reason)
 }
 
 /* @folder_fd is this function's, which closes it. */
-static int walk(struct snapshot *snap, int folder_fd, const char *folder,
-		struct reason *reason)
+static int walk(struct snapshot *snap, const struct snapshot *known, int folder_fd,
+		const char *folder, struct reason *reason)
 {
 	_cleanup_close_ int fd = folder_fd;
 	_cleanup_(close_folder) DIR *dir = fdopendir(fd);
@@ -129,14 +150,15 @@ static int walk(struct snapshot *snap, int folder_fd, const char *folder,
 	if (ret < 0)
 		return say(folder, ret, reason);
 	for (size_t i = 0; i < names.count; i++) {
-		ret = look_at(snap, dirfd(dir), folder, names.items[i], reason);
+		ret = look_at(snap, known, dirfd(dir), folder, names.items[i], reason);
 		if (ret < 0)
 			return ret;
 	}
 	return 0;
 }
 
-int snapshot_take(struct snapshot *snap, int fd, struct reason *reason)
+static int take(struct snapshot *snap, const struct snapshot *known, int fd,
+		struct reason *reason)
 {
 	struct stat st;
 	int own, ret;
@@ -147,10 +169,22 @@ int snapshot_take(struct snapshot *snap, int fd, struct reason *reason)
 	if (add(snap, strdup("."), &st) < 0)
 		return reason_errno(reason, -ENOMEM);
 	own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ret = own < 0 ? reason_errno(reason, -errno) : walk(snap, own, "", reason);
+	ret = own < 0 ? reason_errno(reason, -errno) : walk(snap, known, own, "", reason);
 	if (ret < 0)
 		snapshot_free(snap);
 	return ret;
+}
+
+int snapshot_take(struct snapshot *snap, int fd, struct reason *reason)
+{
+	return take(snap, NULL, fd, reason);
+}
+
+int snapshot_renew(struct snapshot *snap, int fd, struct reason *reason)
+{
+	_cleanup_snapshot_ struct snapshot known = *snap;
+
+	return take(snap, &known, fd, reason);
 }
 
 static bool same_time(const struct timespec *a, const struct timespec *b)

@@ -33,6 +33,13 @@ struct snapshot {
 int snapshot_take(struct snapshot *snap, int fd, struct reason *reason) _must_check_
 	_nonnull_(1, 3);
 
+/*
+ * Look once more at what is in the folder @fd itself; what the folders in it held is taken
+ * over. Returns as snapshot_take().
+ */
+int snapshot_renew(struct snapshot *snap, int fd, struct reason *reason) _must_check_
+	_nonnull_(1, 3);
+
 void snapshot_free(struct snapshot *snap);
 #define _cleanup_snapshot_ _cleanup_(snapshot_free)
 

@@ -17,7 +17,6 @@
 #include "recover.h"
 #include "state.h"
 #include "tree.h"
-#include "worker.h"
 
 /* Nobody's ^C may come between the first write and the last. */
 static void hold_signals(sigset_t *before)
@@ -156,19 +155,7 @@ static int make_base(const struct swap *swap, char **path)
 	return *path ? 0 : -errno;
 }
 
-struct depmod {
-	const struct host *host;
-	const char *base;
-};
-
-static int run_depmod(const void *arg, struct reason *reason)
-{
-	const struct depmod *depmod = arg;
-
-	return depmod_run(depmod->host, depmod->base, reason);
-}
-
-/* What does not have to wait for depmod: its own files are in no comparison. */
+/* What does not have to wait for depmod, which writes into the folder itself alone. */
 static int look_and_flush(struct swap *swap, struct reason *reason)
 {
 	int ret = snapshot_take(&swap->made, swap->tree_fd, reason);
@@ -178,24 +165,33 @@ static int look_and_flush(struct swap *swap, struct reason *reason)
 	return ret;
 }
 
+static int run_depmod(struct swap *swap, const char *base, struct reason *reason)
+{
+	struct reason why = { 0 };
+	struct depmod depmod;
+	int ret = depmod_start(&depmod, swap->host, base, reason), meanwhile;
+
+	if (ret < 0)
+		return ret;
+	meanwhile = look_and_flush(swap, &why);
+	ret = depmod_end(&depmod, reason);
+	if (ret < 0)
+		return ret;
+	if (meanwhile < 0) {
+		*reason = why;
+		return meanwhile;
+	}
+	return snapshot_renew(&swap->made, swap->tree_fd, reason);
+}
+
 int swap_index(struct swap *swap, struct reason *reason)
 {
 	_cleanup_free_ char *base = NULL;
-	struct reason why = { 0 };
-	struct depmod depmod;
-	struct worker worker;
-	int ret = make_base(swap, &base), meanwhile;
+	int ret = make_base(swap, &base);
 
 	if (ret < 0)
 		return reason_set(reason, ret, "no place for depmod: %s", strerror(-ret));
-	depmod = (struct depmod){ swap->host, base };
-	worker_start(&worker, run_depmod, &depmod);
-	meanwhile = look_and_flush(swap, &why);
-	ret = worker_end(&worker, reason);
-	if (ret == 0 && meanwhile < 0) {
-		*reason = why;
-		ret = meanwhile;
-	}
+	ret = run_depmod(swap, base, reason);
 	if (ret == 0)
 		ret = indexes_check(&swap->live, &swap->made, swap->host->modules_fd,
 				    swap->tree_fd, reason);
@@ -405,8 +401,13 @@ static void keep_changes(struct swap *swap)
 	const struct host *host = swap->host;
 	struct reason why = { 0 };
 
-	if (carry(swap, &why) == 0)
+	if (carry(swap, &why) == 0) {
+		log_error("%s: what somebody else changed meanwhile is in the new folder "
+			  "as "
+			  "well; 'depmod %s' lists it",
+			  host->modules, host->release);
 		return;
+	}
 	log_cannot(host->modules, "%s", why.text);
 	if (put_aside(swap, &why) < 0)
 		log_cannot(host->modules, "%s", why.text);
