@@ -49,10 +49,12 @@ sweep_case() {
 	[ "$calls" -gt 20 ]
 	local n failed=0 short=0
 	for ((n = 1; n < calls; n++)); do
+		rm -f "$BATS_TEST_TMPDIR/log"
 		SWEEP_LOG=$BATS_TEST_TMPDIR/log "$sweep" fail "2.$n" 5 "$prog" >"$file" 2>/dev/null || failed=$((failed + 1))
 		[[ $(cat "$BATS_TEST_TMPDIR/log") == *" "@(sed|prog) ]]
 	done
 	for ((n = 1; n < 9; n++)); do
+		rm -f "$BATS_TEST_TMPDIR/log"
 		SWEEP_LOG=$BATS_TEST_TMPDIR/log "$sweep" short "2.$n" "$prog" >"$file" || continue
 		short=$((short + 1))
 		cmp "$file" <(sed p "$BATS_TEST_FILENAME")
