@@ -72,20 +72,25 @@ int carry_changes(const struct snapshot *before, int from, const struct snapshot
 {
 	_cleanup_snapshot_ struct snapshot now = { 0 };
 	int ret = snapshot_take(&now, from, reason);
+	bool any = false;
 
 	for (size_t i = 1; ret == 0 && i < now.count; i++) {
 		const struct snapshot_entry *entry = &now.entries[i];
 		const struct snapshot_entry *old = snapshot_find(before, entry->path);
 
-		if (!ignored(entry->path) && (!old || !snapshot_same(old, entry)))
-			ret = say(entry->path, carry_in(entry, from, made, to), reason);
+		if (ignored(entry->path) || (old && snapshot_same(old, entry)))
+			continue;
+		any = true;
+		ret = say(entry->path, carry_in(entry, from, made, to), reason);
 	}
 	/* What is in a folder before the folder. */
 	for (size_t i = before->count; ret == 0 && i-- > 1;) {
 		const struct snapshot_entry *entry = &before->entries[i];
 
-		if (!ignored(entry->path) && !snapshot_find(&now, entry->path))
-			ret = say(entry->path, carry_out(entry, made, to), reason);
+		if (ignored(entry->path) || snapshot_find(&now, entry->path))
+			continue;
+		any = true;
+		ret = say(entry->path, carry_out(entry, made, to), reason);
 	}
-	return ret;
+	return ret < 0 ? ret : any;
 }

@@ -21,8 +21,9 @@ typedef enum clone_how (*clone_how_fn)(const char *path);
 
 /*
  * Make all that @snap says of the folder @from in the empty folder @to, of the same file
- * system, and give @to itself the looks of @from. @how is asked for every regular file;
- * NULL links them all. Returns 0, or -errno with @reason filled in.
+ * system, and give @to itself the looks of @from. @how is asked for every regular file,
+ * by one of two processes; NULL links them all. Returns 0, or -errno with @reason filled
+ * in.
  */
 int clone_make(const struct snapshot *snap, int from, int to, clone_how_fn how,
 	       struct reason *reason) _must_check_ _nonnull_(1, 5);

@@ -43,7 +43,7 @@ int depmod_start(struct depmod *depmod, const struct host *host, const char *bas
 		 struct reason *reason) _must_check_ _nonnull_(1, 2, 3, 4);
 
 /*
- * Pass on what it prints, and wait for its end. Returns 0, or -errno with @reason filled
+ * Pass on what it prints, and wait for its end, once. Returns 0, or -errno with @reason filled
  * in: it failed, or reported an error. What it wrote is another question: it exits with 0
  * having written nothing, for example when it may not.
  */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Running another program of the system: depmod, modprobe. */
+/* Running another program of the system, depmod or modprobe, and waiting for a process. */
 #pragma once
 
 #include <spawn.h>

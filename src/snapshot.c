@@ -80,13 +80,13 @@ static int list(DIR *dir, struct names *names)
 
 /* What the folder @path held by @known. 1, or 0 when that knows of no such folder. */
 static int take_over(struct snapshot *snap, const struct snapshot *known,
-		     const char *path)
+		     const char *path, ino_t inode)
 {
 	const struct snapshot_entry *entry = snapshot_find(known, path);
 	const struct snapshot_entry *end = known->entries + known->count;
 	size_t len = strlen(path);
 
-	if (!entry || !S_ISDIR(entry->st.st_mode))
+	if (!entry || !S_ISDIR(entry->st.st_mode) || entry->st.st_ino != inode)
 		return 0;
 	while (++entry < end && !strncmp(entry->path, path, len) &&
 	       entry->path[len] == '/')
@@ -120,7 +120,7 @@ static int look_at(struct snapshot *snap, const struct snapshot *known, int fd,
 		return reason_set(reason, -EXDEV, "%s: something is mounted there", path);
 	if (!S_ISDIR(st.st_mode))
 		return 0;
-	ret = known ? take_over(snap, known, path) : 0;
+	ret = known ? take_over(snap, known, path, st.st_ino) : 0;
 	if (ret != 0)
 		return ret < 0 ? reason_errno(reason, ret) : 0;
 	child = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -400,14 +400,14 @@ static void keep_changes(struct swap *swap)
 {
 	const struct host *host = swap->host;
 	struct reason why = { 0 };
+	int ret = carry(swap, &why);
 
-	if (carry(swap, &why) == 0) {
-		log_error("%s: what somebody else changed meanwhile is in the new folder "
-			  "as "
-			  "well; 'depmod %s' lists it",
-			  host->modules, host->release);
+	if (ret > 0)
+		log_error("%s: what somebody else changed is in the new folder, and in "
+			  "no index: run depmod",
+			  host->modules);
+	if (ret >= 0)
 		return;
-	}
 	log_cannot(host->modules, "%s", why.text);
 	if (put_aside(swap, &why) < 0)
 		log_cannot(host->modules, "%s", why.text);

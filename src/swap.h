@@ -53,7 +53,7 @@ struct swap {
 	int tree_fd;		   /* the clone */
 	int state_fd;		   /* the next state */
 	struct snapshot live;	   /* of the kernel's folder, when the clone was made */
-	struct snapshot made;	   /* of the clone, when depmod was through */
+	struct snapshot made;	   /* of the clone, with what depmod made */
 	struct buf dep;		   /* the modules.dep that depmod wrote into the clone */
 	struct names made_folders; /* for base_fd, below the root */
 	sigset_t signals;	   /* those blocked before */
