@@ -22,11 +22,14 @@ DEVEL/include/generated/autoconf.h
 
 # Files that a package's script copies from where the package has them.
 declare -gA COPIED=([/etc/passwd]=/usr/share/base-passwd/passwd.master
+	[/etc/group]=/usr/share/base-passwd/group.master
 	[/etc/nsswitch.conf]=/usr/share/libc-bin/nsswitch.conf)
 
 # opened BUILDER SCRIPT DIR: runs the bash SCRIPT in a container of BUILDER under strace (this host's,
 # with its own libraries); "PATH SHA256" of each file that it opened or ran, /build, /tmp, /proc,
-# /sys and /dev left out, goes to DIR/opened.
+# /sys and /dev left out, goes to DIR/opened.  What it makes itself by that open() is no input (O_EXCL).
+# A path that it ran is relative to a folder which strace does not tell: where the build tree has none
+# of that name, and a file of that name was opened in /tmp or /build, it is that one.
 opened() {
 	BUILDER=$1 SCRIPT=$2 DIR=$3 run_cmd 0 bash -c 'opened_run'
 }
@@ -47,19 +50,24 @@ opened_run() {
 				/host/usr/bin/strace -f -y -z -qq --seccomp-bpf -e trace=open,openat,openat2,execve -o /build/.trace \
 				bash -euc "$1"
 			devel=$(readlink -f /kernel/devel)
-			sed -n "s/.* = [0-9]*<\(\/[^>]*\)>\$/\1/p; s/^[0-9 ]*execve(\"\([^\"]*\)\".* = 0\$/\1/p" /build/.trace | sort -u |
-				while read -r file; do
-					[[ $file == /* ]] || file=$devel/$file
-					file=$(realpath -m "$file")
-					case $file in
-					/build/* | /tmp/* | /host/* | /proc/* | /sys/* | /dev/* | /traced/*) continue ;;
-					esac
-					if [[ -f $file ]]; then
-						printf "%s %s\n" "$file" "$(sha256sum <"$file" | cut -d " " -f 1)"
-					elif [[ ! -d $file ]]; then
-						printf "%s gone\n" "$file"
-					fi
-				done | sort -u >/traced/opened' opened "$SCRIPT"
+			sed -n "/O_EXCL/d; s/.* = [0-9]*<\(\/[^>]*\)>\$/\1/p; s/^[0-9 ]*execve(\"\([^\"]*\)\".* = 0\$/\1/p" /build/.trace |
+				sort -u >/build/.files
+			sed -n "/^\/tmp\//p; /^\/build\//p" /build/.files >/build/.own
+			while read -r file; do
+				if [[ $file != /* ]]; then
+					own=${file#./} file=$devel/$file
+					[[ -e $file ]] || ! grep -q "/${own//./\\.}\$" /build/.own || continue
+				fi
+				file=$(realpath -m "$file")
+				case $file in
+				/build/* | /tmp/* | /host/* | /proc/* | /sys/* | /dev/* | /traced/*) continue ;;
+				esac
+				if [[ -f $file ]]; then
+					printf "%s %s\n" "$file" "$(sha256sum <"$file" | cut -d " " -f 1)"
+				elif [[ ! -d $file ]]; then
+					printf "%s gone\n" "$file"
+				fi
+			done </build/.files | sort -u >/traced/opened' opened "$SCRIPT"
 	)
 }
 export -f opened_run
