@@ -265,15 +265,6 @@ struct share {
 	size_t begin, end;
 };
 
-/* Whether @path is somewhere in @folder, if that is one. */
-static bool is_below(const char *path, const struct snapshot_entry *folder)
-{
-	size_t len = strlen(folder->path);
-
-	return S_ISDIR(folder->st.st_mode) && !strncmp(path, folder->path, len) &&
-	       path[len] == '/';
-}
-
 static int make_entry(const struct share *share, size_t i, struct reason *reason)
 {
 	const struct snapshot_entry *entry = &share->snap->entries[i];
@@ -291,7 +282,7 @@ static int make_entries(const struct share *share, const char *path, bool above,
 	for (size_t i = share->begin; i < share->end; i++) {
 		int ret = 0;
 
-		if (is_below(path, &share->snap->entries[i]) == above)
+		if (snapshot_is_below(path, &share->snap->entries[i]) == above)
 			ret = make_entry(share, i, reason);
 		if (ret < 0)
 			return ret;

@@ -78,18 +78,25 @@ static int list(DIR *dir, struct names *names)
 	return 0;
 }
 
+bool snapshot_is_below(const char *path, const struct snapshot_entry *folder)
+{
+	size_t len = strlen(folder->path);
+
+	return S_ISDIR(folder->st.st_mode) && !strncmp(path, folder->path, len) &&
+	       path[len] == '/';
+}
+
 /* What the folder @path held by @known. 1, or 0 when that knows of no such folder. */
 static int take_over(struct snapshot *snap, const struct snapshot *known,
 		     const char *path, ino_t inode)
 {
-	const struct snapshot_entry *entry = snapshot_find(known, path);
+	const struct snapshot_entry *folder = snapshot_find(known, path);
+	const struct snapshot_entry *entry = folder;
 	const struct snapshot_entry *end = known->entries + known->count;
-	size_t len = strlen(path);
 
-	if (!entry || !S_ISDIR(entry->st.st_mode) || entry->st.st_ino != inode)
+	if (!folder || !S_ISDIR(folder->st.st_mode) || folder->st.st_ino != inode)
 		return 0;
-	while (++entry < end && !strncmp(entry->path, path, len) &&
-	       entry->path[len] == '/')
+	while (++entry < end && snapshot_is_below(entry->path, folder))
 		if (add(snap, strdup(entry->path), &entry->st) < 0)
 			return -ENOMEM;
 	return 1;

@@ -47,6 +47,10 @@ void snapshot_free(struct snapshot *snap);
 const struct snapshot_entry *snapshot_find(const struct snapshot *snap, const char *path)
 	_nonnull_(1, 2);
 
+/* Whether @path is somewhere in @folder, if that is one, but not ".". */
+bool snapshot_is_below(const char *path, const struct snapshot_entry *folder)
+	_nonnull_(1, 2);
+
 /* Whether the two, of one path, are the same: see above. */
 bool snapshot_same(const struct snapshot_entry *a, const struct snapshot_entry *b)
 	_nonnull_(1, 2);
