@@ -5,8 +5,8 @@
  * beginning: what runs at the same time is not counted together.
  *
  * sweep count CMD...		run it and print for each process how many there are, and
- *				before that the first uname(), 0.0 for none: main() of
- *				wgkmod begins with it
+ *				before that the first's first uname(), 1.0 for none:
+ *				main() of wgkmod begins with it
  * sweep kill P.N CMD...	kill all processes before P.N is made
  * sweep fail P.N ERRNO CMD...	P.N is not made, and fails with ERRNO, a number; close()
  *				is made, and fails
@@ -39,7 +39,7 @@
 #define MAX_TRACEES 256
 
 static enum { COUNT, KILL, FAIL, SHORT } mode;
-static unsigned long wanted_process, wanted_call;
+static unsigned long wanted_process, wanted_call, first_uname;
 static long with_errno;
 static int meddled;
 
@@ -48,7 +48,7 @@ static struct tracee {
 	pid_t pid;   /* 0: it has ended */
 	int inside;  /* between entry and exit of a call */
 	int failing; /* this call is not made */
-	unsigned long calls, first_uname;
+	unsigned long calls;
 } tracees[MAX_TRACEES];
 static size_t begun;
 
@@ -139,9 +139,9 @@ static void at_call(struct tracee *t)
 		t->failing = 0;
 	} else if (t->inside && is_counted(t->pid)) {
 		t->calls++;
-		if (mode == COUNT && !t->first_uname &&
+		if (mode == COUNT && t == &tracees[0] && !first_uname &&
 		    ptrace(PTRACE_PEEKUSER, t->pid, REG(orig_rax), 0) == SYS_uname)
-			t->first_uname = t->calls;
+			first_uname = t->calls;
 		if (mode != COUNT && t->calls == wanted_call &&
 		    t == &tracees[wanted_process - 1])
 			meddle(t);
@@ -198,14 +198,7 @@ static int trace(pid_t main_pid)
 
 static void print_counts(void)
 {
-	unsigned long process = 0, call = 0;
-
-	for (size_t i = begun; i-- > 0;)
-		if (tracees[i].first_uname) {
-			process = i + 1;
-			call = tracees[i].first_uname;
-		}
-	printf("%lu.%lu\n", process, call);
+	printf("1.%lu\n", first_uname);
 	for (size_t i = 0; i < begun; i++)
 		printf("%zu %lu\n", i + 1, tracees[i].calls);
 }
