@@ -12,7 +12,7 @@
 
 # shellcheck disable=SC2034 # for read_target
 family_keys='!SUITE'
-family_programs='mmdebstrap apt-ftparchive dpkg-deb'
+family_programs='dpkg-deb'
 family_lock_programs='apt-get curl /usr/share/keyrings/debian-archive-keyring.gpg'
 family_fallbacks='http://archive.debian.org/debian http://archive.debian.org/debian-security'
 
@@ -55,7 +55,7 @@ deb_alone() {
 deb_mirror() {
 	local mirror
 	while read -r mirror; do
-		if curl --silent --fail --head --max-time 20 "$mirror/dists/$1/Release" >/dev/null; then
+		if curl -q --silent --fail --head --max-time 20 "$mirror/dists/$1/Release" >/dev/null; then
 			printf '%s\n' "$mirror"
 			return
 		fi
@@ -147,30 +147,20 @@ family_lock() {
 	done
 }
 
-# deb_offline COMMAND...: runs it as root of a network namespace that has no device but loopback;
-# who is not root is so in a user namespace, as podman maps it.
-deb_offline() {
-	if [[ $(id -u) -eq 0 ]]; then
-		unshare --net "$@"
-	else
-		podman unshare unshare --net "$@"
-	fi
-}
-
-# family_base PKGDIR IMAGE [WORD...]: makes the base image IMAGE from the packages in PKGDIR, without
-# network; what is essential, and the packages WORDS.
+# family_base PKGDIR IMAGE: makes the base image IMAGE of all packages in PKGDIR, without network
+# (deb.Containerfile).  Nothing that a package brings runs on the host.
 family_base() {
-	local dir=$1 image=$2 include=()
-	shift 2
-	[[ $# -eq 0 ]] || include=(--include="$*") # mmdebstrap refuses an empty one
-	(cd "$dir" && apt-ftparchive packages . >Packages)
-	# mmdebstrap refuses a suite's name with a flat repository, so the suite is "./"
-	run deb_offline mmdebstrap --mode=root --variant=essential --format=tar --skip=cleanup/tmp \
-		--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
-		--dpkgopt='path-exclude=/usr/share/locale/*' "${include[@]}" \
-		"" "$dir/base.tar" "deb [trusted=yes] copy:${dir// /%20} ./"
-	run podman import --quiet "$dir/base.tar" "$image"
-	rm -f "$dir/base.tar"
+	local dir=$1 image=$2 file build=(build --network=none --file "$TOP/families/deb.Containerfile")
+	for file in "$dir"/*.deb; do
+		dpkg-deb --fsys-tarfile "$file" >"${file%.deb}.tar" || return
+	done
+	cp "$TOP/families/deb.sh" "$dir/family.sh"
+	run podman "${build[@]}" --target unpacked --tag "$image-unpacked" "$dir"
+	podman_probe "$image-unpacked"
+	require_no_network "$image-unpacked"
+	run "${PODMAN[@]}" "${build[@]}" --squash-all "${PODMAN_LIMITS[@]}" --tag "$image" "$dir"
+	run podman image rm "$image-unpacked"
+	rm "$dir"/*.tar
 }
 
 # family_unpack PKGDIR ROOTDIR: what is in the packages, without running anything of them.
@@ -186,6 +176,31 @@ family_unpack() {
 family_root() { family_unpack "$2" "$1" && family_unpack "$3" "$1"; }
 
 # ---- inside the container (no lib.sh there) -------------------------------------------
+
+# deb_merge_usr PKGDIR: where usrmerge is among the packages, does its work, which it refuses on the overlay
+# of a container: moves /bin, /sbin and /lib* into /usr.  One process does the second half, as no program
+# can be started before it is done.
+deb_merge_usr() {
+	local dir
+	[[ -n $(compgen -G "$1/usrmerge_*.deb") ]] || return 0
+	for dir in bin sbin lib lib32 lib64 libx32; do
+		[[ -d /$dir ]] || continue
+		mkdir -p "/usr/$dir"
+		cp -a "/$dir/." "/usr/$dir/"
+	done
+	perl -MFile::Path=remove_tree -e 'for (glob "/{bin,sbin,lib,lib32,lib64,libx32}") {
+		next unless -d;
+		remove_tree($_);
+		symlink("usr$_", $_) or die "$_: $!\n";
+	}'
+}
+
+# deb_configure PKGDIR: installs the packages on a root that has their files; no documentation stays.
+deb_configure() {
+	deb_merge_usr "$1"
+	dpkg --install --force-depends --force-unsafe-io "$1"/*.deb
+	rm -rf /usr/share/doc /usr/share/man /usr/share/locale
+}
 
 # family_install PKGDIR: installs all packages of PKGDIR.  That the kernel itself is not among
 # them, which the build tree of some kernels depends on, is meant.

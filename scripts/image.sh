@@ -20,7 +20,7 @@ require_complete_lock "$TARGET"
 base=localhost/wgkmod-base:$(
 	{
 		grep '^base ' "$TARGET_DIR/$TARGET.lock"
-		cat "$TOP/families/$FAMILY.sh"
+		cat "$TOP/families/$FAMILY".*
 	} | sha256sum | cut -c1-16
 )
 mapfile -t files < <(image_files)
@@ -51,7 +51,7 @@ if podman image exists "$builder"; then
 	exit 0
 fi
 
-make_tmp "$CACHE"
+make_tmp "$OUT"
 for stage in base toolchain source; do
 	"$TOP/scripts/stage.sh" "$TARGET" "$stage" "$TMP/$stage"
 done

@@ -12,6 +12,10 @@ PATH=$PATH:/usr/sbin:/sbin # for depmod and mke2fs: who is not root lacks them o
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 OUT=$(realpath -m "${OUT:-$TOP/out}")
+[[ $OUT != *:* ]] || {
+	printf "wgkmod: OUT '%s': podman cannot mount a path with a colon\n" "$OUT" >&2
+	exit 1
+}
 CACHE=$(realpath -m "${CACHE:-${XDG_CACHE_HOME:-${HOME:?HOME is not set}/.cache}/wgkmod}")
 TARGET_DIR=$(realpath -m "${TARGET_DIR:-$TOP/targets}")
 V=${V:-} V=${V#0}
@@ -28,9 +32,12 @@ EXIT_GONE=69
 
 # die MESSAGE...: one sentence on standard error, exit status 1.
 die() {
-	printf 'wgkmod: %s\n' "$*" >&2
+	printf 'wgkmod: %s\n' "$*" | plain >&2
 	exit 1
 }
+
+# plain: copies standard input without the passwords of addresses, and without control characters.
+plain() { sed -u -E 's,(://)[^/@[:space:]]*@,\1,g; s/[^[:print:][:space:]]|[\f\v]/?/g'; }
 
 # say PHASE MESSAGE...: one line of a phase's result.
 say() {
@@ -55,8 +62,9 @@ phase_begin() {
 	PHASE=$1
 	LOG=$OUT/log/$TARGET-$PHASE.log
 	PHASE_START=$(now_ms)
-	mkdir -p "$OUT/log" || die "cannot create '$OUT/log'"
-	: >"$LOG" || die "cannot write the log '$LOG'"
+	own_dir "$OUT" "$OUT/log"
+	# a new file: never what a link of that name leads to
+	if ! rm -f "$LOG" || ! (set -o noclobber && : >"$LOG"); then die "cannot write the log '$LOG'"; fi
 	trap on_exit EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
@@ -107,43 +115,93 @@ progress() {
 # logged: copies standard input into the phase's log; shows it with V=1, its last line on a terminal.
 logged() {
 	if [[ -n $V ]]; then
-		tee -a "$LOG" >&2
+		plain | tee -a "$LOG" >&2
 	elif [[ -t 2 ]]; then
-		tee -a "$LOG" | progress
+		plain | tee -a "$LOG" | progress
 	else
-		cat >>"$LOG"
+		plain >>"$LOG"
 	fi
 }
 
 # run COMMAND...: what a phase does: the command is logged, and shown with V=1.  It inherits the
-# standard streams and no other (mmdebstrap's shell has trouble with high descriptors).
+# standard streams and no other.
 run() {
 	printf '+ %s\n' "${*@Q}" | logged
 	"$@" 2>&1 </dev/null 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- | logged
 }
 
-# ---- temporary folders ----------------------------------------------------------------
+# ---- directories ----------------------------------------------------------------------
 
-# make_tmp PARENT: sets TMP to a new folder in PARENT that goes when the script ends.  It is
+# own_dir DIR...: makes each directory where it is missing, and ends the script unless it can be trusted:
+# it belongs to the user who runs this or to root, and nobody else may write into it.  Nobody else can
+# then put a link, a program or another file where this user expects his own.
+own_dir() {
+	local dir owner mode
+	for dir; do
+		mkdir -p "$dir" || die "cannot create '$dir'"
+		read -r owner mode < <(stat --format '%u %a' "$dir/.")
+		[[ $owner -eq $EUID || $owner -eq 0 ]] ||
+			die "'$dir' belongs to another user, who could change what is in it; name a directory of your own"
+		(((8#$mode & 8#22) == 0)) ||
+			die "'$dir' may be written by others, who could change what is in it; run: chmod go-w '$dir'"
+	done
+}
+
+# make_tmp PARENT: sets TMP to a new directory in PARENT that goes when the script ends.  It is
 # locked while in use (descriptor 8); those that a killed run left behind are removed first.
 make_tmp() {
 	local parent=$1 old
-	mkdir -p "$parent" || die "cannot create '$parent'"
-	exec 7>"$parent/.lock" || die "cannot write into '$parent'"
+	own_dir "$parent"
+	exec 7<"$parent"
 	flock 7 || die "cannot lock '$parent'"
 	for old in "$parent"/.wgkmod-tmp.*; do
-		[[ -d $old && -O $old ]] || continue
-		# shellcheck disable=SC2094 # the folder is only locked
+		[[ -d $old && -O $old && ! -L $old ]] || continue
+		# shellcheck disable=SC2094 # the directory is only locked
 		(flock -n 9 && rm -rf "$old") 9<"$old" || continue
 	done
-	TMP=$(mktemp -d "$parent/.wgkmod-tmp.XXXXXXXX") || die "cannot create a folder in '$parent'"
-	chmod 755 "$TMP"
+	TMP=$(mktemp -d "$parent/.wgkmod-tmp.XXXXXXXX") || die "cannot create a directory in '$parent'"
 	exec 8<"$TMP"
 	flock -n 8 || die "cannot lock '$TMP'"
-	exec 7>&-
+	exec 7<&-
 	trap on_exit EXIT
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
+}
+
+# is_output MODE NAME: an entry of that mode (as ls prints it) and name may be in the build's output (build.sh).
+is_output() {
+	local word='[A-Za-z0-9_][A-Za-z0-9._+-]*'
+	case $1 in
+	d*) [[ $2 =~ ^\./($word/)*$ ]] ;;
+	-*) [[ $2 =~ ^\./(wgkmod|explain\.txt|sources|modules/($word/)*$word\.ko|debug/($word/)*$word\.ko\.debug)$ ]] ;;
+	*) return 1 ;;
+	esac
+}
+
+# unpack_stream DIR: unpacks the tar on standard input, which a container made, into the new directory DIR.
+# Nothing in it is trusted: it may have directories, and regular files with the names of the build's output,
+# each once, 1 GiB in all.  No owner and no mode is taken.  Ends the script otherwise, nothing unpacked.
+unpack_stream() {
+	local dir=$1 tar=$1.tar limit=$((1 << 30)) total=0 mode size name
+	local -A seen=()
+	head -c "$((limit + 1))" >"$tar"
+	tar --list --verbose --quoting-style=escape --numeric-owner --file="$tar" >"$tar.list" ||
+		die "what the build gave is no tar archive, or is larger than $limit bytes"
+	while read -r mode _ size _ _ name; do
+		total=$((total + size))
+		if ! is_output "$mode" "$name" || [[ -n ${seen[$name]:-} || $total -gt $limit ]]; then
+			die "the build gave '$name' ($mode, $size bytes), which no build has; nothing of it is taken"
+		fi
+		seen[$name]=1
+	done <"$tar.list"
+	for name in ./wgkmod ./explain.txt ./sources; do
+		[[ -n ${seen[$name]:-} ]] || die "the build gave no '$name'"
+	done
+	mkdir -m 700 "$dir"
+	tar --extract --no-same-owner --no-same-permissions --directory="$dir" --file="$tar"
+	chmod -R u=rw,go=r,a+X,a-s "$dir"
+	chmod 755 "$dir/wgkmod"
+	rm "$tar" "$tar.list"
 }
 
 # ---- targets --------------------------------------------------------------------------
@@ -245,6 +303,7 @@ read_target() {
 		fi
 		[[ $keys == *" !$key "* || $keys == *" ?$key "* ]] ||
 			die "$file:$n: unknown key '$key'"
+		[[ " $value" != *' -'* ]] || die "$file:$n: $key: a word that begins with '-' could be taken for an option"
 		printf -v "$key" '%s' "$value"
 	done <"$file"
 	read -ra words <<<"$keys"
@@ -267,8 +326,8 @@ read_target() {
 # image_files: the project's files that go into the builder image of the target that was read, by
 # their paths below TOP, a line each.
 image_files() {
-	printf '%s\n' Containerfile build.sh closure.sh kernel.sh offline.sh sources.sh "families/$FAMILY.sh"
-	(cd "$TOP" && find crypto src -type f \( -name '*.[ch]' -o -name Makefile -o -name 'Kbuild*' \) | sort)
+	printf '%s\n' Containerfile build.sh closure.sh kernel.sh offline.sh sources.sh
+	(cd "$TOP" && printf '%s\n' "families/$FAMILY".* && find crypto src -type f \( -name '*.[ch]' -o -name Makefile -o -name 'Kbuild*' \) | sort)
 }
 
 # host_files: those that make the rest on the host, from the lock to the bundle.
@@ -353,7 +412,7 @@ cached() { printf '%s/sha256/%s\n' "$CACHE" "$1"; }
 # image_blobs MANIFEST: the digests of what an image's manifest names (OCI image-spec, manifest.md;
 # Docker's schema 2 has the same fields).
 image_blobs() {
-	jq --raw-output '.config, .layers[] | .digest | sub("^sha256:"; "")' "$1"
+	jq --raw-output '.config, .layers[] | .digest | capture("^sha256:(?<hex>[0-9a-f]{64})$").hex' "$1"
 }
 
 # check_cached: verifies that each file of the lock that is in the cache has its digest, an image's

@@ -12,7 +12,6 @@ set -euo pipefail
 
 # The package of each program, with apt and with dnf.
 packages='
-apt-ftparchive   apt-utils          apt
 apt-get          apt                apt
 bats             bats               bats
 buildah          buildah            buildah
@@ -46,7 +45,6 @@ minisign         minisign           minisign
 mke2fs           e2fsprogs          e2fsprogs
 mkfs.btrfs       btrfs-progs        btrfs-progs
 mkfs.xfs         xfsprogs           xfsprogs
-mmdebstrap       mmdebstrap         mmdebstrap
 openssl          openssl            openssl
 pkg-config       pkg-config         pkgconf-pkg-config
 podman           podman,runc,uidmap podman,runc,shadow-utils

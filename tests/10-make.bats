@@ -73,8 +73,8 @@ bare_machine() {
 	[[ $(id -u) -ne 0 ]] || as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 	output=$("${as[@]}" "$(command -v env)" -i "PATH=$BARE/bin" "HOME=$BARE" "$BARE/bin/make" -C "$BARE/clone" \
 		--no-print-directory artifacts TARGET="$TARGET_NAME" 2>&1) && fail "it went on: $output"
-	assert_line '^wgkmod: missing here: curl .*mmdebstrap.*; run as root:$'
-	assert_line '^    apt-get update && apt-get install --yes --no-install-recommends .*mmdebstrap'
+	assert_line '^wgkmod: missing here: curl .*dpkg-deb.*; run as root:$'
+	assert_line '^    apt-get update && apt-get install --yes --no-install-recommends .*dpkg'
 }
 
 @test "make clean-images takes the names that are ours, and leaves those that are not" {

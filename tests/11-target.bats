@@ -20,7 +20,7 @@ line_of() { grep -n "^$1" "$FILE" | cut -d : -f 1; }
 
 @test "a good target file is read" {
 	programs 0
-	assert_line '^mmdebstrap '
+	assert_line '^dpkg-deb$'
 }
 
 @test "an unknown key is refused" {

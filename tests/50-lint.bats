@@ -13,7 +13,7 @@ load helpers
 	local file files
 	cd "$ROOT_DIR"
 	run_cmd 0 git ls-files --cached --others --exclude-standard '*.[ch]' '*.py' '*.spec' '*.sh' '*.bats' '*.bash' '*Makefile' \
-		Containerfile 'crypto/*'
+		'*Containerfile' 'crypto/*'
 	mapfile -t files <<<"$output"
 	[[ ${#files[@]} -gt 100 ]]
 	for file in "${files[@]}"; do

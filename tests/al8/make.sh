@@ -86,11 +86,10 @@ make_kernels() {
 
 make_image() {
 	local image=localhost/wgkmod-al8:${folder##*-}
-	local -a words
-	read -ra words <<<"$TOOLCHAIN"
 	mkdir "$TMP/all" "$TMP/image"
 	ln "$TMP"/{base,toolchain}/*.deb "$TMP/all"
-	family_base "$TMP/all" "$image" "${words[@]}"
+	rm "$TMP"/all/linux-{headers,kbuild,compiler}-*.deb # of the kernel that the lock is of
+	family_base "$TMP/all" "$image"
 	run skopeo copy "containers-storage:$image" "oci:$TMP/image"
 	run podman image rm "$image"
 	keep "$TMP/image"
