@@ -27,6 +27,12 @@ PREFIX ?= /usr/local
 
 DEMO := debian11-5.10.0-32-amd64
 
+# What the user says is text, whatever is in it: for make, and by $(call quote,...) for the shell.
+words := TARGET CACHE MIRROR TARGETS SIGN_KEY MODULE_KEY MODULE_CERT FUZZ N VARY WITHOUT BUNDLE DESTDIR PREFIX
+$(foreach word,$(words),$(eval override $(word) := $$(value $(word))))
+quote = '$(subst ','\'',$(1))'
+each = $(foreach word,$(1),$(call quote,$(word)))
+
 ifneq ($(CACHE),)
 export CACHE
 endif
@@ -37,7 +43,7 @@ export V
 export SIGN_KEY MODULE_KEY MODULE_CERT FUZZ_SECONDS FULL VARY WITHOUT
 
 # The target of this run: TARGET=, else the running kernel, else the demo's (a line says which).
-target = $(eval target := $(or $(TARGET),$(shell scripts/default-target.sh $(DEMO))))$(target)
+target = $(eval target := $$(or $$(TARGET),$$(shell scripts/default-target.sh $$(DEMO))))$(target)
 # Whether the modules are signed for the kernel; the result is then in out/signed/.
 signs = $(or $(MODULE_KEY),$(MODULE_CERT))
 # The targets of a bundle: TARGETS=, else the one above.
@@ -47,7 +53,7 @@ need_check = programs=$$(scripts/programs.sh $(DEMO)) && $(need) curl jq flock u
 	libarchive libelf minisign strace openssl bats git shellcheck cppcheck clang-tidy clang-format readelf setpriv pkill useradd \
 	buildah disorderfs faketime clang valgrind diffoscope localedef /usr/share/i18n/locales/en_US taskset /usr/lib/python3/dist-packages/rdflib \
 	rpm2cpio rpmbuild rpmsign createrepo_c gpg python3
-need_target = programs=$$(scripts/programs.sh $(target)) && $(need) curl jq flock unshare xz $$programs
+need_target = programs=$$(scripts/programs.sh $(call quote,$(target))) && $(need) curl jq flock unshare xz $$programs
 
 c_sources := $(wildcard src/*.c src/*.h tests/fuzz/*.[ch] tests/sweep/*.c tests/vm/*.c tests/parity/*.c tests/parity/*.h)
 # What the tests compile, beside tests/parity.
@@ -72,14 +78,14 @@ demo: ## the whole job: modules for Debian 11's kernel, booted in a VM, a tunnel
 .PHONY: artifacts
 artifacts: ## fetch, image, build and proof of one kernel: out/KERNEL/ (MODULE_KEY=, MODULE_CERT=)
 	@$(need_target) podman $(if $(signs),openssl)
-	@scripts/artifacts.sh $(target)
-	@$(if $(signs),scripts/sign-modules.sh $(target))
+	@scripts/artifacts.sh $(call quote,$(target))
+	@$(if $(signs),scripts/sign-modules.sh $(call quote,$(target)))
 
 .PHONY: bundle
 bundle: ## one file for any host: out/KERNEL/wireguard-KERNEL.tar (SIGN_KEY=, TARGETS="A B")
 	@$(if $(SIGN_KEY),$(need) minisign)
-	@for name in $(bundled); do $(MAKE) --no-print-directory artifacts TARGET="$$name"; done
-	@$(if $(signs),OUT="$${OUT:-out}/signed") scripts/bundle.sh $(bundled)
+	@for name in $(call each,$(bundled)); do $(MAKE) --no-print-directory artifacts TARGET="$$name"; done
+	@$(if $(signs),OUT="$${OUT:-out}/signed") scripts/bundle.sh $(call each,$(bundled))
 
 .PHONY: targets
 targets: ## the kernels that are known
@@ -88,22 +94,22 @@ targets: ## the kernels that are known
 .PHONY: explain
 explain: ## the closure of one kernel: each symbol, who selects it, what is built and why
 	@$(need_target) podman
-	@scripts/explain.sh $(target)
+	@scripts/explain.sh $(call quote,$(target))
 
 .PHONY: lock
 lock: ## resolve one kernel's inputs to digests: targets/NAME.lock (network)
-	@programs=$$(scripts/programs.sh $(target) lock) && $(need) $$programs
-	@scripts/lock.sh $(target)
+	@programs=$$(scripts/programs.sh $(call quote,$(target)) lock) && $(need) $$programs
+	@scripts/lock.sh $(call quote,$(target))
 
 .PHONY: fetch
 fetch: ## download what the lock names into the cache (network)
 	@$(need_target)
-	@scripts/fetch.sh $(target)
+	@scripts/fetch.sh $(call quote,$(target))
 
 .PHONY: image
 image: ## the builder image of one kernel, from the cache alone
 	@$(need_target) podman
-	@scripts/image.sh $(target)
+	@scripts/image.sh $(call quote,$(target))
 
 .PHONY: check
 check: ## the tests
@@ -117,17 +123,17 @@ check-al8: ## the tests on the stand-in for Alibaba Cloud Linux 3, which they ma
 
 # The programs that the proofs need; "all" means every target that has a kernel to prove.
 proof_target = $(if $(filter all,$(TARGET)),$(DEMO),$(target))
-need_proof = programs=$$(scripts/programs.sh $(proof_target)) && $(need) curl jq flock unshare xz podman column $$programs
+need_proof = programs=$$(scripts/programs.sh $(call quote,$(proof_target))) && $(need) curl jq flock unshare xz podman column $$programs
 
 .PHONY: parity
 parity: ## our modules against those of the kernel's own package, byte by byte (TARGET=all: a table)
 	@$(need_proof) cc pkg-config libelf
-	@scripts/proofs.sh parity $(or $(TARGET),$(target))
+	@scripts/proofs.sh parity $(call quote,$(or $(TARGET),$(target)))
 
 .PHONY: boot
 boot: ## the kernel in a VM, our modules, a tunnel through them (TARGET=all: a table)
 	@$(need_proof) qemu-system-x86_64 mke2fs cpio fakeroot depmod minisign
-	@scripts/proofs.sh boot $(or $(TARGET),$(target))
+	@scripts/proofs.sh boot $(call quote,$(or $(TARGET),$(target)))
 
 # A second target for what has to hold of more than one, and the newest series for upstream's test.
 SECOND := debian13-6.12.117+deb13-amd64
@@ -154,26 +160,26 @@ memory: ## the tests of wgkmod under ASan and UBSan, and again under valgrind
 .PHONY: selftest
 selftest: ## upstream's own test of WireGuard, netns.sh, on the stock kernel in a VM with our modules
 	@$(need_target) podman qemu-system-x86_64 mke2fs cpio fakeroot depmod minisign
-	@$(MAKE) --no-print-directory artifacts TARGET=$(target)
-	@scripts/fetch.sh $(target) base source vm
-	@tests/vm/selftest.sh $(target)
+	@$(MAKE) --no-print-directory artifacts TARGET=$(call quote,$(target))
+	@scripts/fetch.sh $(call quote,$(target)) base source vm
+	@tests/vm/selftest.sh $(call quote,$(target))
 
 .PHONY: repro
 repro: ## build N= times under another path, user, clock, host, locale, file order ...: the same bits?
 	@$(need_target) podman buildah disorderfs faketime diffoscope localedef /usr/share/i18n/locales/en_US useradd setpriv taskset pkill
-	@scripts/fetch.sh $(target)
-	@scripts/repro.sh $(target) $(N)
+	@scripts/fetch.sh $(call quote,$(target))
+	@scripts/repro.sh $(call quote,$(target)) $(call quote,$(N))
 
 .PHONY: rebuild
 rebuild: ## make the bundle BUNDLE= again from what its provenance names, and compare
 	@$(if $(BUNDLE),,echo 'usage: make rebuild BUNDLE=file' >&2; exit 2)
-	@$(need) curl jq flock unshare xz git tar diffoscope podman
-	@scripts/rebuild.sh '$(BUNDLE)'
+	@$(need) curl jq flock unshare xz git tar podman
+	@scripts/rebuild.sh $(call quote,$(BUNDLE))
 
 .PHONY: fuzz
 fuzz: ## fuzz what reads bundles, signatures, modules, symbol tables and states: FUZZ_SECONDS= each (600)
 	@$(need) clang pkg-config libkmod libcrypto libarchive minisign depmod
-	@scripts/fuzz.sh $(FUZZ)
+	@scripts/fuzz.sh $(call each,$(FUZZ))
 
 .PHONY: bench
 bench: ## the figures: the build against the bare compile and by hand; an install against depmod and dkms
@@ -208,13 +214,13 @@ completions := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 install: ## wgkmod, its manual page and completion, below PREFIX= (/usr/local) and DESTDIR=
 	@$(need) cc pkg-config libkmod libcrypto libarchive
 	@$(MAKE) --no-print-directory -C src O=$(CURDIR)/out/install
-	install -D -m 755 out/install/wgkmod '$(sbin)/wgkmod'
-	install -D -m 644 docs/wgkmod.8 '$(man8)/wgkmod.8'
-	install -D -m 644 docs/wgkmod.bash-completion '$(completions)/wgkmod'
+	install -D -m 755 out/install/wgkmod $(call quote,$(sbin)/wgkmod)
+	install -D -m 644 docs/wgkmod.8 $(call quote,$(man8)/wgkmod.8)
+	install -D -m 644 docs/wgkmod.bash-completion $(call quote,$(completions)/wgkmod)
 
 .PHONY: uninstall
 uninstall: ## takes out what make install put there
-	rm -f '$(sbin)/wgkmod' '$(man8)/wgkmod.8' '$(completions)/wgkmod'
+	rm -f $(call quote,$(sbin)/wgkmod) $(call quote,$(man8)/wgkmod.8) $(call quote,$(completions)/wgkmod)
 
 .PHONY: clean
 clean: ## removes out/; the cache and the images of podman stay

@@ -35,8 +35,8 @@ is_made() {
 }
 
 # One run of a target at a time: the second finds what the first made.
-mkdir -p "${stamp%/*}"
-exec 9>"$stamp.lock"
+own_dir "$OUT" "$OUT/.made" "$OUT/.made/lock-$TARGET"
+exec 9<"$OUT/.made/lock-$TARGET"
 if ! flock -n 9; then
 	say build "waits for another run of $TARGET"
 	flock 9
@@ -58,17 +58,15 @@ fi
 phase_begin build
 make_tmp "$OUT"
 podman_probe "$builder"
-mkdir "$TMP/made"
 printf '+ %s\n' "${PODMAN[*]} run (sealed) $builder" | logged
-{ sealed "$builder" 2>&1 >&3 3>&- | logged; } 3>"$TMP/made.tar"
-tar -C "$TMP/made" --no-same-owner -xf "$TMP/made.tar"
-mv "$TMP/made/sources" "$TMP/sources"
+{ sealed "$builder" 2>&1 >&3 3>&- | logged; } 3>&1 | unpack_stream "$TMP/made"
+mv -T "$TMP/made/sources" "$TMP/sources"
 "$TOP/scripts/sbom.sh" "$TARGET" "$TMP/made" "$TMP/sources" >"$TMP/sbom.spdx.json"
-mv "$TMP/sbom.spdx.json" "$TMP/made/sbom.spdx.json"
+mv -T "$TMP/sbom.spdx.json" "$TMP/made/sbom.spdx.json"
 "$TOP/scripts/provenance.sh" "$TARGET" "$TMP/made" >"$TMP/provenance.json"
-mv "$TMP/provenance.json" "$TMP/made/provenance.json"
+mv -T "$TMP/provenance.json" "$TMP/made/provenance.json"
 (cd "$TMP/made" && find . -type f -printf '%P\0' | sort -z | xargs -0 sha256sum) >"$TMP/SHA256SUMS"
-mv "$TMP/SHA256SUMS" "$TMP/made/SHA256SUMS"
+mv -T "$TMP/SHA256SUMS" "$TMP/made/SHA256SUMS"
 
 [[ $(made_from) == "$inputs" ]] || die "the sources of wgkmod or the target changed while it was built; build again"
 
@@ -77,7 +75,7 @@ rm -f "$stamp"
 rm -rf "$dest"
 mv -T "$TMP/made" "$dest"
 printf '%s\n%s\n' "$inputs" "$(sha256sum <"$dest/SHA256SUMS")" >"$TMP/stamp"
-mv "$TMP/stamp" "$stamp"
+mv -T "$TMP/stamp" "$stamp"
 proof=$(grep -a '^wgkmod: .*fit' "$LOG" | tail -n1)
 phase_end "$(find "$dest/modules" -name '*.ko' | wc -l) modules in $dest"
 say proof "${proof#wgkmod: }"

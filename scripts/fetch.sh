@@ -17,8 +17,13 @@ shift
 read_lock "$TARGET" "$@"
 require_complete_lock "$TARGET"
 phase_begin fetch
-make_tmp "$CACHE"
-mkdir -p "$CACHE/sha256"
+# A cache that cannot be written, such as one on a medium, is only read.
+if [[ -d $CACHE && ! -w $CACHE ]]; then
+	make_tmp "$OUT"
+else
+	make_tmp "$CACHE"
+	own_dir "$CACHE/sha256"
+fi
 
 # download MIRROR: asks one mirror for all that is MISSING; an address that stands whole in the
 # lock is asked for as it is.
@@ -49,7 +54,7 @@ curl_config() {
 	[[ $(printf '7.67\n%s\n' "$(curl --version | sed -n '1s/^curl \([0-9.]*\).*/\1/p')" | sort -V | head -n 1) == 7.67 ]] ||
 		many=(--silent --show-error) # older: one after the other
 	# what the servers answered: that a mirror does not have it is another thing than silence
-	curl --config "$1" "${many[@]}" --fail --location --retry 2 --write-out '%{http_code} %{filename_effective}\n' \
+	curl -q --config "$1" "${many[@]}" --fail --location --retry 2 --write-out '%{http_code} %{filename_effective}\n' \
 		--connect-timeout "$((PATIENCE < 20 ? PATIENCE : 20))" --speed-limit 1024 --speed-time "$PATIENCE" \
 		>"$TMP/answers" || status=$?
 	printf '%d\n' "$status" >"$TMP/curl-status"
@@ -64,7 +69,7 @@ keep() {
 	if [[ $got == "$sha" ]]; then
 		chmod 444 "$file"
 		sync -d "$file"
-		mv "$file" "$(cached "$sha")"
+		mv -T "$file" "$(cached "$sha")"
 	else
 		printf '%s: the digest is %s, not %s as in the lock\n' "${LOCK_WHERE[$1]}" "$got" "$sha" >>"$TMP/refused"
 		rm -f "$file"
@@ -80,9 +85,11 @@ is_gone() {
 	done
 }
 
+# describe_missing: the first three of MISSING by name, and how many more there are.
 describe_missing() {
 	local i
-	for i in "${MISSING[@]}"; do printf '%s ' "${LOCK_WHERE[i]##*/}"; done
+	for i in "${MISSING[@]:0:3}"; do printf '%s ' "${LOCK_WHERE[i]##*/}"; done
+	[[ ${#MISSING[@]} -le 3 ]] || printf 'and %d more ' "$((${#MISSING[@]} - 3))"
 }
 
 # fetch_image SHA256 LOCATION: a base image by its manifest's digest, through skopeo, each blob
@@ -101,9 +108,9 @@ fetch_image() {
 		die "$2: its manifest does not have the digest of the lock"
 	for file in $(image_blobs "$dir/manifest.json" | sort -u); do
 		chmod 444 "$dir/$file"
-		mv "$dir/$file" "$(cached "$file")"
+		mv -T "$dir/$file" "$(cached "$file")"
 	done
-	mv "$dir/manifest.json" "$(cached "$sha")"
+	mv -T "$dir/manifest.json" "$(cached "$sha")"
 }
 
 check_cached
@@ -113,6 +120,8 @@ echo 0 >"$TMP/curl-status"
 : >"$TMP/answers"
 : >"$TMP/all-answers"
 if [[ $count -gt 0 ]]; then
+	[[ -w $CACHE ]] || die "the cache '$CACHE' cannot be written, and it lacks $count of ${#LOCK_SHA256[@]} inputs:" \
+		"$(describe_missing)(of '$TARGET')"
 	for i in "${MISSING[@]}"; do
 		[[ ${LOCK_WHERE[i]} != docker://* ]] || fetch_image "${LOCK_SHA256[i]}" "${LOCK_WHERE[i]}"
 	done
@@ -130,7 +139,9 @@ if [[ ${#MISSING[@]} -gt 0 ]]; then
 	full_disk "$CACHE"
 	[[ ! -s $TMP/refused ]] || die "$(head -n1 "$TMP/refused")"
 	if is_gone; then
-		printf 'wgkmod: %s\n' "cannot fetch $(describe_missing)(of '$TARGET'): the mirrors that could be reached do not have it any more; set MIRROR= to one that has it, or bring the cache '$CACHE' from a machine that has it; the lock '$TARGET_DIR/$TARGET.lock' still says what it was" >&2
+		printf 'wgkmod: %s %s %s\n' "cannot fetch $(describe_missing)(of '$TARGET'): the mirrors that could be reached do not" \
+			"have it any more; set MIRROR= to one that has it, or bring the cache '$CACHE' from a machine that has it;" \
+			"the lock '$TARGET_DIR/$TARGET.lock' still says what it was" | plain >&2
 		exit "$EXIT_GONE"
 	fi
 	die "cannot fetch $(describe_missing)(of '$TARGET'): no mirror could be reached that has it" \

@@ -46,18 +46,23 @@ sealed() {
 
 # podman_probe IMAGE: finds a way in which podman runs a container of IMAGE, sealed; says which.
 podman_probe() {
-	local image=$1 way file=$OUT/.podman id
+	local image=$1 way file=$OUT/.podman id why
 	id="$(podman --version) uid $(id -u)"
 	[[ $(printf '4.2\n%s\n' "${id##*version }" | sort -V | head -n 1) == 4.2 ]] ||
 		die "podman 4.2 or later is needed (for --build-context); here is ${id%% uid*}"
+	own_dir "$OUT"
 	if [[ -f $file && $(head -n1 "$file") == "$id" ]]; then
-		podman_way "$(tail -n1 "$file")"
-		return
+		way=$(tail -n1 "$file")
+		if podman_ways | grep -qxF -e "$way"; then
+			podman_way "$way"
+			return
+		fi
 	fi
 	while IFS= read -r way; do
 		podman_way "$way"
 		printf '+ trying: %s\n' "${PODMAN[*]} run ${PODMAN_LIMITS[*]}" >>"$LOG"
 		if sealed "$image" true >>"$LOG" 2>&1; then
+			rm -f "$file"
 			printf '%s\n%s\n' "$id" "$way" >"$file"
 			say podman "runs as: ${PODMAN[*]}${PODMAN_LIMITS[*]:+ run ${PODMAN_LIMITS[*]}}"
 			return
@@ -65,7 +70,9 @@ podman_probe() {
 	done < <(podman_ways)
 	command -v runc >/dev/null ||
 		die "podman cannot run a container here, and runc, with which some hosts can, is not installed"
-	die "podman cannot run a container here in any of the ways known"
+	why=$(sed -n 's/^Error: //p' "$LOG" | sort | uniq -c | sort -rn | sed -n '1s/^ *[0-9]* //p')
+	die "podman cannot run a container here in any of the ways known: ${why:-see the log};" \
+		"where an image is damaged, 'make clean-images' removes all that wgkmod made"
 }
 
 # require_no_network IMAGE: stops unless a sealed container sees no network.

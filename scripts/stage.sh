@@ -3,8 +3,8 @@
 #
 # usage: stage.sh TARGET STAGE DIR
 #
-# Fills the folder DIR with the files of one stage of the target's lock, each verified, under
-# their own names; hard links into the cache where DIR is on its file system, else copies.
+# Fills the directory DIR with the files of one stage of the target's lock, under their own names.  They
+# are copies, verified as such: who may write into the cache cannot change them afterwards.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -12,15 +12,13 @@
 read_target "$1"
 read_lock "$TARGET" "$2"
 require_complete_lock "$TARGET"
-make_tmp "$CACHE"
 mkdir -p "$3"
 
-check_cached
-[[ ${#MISSING[@]} -eq 0 ]] ||
-	die "'${LOCK_WHERE[MISSING[0]]##*/}' is not in the cache '$CACHE'; run: make fetch TARGET=$TARGET"
-# link SHA256 FILE: a cached file under its own name.
-link() {
-	cp --link --force "$(cached "$1")" "$2" 2>/dev/null || cp "$(cached "$1")" "$2"
+# copy SHA256 FILE: FILE is a copy of the input with that digest.
+copy() {
+	[[ -f $(cached "$1") ]] || die "'${2##*/}' is not in the cache '$CACHE'; run: make fetch TARGET=$TARGET"
+	cp --reflink=auto --no-preserve=mode --remove-destination "$(cached "$1")" "$2"
+	printf '%s  %s\n' "$1" "$2" | sha256sum --check --status || die_damaged "$(cached "$1")"
 }
 
 for i in "${!LOCK_SHA256[@]}"; do
@@ -29,9 +27,10 @@ for i in "${!LOCK_SHA256[@]}"; do
 		# skopeo's "dir:" layout
 		mkdir -p "$3/image"
 		printf 'Directory Transport Version: 1.1\n' >"$3/image/version"
-		link "$sha" "$3/image/manifest.json"
-		for blob in $(image_blobs "$(cached "$sha")"); do link "$blob" "$3/image/$blob"; done
+		copy "$sha" "$3/image/manifest.json"
+		blobs=$(image_blobs "$3/image/manifest.json") || die "the image manifest '$(cached "$sha")' cannot be read"
+		for blob in $blobs; do copy "$blob" "$3/image/$blob"; done
 	else
-		link "$sha" "$3/${name//%2b/+}"
+		copy "$sha" "$3/${name//%2b/+}"
 	fi
 done

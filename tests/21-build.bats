@@ -176,7 +176,7 @@ outputs() { find . -type f ! -name 'wireguard-*.tar*' -printf '%P\n' | sort; }
 	artifacts 0
 	run_cmd 1 unshare --mount bash -c '
 		mkdir "$OUT/small"
-		mount -t tmpfs -o size=3m none "$OUT/small"
+		mount -t tmpfs -o size=3m,mode=755 none "$OUT/small"
 		OUT=$OUT/small "$1" "$2"' full "$ROOT_DIR/scripts/artifacts.sh" "$TARGET_NAME"
 	assert_line "the file system of '.*/small.*' is full"
 	assert_line 'wgkmod: the log of the phase build is '
