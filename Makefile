@@ -48,7 +48,7 @@ target = $(eval target := $$(or $$(TARGET),$$(shell scripts/default-target.sh $$
 signs = $(or $(MODULE_KEY),$(MODULE_CERT))
 # The targets of a bundle: TARGETS=, else the one above.
 bundled = $(or $(TARGETS),$(target))
-need := scripts/need.sh
+need := scripts/install-deps.sh
 need_check = programs=$$(scripts/programs.sh $(DEMO)) && $(need) curl jq flock unshare xz column $$programs podman skopeo docker-registry qemu-system-x86_64 mke2fs cpio fakeroot depmod cc pkg-config libkmod libcrypto \
 	libarchive libelf minisign strace openssl bats git shellcheck cppcheck clang-tidy clang-format readelf setpriv pkill useradd \
 	buildah disorderfs faketime clang valgrind diffoscope localedef /usr/share/i18n/locales/en_US taskset /usr/lib/python3/dist-packages/rdflib \
@@ -58,9 +58,9 @@ need_target = programs=$$(scripts/programs.sh $(call quote,$(target))) && $(need
 c_sources := $(wildcard src/*.c src/*.h tests/fuzz/*.[ch] tests/sweep/*.c tests/vm/*.c tests/parity/*.c tests/parity/*.h)
 # What the tests compile, beside tests/parity.
 helpers := $(wildcard tests/sweep/*.c tests/vm/*.c)
-shell_sources := $(wildcard *.sh scripts/*.sh scripts/repro/*.sh families/*.sh tests/vm/*.sh tests/vm/guest/*.sh \
-	tests/parity/*.sh tests/al8/*.sh tests/sweep/*.sh) .ci/run docs/wgkmod.bash-completion
-bats_sources := $(wildcard tests/*.bats tests/full/*.bats tests/*.bash tests/sweep/*.bash)
+shell_sources := $(wildcard *.sh scripts/*.sh builder/*.sh builder/families/*.sh tests/*/*.sh tests/*/*/*.sh) \
+	.ci/run docs/wgkmod.bash-completion
+bats_sources := $(wildcard tests/*.bats tests/*/*.bats tests/*/*.bash)
 
 .PHONY: help
 help: ## this list
@@ -111,15 +111,25 @@ image: ## the builder image of one kernel, from the cache alone
 	@$(need_target) podman
 	@scripts/image.sh $(call quote,$(target))
 
+# What needs the stand-in's kernels, what takes long, and the rest.
+al8_tests := $(wildcard tests/*-al8*.bats)
+vm_tests := $(wildcard tests/220-*.bats tests/230-*.bats tests/410-*.bats tests/411-*.bats)
+check_tests := $(filter-out $(al8_tests) $(vm_tests),$(wildcard tests/*.bats))
+
 .PHONY: check
-check: ## the tests
+check: ## the tests: lint, every part of wgkmod and of the builder, one real build, one boot
 	@$(need_check)
-	@scripts/check.sh
+	@tests/run/check.sh $(check_tests)
+
+.PHONY: check-vm
+check-vm: ## the tests that take long: builds under other surroundings, parity, modules in a real kernel
+	@$(need_check)
+	@tests/run/check.sh $(vm_tests) $(if $(FULL),$(wildcard tests/full/*.bats))
 
 .PHONY: check-al8
 check-al8: ## the tests on the stand-in for Alibaba Cloud Linux 3, which they make first
 	@$(need_check)
-	@scripts/check.sh $(wildcard tests/4[1-9]-al8*.bats)
+	@tests/run/check.sh $(al8_tests)
 
 # The programs that the proofs need; "all" means every target that has a kernel to prove.
 proof_target = $(if $(filter all,$(TARGET)),$(DEMO),$(target))
@@ -128,12 +138,12 @@ need_proof = programs=$$(scripts/programs.sh $(call quote,$(proof_target))) && $
 .PHONY: parity
 parity: ## our modules against those of the kernel's own package, byte by byte (TARGET=all: a table)
 	@$(need_proof) cc pkg-config libelf
-	@scripts/proofs.sh parity $(call quote,$(or $(TARGET),$(target)))
+	@tests/run/proofs.sh parity $(call quote,$(or $(TARGET),$(target)))
 
 .PHONY: boot
 boot: ## the kernel in a VM, our modules, a tunnel through them (TARGET=all: a table)
 	@$(need_proof) qemu-system-x86_64 mke2fs cpio fakeroot depmod minisign
-	@scripts/proofs.sh boot $(call quote,$(or $(TARGET),$(target)))
+	@tests/run/proofs.sh boot $(call quote,$(or $(TARGET),$(target)))
 
 # A second target for what has to hold of more than one, and the newest series for upstream's test.
 SECOND := debian13-6.12.117+deb13-amd64
@@ -141,7 +151,7 @@ NEWEST := debian13-7.3.4+deb13-amd64
 
 .PHONY: check-full
 check-full: ## everything, nothing sampled (hours): the tests, then each proof, and bench; a list at the end
-	@scripts/check-full.sh 'check FULL=1' powercut memory fuzz 'parity TARGET=all' 'boot TARGET=all' \
+	@tests/run/check-full.sh 'check FULL=1' check-al8 'check-vm FULL=1' powercut memory fuzz 'parity TARGET=all' 'boot TARGET=all' \
 		'repro TARGET=$(SECOND) N=5' 'selftest TARGET=$(NEWEST)' bench
 
 .PHONY: powercut
@@ -155,7 +165,7 @@ powercut: ## the power is cut at random moments of an install on ext4, xfs and b
 memory: ## the tests of wgkmod under ASan and UBSan, and again under valgrind
 	@$(need_target) cc pkg-config libkmod libcrypto libarchive minisign strace openssl bats depmod valgrind setpriv cpio pkill
 	@scripts/fetch.sh $(DEMO)
-	@scripts/memory.sh
+	@tests/run/memory.sh
 
 .PHONY: selftest
 selftest: ## upstream's own test of WireGuard, netns.sh, on the stock kernel in a VM with our modules
@@ -168,7 +178,7 @@ selftest: ## upstream's own test of WireGuard, netns.sh, on the stock kernel in 
 repro: ## build N= times under another path, user, clock, host, locale, file order ...: the same bits?
 	@$(need_target) podman buildah disorderfs faketime diffoscope localedef /usr/share/i18n/locales/en_US useradd setpriv taskset pkill
 	@scripts/fetch.sh $(call quote,$(target))
-	@scripts/repro.sh $(call quote,$(target)) $(call quote,$(N))
+	@tests/run/repro.sh $(call quote,$(target)) $(call quote,$(N))
 
 .PHONY: rebuild
 rebuild: ## make the bundle BUNDLE= again from what its provenance names, and compare
@@ -179,13 +189,13 @@ rebuild: ## make the bundle BUNDLE= again from what its provenance names, and co
 .PHONY: fuzz
 fuzz: ## fuzz what reads bundles, signatures, modules, symbol tables and states: FUZZ_SECONDS= each (600)
 	@$(need) clang pkg-config libkmod libcrypto libarchive minisign depmod
-	@scripts/fuzz.sh $(call each,$(FUZZ))
+	@tests/run/fuzz.sh $(call each,$(FUZZ))
 
 .PHONY: bench
 bench: ## the figures: the build against the bare compile and by hand; an install against depmod and dkms
 	@$(need_target) podman depmod dkms strace cc pkg-config libkmod libcrypto libarchive
-	@scripts/bench.sh $(DEMO)
-	@scripts/bench-install.sh $(DEMO)
+	@tests/run/bench.sh $(DEMO)
+	@tests/run/bench-install.sh $(DEMO)
 
 .PHONY: lint
 lint: ## what reads the sources: shellcheck, gcc -fanalyzer, cppcheck, clang-tidy, clang-format

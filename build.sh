@@ -8,8 +8,8 @@
 # Writes a tar of what was made to standard output and everything else to standard error.
 
 set -euo pipefail
-# shellcheck source=kernel.sh
-. /wgkmod/kernel.sh
+# shellcheck source=builder/kernel-devel.sh
+. /wgkmod/kernel-devel.sh
 
 build=${1:-/build}
 
@@ -109,7 +109,7 @@ collect() {
 			sed -i "s|built: $module.ko\([,;]\)|not delivered, as WireGuard uses no symbol of it: $module.ko\1|" "$out/explain.txt"
 	done
 	cp /wgkmod/wgkmod "$out/wgkmod"
-	bash /wgkmod/sources.sh "$devel" "$src" "$obj" "${needed[@]}" >"$out/sources"
+	bash /wgkmod/list-sources.sh "$devel" "$src" "$obj" "${needed[@]}" >"$out/sources"
 }
 
 # prove: all of them fit the kernel.
@@ -120,7 +120,7 @@ prove() {
 		--vermagic "$(cat /kernel/vermagic)" "${kos[@]}" >&2
 }
 
-bash /wgkmod/offline.sh
+bash /wgkmod/check-offline.sh
 require_compiler "$devel"
 require_symvers "$devel"
 cd "$build"

@@ -20,7 +20,7 @@ require_complete_lock "$TARGET"
 base=localhost/wgkmod-base:$(
 	{
 		grep '^base ' "$TARGET_DIR/$TARGET.lock"
-		cat "$TOP/families/$FAMILY".*
+		cat "$TOP/builder/families/$FAMILY".*
 	} | sha256sum | cut -c1-16
 )
 mapfile -t files < <(image_files)

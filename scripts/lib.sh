@@ -206,7 +206,7 @@ unpack_stream() {
 
 # ---- targets --------------------------------------------------------------------------
 
-# What families/FAMILY.sh sets: its keys, the programs it needs, also for make lock, and those of
+# What builder/families/FAMILY.sh sets: its keys, the programs it needs, also for make lock, and those of
 # its mirrors that are only tried in the end.
 # shellcheck disable=SC2034 # for those who source this file
 family_keys='' family_programs='' family_lock_programs='' family_fallbacks=''
@@ -262,7 +262,7 @@ unset_keys() {
 }
 
 # read_target NAME: reads TARGET_DIR/NAME; sets TARGET and one variable for each key (empty
-# where an optional key is absent), and loads families/FAMILY.sh.  Bad input ends the script
+# where an optional key is absent), and loads builder/families/FAMILY.sh.  Bad input ends the script
 # with file, line and key.
 read_target() {
 	local name=$1 file=$TARGET_DIR/$1 n=0 line key='' value keys word words seen=' '
@@ -291,11 +291,11 @@ read_target() {
 		[[ $seen != *" $key "* ]] || die "$file:$n: $key is given twice"
 		seen+="$key "
 		if [[ $key == FAMILY ]]; then
-			[[ $value =~ ^[a-z]+$ && -f $TOP/families/$value.sh ]] ||
+			[[ $value =~ ^[a-z]+$ && -f $TOP/builder/families/$value.sh ]] ||
 				die "$file:$n: unknown FAMILY '$value'; there are:" \
-					"$(cd "$TOP/families" && printf '%s ' *.sh | sed 's/\.sh//g')"
+					"$(cd "$TOP/builder/families" && printf '%s ' *.sh | sed 's/\.sh//g')"
 			# shellcheck source=/dev/null
-			. "$TOP/families/$value.sh"
+			. "$TOP/builder/families/$value.sh"
 			keys=" $target_keys $family_keys "
 			unset_keys "$family_keys"
 		elif [[ $seen != *' FAMILY '* ]]; then
@@ -326,14 +326,16 @@ read_target() {
 # image_files: the project's files that go into the builder image of the target that was read, by
 # their paths below TOP, a line each.
 image_files() {
-	printf '%s\n' Containerfile build.sh closure.sh kernel.sh offline.sh sources.sh
-	(cd "$TOP" && printf '%s\n' "families/$FAMILY".* && find crypto src -type f \( -name '*.[ch]' -o -name Makefile -o -name 'Kbuild*' \) | sort)
+	(
+		cd "$TOP"
+		printf '%s\n' Containerfile build.sh "builder/families/$FAMILY".*
+		find builder -maxdepth 1 -type f
+		find crypto src -type f \( -name '*.[ch]' -o -name Makefile -o -name 'Kbuild*' \)
+	) | sort
 }
 
-# host_files: those that make the rest on the host, from the lock to the bundle.
-host_files() {
-	printf 'scripts/%s\n' artifacts.sh bundle.sh fetch.sh image.sh lib.sh podman.sh provenance.sh sbom.jq sbom.sh stage.sh
-}
+# host_files: those that make bits on the host.
+host_files() { (cd "$TOP" && find scripts -type f | sort); }
 
 # target_inputs: "KEY = VALUE" of the target that was read, less what only a VM needs.
 target_inputs() {

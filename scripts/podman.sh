@@ -77,5 +77,5 @@ podman_probe() {
 
 # require_no_network IMAGE: stops unless a sealed container sees no network.
 require_no_network() {
-	sealed "$1" sh -c "$(cat "$TOP/offline.sh")" || exit 1
+	sealed "$1" sh -c "$(cat "$TOP/builder/check-offline.sh")" || exit 1
 }

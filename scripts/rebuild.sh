@@ -159,7 +159,7 @@ made=$TMP/out
 export TARGET_DIR=$target_dir
 for name in "${targets[@]}"; do
 	read -ra words < <("$project/scripts/programs.sh" "$name" 8>&- | paste -sd ' ')
-	"$TOP/scripts/need.sh" "${words[@]}" 8>&-
+	"$TOP/scripts/install-deps.sh" "${words[@]}" 8>&-
 	CONTAINERS_STORAGE_CONF=$TMP/store/storage.conf OUT=$made \
 		"$project/scripts/artifacts.sh" "$name" 8>&- || die "'$name' could not be built again"
 done

@@ -29,7 +29,7 @@ def file($kind; $name; $sha1; $sha256; $concluded; $found; $types): {
 	licenseConcluded: $concluded, licenseInfoInFiles: [$found], copyrightText: "NOASSERTION", fileTypes: $types
 };
 
-# The module, as sources.sh names it, of a file of the output.
+# The module, as list-sources.sh names it, of a file of the output.
 def module_of: ltrimstr("debug/") | ltrimstr("modules/") | ltrimstr("kernel/") | rtrimstr(".debug") | rtrimstr(".ko");
 
 ($files | rows) as $files | ($project | rows) as $project | ($packages | rows) as $packages |

@@ -5,7 +5,7 @@
 #
 # Writes the bill of materials of what is in DIR to standard output: SPDX 2.3 as JSON
 # (https://spdx.github.io/spdx-spec/v2.3/).  SOURCES says what each module was compiled from
-# (sources.sh).  It holds the modules and wgkmod, the source files of each with their licences, and
+# (list-sources.sh).  It holds the modules and wgkmod, the source files of each with their licences, and
 # every package that the build was made with.  Nothing in it differs from one run to the next: its
 # time is SOURCE_DATE_EPOCH, 0 for every build, and its namespace is named by what it describes.
 

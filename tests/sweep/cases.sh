@@ -3,7 +3,7 @@
 #
 # cases.sh CASE kill|fail|short COUNT
 #
-# What 37-sweep.bats does: COUNT system calls of a case are meddled with, always the same, or
+# What 370-sweep.bats does: COUNT system calls of a case are meddled with, always the same, or
 # every one with FULL=1, for each of some errors.  Prints what is not as it should be, and last
 # the figures; the status is 1 when something was wrong.  Needs the environment of modules_setup,
 # tools_setup and small_setup.

@@ -1,0 +1,445 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# usage: closure.sh RELEASE SOURCEDIR [HIDDEN-MODULE...]
+#
+# Runs in the container while the image is made.  Finds out by Kconfig what CONFIG_WIREGUARD=m
+# turns on that the kernel RELEASE lacks, and leaves in /kernel:
+#
+#	cc          the kernel's compiler (the first word of CONFIG_CC_VERSION_TEXT)
+#	devel       link to the kernel's build tree
+#	vermagic    what modules of this kernel must say, by its own linux/vermagic.h
+#	config      CONFIG_X=m for make, a line each
+#	modules     what is to be built: FOLDER/NAME, a line each
+#	slice/      the folders of the kernel source that these stand in
+#	explain.txt the closure, each symbol with its reason
+#
+# A symbol that becomes m is built.  One that would have to become y cannot be given to a running
+# kernel: the select that asks for it is dropped where it is conditional (WireGuard exists without
+# it elsewhere), and the kernel is refused where it is not.  The symbol table has the last word, in
+# the build: modpost and wgkmod check find what is missing, and what WireGuard uses no symbol of is
+# not delivered.
+
+set -euo pipefail
+umask 022
+export LC_ALL=C TZ=UTC
+# shellcheck source=/dev/null
+. /wgkmod/family.sh
+# shellcheck source=builder/kernel-devel.sh
+. /wgkmod/kernel-devel.sh
+
+release=$1 source=$2
+shift 2
+hidden=("$@")
+srcarch=x86
+devel=$(family_kernel_devel "$release")
+work=$(mktemp -d)
+tree=$work/linux
+trap 'rm -rf "$work"' EXIT
+
+# ---- Kconfig --------------------------------------------------------------------------
+
+# kconfig FILE: lets the kernel's own Kconfig complete the configuration in FILE.
+kconfig() {
+	make -s -C "$tree" ARCH=$srcarch CC="$cc" HOSTCC="$cc" KCONFIG_CONFIG="$1" olddefconfig >"$work/log" 2>&1 ||
+		{ cat "$work/log" >&2; die "Kconfig failed"; }
+}
+
+# values FILE: "SYMBOL VALUE" of each symbol that is y or m, sorted.
+values() { sed -n 's/^CONFIG_\([A-Za-z0-9_]*\)=\([ym]\)$/\1 \2/p' "$1" | sort; }
+
+# value FILE SYMBOL: y, m or n.
+value() {
+	local v
+	v=$(sed -n "s/^CONFIG_$2=\([ym]\)\$/\1/p" "$1")
+	printf '%s\n' "${v:-n}"
+}
+
+# gained FROM TO: "SYMBOL VALUE" of what TO has and FROM has not, or has otherwise.
+gained() { comm -13 <(values "$1") <(values "$2"); }
+
+# selects: "PARENT CHILD FILE LINE CONDITION" of each select and imply, "-" for no condition.
+selects() {
+	find . -name 'Kconfig*' ! -path './arch/*' -o -path "./arch/$srcarch/*" -name 'Kconfig*' | sort |
+		xargs awk '
+		FNR == 1 { symbol = "" }
+		$1 == "config" || $1 == "menuconfig" { symbol = $2 }
+		$1 == "choice" || $1 == "menu" || $1 == "comment" { symbol = "" }
+		symbol != "" && ($1 == "select" || $1 == "imply") {
+			condition = $0
+			if (!sub(/^.*[ \t]if[ \t]+/, "", condition))
+				condition = $1 == "imply" ? "imply" : "-"
+			print symbol, $2, FILENAME, FNR, condition
+		}'
+}
+
+# objects: "SYMBOL KIND FOLDER NAME" of what the Makefiles hang on symbols: KIND is obj for an
+# object of its own, else the composite object that the symbol adds to.  Where it is an ifeq or
+# ifdef on SYMBOL that the line stands in, KIND starts with "?"; where nothing is asked, SYMBOL is "-".
+objects() {
+	find . \( -name Makefile -o -name Kbuild \) \( ! -path './arch/*' -o -path "./arch/$srcarch/*" \) | sort |
+		xargs awk '
+		# asked_by LINE: the symbols in LINE, each after a space.
+		function asked_by(text,    said) {
+			while (match(text, /CONFIG_[A-Za-z0-9_]+/)) {
+				said = said " " substr(text, RSTART + 7, RLENGTH - 7)
+				text = substr(text, RSTART + RLENGTH)
+			}
+			return said
+		}
+		function say(symbol, kind, object) {
+			sub(/\.o$/, "", object)
+			print symbol, kind, folder, object
+		}
+		function statement(line,    left, right, kind, symbol, i, j, n, word, around, parents, parent) {
+			if (line ~ /^[ \t]*(ifn?eq|ifn?def)/) asked[++depth] = asked_by(line)
+			if (line ~ /^[ \t]*else/) asked[depth] = asked[depth] asked_by(line)
+			if (line ~ /^[ \t]*endif/) depth--
+			for (i = 1; i <= depth; i++) around = around asked[i]
+			parents = split(around, parent)
+			if (match(line, /^[ \t]*[A-Za-z0-9_-]+-(y|m|objs|\$\(CONFIG_[A-Za-z0-9_]+\))[ \t]*[:+]?=/)) {
+				left = substr(line, RSTART, RLENGTH)
+				right = substr(line, RSTART + RLENGTH)
+				sub(/#.*/, "", right)
+				kind = left; sub(/^[ \t]*/, "", kind); sub(/-(y|m|objs|\$.*)[ \t]*[:+]?=$/, "", kind)
+				symbol = asked_by(left); sub(/^ /, "", symbol)
+				n = split(right, word)
+				for (i = 1; i <= n; i++) {
+					if (word[i] !~ /\.o$/) continue
+					say(symbol == "" ? "-" : symbol, kind, word[i])
+					for (j = 1; j <= parents; j++) say(parent[j], "?" kind, word[i])
+				}
+			} else if (match(line, /^[ \t]*[CA]FLAGS_[^ \t]*\.o[ \t]*[:+]?=/)) {
+				left = substr(line, RSTART, RLENGTH)
+				sub(/^[ \t]*[CA]FLAGS_/, "", left); sub(/[ \t]*[:+]?=$/, "", left)
+				for (j = 1; j <= parents; j++) say(parent[j], "?flags", left)
+			}
+		}
+		FNR == 1 {
+			statement(line); line = ""; depth = 0
+			folder = FILENAME; sub(/^\.\//, "", folder); sub(/\/[^\/]*$/, "", folder)
+		}
+		{ line = line $0 }
+		/\\$/ { sub(/\\$/, " ", line); next }
+		{ statement(line); line = "" }
+		END { statement(line) }'
+}
+
+# modules_of SYMBOL: "FOLDER/NAME" of the modules that SYMBOL=m makes.
+modules_of() { awk -v s="$1" '$1 == s && $2 == "obj" { print $3 "/" $4 }' "$work/objects"; }
+
+# symbols_of NAME: the symbols that make the module NAME.
+symbols_of() { awk -v m="$1" '$2 == "obj" && $4 == m { print $1 }' "$work/objects" | sort -u; }
+
+# set_selectors SYMBOL: what selects SYMBOL in the configuration before.
+set_selectors() {
+	{
+		values "$work/before"
+		awk -v s="$1" '$2 == s { print "?", $1 }' "$work/selects"
+	} | awk '$1 == "?" { if ($2 in set) print $2; next } { set[$1] }' | sort -u | paste -sd ' '
+}
+
+# readers SYMBOL: "FILE TEXT" of each line of the kernel's C and assembler sources that reads SYMBOL.
+readers() {
+	local symbol=$1
+	[[ -s $work/members ]] || tar -tRf "$work/linux.tar" >"$work/members"
+	# a file's first line is to start where the file does, not in what tar has before it
+	{ tr '\0' '\n' <"$work/linux.tar" | grep -abE "CONFIG_${symbol}(_MODULE)?([^A-Za-z0-9_]|\$)" || [[ $? -eq 1 ]]; } | awk '
+		NR == FNR { # block N: FILE
+			match($0, /^block [0-9]+: /)
+			start[++n] = substr($0, 7, RLENGTH - 8) * 512
+			file[n] = substr($0, RLENGTH + 1)
+			i = 1
+			next
+		}
+		{ # OFFSET:TEXT
+			offset = $0; sub(/:.*/, "", offset)
+			while (i < n && start[i + 1] <= offset + 0) i++
+			name = file[i]; sub(/^[^\/]*\//, "", name)
+			if (name ~ /\.[chS]$/ && name !~ /^(tools|samples|scripts|Documentation)\//)
+				print name, substr($0, length(offset) + 2)
+		}' "$work/members" - | grep -E "^(arch/$srcarch/|[^a]|a[^r])" || [[ $? -eq 1 ]]
+}
+
+# inside_modules SYMBOL: whether SYMBOL=y only says how modules that are built are made.  In the
+# Makefiles it adds objects to them, or flags to their objects; in C it is read by their sources, or
+# in an expression of a header, which they see inline (an #if there could change a type that the
+# kernel shares with them).  What nothing reads is not known to be so.
+inside_modules() {
+	local symbol=$1
+	[[ -f $work/readers-$symbol ]] || readers "$symbol" >"$work/readers-$symbol"
+	awk -v s="$symbol" '
+		function whole_is_built(object,    i, k, w) {
+			if (object in built) return 1
+			k = split(whole[object], w)
+			for (i = 1; i <= k; i++) if (!(w[i] in built)) return 0
+			return k > 0
+		}
+		FILENAME ~ /readers-/ {
+			n++
+			text = $0; sub(/^[^ ]+[ \t]+/, "", text)
+			if ($1 ~ /\.h$/) { if (text ~ /^#/ || text ~ /^[^ ]*[ \t]*#/) other = 1 }
+			else { sub(/\.[cS]$/, "", $1); part[$1] }
+			next
+		}
+		FILENAME !~ /objects$/ { if ($2 == "m") m[$1]; next }
+		$2 == "obj" && ($1 in m) { built[$3 "/" $4] }
+		$2 !~ /^(obj|[?].*)$/ { whole[$3 "/" $4] = whole[$3 "/" $4] " " $3 "/" $2 }
+		$1 == s {
+			n++
+			if ($2 == "?flags" || $2 == "?obj") part[$3 "/" $4]
+			else { kind = $2; sub(/^[?]/, "", kind); part[$3 "/" kind] }
+		}
+		END {
+			for (p in part) if (!whole_is_built(p)) other = 1
+			exit other || n == 0
+		}
+	' <(gained "$work/before" "$work/after") "$work/readers-$symbol" "$work/objects"
+}
+
+# ---- the kernel -----------------------------------------------------------------------
+
+require_compiler "$devel"
+require_symvers "$devel"
+[[ $(kernel_release "$devel") == "$release" ]] ||
+	die "'$devel' is the build tree of $(kernel_release "$devel"), not of $release"
+
+# ---- its source: Kconfig, Makefiles and scripts first ---------------------------------
+
+mkdir -p "$tree" /kernel/slice
+family_source "$source"/* >"$work/linux.tar"
+prefix=$(set +o pipefail; tar -tf "$work/linux.tar" | head -n1)
+prefix=${prefix%%/*}
+tar -xf "$work/linux.tar" -C "$tree" --strip-components=1 --wildcards \
+	'*/Kconfig*' '*/Makefile*' '*/Kbuild*' "$prefix/scripts"
+# The kernel's own Kconfig files, where kernel-devel has them, go before the source's.
+(cd "$devel" && find . -name 'Kconfig*' -type f -print0 | tar -c --null -T - -f -) | tar -x -C "$tree"
+
+version_of() { sed -n 's/^\(VERSION\|PATCHLEVEL\|SUBLEVEL\) = //p' "$1" | paste -sd .; }
+devel_makefile=$(kernel_makefile "$devel")
+[[ $(version_of "$tree/Makefile") == "$(version_of "$devel_makefile")" ]] ||
+	die "$release is a $(version_of "$devel_makefile"), but the source is of $(version_of "$tree/Makefile")"
+
+cd "$tree"
+objects >"$work/objects"
+selects >"$work/selects"
+
+# ---- the configuration before: the kernel's, less what is hidden ----------------------
+
+cp "$devel/.config" "$work/own"
+
+kconfig "$work/own"
+cp "$work/own" "$work/before"
+
+# unset_symbols SYMBOL...: takes them out of the configuration before; what selects one and has no
+# module of its own (CRYPTO_LIB_CHACHA) goes with it.
+unset_symbols() {
+	local symbol parent
+	for symbol in "$@"; do
+		sed -i "s/^CONFIG_$symbol=.*/# CONFIG_$symbol is not set/" "$work/before"
+		for parent in $(set_selectors "$symbol"); do
+			[[ -n $(modules_of "$parent") ]] || unset_symbols "$parent"
+		done
+	done
+}
+
+# asking SYMBOL: what selects SYMBOL in the configuration before and is itself selected by nothing,
+# with its modules; these are what HIDE would have to name.
+asking() {
+	local symbol parents seen=' ' queue=("$1")
+	local -a modules
+	while [[ ${#queue[@]} -gt 0 ]]; do
+		symbol=${queue[0]} queue=("${queue[@]:1}")
+		[[ $seen != *" $symbol "* ]] || continue
+		seen+="$symbol "
+		read -ra parents <<<"$(set_selectors "$symbol")"
+		queue+=("${parents[@]}")
+		mapfile -t modules < <(modules_of "$symbol")
+		[[ ${#parents[@]} -gt 0 ]] || printf '%s (%s) ' "$symbol" "${modules[*]:-no module}"
+	done
+}
+
+hidden_symbols=()
+for module in "${hidden[@]}"; do
+	mapfile -t symbols < <(symbols_of "$module")
+	[[ ${#symbols[@]} -gt 0 ]] || die "HIDE names '$module', but no Makefile of its source makes that module"
+	hidden_symbols+=("${symbols[@]}")
+done
+unset_symbols "${hidden_symbols[@]}"
+kconfig "$work/before"
+for symbol in "${hidden_symbols[@]}"; do
+	[[ $(value "$work/before" "$symbol") == n ]] ||
+		die "HIDE wants CONFIG_$symbol off, but it stays; it is selected by $(asking "$symbol")"
+done
+[[ $(value "$work/before" WIREGUARD) == n ]] || die "$release has WireGuard already (CONFIG_WIREGUARD is set)"
+
+# hide: makes the build tree what it would be without the hidden modules.
+hide() {
+	local symbol module
+	while read -r symbol _; do
+		sed -i "/^CONFIG_$symbol=/d" "$devel/.config" "$devel/include/config/auto.conf"
+		sed -i "/^#define CONFIG_$symbol\(_MODULE\)\? 1\$/d" "$devel/include/generated/autoconf.h"
+	done < <(gained "$work/before" "$work/own")
+	[[ -z $(gained "$work/own" "$work/before") ]] || die "hiding turns other symbols on"
+	printf '%s\n' "${hidden[@]}" | awk -F '\t' '
+		NR == FNR { hidden[$1]; next }
+		{ name = $3; sub(/.*\//, "", name) }
+		!(name in hidden)' - "$devel/Module.symvers" >"$work/symvers"
+	cp "$work/symvers" "$devel/Module.symvers"
+}
+[[ ${#hidden[@]} -eq 0 ]] || hide
+
+# ---- the configuration after, and the closure -----------------------------------------
+
+declare -A left_out=() left_value=()
+
+# leave_out SYMBOL REASON: drops what selects SYMBOL, up to a condition; 1 where WireGuard itself
+# asks for it without one, or where dropping did not help (it is y by its default).
+leave_out() {
+	local symbol=$1 reason=$2 parent file line condition
+	local -a asked=()
+	[[ $symbol != WIREGUARD && -z ${left_out[$symbol]:-} ]] || return 1
+	while read -r parent _ file line condition; do
+		[[ $(value "$work/after" "$parent") != n ]] || continue
+		asked+=("$parent $file $line $condition")
+	done < <(awk -v s="$symbol" '$2 == s' "$work/selects")
+	[[ ${#asked[@]} -gt 0 ]] || return 1
+	left_out[$symbol]=$reason
+	left_value[$symbol]=$(value "$work/after" "$symbol")
+	for line in "${asked[@]}"; do
+		read -r parent file line condition <<<"$line"
+		if [[ $condition == - ]]; then
+			leave_out "$parent" "$symbol would have to be y" || return 1
+		else
+			sed -i "${line}s/.*/#/" "$file"
+		fi
+	done
+}
+
+while true; do
+	cp "$work/before" "$work/after"
+	sed -i '/CONFIG_WIREGUARD[ =]/d' "$work/after"
+	printf 'CONFIG_WIREGUARD=m\n' >>"$work/after"
+	kconfig "$work/after"
+	[[ $(value "$work/after" WIREGUARD) == m ]] ||
+		die "$release cannot have WireGuard as a module: $(awk '$1 == "config" { c = $2 }
+			c == "WIREGUARD" && $1 == "depends" { sub(/^[ \t]*/, ""); print }' drivers/net/Kconfig | paste -sd ';')"
+	builtin=
+	while read -r symbol v; do
+		if [[ $v == y ]] && ! inside_modules "$symbol"; then
+			builtin=$symbol
+			break
+		fi
+	done < <(gained "$work/before" "$work/after")
+	[[ -n $builtin ]] || break
+	leave_out "$builtin" 'would have to be y' ||
+		die "$release is refused: WireGuard needs CONFIG_$builtin=y, which cannot be added to a running kernel"
+done
+
+# A symbol that only says how modules that are built are made stays as the kernel has it where it was
+# something hidden that selected it: what the kernel itself has is built, no less.
+while read -r symbol v; do
+	if [[ $v == y && $(value "$work/after" "$symbol") == n ]] && inside_modules "$symbol"; then
+		printf 'CONFIG_%s=y\n' "$symbol" >>"$work/after"
+	fi
+done < <(gained "$work/before" "$work/own")
+
+# ---- what is built --------------------------------------------------------------------
+
+declare -A built=()
+while read -r symbol v; do
+	[[ $v == m ]] || continue
+	for module in $(modules_of "$symbol"); do built[$module]=$symbol; done
+done < <(gained "$work/before" "$work/after")
+# shellcheck disable=SC2046 # one word a folder
+tar -xf "$work/linux.tar" -C /kernel/slice --strip-components=1 \
+	$(printf '%s\n' "${!built[@]}" | sed "s,/[^/]*\$,,; s,^,$prefix/," | sort -u)
+# ---- what the build reads -------------------------------------------------------------
+
+printf '%s\n' "$cc" >/kernel/cc
+ln -s "$devel" /kernel/devel
+gained "$work/before" "$work/after" | sed 's/^/CONFIG_/; s/ /=/' >/kernel/config
+printf '%s\n' "${!built[@]}" | sort >/kernel/modules
+find /kernel/slice -type d -empty -delete
+
+mkdir "$work/vermagic"
+printf '#define INCLUDE_VERMAGIC\n#include <linux/module.h>\n#include <linux/vermagic.h>\nVERMAGIC_STRING\n' \
+	>"$work/vermagic/vermagic.c"
+printf 'obj-m := vermagic.o\n' >"$work/vermagic/Kbuild"
+make -s -C "$devel" M="$work/vermagic" CC="$cc" vermagic.i >"$work/log" 2>&1 ||
+	{ cat "$work/log" >&2; die "cannot read its linux/vermagic.h"; }
+tail -n1 "$work/vermagic/vermagic.i" | sed 's/" *"//g; s/^"//; s/"$//' >/kernel/vermagic
+[[ $(cat /kernel/vermagic) == "$release "* ]] || die "$release has a vermagic of another release: $(cat /kernel/vermagic)"
+
+# ---- explain --------------------------------------------------------------------------
+
+# reachable: "SYMBOL PARENTS" of all that WIREGUARD selects, directly or not, and that is set or
+# was left out, in the order in which one meets it.
+reachable() {
+	{
+		values "$work/after" | sed 's/^/v /'
+		printf 'l %s\n' "${!left_out[@]}"
+		sed 's/^/s /' "$work/selects"
+	} | awk '
+		$1 == "v" { set[$2]; next }
+		$1 == "l" { set[$2]; next }
+		($2 in set) && ($3 in set) && !(($2, $3) in edge) {
+			edge[$2, $3]; child[$2] = child[$2] " " $3
+			condition = $0
+			sub(/^[^ ]+ [^ ]+ [^ ]+ [^ ]+ [^ ]+ /, "", condition)
+			if (condition != "-") only[$2, $3] = condition == "imply" ? " (implied)" : " (if " condition ")"
+		}
+		END {
+			queue[n = 1] = "WIREGUARD"; seen["WIREGUARD"]
+			for (i = 1; i <= n; i++) {
+				m = split(child[queue[i]], c, " ")
+				for (j = 1; j <= m; j++) {
+					by[c[j]] = by[c[j]] (by[c[j]] == "" ? "" : ", ") queue[i] only[queue[i], c[j]]
+					if (!(c[j] in seen)) { seen[c[j]]; queue[++n] = c[j] }
+				}
+			}
+			for (i = 1; i <= n; i++) print queue[i], by[queue[i]]
+		}'
+}
+
+decision() {
+	local symbol=$1 had=$2 gets=$3 module names=()
+	mapfile -t names < <(modules_of "$symbol")
+	if [[ -n ${left_out[$symbol]:-} ]]; then
+		printf 'left out: %s, which cannot be added to a running kernel' "${left_out[$symbol]}"
+	elif [[ $had == "$gets" ]]; then
+		printf 'not built: the kernel has it'
+		[[ $had != m ]] || for module in "${names[@]}"; do printf ' (%s.ko)' "$module"; done
+	elif [[ ${#names[@]} -eq 0 ]]; then
+		printf 'set: it says how the others are built, and has no module of its own'
+	else
+		printf 'built: %s.ko\n' "${names[@]}" | paste -sd ',' | sed 's/,/, /g'
+	fi
+}
+
+selected_by() {
+	if [[ $1 == WIREGUARD ]]; then
+		printf 'asked for'
+	elif [[ -n $2 ]]; then
+		printf 'selected by %s' "$2"
+	else
+		printf 'by its default'
+	fi
+}
+
+{
+	printf '# What CONFIG_WIREGUARD=m takes on %s, by its own Kconfig.\n' "$release"
+	[[ ${#hidden[@]} -eq 0 ]] || printf '# Treated as absent from the kernel: %s\n' "${hidden[*]}"
+	printf '#\n%-34s %-6s %-5s %s\n' '# symbol' kernel needs 'decision; selected by'
+	{
+		reachable
+		gained "$work/before" "$work/after" | sed 's/ .*//'
+	} | awk '!seen[$1]++' | while read -r symbol parents; do
+		had=$(value "$work/before" "$symbol") gets=$(value "$work/after" "$symbol")
+		[[ -z ${left_out[$symbol]:-} ]] || gets=${left_value[$symbol]}
+		printf '%-34s %-6s %-5s %s; %s\n' "$symbol" "$had" "$gets" \
+			"$(decision "$symbol" "$had" "$gets")" \
+			"$(selected_by "$symbol" "$parents")"
+	done
+} >/kernel/explain.txt
+cat /kernel/explain.txt

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# deb.sh - all that is particular to Debian and its relatives.
+#
+# No mirror is named here: it is MIRROR= (one or more addresses), else what the machine's own
+# apt is configured with, and then the distribution's archive of releases past their life.
+# A lock names paths below a mirror; the digest decides, so any mirror will do.
+#
+# SUITE is one or more suites: the base is of the first, what the others have is taken where the
+# target asks for its version (bullseye bullseye-security, trixie trixie-backports).
+
+# shellcheck disable=SC2034 # for read_target
+family_keys='!SUITE'
+family_programs='dpkg-deb'
+family_lock_programs='apt-get curl /usr/share/keyrings/debian-archive-keyring.gpg'
+family_fallbacks='http://archive.debian.org/debian http://archive.debian.org/debian-security'
+
+# ---- on the host ----------------------------------------------------------------------
+
+# family_mirrors: the addresses to try, one a line, in order.
+family_mirrors() {
+	if [[ -n ${MIRROR:-} ]]; then
+		tr ' ' '\n' <<<"$MIRROR" | sed 's,/$,,'
+		return
+	fi
+	if command -v apt-get >/dev/null; then
+		apt-get indextargets --no-release-info --format "\$(REPO_URI)" | sed 's,/$,,' | awk '!seen[$0]++'
+	fi
+	tr ' ' '\n' <<<"$family_fallbacks"
+}
+
+# deb_uris: "SHA256 LOCATION" for each address that apt-get prints, sorted.
+deb_uris() {
+	local mirrors
+	mirrors=$(IFS='|' && printf '%s' "${DEB_MIRRORS[*]}")
+	sed -nE "s,^'($mirrors)/([^']*)' [^ ]* [0-9]* SHA256:([0-9a-f]*)\$,\\3 \\2,p" | sort
+}
+
+# deb_closure ROOT WORDS...: what it takes to install WORDS onto an empty system.
+deb_closure() {
+	local root=$1
+	shift
+	APT_CONFIG=$root/apt.conf apt-get install --print-uris --yes --no-install-recommends -- "$@" | deb_uris
+}
+
+# deb_alone ROOT WORDS...: the packages WORDS without what they depend on.
+deb_alone() {
+	local root=$1
+	shift
+	APT_CONFIG=$root/apt.conf apt-get download --print-uris -- "$@" | deb_uris
+}
+
+# deb_mirror SUITE: the first mirror that has SUITE.
+deb_mirror() {
+	local mirror
+	while read -r mirror; do
+		if curl -q --silent --fail --head --max-time 20 "$mirror/dists/$1/Release" >/dev/null; then
+			printf '%s\n' "$mirror"
+			return
+		fi
+	done < <(family_mirrors)
+	die "no mirror that has $1 can be reached; tried: $(family_mirrors | paste -sd ' ')"
+}
+
+# deb_apt_root ROOT: makes ROOT an apt configuration of its own for the suites of SUITE, lists
+# read; sets DEB_MIRRORS to the mirrors that have them.  A release file past its date is taken (the
+# suite may be one that no longer changes): the signature on it still counts.  A list that cannot be
+# had is an error, a passing one too: the lock would be of fewer suites.
+deb_apt_root() {
+	local root=$1 suite mirror
+	mkdir -p "$root"/{lists/partial,cache/archives/partial,etc/apt.conf.d,etc/preferences.d}
+	DEB_MIRRORS=()
+	# shellcheck disable=SC2153 # the key of the target
+	for suite in $SUITE; do
+		mirror=$(deb_mirror "$suite")
+		DEB_MIRRORS+=("$mirror")
+		printf 'deb [signed-by=%s] %s %s main\n' \
+			/usr/share/keyrings/debian-archive-keyring.gpg "$mirror" "$suite"
+	done >"$root/etc/sources.list"
+	: >"$root/status"
+	cat >"$root/apt.conf" <<-EOF
+		Dir "$root";
+		Dir::State "$root";
+		Dir::State::status "$root/status";
+		Dir::State::lists "$root/lists";
+		Dir::Cache "$root/cache";
+		Dir::Etc "$root/etc";
+		APT::Architecture "amd64";
+		APT::Architectures { "amd64"; };
+		APT::Sandbox::User "root";
+		Acquire::ForceHash "SHA256";
+		pkgCacheGen::ForceEssential ",";
+		Acquire::Languages "none";
+		Acquire::Check-Valid-Until "false";
+		APT::Update::Error-Mode "any";
+	EOF
+	APT_CONFIG=$root/apt.conf run apt-get update
+}
+
+# deb_require_one_version: refuses a target whose kernel, build tree and source are not of one and
+# the same version.  A mirror may have the source of a later kernel than its build tree; what that
+# makes may even compile.
+deb_require_one_version() {
+	local key word words version=${KERNEL_DEVEL#*=}
+	for key in KERNEL_DEVEL SOURCE KERNEL_IMAGE; do
+		read -ra words <<<"${!key}"
+		for word in "${words[@]}"; do
+			[[ $word == *=* ]] || die "'$TARGET': $key says '$word' without a version; write '$word=VERSION'"
+			[[ ${word#*=} == "$version" ]] ||
+				die "'$TARGET': $key is '$word', but KERNEL_DEVEL is of version $version;" \
+					"build tree, source and kernel must be of exactly one version"
+		done
+	done
+}
+
+# deb_pretend_kernel ROOT: from here on apt takes the kernel itself for installed.  The build tree
+# of some kernels depends on it, and nothing of a build does.
+deb_pretend_kernel() {
+	printf 'Package: linux-image-%s\nStatus: install ok installed\nArchitecture: amd64\nVersion: %s\n\n' \
+		"$RELEASE" "${KERNEL_DEVEL#*=}" >"$1/status"
+}
+
+# family_lock: the whole lock of the target that was read, on standard output.  Needs network.
+family_lock() {
+	local root=$TMP/apt stage essential suite=${SUITE%% *}
+	local -a toolchain vm kernel
+	deb_require_one_version
+	deb_apt_root "$root"
+	essential="?narrow(?or(?archive(^$suite\$),?codename(^$suite\$)),?architecture(amd64),?essential)"
+	# shellcheck disable=SC2153 # the keys of the target
+	read -ra toolchain <<<"$TOOLCHAIN $KERNEL_DEVEL"
+	read -ra vm <<<"$VM"
+	read -ra kernel <<<"$KERNEL_IMAGE"
+	deb_closure "$root" "$essential" >"$TMP/base"
+	deb_alone "$root" "$SOURCE" >"$TMP/source"
+	{
+		[[ ${#kernel[@]} -eq 0 ]] || deb_alone "$root" "${kernel[@]}"
+		[[ -z $VM ]] || deb_closure "$root" "$essential" "${vm[@]}" | comm -13 "$TMP/base" -
+	} >"$TMP/vm"
+	deb_pretend_kernel "$root"
+	deb_closure "$root" "$essential" "${toolchain[@]}" | comm -13 "$TMP/base" - >"$TMP/toolchain"
+	for stage in base toolchain source vm; do
+		[[ -s $TMP/$stage || ($stage == vm && -z $KERNEL_IMAGE$VM) ]] ||
+			die "${DEB_MIRRORS[*]}: not there is what the stage $stage of '$TARGET' needs"
+		sed "s/^/$stage /" "$TMP/$stage" | sort -k3
+	done
+}
+
+# family_base PKGDIR IMAGE: makes the base image IMAGE of all packages in PKGDIR, without network
+# (deb.Containerfile).  Nothing that a package brings runs on the host.
+family_base() {
+	local dir=$1 image=$2 file build=(build --network=none --file "$TOP/builder/families/deb.Containerfile")
+	for file in "$dir"/*.deb; do
+		dpkg-deb --fsys-tarfile "$file" >"${file%.deb}.tar" || return
+	done
+	cp "$TOP/builder/families/deb.sh" "$dir/family.sh"
+	run podman "${build[@]}" --target unpacked --tag "$image-unpacked" "$dir"
+	podman_probe "$image-unpacked"
+	require_no_network "$image-unpacked"
+	run "${PODMAN[@]}" "${build[@]}" --squash-all "${PODMAN_LIMITS[@]}" --tag "$image" "$dir"
+	run podman image rm "$image-unpacked"
+	rm "$dir"/*.tar
+}
+
+# family_unpack PKGDIR ROOTDIR: what is in the packages, without running anything of them.
+family_unpack() {
+	local file
+	for file in "$1"/*.deb; do
+		dpkg-deb --extract "$file" "$2" || return 1
+	done
+}
+
+# family_root ROOT BASEDIR VMDIR: the root of a host, for the VM: what is in the packages of the two
+# folders, without running anything of them.
+family_root() { family_unpack "$2" "$1" && family_unpack "$3" "$1"; }
+
+# ---- inside the container (no lib.sh there) -------------------------------------------
+
+# deb_merge_usr PKGDIR: where usrmerge is among the packages, does its work, which it refuses on the overlay
+# of a container: moves /bin, /sbin and /lib* into /usr.  One process does the second half, as no program
+# can be started before it is done.
+deb_merge_usr() {
+	local dir
+	[[ -n $(compgen -G "$1/usrmerge_*.deb") ]] || return 0
+	for dir in bin sbin lib lib32 lib64 libx32; do
+		[[ -d /$dir ]] || continue
+		mkdir -p "/usr/$dir"
+		cp -a "/$dir/." "/usr/$dir/"
+	done
+	perl -MFile::Path=remove_tree -e 'for (glob "/{bin,sbin,lib,lib32,lib64,libx32}") {
+		next unless -d;
+		remove_tree($_);
+		symlink("usr$_", $_) or die "$_: $!\n";
+	}'
+}
+
+# deb_configure PKGDIR: installs the packages on a root that has their files; no documentation stays.
+deb_configure() {
+	deb_merge_usr "$1"
+	dpkg --install --force-depends --force-unsafe-io "$1"/*.deb
+	rm -rf /usr/share/doc /usr/share/man /usr/share/locale
+}
+
+# family_install PKGDIR: installs all packages of PKGDIR.  That the kernel itself is not among
+# them, which the build tree of some kernels depends on, is meant.
+family_install() {
+	local -a ignore
+	mapfile -t ignore < <(for file in "$1"/linux-headers-*.deb; do
+		dpkg-deb --field "$file" Depends
+	done | grep -o 'linux-image-[^ ,]*' | sort -u)
+	dpkg --install --force-unsafe-io "${ignore[@]/#/--ignore-depends=}" \
+		--path-exclude='/usr/share/doc/*' --path-exclude='/usr/share/man/*' \
+		--path-exclude='/usr/share/locale/*' "$1"/*.deb
+}
+
+# family_kernel_devel RELEASE: the folder of the kernel's own build tree.
+family_kernel_devel() {
+	printf '/usr/src/linux-headers-%s\n' "$1"
+}
+
+# family_source FILE: the kernel source as an uncompressed tar on standard output.
+family_source() {
+	dpkg-deb --fsys-tarfile "$1" | tar -xO --wildcards './usr/src/linux-source-*.tar.xz' | xz -dc
+}

@@ -1,0 +1,60 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The helpers themselves: each must be able to fail.
+
+load lib/helpers
+
+# fails COMMAND...: whether it does; a bare "! command" asserts nothing in bats.
+fails() {
+	if "$@" >/dev/null 2>&1; then return 1; fi
+}
+
+@test "run_cmd fails on any other exit status, and on a timeout" {
+	run_cmd 3 bash -c 'exit 3'
+	fails run_cmd 0 bash -c 'exit 3'
+	fails run_cmd 1 true
+	TIMEOUT=1 fails run_cmd 0 sleep 5
+}
+
+@test "run_cmd keeps both streams" {
+	run_cmd 0 bash -c 'echo one; echo two >&2'
+	assert_line '^one$'
+	assert_line '^two$'
+}
+
+@test "assert_line, refute_line, assert_equal and assert_absent fail" {
+	output=$'a\nb'
+	assert_line '^b$'
+	fails assert_line '^c$'
+	refute_line '^c$'
+	fails refute_line '^b$'
+	fails assert_equal a b
+	touch "$BATS_TEST_TMPDIR/f"
+	fails assert_absent "$BATS_TEST_TMPDIR/f"
+	ln -s nowhere "$BATS_TEST_TMPDIR/l"
+	fails assert_absent "$BATS_TEST_TMPDIR/l"
+}
+
+@test "flip changes one bit and no length" {
+	printf 'abc' >"$BATS_TEST_TMPDIR/f"
+	flip "$BATS_TEST_TMPDIR/f" 1
+	assert_equal "$(cat "$BATS_TEST_TMPDIR/f")" acc
+}
+
+@test "kill_at kills before a call, sees an end, and fails where that end is a failure" {
+	kill_at 2 cat bash -c 'cat /dev/null'
+	assert_equal "$KILLED" ''
+	kill_at 1 cat bash -c 'cat /dev/null; exit 3'
+	assert_equal "$KILLED" 1
+	fails kill_at 2 cat bash -c 'cat /dev/null; exit 3'
+}
+
+@test "needs_root skips for who is not root, in the words that check.sh looks for" {
+	skip() { printf 'skip %s\n' "$1"; }
+	# shellcheck disable=SC2317 # needs_root calls it
+	id() { echo 1000; }
+	assert_equal "$(needs_root 'to mount')" 'skip needs root: to mount'
+	id() { echo 0; }
+	assert_equal "$(needs_root 'to mount')" ''
+}

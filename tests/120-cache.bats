@@ -1,0 +1,190 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# fetch and the cache: the digest is the only gate, and nothing half done stays.
+
+# shellcheck disable=SC2030,SC2031 # each test is a subshell
+
+load lib/helpers
+load lib/servers
+
+teardown_file() { servers_stop; }
+
+setup() {
+	export TARGET_DIR=$BATS_TEST_TMPDIR/targets OUT=$BATS_TEST_TMPDIR/out
+	small_target "$TARGET_DIR"
+	small_cache "$BATS_TEST_TMPDIR/full" "$TARGET_DIR"
+	export CACHE=$BATS_TEST_TMPDIR/cache
+}
+
+# mirror DIR: a folder that serves what the small target's lock names, to be had by file://.
+mirror() {
+	local sha where
+	while read -r _ sha where; do
+		mkdir -p "$1/${where%/*}"
+		cp "$BATS_TEST_TMPDIR/full/sha256/$sha" "$1/${where//%2b/+}"
+	done <"$TARGET_DIR/small.lock"
+	export MIRROR=file://$1
+}
+
+fetch() { run_cmd "$1" "$ROOT_DIR/scripts/fetch.sh" small; }
+
+# in_cache: how many files the cache has; fails if any is not what its name says.
+in_cache() {
+	local file
+	for file in "$CACHE"/sha256/*; do
+		[[ -e $file ]] || continue
+		assert_equal "$(sha256sum <"$file" | cut -d ' ' -f 1)" "${file##*/}" || return 1
+	done
+	find "$CACHE/sha256" -type f | wc -l
+}
+
+@test "fetch brings what the lock names into an empty cache" {
+	mirror "$BATS_TEST_TMPDIR/mirror"
+	fetch 0
+	assert_line '^fetch +3 of 3 inputs downloaded, all have the digests of the lock'
+	assert_equal "$(in_cache)" 3
+}
+
+@test "fetch asks no mirror for what is in the cache" {
+	cp -r "$BATS_TEST_TMPDIR/full" "$CACHE"
+	MIRROR=file:///nowhere fetch 0
+	assert_line '^fetch +3 inputs are in the cache'
+}
+
+@test "a bit flipped anywhere in the cache is refused, and the file is named" {
+	local file size offset of
+	cp -r "$BATS_TEST_TMPDIR/full" "$CACHE"
+	for file in "$CACHE"/sha256/*; do
+		size=$(stat -c %s "$file")
+		of=$(grep "${file##*/}" "$TARGET_DIR/small.lock" | cut -d ' ' -f 1)
+		for offset in 0 $((size / 2)) $((size - 1)); do
+			flip "$file" "$offset"
+			MIRROR=file:///nowhere fetch 1
+			assert_line "the cache is damaged: '$file' \(.*\.deb\) does not have the digest"
+			run_cmd 1 "$ROOT_DIR/scripts/stage.sh" small "$of" "$BATS_TEST_TMPDIR/staged"
+			assert_line "the cache is damaged: '$file'"
+			flip "$file" "$offset"
+		done
+	done
+	MIRROR=file:///nowhere fetch 0
+}
+
+@test "a file cut short in the cache is refused, and the file is named" {
+	local file
+	cp -r "$BATS_TEST_TMPDIR/full" "$CACHE"
+	file=$(find "$CACHE" -type f | head -n 1)
+	truncate -s -1 "$file"
+	MIRROR=file:///nowhere fetch 1
+	assert_line "the cache is damaged: '$file'"
+}
+
+@test "a mirror that serves other bytes is refused with both digests, and nothing is kept" {
+	mirror "$BATS_TEST_TMPDIR/mirror"
+	find "$BATS_TEST_TMPDIR/mirror" -name 'make_*' | while read -r file; do flip "$file" 100; done
+	fetch 1
+	assert_line 'make_.*: the digest is [0-9a-f]{64}, not [0-9a-f]{64} as in the lock'
+	assert_equal "$(in_cache)" 2
+}
+
+@test "the next mirror is asked for what the first does not have or has otherwise" {
+	mirror "$BATS_TEST_TMPDIR/good"
+	mirror "$BATS_TEST_TMPDIR/bad"
+	find "$BATS_TEST_TMPDIR/bad" -name 'make_*' -exec truncate -s 10 {} +
+	find "$BATS_TEST_TMPDIR/bad" -name 'mawk_*' -delete
+	MIRROR="file://$BATS_TEST_TMPDIR/bad file://$BATS_TEST_TMPDIR/good"
+	fetch 0
+	assert_equal "$(in_cache)" 3
+}
+
+@test "a package that no mirror has is named, with what to do" {
+	mirror "$BATS_TEST_TMPDIR/mirror"
+	find "$BATS_TEST_TMPDIR/mirror" -name 'mawk_*' -delete
+	fetch 1
+	assert_line "cannot fetch mawk_.*\.deb \(of 'small'\): no mirror could be reached that has it"
+	assert_line 'set MIRROR='
+	assert_equal "$(in_cache)" 2
+}
+
+@test "a mirror that cannot be reached is an error, not a wait" {
+	export MIRROR=http://127.0.0.1:9
+	TIMEOUT=60 fetch 1
+	assert_line "no mirror could be reached that has it \(curl's last status: 7\)"
+}
+
+@test "a full disk while fetching is said, and the next run completes" {
+	mirror "$BATS_TEST_TMPDIR/mirror"
+	mkdir "$CACHE"
+	run_cmd 0 unshare --map-root-user --mount bash -c '
+		mount -t tmpfs -o size=200k,mode=755 none "$CACHE"
+		"$1" small && exit 9
+		[[ -z $(find "$CACHE" -mindepth 1 -maxdepth 1 ! -name sha256) ]] || exit 8
+		mount -o remount,size=8m "$CACHE"
+		"$1" small' full "$ROOT_DIR/scripts/fetch.sh"
+	assert_line "the file system of '.*/cache/.*' is full"
+	assert_line '^fetch +[123] of 3 inputs downloaded'
+}
+
+@test "a fetch killed before any of its steps leaves only whole files, and the next run completes" {
+	local n
+	mirror "$BATS_TEST_TMPDIR/mirror"
+	mkdir -p "$CACHE/sha256"
+	for ((n = 1; ; n++)); do
+		kill_at "$n" 'curl sha256sum chmod sync mv rm mkdir mktemp' "$ROOT_DIR/scripts/fetch.sh" small
+		[[ -n $KILLED ]] || break
+		find "$CACHE/sha256" -type f | while read -r file; do
+			assert_equal "$(sha256sum <"$file" | cut -d ' ' -f 1)" "${file##*/}"
+		done
+		fetch 0
+		assert_equal "$(in_cache)" 3
+		rm -rf "$CACHE"
+		mkdir -p "$CACHE/sha256"
+	done
+	[[ $n -gt 15 ]]
+	assert_equal "$(in_cache)" 3
+}
+
+@test "stage gives a stage's files under their own names, and says what is not in the cache" {
+	cp -r "$BATS_TEST_TMPDIR/full" "$CACHE"
+	run_cmd 0 "$ROOT_DIR/scripts/stage.sh" small toolchain "$BATS_TEST_TMPDIR/staged"
+	[[ -f $(echo "$BATS_TEST_TMPDIR"/staged/make_*_amd64.deb) ]]
+	assert_equal "$(find "$BATS_TEST_TMPDIR/staged" -type f | wc -l)" 1
+	find "$CACHE" -type f -delete
+	run_cmd 1 "$ROOT_DIR/scripts/stage.sh" small toolchain "$BATS_TEST_TMPDIR/staged"
+	assert_line "'make_.*deb' is not in the cache '$CACHE'; run: make fetch TARGET=small"
+}
+
+@test "a package that the mirrors no longer have ends with a status of its own, an unreachable mirror does not" {
+	mkdir "$BATS_TEST_TMPDIR/empty"
+	http_start_anywhere "$BATS_TEST_TMPDIR/empty"
+	MIRROR=http://127.0.0.1:$PORT fetch 69
+	assert_line "cannot fetch .*mawk_.*\(of 'small'\): the mirrors that could be reached do not have it any more; .*; the lock '.*/small.lock' still says what it was$"
+	MIRROR=http://127.0.0.1:9 fetch 1
+	assert_line 'no mirror could be reached that has it'
+}
+
+@test "of all targets, one that cannot be had any more stands in the table as that, and is no proof" {
+	mkdir "$BATS_TEST_TMPDIR/empty"
+	http_start_anywhere "$BATS_TEST_TMPDIR/empty"
+	MIRROR=http://127.0.0.1:$PORT run_cmd 1 "$ROOT_DIR/tests/run/proofs.sh" parity all
+	assert_line '^small +cannot be had any more( +-){7}$'
+	assert_line '^parity +1 kernel\(s\): 0 passed, 0 failed, 1 cannot be had any more$'
+	MIRROR=http://127.0.0.1:9 run_cmd 1 "$ROOT_DIR/tests/run/proofs.sh" parity all
+	assert_line '^small +FAILED( +-){7}$'
+}
+
+@test "of all targets, one that cannot be read has failed; one that has nothing to prove is passed over" {
+	sed -i '/^KERNEL_IMAGE/d' "$TARGET_DIR/small"
+	run_cmd 1 "$ROOT_DIR/tests/run/proofs.sh" boot all
+	assert_line '^boot +0 kernel\(s\): 0 passed, 0 failed, 0 cannot be had any more$'
+	sed -i 's/^RELEASE/RELAESE/' "$TARGET_DIR/small"
+	run_cmd 1 "$ROOT_DIR/tests/run/proofs.sh" boot all
+	assert_line "^wgkmod: .*/small:[0-9]+: unknown key 'RELAESE'$"
+	assert_line '^small +FAILED( +-){8}$'
+	assert_line '^boot +1 kernel\(s\): 0 passed, 1 failed, 0 cannot be had any more$'
+	sed -i 's/^RELAESE/RELEASE/' "$TARGET_DIR/small"
+	printf 'toolchain what\n' >>"$TARGET_DIR/small.lock"
+	run_cmd 1 "$ROOT_DIR/tests/run/proofs.sh" parity all
+	assert_line '/small.lock:4: not of the form STAGE SHA256 LOCATION$'
+	assert_line '^small +FAILED( +-){7}$'
+}

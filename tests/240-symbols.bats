@@ -1,0 +1,71 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Which symbols that become y belong to the modules that are built: closure.sh's own functions on
+# small trees made here; tests/200-closure.bats has the whole of it in the builder.
+
+load lib/helpers
+
+# The functions of closure.sh, without running it.
+setup() {
+	local name
+	export srcarch=x86 work=$BATS_TEST_TMPDIR
+	for name in values gained objects readers inside_modules; do
+		eval "$(awk -v f="$name" '$0 ~ "^" f "\\(\\) {" { on = 1 } on { print } on && (/^}/ || /^[a-z].*; }$/ || /\| sort; }$/) { exit }' "$ROOT_DIR/builder/closure.sh")"
+	done
+	printf 'CONFIG_A=y\n' >"$work/before"
+	printf 'CONFIG_A=y\nCONFIG_WIREGUARD=m\nCONFIG_FLAG=y\n' >"$work/after"
+	mkdir -p "$work/linux"/{drivers/net/wireguard,lib/crypto,include/linux,arch/arm}
+	cd "$work/linux" || return
+	printf '%s\n' "obj-\$(CONFIG_WIREGUARD) := wireguard.o" 'wireguard-y := main.o' 'wireguard-y += noise.o' >drivers/net/wireguard/Makefile
+	printf 'obj-y += blake2s.o\n' >lib/crypto/Makefile
+}
+
+# ours yes|no FILE LINE...: with these lines at the end of FILE, FLAG is so or not.
+ours() {
+	local expected=$1 file=$2 got=no
+	shift 2
+	printf '%s\n' "$@" >>"$file"
+	objects >"$work/objects"
+	rm -f "$work/members" "$work/readers-FLAG"
+	tar -C "$work" -cf "$work/linux.tar" linux
+	! inside_modules FLAG || got=yes
+	assert_equal "$got" "$expected"
+}
+
+@test "what adds objects to a built module, or flags to its objects, is ours" {
+	ours yes drivers/net/wireguard/Makefile "ifeq (\$(CONFIG_FLAG),y)" 'CFLAGS_main.o += -DX' 'wireguard-y += a.o' endif
+	ours yes drivers/net/wireguard/Makefile 'ifdef CONFIG_FLAG' 'wireguard-y += b.o' endif
+	ours yes drivers/net/wireguard/Makefile "wireguard-\$(CONFIG_FLAG) += c.o \\" '	d.o'
+}
+
+@test "what the sources of a built module read, or expressions of headers, is ours" {
+	ours yes drivers/net/wireguard/main.c '#ifdef CONFIG_FLAG'
+	ours yes include/linux/x.h '	if (IS_ENABLED(CONFIG_FLAG))'
+	ours yes arch/arm/x.c '#ifdef CONFIG_FLAG'
+}
+
+@test "what nothing reads, another symbol of that beginning, and another architecture's is not" {
+	ours no lib/crypto/blake2s.c 'int x;'
+	ours no drivers/net/wireguard/main.c '#ifdef CONFIG_FLAG2'
+	ours no arch/arm/x.c '#ifdef CONFIG_FLAG'
+}
+
+@test "what a header asks by #if is not" {
+	ours no include/linux/x.h '# if IS_ENABLED(CONFIG_FLAG)'
+	ours no drivers/net/wireguard/main.c '#ifdef CONFIG_FLAG'
+}
+
+@test "what the kernel's own code reads is not, whatever a built module does" {
+	ours yes drivers/net/wireguard/main.c '#ifdef CONFIG_FLAG'
+	ours no lib/crypto/blake2s.c 'int x = IS_ENABLED(CONFIG_FLAG);'
+}
+
+@test "what adds an object to the kernel itself, or flags to one, is not" {
+	ours no lib/crypto/Makefile "ifeq (\$(CONFIG_FLAG),y)" 'CFLAGS_blake2s.o += -DX' endif
+	ours no lib/crypto/Makefile "obj-\$(CONFIG_FLAG) += x.o"
+}
+
+@test "an object of the kernel itself inside a condition is not" {
+	ours no lib/crypto/Makefile "ifeq (\$(CONFIG_FLAG),y)" 'obj-y += x.o' endif
+}

@@ -1,0 +1,457 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bats
+#
+# wgkmod install, into fake roots, with the real depmod.
+
+# shellcheck disable=SC2034,SC2153 # before and MODULES are install.bash's
+
+load lib/helpers
+load lib/modules
+load sweep/tools
+load lib/install
+
+@test "a set is installed: the files, the indexes, the state" {
+	local after lost
+	install_it 0
+	assert_line "^wgkmod: 12 modules for $RELEASE installed: [0-9]+ symbol versions equal$"
+	installed
+	# Of what was there, only the indexes changed.
+	after=$(tree_print "$ROOT" | LC_ALL=C sort)
+	lost=$(LC_ALL=C comm -23 <(LC_ALL=C sort <<<"$before") <(printf '%s\n' "$after"))
+	[ -z "$(sed '/ modules\.\|\/modules\./d' <<<"$lost")" ]
+	run_cmd 0 modprobe -d "$ROOT" -S "$RELEASE" --show-depends wireguard
+	assert_line "/libchacha20poly1305.ko"
+}
+
+@test "without a symbol table on the host, it says what is left to the kernel" {
+	local all own modules
+	install_it 0
+	mapfile -t modules < <(find "$PAYLOAD" -name '*.ko')
+	all=$(versions_count "${modules[@]}")
+	own=$(sed -n 's/.* installed: \([0-9]*\) symbol versions equal$/\1/p' <<<"$output")
+	assert_line "^wgkmod: $((all - own)) symbol versions could not be checked: .* the kernel checks them"
+}
+
+@test "the same set again: it says so and writes nothing" {
+	local first
+	install_it 0
+	first=$(tree_print "$ROOT" times)
+	install_it 0
+	assert_line "^wgkmod: 12 modules for $RELEASE are installed already"
+	diff <(printf '%s\n' "$first") <(tree_print "$ROOT" times)
+}
+
+@test "modes do not depend on the umask" {
+	umask 077
+	install_it 0
+	[ "$(stat -c %a "$MODULES/kernel/drivers/net/wireguard/wireguard.ko")" = 644 ]
+	[ "$(stat -c %a "$MODULES/kernel/drivers/net/wireguard")" = 755 ]
+	[ "$(stat -c %a "$STATE" "${STATE%/*}")" = $'644\n755' ]
+}
+
+@test "a root without var gets one" {
+	rm -r "${ROOT:?}/var"
+	install_it 0
+	installed
+}
+
+@test "the host's symbol table is found at each of its places, and counts" {
+	local place
+	for place in "lib/modules/$RELEASE/symvers" "boot/symvers-$RELEASE" \
+		"usr/src/headers/Module.symvers"; do
+		rm -rf "$ROOT"
+		root_make "$ROOT"
+		mkdir -p "$ROOT/boot" "$ROOT/usr/src/headers"
+		# As packaged: absolute, which is below the root all the same.
+		ln -s /usr/src/headers "$MODULES/build"
+		sed 's/^0x........\tskb_push\t/0x12345678\tskb_push\t/' "$BARE" >"$ROOT/$place"
+		before=$(tree_print "$ROOT")
+		refused 3 "^wgkmod: cannot install '.*/wireguard.ko': version of 'skb_push' is 0x[0-9a-f]{8}, but 0x12345678 in 'vmlinux'$"
+		cp "$BARE" "$ROOT/$place"
+		install_it 0
+		refute_line "could not be checked"
+	done
+}
+
+@test "a packed symbol table of the host is read as well" {
+	local place pack
+	for place in "lib/modules/$RELEASE/symvers.gz" "lib/modules/$RELEASE/symvers.xz" \
+		"boot/symvers-$RELEASE.gz" "boot/symvers-$RELEASE.xz"; do
+		rm -rf "$ROOT"
+		root_make "$ROOT"
+		mkdir -p "$ROOT/boot"
+		pack=(gzip -c)
+		[[ $place != *.xz ]] || pack=(xz -c --check=crc32)
+		sed 's/^0x........\tskb_push\t/0x12345678\tskb_push\t/' "$BARE" | "${pack[@]}" >"$ROOT/$place"
+		before=$(tree_print "$ROOT")
+		refused 3 "version of 'skb_push' is 0x[0-9a-f]{8}, but 0x12345678 in 'vmlinux'$"
+		"${pack[@]}" "$BARE" | head -c 2000 >"$ROOT/$place"
+		before=$(tree_print "$ROOT")
+		refused 3 "^wgkmod: cannot install '$ROOT/$place': (it cannot be unpacked: |line 1)"
+		"${pack[@]}" "$BARE" >"$ROOT/$place"
+		install_it 0
+		refute_line "could not be checked"
+	done
+}
+
+@test "a malformed symbol table of the host is a refusal" {
+	echo nonsense >"$MODULES/symvers"
+	before=$(tree_print "$ROOT")
+	refused 3 "^wgkmod: cannot install '$MODULES/symvers': line 1: not 4 or 5 columns$"
+}
+
+@test "--symvers goes before the host's own table" {
+	echo nonsense >"$MODULES/symvers"
+	run_cmd 0 "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" --symvers "$BARE" "$PAYLOAD"
+	refute_line "could not be checked"
+	installed
+}
+
+@test "what does not fit is refused" {
+	modinfo_sed "$PAYLOAD/modules/kernel/lib/crypto/libchacha.ko" '/^vermagic=/s/ SMP / SMP preempt /'
+	payload_sums "$PAYLOAD"
+	refused 3 "^wgkmod: cannot install 'modules/kernel/lib/crypto/libchacha.ko': its vermagic '.*' is not the kernel's"
+}
+
+@test "a set whose own versions differ is refused, without any symbol table" {
+	crc_change "$PAYLOAD/modules/kernel/drivers/net/wireguard/wireguard.ko" udp_sock_create4
+	payload_sums "$PAYLOAD"
+	refused 3 "wireguard.ko': version of 'udp_sock_create4' is 0xffffffff, but"
+}
+
+@test "another kernel's folder, or none, is refused" {
+	run_cmd 1 "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel 5.10.0-33-amd64 "$PAYLOAD"
+	assert_line "^wgkmod: cannot install '5.10.0-33-amd64': .*/lib/modules/5.10.0-33-amd64: No such file"
+	mv "$MODULES" "$ROOT/lib/modules/5.10.0-33-amd64"
+	before=$(tree_print "$ROOT")
+	run_cmd 3 "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel 5.10.0-33-amd64 "$PAYLOAD"
+	assert_line "its vermagic '.*' is not of 5.10.0-33-amd64$"
+	unchanged
+}
+
+@test "a changed module is not trusted" {
+	poke "$PAYLOAD/modules/kernel/lib/crypto/libchacha.ko" 5000 X
+	refused 4 "^wgkmod: cannot install 'modules/kernel/lib/crypto/libchacha.ko': its digest is not the one in SHA256SUMS$"
+}
+
+@test "a module that SHA256SUMS names and that is not there is refused" {
+	rm "$PAYLOAD/modules/kernel/lib/crypto/libchacha.ko"
+	refused 4 "^wgkmod: cannot install 'modules/kernel/lib/crypto/libchacha.ko': No such file or directory$"
+}
+
+@test "a module that is no module is damaged" {
+	echo text >"$PAYLOAD/modules/kernel/lib/crypto/libchacha.ko"
+	payload_sums "$PAYLOAD"
+	refused 4 "libchacha.ko': not an ELF file"
+}
+
+@test "a module, or a folder, that is a link is refused, whatever it points to" {
+	local file=$PAYLOAD/modules/kernel/lib/crypto/libchacha.ko
+	mv "$file" "$BATS_TEST_TMPDIR/moved.ko"
+	ln -s "$BATS_TEST_TMPDIR/moved.ko" "$file"
+	refused 4 "libchacha.ko': it is, or lies behind, a link$"
+	rm "$file"
+	mv "$BATS_TEST_TMPDIR/moved.ko" "$file"
+	mv "$PAYLOAD/modules/kernel/lib" "$BATS_TEST_TMPDIR/lib"
+	ln -s "$BATS_TEST_TMPDIR/lib" "$PAYLOAD/modules/kernel/lib"
+	refused 4 "libchacha.ko': it is, or lies behind, a link$"
+}
+
+@test "no SHA256SUMS, an empty one, a link, a pipe: refused" {
+	local sums=$PAYLOAD/SHA256SUMS
+	mv "$sums" "$sums.old"
+	refused 4 "^wgkmod: cannot install '$sums': No such file or directory$"
+	: >"$sums"
+	refused 4 "^wgkmod: cannot install '$PAYLOAD': SHA256SUMS names no module$"
+	rm "$sums"
+	ln -s SHA256SUMS.old "$sums"
+	refused 4 "^wgkmod: cannot install '$sums': it is a link: name the file itself$"
+	rm "$sums"
+	mkfifo "$sums"
+	refused 4 "^wgkmod: cannot install '$sums': not a regular file$"
+}
+
+@test "hostile names below modules/ are refused, each named" {
+	local name digest
+	digest=$(sha256sum <"$PAYLOAD/explain.txt" | cut -d' ' -f1)
+	cp "$PAYLOAD/SHA256SUMS" "$BATS_TEST_TMPDIR/sums"
+	while IFS= read -r name; do
+		cp "$BATS_TEST_TMPDIR/sums" "$PAYLOAD/SHA256SUMS"
+		printf '%s  %s\n' "$digest" "$name" >>"$PAYLOAD/SHA256SUMS"
+		refused 4 "^wgkmod: cannot install '$PAYLOAD': SHA256SUMS names 'modules/"
+	done <<-NAMES
+		modules/../escape.ko
+		modules/kernel/../../escape.ko
+		modules/kernel/lib/./dot.ko
+		modules//kernel/empty.ko
+		modules/kernel//empty.ko
+		modules/kernel/.hidden.ko
+		modules/kernel/.hidden/x.ko
+		modules//etc/absolute.ko
+		modules/extra/elsewhere.ko
+		modules/modules.dep
+		modules/kernel/compressed.ko.xz
+		modules/kernel/no-suffix
+		modules/kernel/.ko
+		modules/kernel/folder.ko/
+		modules/kernel/with space.ko
+		modules/kernel/with\\backslash.ko
+		modules/kernel/\$(touch x).ko
+		modules/kernel/$(printf '%0201d' 0).ko
+		modules/kernel/$(printf 'a/%.0s' {1..600})long.ko
+	NAMES
+}
+
+@test "a malformed SHA256SUMS is refused, naming the line" {
+	local line digest
+	digest=$(sha256sum <"$PAYLOAD/explain.txt" | cut -d' ' -f1)
+	cp "$PAYLOAD/SHA256SUMS" "$BATS_TEST_TMPDIR/sums"
+	while IFS= read -r line; do
+		sed '2s|.*|'"$line"'|' "$BATS_TEST_TMPDIR/sums" >"$PAYLOAD/SHA256SUMS"
+		refused 4 "^wgkmod: cannot install '$PAYLOAD/SHA256SUMS': line 2: "
+	done <<-LINES
+
+		${digest%?}  explain.txt
+		${digest}0  explain.txt
+		${digest^^}  explain.txt
+		$digest explain.txt
+		$digest  
+		$digest  bell$(printf '\a')
+		$digest  high$(printf '\303\251')
+		\\\\$digest  explain.txt
+		SHA256 (explain.txt) = $digest
+	LINES
+	head -c -1 "$BATS_TEST_TMPDIR/sums" >"$PAYLOAD/SHA256SUMS"
+	refused 4 "no newline, the file was cut short$"
+}
+
+@test "a module that SHA256SUMS lists twice is refused" {
+	grep wireguard.ko$ "$PAYLOAD/SHA256SUMS" >>"$PAYLOAD/SHA256SUMS.more"
+	cat "$PAYLOAD/SHA256SUMS.more" >>"$PAYLOAD/SHA256SUMS"
+	refused 4 "^wgkmod: cannot install '$PAYLOAD/SHA256SUMS': it lists '.*wireguard.ko' twice$"
+}
+
+@test "a file in the way that is not ours is never overwritten" {
+	echo foreign >"$MODULES/kernel/net/ipv4/udp_tunnel.ko"
+	before=$(tree_print "$ROOT")
+	refused 1 "^wgkmod: cannot install 'kernel/net/ipv4/udp_tunnel.ko': it is there, and not from wgkmod"
+	ln -sf /etc/passwd "$MODULES/kernel/net/ipv4/udp_tunnel.ko"
+	before=$(tree_print "$ROOT")
+	refused 1 "^wgkmod: cannot install 'kernel/net/ipv4/udp_tunnel.ko': it is there, and not from wgkmod"
+}
+
+@test "a file of ours that somebody changed is not overwritten" {
+	install_it 0
+	echo more >>"$MODULES/kernel/net/ipv4/udp_tunnel.ko"
+	before=$(tree_print "$ROOT")
+	refused 1 "^wgkmod: cannot install 'kernel/net/ipv4/udp_tunnel.ko': it was changed since"
+	# Nor when an upgrade would take it away.
+	rm "$PAYLOAD/modules/kernel/net/ipv4/udp_tunnel.ko"
+	payload_sums "$PAYLOAD"
+	refused 1 "udp_tunnel.ko': it was changed since"
+}
+
+@test "a module of the same name that the kernel has elsewhere is in the way" {
+	mkdir "$MODULES/updates"
+	xz --check=crc32 <"$STOCK/kernel/net/ipv4/udp_tunnel.ko" >"$MODULES/updates/udp_tunnel.ko.xz"
+	depmod -b "$ROOT" "$RELEASE"
+	before=$(tree_print "$ROOT")
+	refused 1 "^wgkmod: cannot install 'updates/udp_tunnel.ko.xz': the kernel has this module"
+	# One that is only listed is not.
+	rm "$MODULES/updates/udp_tunnel.ko.xz"
+	install_it 0
+	installed
+}
+
+@test "an upgrade replaces what changed and removes what is gone" {
+	install_it 0
+	payload_next
+	install_it 0
+	assert_line "^wgkmod: 11 modules for $RELEASE installed"
+	cmp "$PAYLOAD/modules/kernel/drivers/net/wireguard/wireguard.ko" \
+		"$MODULES/kernel/drivers/net/wireguard/wireguard.ko"
+	[ "$(wc -l <"$STATE")" -eq 11 ]
+	(cd "$MODULES" && sha256sum --check --quiet "$STATE")
+	[ -z "$(find "$ROOT" -name 'libcurve25519.ko' -o -name '.*')" ]
+	run_cmd 1 grep libcurve25519.ko: "$MODULES/modules.dep"
+}
+
+@test "an upgrade forgets what is gone from the set and from the disk" {
+	install_it 0
+	rm "$PAYLOAD/modules/kernel/lib/crypto/libcurve25519.ko"
+	rm "$MODULES/kernel/lib/crypto/libcurve25519.ko"
+	payload_sums "$PAYLOAD"
+	install_it 0
+	[ "$(wc -l <"$STATE")" -eq 11 ]
+	status_it 0
+}
+
+@test "a file of ours that is missing comes back" {
+	install_it 0
+	rm "$MODULES/kernel/net/ipv4/udp_tunnel.ko"
+	install_it 0
+	assert_line "modules for $RELEASE installed: "
+	installed
+}
+
+@test "indexes that lost our modules, or were damaged, are made again" {
+	local how
+	cp "$MODULES/modules.dep.bin" "$BATS_TEST_TMPDIR/stale"
+	install_it 0
+	for how in "sed -i /wireguard.ko:/d modules.dep" "cp $BATS_TEST_TMPDIR/stale modules.dep.bin" \
+		"truncate -s 0 modules.dep.bin" "truncate -s -1 modules.alias.bin" "rm modules.alias.bin"; do
+		(cd "$MODULES" && $how)
+		install_it 0
+		assert_line " installed: "
+		installed
+		modprobe -d "$ROOT" -S "$RELEASE" --show-depends wireguard >/dev/null
+	done
+}
+
+@test "what would be in vain is refused before anything is written: builtin, blacklisted" {
+	echo kernel/drivers/net/wireguard/wireguard.ko >>"$MODULES/modules.builtin"
+	before=$(tree_print "$ROOT")
+	refused 1 "^wgkmod: cannot install 'wireguard': $RELEASE has it built in"
+	sed -i '$d' "$MODULES/modules.builtin"
+	mkdir -p "$ROOT/etc/modprobe.d"
+	echo 'blacklist wireguard' >"$ROOT/etc/modprobe.d/x.conf"
+	before=$(tree_print "$ROOT")
+	refused 1 "^wgkmod: cannot install 'wireguard': modprobe is told not to load it, by 'blacklist wireguard'"
+	echo 'install udp-tunnel /bin/false' >"$ROOT/etc/modprobe.d/x.conf"
+	before=$(tree_print "$ROOT")
+	refused 1 "^wgkmod: cannot install 'udp_tunnel': modprobe is told to run a command instead, by 'install udp.tunnel'"
+	echo 'alias wireguard off' >"$ROOT/etc/modprobe.d/x.conf"
+	before=$(tree_print "$ROOT")
+	refused 1 "^wgkmod: cannot install 'wireguard': modprobe is told to load another instead, by 'alias wireguard off'"
+	echo 'blacklist other' >"$ROOT/etc/modprobe.d/x.conf"
+	install_it 0
+}
+
+@test "a folder of modules that is itself a link, or mounted over, is refused" {
+	mv "$MODULES" "$ROOT/lib/modules/real"
+	ln -s real "$MODULES"
+	before=$(tree_print "$ROOT")
+	refused 1 "^wgkmod: cannot install '$RELEASE': $MODULES: it is a symbolic link, which cannot be exchanged"
+	rm "$MODULES"
+	mv "$ROOT/lib/modules/real" "$MODULES"
+	before=$(tree_print "$ROOT")
+	for place in "$MODULES" "$MODULES/kernel/crypto"; do
+		run_cmd 1 unshare --map-root-user --mount sh -euc 'mount --bind "$1" "$1"
+			exec "$2" install --allow-unsigned --root "$3" --kernel "$4" "$5"' - \
+			"$place" "$WGKMOD" "$ROOT" "$RELEASE" "$PAYLOAD"
+		assert_line "^wgkmod: cannot install '$MODULES': something is mounted on '$place'; unmount it first$"
+		unchanged
+	done
+}
+
+# on_tmpfs STATUS OPTION: installs on a tmpfs with the root, which is remounted with the option.
+on_tmpfs() {
+	mkdir -p "$BATS_TEST_TMPDIR/fs"
+	run_cmd "$1" unshare --map-root-user --mount sh -euc '
+		mount -t tmpfs none "$6"
+		cp -a "$3/." "$6"
+		find "$6" | sort >"$6.before"
+		mount -o "remount,$1" none "$6" # without the source, only root can
+		status=0
+		"$2" install --allow-unsigned --root "$6" --kernel "$4" "$5" || status=$?
+		find "$6" | sort >"$6.after"
+		exit $status' - \
+		"$2" "$WGKMOD" "$ROOT" "$RELEASE" "$PAYLOAD" "$BATS_TEST_TMPDIR/fs"
+}
+
+@test "a file system that is read-only or full is refused beforehand" {
+	local how there clone
+	there=$(find "$ROOT" | wc -l)
+	clone=$(find "$MODULES" | wc -l)
+	for how in ro:'is read-only' size=4m:'is full: [0-9]+ KiB are free, [0-9]+ needed' \
+		nr_inodes=$((there + 10)):'has too few inodes left: [0-9]+ are free, [0-9]+ needed' \
+		nr_inodes=$((there + 63 + clone)):"has too few inodes left: $((63 + clone)) are free, $((64 + clone)) needed"; do
+		on_tmpfs 1 "${how%%:*}"
+		assert_line "^wgkmod: cannot install '.*': its file system ${how#*:}$"
+		diff "$BATS_TEST_TMPDIR/fs.before" "$BATS_TEST_TMPDIR/fs.after"
+	done
+	# What is asked for is enough.
+	on_tmpfs 0 "nr_inodes=$((there + 64 + clone))"
+}
+
+@test "a file system that cannot exchange two folders is refused" {
+	plain_only
+	FAKE_NO_EXCHANGE=1 FAKE_RELEASE=x LD_PRELOAD=$TOOLS/preload refused 1 \
+		"^wgkmod: cannot install '$RELEASE': its file system cannot exchange two folders: Invalid argument$"
+}
+
+@test "a link that leads out of the root is refused" {
+	mv "$ROOT/lib" "$BATS_TEST_TMPDIR/lib"
+	ln -s "$BATS_TEST_TMPDIR/lib" "$ROOT/lib"
+	before=$(tree_print "$ROOT")
+	install_it 1
+	assert_line "^wgkmod: cannot install '$RELEASE': "
+	unchanged
+	ln -sfn ../lib "$ROOT/lib"
+	install_it 1
+	assert_line "^wgkmod: cannot install '$RELEASE': "
+	# Also where it would lead to a kernel's folder within the root as well.
+	ln -sfn "$BATS_TEST_TMPDIR/lib" "$ROOT/lib"
+	mkdir -p "$ROOT/$BATS_TEST_TMPDIR"
+	cp -r "$BATS_TEST_TMPDIR/lib" "$ROOT/$BATS_TEST_TMPDIR/"
+	install_it 1
+	assert_line "^wgkmod: cannot install '$RELEASE': .*: a link leads out of $ROOT$"
+	[ -z "$(find "$BATS_TEST_TMPDIR/lib" -name 'wireguard*')" ]
+}
+
+@test "a lib that is a link within the root is followed" {
+	mkdir "$ROOT/usr"
+	mv "$ROOT/lib" "$ROOT/usr/lib"
+	ln -s usr/lib "$ROOT/lib"
+	install_it 0
+	installed
+}
+
+@test "a folder of modules that is a link is not followed" {
+	mkdir "$BATS_TEST_TMPDIR/elsewhere"
+	ln -s "$BATS_TEST_TMPDIR/elsewhere" "$MODULES/kernel/drivers"
+	before=$(tree_print "$ROOT")
+	refused 1 "wireguard.ko': "
+	[ -z "$(ls -A "$BATS_TEST_TMPDIR/elsewhere")" ]
+}
+
+@test "for root, a folder of somebody else, or that others may write to, is refused" {
+	needs_root 'only root can give a folder away'
+	local file
+	for file in "$PAYLOAD" "$PAYLOAD/SHA256SUMS"; do
+		chown 65534 "$file"
+		refused 4 "^wgkmod: cannot install '$file': it belongs to user 65534, neither root nor the caller$"
+		chown 0 "$file"
+		chmod o+w "$file"
+		refused 4 "^wgkmod: cannot install '$file': others than its owner may write to it: chmod go-w$"
+		chmod o-w "$file"
+	done
+	install_it 0
+}
+
+@test "one install waits for another, and says so" {
+	local seconds=1
+	[[ -z ${MEMORY_CHECKED:-} ]] || seconds=20
+	# By SIGKILL: of what another signal ends, valgrind says that it lost what it held.
+	run_cmd 137 flock "$ROOT/lib/modules" timeout --signal=KILL "$seconds" \
+		"$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
+	assert_line "^wgkmod: waiting for (process [0-9]+ \(flock\)|another process), which has '$ROOT/lib/modules' locked$"
+	unchanged
+	"$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD" &
+	install_it 0
+	wait $!
+	installed
+}
+
+@test "a damaged state is not trusted" {
+	install_it 0
+	echo "$(sha256sum <"$STATE" | cut -d' ' -f1)  ../../../etc/passwd" >>"$STATE"
+	before=$(tree_print "$ROOT")
+	refused 4 "^wgkmod: cannot install '$RELEASE': $STATE: it names '../../../etc/passwd'"
+	status_it 4
+	assert_line "^wgkmod: cannot show '$RELEASE': $STATE: it names"
+	echo nonsense >"$STATE"
+	before=$(tree_print "$ROOT")
+	refused 4 "^wgkmod: cannot install '$RELEASE': $STATE: line 1: "
+}

@@ -1,0 +1,352 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bats
+#
+# wgkmod install where depmod fails, lies, hangs or is killed, and where somebody else is at work in
+# the same folder meanwhile.
+
+# shellcheck disable=SC2034,SC2153 # before and MODULES are install.bash's
+
+load lib/helpers
+load lib/modules
+load sweep/tools
+load lib/install
+
+@test "when depmod fails, everything is taken back" {
+	fake_program depmod 'exit 1'
+	refused 1 "^wgkmod: cannot install '$MODULES': depmod failed with status 1$"
+}
+
+@test "when depmod fails during an upgrade, the old set is there again" {
+	install_it 0
+	payload_next
+	before=$(tree_print "$ROOT")
+	fake_program depmod 'exit 1'
+	refused 1 "^wgkmod: cannot install '$MODULES': depmod failed with status 1$"
+}
+
+@test "when depmod spoils the indexes and fails, those of the kernel are as before" {
+	# It writes into what is there, as busybox's does.
+	fake_program depmod 'for index in "$2/lib/modules/$3"/modules.*; do : >"$index"; done; exit 1'
+	refused 1 "depmod failed with status 1$"
+}
+
+@test "when depmod is killed, everything is taken back" {
+	fake_program depmod 'kill -9 $$'
+	refused 1 "depmod was killed by signal 9$"
+}
+
+@test "when depmod exits with 0 having written nothing, everything is taken back" {
+	fake_program depmod 'exit 0'
+	refused 1 "^wgkmod: cannot install '$MODULES': depmod wrote nothing$"
+}
+
+@test "when depmod reports an error and exits with 0, everything is taken back" {
+	fake_program depmod "$(command -v depmod) \"\$@\" && echo 'depmod: ERROR: failed to load symbols from x.ko: Input/output error' >&2"
+	refused 1 "^wgkmod: cannot install '$MODULES': depmod says: ERROR: failed to load symbols from x.ko: Input/output error$"
+}
+
+@test "what depmod says of a file that is no module is passed on, and is no error" {
+	fake_program depmod "$(command -v depmod) \"\$@\" && echo 'depmod: ERROR: failed to load symbols from x.ko: Exec format error' >&2"
+	install_it 0
+	assert_line '^depmod: ERROR: failed to load symbols from x.ko: Exec format error$'
+}
+
+@test "when depmod cannot read what is built in, and says nothing, everything is taken back" {
+	# It takes the error for the end of the file.
+	fake_program depmod "d=\$2/lib/modules/\$3; mv \$d/modules.builtin \$d/kept; head -n 3 \$d/kept >\$d/modules.builtin
+		$(command -v depmod) \"\$@\"; mv \$d/kept \$d/modules.builtin"
+	refused 1 "^wgkmod: cannot install '$MODULES': depmod left [a-z0-9_]+ out of modules.builtin.bin$"
+}
+
+@test "when depmod cannot read the order of the modules, everything is taken back" {
+	fake_program depmod "d=\$2/lib/modules/\$3; mv \$d/modules.order \$d/kept; tac \$d/kept >\$d/modules.order
+		$(command -v depmod) \"\$@\"; mv \$d/kept \$d/modules.order"
+	refused 1 "^wgkmod: cannot install '$MODULES': depmod did not follow modules.order: kernel/.*\.ko comes late$"
+}
+
+@test "when depmod does not list our modules, everything is taken back" {
+	fake_program depmod "$(command -v depmod) \"\$@\" && cp '$MODULES/modules.dep' \"\$2/lib/modules/\$3/\""
+	refused 1 "^wgkmod: cannot install '$MODULES': depmod left out kernel/.*\.ko$"
+}
+
+@test "when depmod lists another file of the name, one that no index had, everything is taken back" {
+	mkdir "$MODULES/updates"
+	cp "$STOCK/kernel/drivers/net/wireguard/wireguard.ko" "$MODULES/updates/"
+	before=$(tree_print "$ROOT")
+	refused 1 "^wgkmod: cannot install '$MODULES': depmod did not list all modules$"
+}
+
+@test "when the state cannot be written, everything is taken back, the indexes too" {
+	touch "$ROOT/var/lib/wgkmod"
+	before=$(tree_print "$ROOT")
+	install_it 1
+	assert_line "^wgkmod: cannot install '$RELEASE': "
+	unchanged
+}
+
+@test "when nobody reads the messages, everything is taken back all the same" {
+	fake_program depmod 'sleep 0.3; exit 1'
+	run_cmd 0 bash -c '"$@" 2>&1 | true' - \
+		"$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
+	unchanged
+}
+
+@test "killed alone, it leaves the lock to depmod, and the next run waits for that" {
+	local real status=0
+	real=$(command -v depmod)
+	fake_program depmod "kill -9 \$PPID; sleep 1; exec $real \"\$@\""
+	# Not by run_cmd, which waits for all that has the output open.
+	"$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD" >/dev/null 2>&1 3>&- || status=$?
+	assert_equal "$status" 137
+	fake_program depmod "exec $real \"\$@\""
+	install_it 0
+	assert_line '^wgkmod: waiting for .* locked$'
+	installed
+}
+
+@test "a signal waits until the install is done" {
+	fake_program depmod "kill -TERM \$PPID; sleep 0.3; exec $(command -v depmod) \"\$@\""
+	install_it 143
+	installed
+}
+
+@test "an index that an older depmod leaves empty is no damage, and the one that was there stays" {
+	cp "$MODULES/modules.builtin.bin" "$BATS_TEST_TMPDIR/alias.bin" # any whole index
+	cp "$BATS_TEST_TMPDIR/alias.bin" "$MODULES/modules.builtin.alias.bin"
+	fake_program depmod "$(command -v depmod) \"\$@\" && : >\"\$2/lib/modules/\$3/modules.builtin.alias.bin\""
+	run_cmd 0 "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
+	cmp "$BATS_TEST_TMPDIR/alias.bin" "$MODULES/modules.builtin.alias.bin"
+}
+
+@test "when depmod leaves an index empty that modprobe needs, everything is taken back" {
+	fake_program depmod "$(command -v depmod) \"\$@\" && : >\"\$2/lib/modules/\$3/modules.dep.bin\""
+	refused 1 "^wgkmod: cannot install '$MODULES': depmod wrote a damaged modules.dep.bin$"
+}
+
+@test "an index whose nodes come before their children, as kmod 34 writes it, is whole; with a byte more it is not" {
+	# magic, version, root; the root: its child "a"; the child: one value, "x"
+	printf '\xb0\x07\xf4\x57\0\x02\0\x01\x20\0\0\x0caa\x40\0\0\x12\0\0\0\x01\0\0\0\0x\0' >"$BATS_TEST_TMPDIR/index"
+	fake_program depmod "$(command -v depmod) \"\$@\" && cp '$BATS_TEST_TMPDIR/index' \"\$2/lib/modules/\$3/modules.symbols.bin\""
+	printf 'y' | cat "$BATS_TEST_TMPDIR/index" - >"$BATS_TEST_TMPDIR/more"
+	mv "$BATS_TEST_TMPDIR/index" "$BATS_TEST_TMPDIR/good"
+	cp "$BATS_TEST_TMPDIR/more" "$BATS_TEST_TMPDIR/index"
+	refused 1 "depmod wrote a damaged modules.symbols.bin$"
+	cp "$BATS_TEST_TMPDIR/good" "$BATS_TEST_TMPDIR/index"
+	install_it 0
+}
+
+@test "a file that comes while depmod runs is not lost, and is indexed" {
+	fake_program depmod "[ -e '$BATS_TEST_TMPDIR/once' ] || {
+		touch '$BATS_TEST_TMPDIR/once'
+		cp '$STOCK/kernel/lib/crypto/libchacha.ko' '$MODULES/kernel/crypto/came.ko'; }
+		exec $(command -v depmod) \"\$@\""
+	install_it 0
+	assert_line "^wgkmod: $MODULES: somebody else is changing it: kernel/crypto"
+	refute_line 'in no index'
+	installed
+	grep -q ^kernel/crypto/came.ko: "$MODULES/modules.dep"
+}
+
+@test "when it does not stop changing, it is left alone" {
+	fake_program depmod "touch '$MODULES/kernel/crypto/came'; rm '$MODULES/kernel/crypto/came'
+		exec $(command -v depmod) \"\$@\""
+	refused 1 "^wgkmod: somebody else does not stop changing it; try again later$"
+}
+
+@test "a file that comes, changes, is renamed, or goes meanwhile: none is overlooked" {
+	local file=$MODULES/kernel/crypto/adiantum.ko change real path=$PATH
+	real=$(command -v depmod)
+	for change in "chmod 600 $file" "mv $file $file.new" "rm $file" "touch $file" \
+		"mv $file $file.x; cp -p $file.x $file; rm $file.x" "mkdir $MODULES/new" \
+		"ln -s x $MODULES/link" "mv $MODULES $MODULES-; cp -a $MODULES- $MODULES"; do
+		PATH=$path
+		rm -rf "$ROOT" "$BATS_TEST_TMPDIR/once"
+		root_make "$ROOT"
+		fake_program depmod "[ -e '$BATS_TEST_TMPDIR/once' ] || {
+			touch '$BATS_TEST_TMPDIR/once'; $change; }
+			exec $real \"\$@\""
+		install_it 0
+		assert_line "^wgkmod: $MODULES: somebody else "
+	done
+}
+
+@test "a depmod that hangs can be ended, and everything is taken back" {
+	local status=0
+	fake_program depmod 'exec sleep 100'
+	# To the whole group, as ^C does.
+	setsid "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD" 3>&- &
+	wait_until 60 pgrep -g $! -x sleep >/dev/null
+	kill -TERM -- -$!
+	wait $! || status=$?
+	assert_equal "$status" 143
+	unchanged
+}
+
+@test "depmod is found without sbin in PATH" {
+	# valgrind makes of vfork() a fork(), and posix_spawn() does not hear that there is no such program
+	[[ ${MEMORY_CHECKED:-} != valgrind ]] || plain_only
+	run_cmd 0 env PATH=/nonexistent "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
+	installed
+}
+
+# late_depmod LINES: a depmod that read the folder before the exchange, does LINES once that is made, and
+# writes into the new folder what it read; in the background, until it has.
+late_depmod() {
+	mkdir -p "$BATS_TEST_TMPDIR/late"
+	cat >"$BATS_TEST_TMPDIR/late/depmod" <<-EOF
+		#!/bin/bash
+		cp "\$2/lib/modules/\$3/modules.dep" "$BATS_TEST_TMPDIR/late/dep"
+		inode=\$(stat -c %i "\$2/lib/modules/\$3")
+		touch "$BATS_TEST_TMPDIR/late/ready"
+		while [[ \$(stat -c %i "\$2/lib/modules/\$3") == "\$inode" ]]; do :; done
+		$1
+		cp "$BATS_TEST_TMPDIR/late/dep" "\$2/lib/modules/\$3/modules.dep.1.2.3"
+		mv "\$2/lib/modules/\$3/modules.dep.1.2.3" "\$2/lib/modules/\$3/modules.dep"
+	EOF
+	chmod +x "$BATS_TEST_TMPDIR/late/depmod"
+	timeout 60 "$BATS_TEST_TMPDIR/late/depmod" -b "$ROOT" "$RELEASE" 3>&- &
+	wait_until 60 test -e "$BATS_TEST_TMPDIR/late/ready"
+}
+
+@test "a depmod that ends after the exchange, with what was, is not believed" {
+	late_depmod ''
+	install_it 0
+	wait
+	assert_line "^wgkmod: $MODULES: another depmod wrote what was there before$"
+	installed
+}
+
+@test "a file that comes after the exchange is not lost when that cannot stay" {
+	late_depmod "cp '$STOCK/kernel/lib/crypto/libchacha.ko' '$MODULES/kernel/crypto/came.ko'"
+	install_it 0
+	wait
+	assert_line "^wgkmod: $MODULES: somebody else is changing it: kernel/crypto"
+	refute_line 'in no index'
+	installed
+	[[ -e $MODULES/kernel/crypto/came.ko ]]
+	grep -q ^kernel/crypto/came.ko: "$MODULES/modules.dep"
+}
+
+# amid BEFORE AFTER COMMAND...: the command, with these shell commands of somebody else at its exchange.
+amid() {
+	plain_only
+	FAKE_BEFORE="cd '$MODULES' && $1" FAKE_AFTER="cd '$MODULES' && $2" FAKE_RELEASE=x \
+		LD_PRELOAD=$TOOLS/preload "${@:3}"
+}
+
+@test "what comes, goes and changes right before the exchange and right after it is all there" {
+	local other=$STOCK/kernel/lib/crypto/libchacha.ko left=modules.order
+	amid "mkdir new && cp '$other' new/one.ko && rm kernel/crypto/adiantum.ko && cp '$other' kernel/crypto/aes_ti.ko.x &&
+			mv kernel/crypto/aes_ti.ko.x kernel/crypto/aes_ti.ko && echo early >both" \
+		"mkdir -p new && cp '$other' new/two.ko && echo late >both" install_it 0
+	assert_line "^wgkmod: $MODULES: somebody else is changing it: "
+	assert_line "^wgkmod: $MODULES: what somebody else changed is in the new folder, and in no index: run depmod$"
+	installed
+	for file in new/one.ko new/two.ko kernel/crypto/aes_ti.ko; do
+		cmp "$MODULES/$file" "$other"
+	done
+	assert_absent "$MODULES/kernel/crypto/adiantum.ko"
+	assert_equal "$(<"$MODULES/both")" late
+	amid "echo 1 >one && rm new/one.ko" "echo 2 >two" remove_it 0
+	assert_equal "$(cat "$MODULES/one" "$MODULES/two")" $'1\n2'
+	assert_absent "$MODULES/new/one.ko"
+	[[ -e $MODULES/new/two.ko && ! -e $STATE ]]
+	[ -z "$(find "$ROOT" -name '.*')" ]
+}
+
+@test "what came meanwhile and cannot be taken over is put aside, and the place is said" {
+	local aside
+	amid "mkdir both && echo 1 >both/file" "echo 2 >both" install_it 0
+	cmp "$PAYLOAD/modules/kernel/lib/crypto/libchacha.ko" "$MODULES/kernel/lib/crypto/libchacha.ko"
+	aside=$(put_aside)
+	assert_equal "$(cat "$aside/both/file" "$MODULES/both")" $'1\n2'
+	status_it 0
+}
+
+@test "a change right before the exchange alone is no harm: it is taken back, and done anew" {
+	amid "echo 1 >one" : install_it 0
+	installed
+	assert_equal "$(<"$MODULES/one")" 1
+}
+
+@test "an index and a temporary file that only this depmod makes are no change of somebody else's" {
+	local real top=$MODULES/../.wgkmod-$RELEASE other=$STOCK/kernel/lib/crypto/libchacha.ko
+	real=$(command -v depmod)
+	fake_program depmod ": >'$top/modules.dep.tmp'; sleep 0.3; $real \"\$@\" || exit
+		: >'$top/modules.newindex'; rm '$top/modules.dep.tmp'"
+	amid "cp '$other' kernel/came.ko" : install_it 0
+	assert_line "^wgkmod: $MODULES: somebody else is changing it: kernel"
+	installed
+	grep -q ^kernel/came.ko: "$MODULES/modules.dep"
+}
+
+@test "a folder that somebody else puts in the place of the kernel's right before the exchange stays" {
+	amid "mv ../$RELEASE ../gone && cp -a ../gone ../$RELEASE && echo 1 >../$RELEASE/theirs" : install_it 0
+	assert_line "^wgkmod: $MODULES: somebody else put another folder there$"
+	installed
+	assert_equal "$(<"$MODULES/theirs")" 1
+}
+
+@test "with a change right after the exchange, such a folder is put aside, and the place is said" {
+	local aside
+	amid "mv ../$RELEASE ../gone && cp -a ../gone ../$RELEASE && echo 1 >../$RELEASE/theirs" "echo 2 >two" install_it 0
+	aside=$(put_aside)
+	assert_equal "$(cat "$aside/theirs" "$MODULES/two")" $'1\n2'
+	status_it 0
+}
+
+@test "somebody else's program that is called depmod is not waited for" {
+	needs_root 'only root can be another user'
+	mkdir "$BATS_TEST_TMPDIR/theirs"
+	printf '#!/bin/bash\nsleep 70 & echo ready >"$BATS_TEST_TMPDIR/theirs/ready"\nwait\n' >"$BATS_TEST_TMPDIR/theirs/depmod"
+	chmod 755 "$BATS_TEST_TMPDIR/theirs/depmod"
+	chmod 777 "$BATS_TEST_TMPDIR/theirs"
+	chmod a+x "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR"/test "$BATS_TEST_TMPDIR"
+	setpriv --reuid=65534 --clear-groups "$BATS_TEST_TMPDIR/theirs/depmod" -b "$ROOT" "$RELEASE" 3>&- &
+	wait_until 60 test -e "$BATS_TEST_TMPDIR/theirs/ready"
+	TIMEOUT=40 install_it 0
+	refute_line 'waiting for'
+	kill $!
+}
+
+@test "with --root the configuration of depmod is that root's" {
+	mkdir -p "$ROOT/etc/depmod.d" "$MODULES/weak"
+	cp "$MODULES/kernel/crypto/adiantum.ko" "$MODULES/weak/"
+	echo 'search weak built-in' >"$ROOT/etc/depmod.d/x.conf"
+	install_it 0
+	grep -q ^weak/adiantum.ko: "$MODULES/modules.dep"
+	rm -r "${ROOT:?}/etc"
+	remove_it 0
+	grep -q ^kernel/crypto/adiantum.ko: "$MODULES/modules.dep"
+}
+
+@test "with the standard files closed, the install is the same" {
+	run_cmd 0 bash -c '"$@" <&- >&- 2>&-' - \
+		"$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
+	installed
+}
+
+@test "a kernel with no list of what is built in" {
+	rm "$MODULES"/modules.builtin*
+	run_cmd 0 "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
+	installed
+}
+
+@test "a copy of an index that somebody made is his" {
+	cp "$MODULES/modules.dep" "$MODULES/modules.dep.1"
+	cp "$MODULES/modules.dep" "$MODULES/modules.dep.20240501-1"
+	before=$(tree_print "$ROOT")
+	install_it 0
+	cmp "$MODULES/modules.dep.1" "$MODULES/modules.dep.20240501-1"
+	remove_it 0
+	cmp "$MODULES/modules.dep.1" "$MODULES/modules.dep.20240501-1"
+	cmp "$MODULES/modules.dep.1" "$MODULES/modules.dep"
+}
+
+@test "done is done, whoever reads the messages" {
+	run_cmd 0 bash -c '"$@" > >(true) 2> >(true); echo "status $?"' - \
+		"$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
+	assert_line '^status 0$'
+	installed
+}

@@ -1,0 +1,247 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bats
+#
+# What install finds of the running kernel, beforehand and with --load. Only the running system has a
+# running kernel: wgkmod gets one of its own, where / is our root and /sys, /proc/sys, modprobe and the
+# kernel's answers are ours. Nothing of the machine is in there.
+
+load lib/helpers
+load lib/modules
+load sweep/tools
+load lib/install
+
+# A root that can be /. Its modprobe does what $ROOT/bin/modprobe says; the kernel was booted with what
+# /fake/cmdline says, has the keys of /fake/keys and in each keyring those of /fake/ring-SERIAL.
+inside_make() {
+	local program lib programs=("$WGKMOD" /bin/sh)
+	plain_only
+	mapfile -t -O 2 programs < <(type -P env mkdir cat rm cp depmod)
+	mkdir -p "$ROOT"/{proc,bin,dev,etc,tmp,sys/module,fake}
+	for program in "${programs[@]}"; do
+		cp -L "$program" "$ROOT/bin/"
+		ldd "$program" | grep -o '/[^ ]*' | sort -u | while read -r lib; do
+			[[ -e $ROOT$lib ]] || install -D "$lib" "$ROOT$lib"
+		done
+	done
+	cp "$TOOLS/preload" "$ROOT/bin/"
+	cp -r "$PAYLOAD" "$ROOT/out"
+	: >"$ROOT/dev/null"
+	printf '6,1,1,-;an old word\n' >"$ROOT/dev/kmsg"
+	modprobe_says 'cp -r /fake/* /sys/module/'
+	fake_module wireguard "$PAYLOAD/modules/kernel/drivers/net/wireguard/wireguard.ko"
+	fake_module udp_tunnel "$PAYLOAD/modules/kernel/net/ipv4/udp_tunnel.ko"
+}
+
+modprobe_says() { # COMMANDS
+	printf '#!/bin/sh\n%s\n' "$1" >"$ROOT/bin/modprobe"
+	chmod +x "$ROOT/bin/modprobe"
+}
+
+# What /sys has of a module once modprobe has loaded it.
+fake_module() { # NAME FILE
+	mkdir -p "$ROOT/fake/$1/notes"
+	echo live >"$ROOT/fake/$1/initstate"
+	objcopy -O binary --only-section=.note.gnu.build-id --set-section-flags .note.gnu.build-id=alloc \
+		"$2" "$ROOT/fake/$1/notes/.note.gnu.build-id"
+}
+
+inside() { # STATUS ARGUMENT...
+	run_cmd "$1" unshare --map-root-user --mount sh -euc '
+		mount --rbind /proc "$1/proc"
+		for file in cmdline keys; do
+			[ ! -e "$1/fake/$file" ] || mount --bind "$1/fake/$file" "$1/proc/$file"
+		done
+		root=$1 release=$2
+		shift 2
+		exec chroot "$root" env -i PATH=/bin LD_PRELOAD=/bin/preload FAKE_RELEASE="$release" \
+			FAKE_LINK="${FAKE_LINK:-0}" /bin/wgkmod "$@"' - "$ROOT" "$RELEASE" "${@:2}"
+}
+
+modules_look() {
+	"$TOOLS/look" "$MODULES"
+	find "$ROOT/var/lib" "$ROOT/lib/modules" -maxdepth 2 | LC_ALL=C sort
+}
+
+# Refused inside with STATUS and a line that matches, and nothing written.
+refused() { # STATUS REGEX [OPTION...]
+	local before
+	before=$(modules_look)
+	inside "$1" install --allow-unsigned "${@:3}" /out
+	assert_line "$2"
+	diff <(printf '%s\n' "$before") <(modules_look)
+}
+
+@test "--load: what modprobe brings is ours by its build-id, and an interface can be made" {
+	inside_make
+	inside 0 install --allow-unsigned --load /out
+	assert_line "^wgkmod: 12 modules for $RELEASE installed"
+	inside 0 status
+	assert_line "/wireguard.ko: intact, loaded$"
+	assert_line "/libchacha.ko: intact, not loaded$"
+	# Installed already, it is looked at all the same.
+	FAKE_LINK=95 inside 1 install --allow-unsigned --load /out
+}
+
+@test "--load: modprobe fails: all is taken out again, with what the kernel said" {
+	local before
+	inside_make
+	before=$(modules_look)
+	modprobe_says 'cp -r /fake/udp_tunnel /sys/module/
+		printf "4,2,2,-;wireguard: disagrees about version of symbol x\\n X=y\\n" >>/dev/kmsg; exit 1'
+	inside 5 install --allow-unsigned --load /out
+	assert_line "^wgkmod: cannot install 'wireguard': modprobe failed with status 1$"
+	assert_line "^wgkmod: the kernel says: wireguard: disagrees about version of symbol x$"
+	refute_line "an old word"
+	diff <(printf '%s\n' "$before") <(modules_look)
+	assert_absent "$ROOT/sys/module/udp_tunnel"
+}
+
+@test "--load: what somebody put there meanwhile is not lost with what is taken out" {
+	inside_make
+	modprobe_says "cp /out/modules/kernel/lib/crypto/libchacha.ko /lib/modules/$RELEASE/kernel/came.ko; exit 1"
+	inside 1 install --allow-unsigned --load /out
+	assert_line "^wgkmod: .*: somebody else is changing it: kernel; the modules stay installed: 'wgkmod remove' takes them out$"
+	[[ -n $(find "$ROOT/lib/modules" -name came.ko) ]]
+	inside 0 remove
+	[[ -n $(find "$ROOT/lib/modules" -name came.ko) ]]
+}
+
+@test "--load: what somebody does in the old folder meanwhile is put aside, and the place is said" {
+	local aside
+	inside_make
+	modprobe_says "echo 1 >/lib/modules/.wgkmod-$RELEASE/kernel/came; cp -r /fake/* /sys/module/"
+	inside 0 install --allow-unsigned --load /out
+	aside=$(put_aside)
+	assert_equal "$(<"$ROOT$aside/kernel/came")" 1
+	inside 0 status
+}
+
+@test "--load of what is installed already: it stays, and the status says that it could not be loaded" {
+	inside_make
+	inside 0 install --allow-unsigned /out
+	modprobe_says 'exit 1'
+	inside 1 install --allow-unsigned --load /out
+	assert_line "^wgkmod: they stay installed, as they were before$"
+}
+
+@test "--load: no interface can be made, and a module that cannot be unloaded" {
+	local before
+	inside_make
+	before=$(modules_look)
+	touch "$ROOT/fake/udp_tunnel/permanent"
+	FAKE_LINK=95 inside 5 install --allow-unsigned --load /out
+	assert_line "^wgkmod: cannot install 'wireguard': no interface of its kind can be made: Operation not supported$"
+	assert_line "^wgkmod: module 'udp_tunnel' cannot be unloaded, and stays until the next boot$"
+	diff <(printf '%s\n' "$before") <(modules_look)
+	assert_absent "$ROOT/sys/module/wireguard"
+}
+
+@test "--load: another module of that name is loaded already: it stays, ours goes" {
+	inside_make
+	cp -r "$ROOT/fake/wireguard" "$ROOT/sys/module/"
+	poke "$ROOT/sys/module/wireguard/notes/.note.gnu.build-id" 20 'XXXX'
+	modprobe_says :
+	inside 5 install --allow-unsigned --load /out
+	assert_line "wireguard.ko': another module of its name is loaded; unload that, or boot again$"
+	[ -e "$ROOT/sys/module/wireguard/initstate" ]
+	assert_absent "$ROOT/var/lib/wgkmod"
+}
+
+@test "--load: an upgrade that does not load gives back the set before it" {
+	local before
+	inside_make
+	inside 0 install --allow-unsigned /out
+	before=$(modules_look)
+	modinfo_sed "$ROOT/out/modules/kernel/drivers/net/wireguard/wireguard.ko" 's/^description=.*/description=x/'
+	payload_sums "$ROOT/out"
+	modprobe_says 'exit 1'
+	inside 5 install --allow-unsigned --load /out
+	diff <(printf '%s\n' "$before") <(modules_look)
+}
+
+@test "--load is only for the running kernel" {
+	install_it 2 --load
+	assert_line "^wgkmod: --load is only for the running kernel"
+	assert_absent "$ROOT/var/lib/wgkmod"
+}
+
+@test "a kernel that takes only signed modules, for one reason or another" {
+	local module unsigned
+	unsigned="^wgkmod: cannot install 'modules/.*\.ko': the kernel takes only signed modules \(module.sig_enforce or lockdown\), and it is not signed; build it with 'make artifacts MODULE_KEY= MODULE_CERT='$"
+	inside_make
+	for module in "$ROOT"/out/modules/kernel/lib/crypto/*.ko; do
+		objcopy --strip-debug "$module"
+	done
+	payload_sums "$ROOT/out"
+	mkdir -p "$ROOT/sys/module/module/parameters" "$ROOT/sys/kernel/security"
+	echo Y >"$ROOT/sys/module/module/parameters/sig_enforce"
+	refused 4 "$unsigned"
+	echo N >"$ROOT/sys/module/module/parameters/sig_enforce"
+	echo 'none [integrity] confidentiality' >"$ROOT/sys/kernel/security/lockdown"
+	refused 4 "$unsigned"
+	echo '[none] integrity confidentiality' >"$ROOT/sys/kernel/security/lockdown"
+	inside 0 install --allow-unsigned /out
+}
+
+# key_line SERIAL TYPE DESCRIPTION: a line of /proc/keys.
+key_line() { printf '%s I------     1 perm 1f0b0000     0     0 %s %s\n' "$1" "$2" "$3"; }
+
+# keyring RING SERIAL...: the kernel has the keyring, with the keys of these serials.
+keyring() {
+	local ring=$1 serial
+	key_line 0000000a keyring "$ring: 1" >>"$ROOT/fake/keys"
+	for serial in "${@:2}"; do
+		# an int of this machine's, as keyctl(2) has them
+		printf '%b' "\\x${serial:6:2}\\x${serial:4:2}\\x${serial:2:2}\\x${serial:0:2}"
+	done >"$ROOT/fake/ring-10"
+}
+
+@test "signed by a key that the kernel trusts, does not have, or has in .platform alone" {
+	# the kernel leaves a zero in front out (x509_key_preparse() of crypto/asymmetric_keys)
+	local key=$BATS_TEST_TMPDIR/key id=8edddd5cabd69109d60b35195b8d124c103874 before
+	export OUT=$BATS_TEST_TMPDIR/builds
+	inside_make
+	mkdir "$OUT"
+	mv "$ROOT/out" "$OUT/$RELEASE"
+	find "$OUT/$RELEASE" -name '*.ko' -exec objcopy --strip-debug {} \;
+	payload_sums "$OUT/$RELEASE"
+	run_cmd 0 openssl req -new -nodes -sha256 -days 2 -batch -x509 -newkey rsa:2048 -subj /CN=key \
+		-addext keyUsage=digitalSignature -addext "subjectKeyIdentifier=00$id" \
+		-keyout "$key.pem" -out "$key.crt"
+	MODULE_KEY=$key.pem MODULE_CERT=$key.crt run_cmd 0 "$ROOT_DIR/scripts/sign-modules.sh" "$TARGET_NAME"
+	cp -r "$OUT/signed/$RELEASE" "$ROOT/out"
+	mkdir -p "$ROOT/sys/module/module/parameters"
+	echo Y >"$ROOT/sys/module/module/parameters/sig_enforce"
+	key_line 0000000b asymmetri "key: $id: X509.rsa 01234567 []" >"$ROOT/fake/keys.good"
+	cp "$ROOT/fake/keys.good" "$ROOT/fake/keys"
+	keyring .secondary_trusted_keys
+	refused 4 "^wgkmod: cannot install '$RELEASE': the kernel takes only .* the key $id of 'CN=key', which signed these, is not in its keyrings"
+	cp "$ROOT/fake/keys.good" "$ROOT/fake/keys"
+	keyring .platform 0000000b
+	refused 4 "^wgkmod: cannot install '$RELEASE': the kernel takes only .* is in its keyring .platform alone, .*; --load asks this one, and takes them out again if it refuses$"
+	before=$(modules_look)
+	modprobe_says 'printf "3,2,2,-;Loading of module with unavailable key is rejected\n" >>/dev/kmsg; exit 1'
+	inside 5 install --allow-unsigned --load /out
+	assert_line '^wgkmod: the kernel says: Loading of module with unavailable key is rejected$'
+	diff <(printf '%s\n' "$before") <(modules_look)
+	cp "$ROOT/fake/keys.good" "$ROOT/fake/keys"
+	keyring .builtin_trusted_keys 0000000b
+	inside 0 install --allow-unsigned /out
+}
+
+@test "a kernel that was told by its command line to refuse a module" {
+	inside_make
+	echo 'quiet module_blacklist=other,wireguard root=x' >"$ROOT/fake/cmdline"
+	refused 1 "^wgkmod: cannot install 'wireguard': the kernel was booted with 'module_blacklist=wireguard', and refuses it; boot without that first$"
+	echo 'quiet xmodule_blacklist=wireguard module_blacklist=other' >"$ROOT/fake/cmdline"
+	inside 0 install --allow-unsigned /out
+}
+
+@test "a kernel that takes no modules any more" {
+	inside_make
+	echo 1 >"$ROOT/fake/modules_disabled"
+	refused 1 "^wgkmod: cannot install '$RELEASE': the kernel takes no modules until it is booted again" --load
+	inside 0 install --allow-unsigned /out
+	assert_line "^wgkmod: the kernel takes no modules until it is booted again"
+}

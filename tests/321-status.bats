@@ -1,0 +1,193 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bats
+#
+# wgkmod status.
+
+load lib/helpers
+load lib/modules
+load sweep/tools
+load lib/install
+
+porcelain() { # STATUS: with blanks for tabs
+	status_it "$1" --porcelain
+	output=$(tr '\t' ' ' <<<"$output")
+}
+
+@test "status: nothing installed is a sentence" {
+	status_it 0
+	[ "$output" = "wgkmod: nothing is installed" ]
+	run_cmd 0 "$WGKMOD" status --root "$ROOT" --kernel "$RELEASE"
+	[ "$output" = "wgkmod: nothing is installed for $RELEASE" ]
+}
+
+@test "status: what is installed and intact, for each kernel or for one" {
+	install_it 0
+	mkdir -p "$ROOT/lib/modules/5.10.0-33-amd64"
+	status_it 0
+	assert_line "^$RELEASE: 12 modules$"
+	[ "$(grep -c '^  kernel/.*: intact$' <<<"$output")" -eq 12 ]
+	run_cmd 0 "$WGKMOD" status --root "$ROOT" --kernel 5.10.0-33-amd64
+	[ "$output" = "wgkmod: nothing is installed for 5.10.0-33-amd64" ]
+}
+
+@test "status: what was changed or is missing" {
+	install_it 0
+	echo >>"$MODULES/kernel/drivers/net/wireguard/wireguard.ko"
+	rm "$MODULES/kernel/net/ipv4/udp_tunnel.ko"
+	status_it 1
+	assert_line "^  kernel/drivers/net/wireguard/wireguard.ko: changed$"
+	assert_line "^  kernel/net/ipv4/udp_tunnel.ko: missing$"
+	[ "$(grep -c ': intact$' <<<"$output")" -eq 10 ]
+}
+
+@test "status: a kernel that is gone" {
+	install_it 0
+	rm -r "$MODULES"
+	status_it 1
+	assert_line "'$RELEASE': $MODULES: No such file or directory$"
+}
+
+# What is in the running kernel is only known of the running system: wgkmod gets one of
+# its own, where / is our root and /sys is ours. Nothing of the machine is in there.
+status_inside() { # STATUS SRCVERSION-OF-LOADED-WIREGUARD|none
+	local sys=$ROOT/sys/module/wireguard lib
+
+	rm -rf "$ROOT/sys"
+	mkdir -p "$ROOT/proc" "$ROOT/bin"
+	if [ "$2" != none ]; then
+		mkdir -p "$sys"
+		echo live >"$sys/initstate"
+		echo "$2" >"$sys/srcversion"
+	fi
+	cp "$WGKMOD" "$ROOT/bin/wgkmod"
+	ldd "$WGKMOD" | grep -o '/[^ ]*' | sort -u | while read -r lib; do
+		install -D "$lib" "$ROOT$lib"
+	done
+	run_cmd "$1" unshare --map-root-user --mount sh -c \
+		'mount --rbind /proc "$1/proc" && exec chroot "$1" /bin/wgkmod status' - "$ROOT"
+}
+
+@test "status: whether our code, another, or none is loaded" {
+	plain_only
+	local source running
+	running=$(uname -r)
+	install_it 0
+	mv "$MODULES" "$ROOT/lib/modules/$running"
+	mv "${STATE%/*}" "$ROOT/var/lib/wgkmod/$running"
+	source=$(modinfo -F srcversion "$STOCK/kernel/drivers/net/wireguard/wireguard.ko")
+
+	status_inside 0 "$source"
+	assert_line "/wireguard.ko: intact, loaded$"
+	assert_line "/libchacha.ko: intact, not loaded$"
+	status_inside 0 0123456789ABCDEF0123456
+	assert_line "/wireguard.ko: intact, another one is loaded$"
+	status_inside 0 none
+	assert_line "/wireguard.ko: intact, not loaded$"
+}
+
+@test "porcelain: nothing installed is no line" {
+	status_it 0 --porcelain
+	assert_equal "$output" ""
+}
+
+@test "porcelain: a line for the kernel, each module, and the taint" {
+	local path=kernel/net/ipv4/udp_tunnel.ko
+	install_it 0
+	porcelain 0
+	assert_line "^kernel $RELEASE 12 finished$"
+	assert_line "^module $RELEASE $path intact - $path$"
+	assert_equal "$(grep -c ^module <<<"$output")" 12
+	assert_line "^taint $RELEASE -$"
+	assert_equal "$(wc -l <<<"$output")" 14
+}
+
+@test "what was changed, is missing, or was replaced" {
+	local path=kernel/net/ipv4/udp_tunnel.ko
+	cp "$STOCK/kernel/lib/crypto/libchacha.ko" "$MODULES/$path"
+	install_it 0 --replace
+	echo >>"$MODULES/kernel/drivers/net/wireguard/wireguard.ko"
+	rm "$MODULES/$path"
+	porcelain 1
+	assert_line "^module $RELEASE kernel/drivers/net/wireguard/wireguard.ko changed - "
+	assert_line "^module $RELEASE $path missing - $path$"
+	assert_line "^replaced $RELEASE $path$"
+	status_it 1
+	assert_line "^  $path: missing$"
+	assert_line "^  $path: replaced; 'wgkmod remove' gives it back$"
+}
+
+@test "a module that another of its name shadows, and one that is in no index" {
+	install_it 0
+	mkdir "$MODULES/updates"
+	cp "$STOCK/kernel/net/ipv4/udp_tunnel.ko" "$MODULES/updates/"
+	depmod -b "$ROOT" "$RELEASE"
+	porcelain 1
+	assert_line "^module $RELEASE kernel/net/ipv4/udp_tunnel.ko intact - updates/udp_tunnel.ko$"
+	status_it 1
+	assert_line "udp_tunnel.ko: intact, and modprobe takes updates/udp_tunnel.ko instead$"
+	mv "$MODULES/kernel/drivers/net/wireguard/wireguard.ko" "$BATS_TEST_TMPDIR/"
+	depmod -b "$ROOT" "$RELEASE"
+	mv "$BATS_TEST_TMPDIR/wireguard.ko" "$MODULES/kernel/drivers/net/wireguard/"
+	porcelain 1
+	assert_line "/wireguard.ko intact - -$"
+	status_it 1
+	assert_line "/wireguard.ko: intact, and in no index: run depmod$"
+}
+
+@test "what counts is the index that modprobe reads, not modules.dep" {
+	cp "$MODULES/modules.dep.bin" "$BATS_TEST_TMPDIR/stale"
+	install_it 0
+	cp "$BATS_TEST_TMPDIR/stale" "$MODULES/modules.dep.bin"
+	status_it 1
+	assert_line "/wireguard.ko: intact, and in no index: run depmod$"
+	truncate -s 0 "$MODULES/modules.dep.bin"
+	status_it 1
+	assert_line "/wireguard.ko: intact, and in no index: run depmod$"
+	depmod -b "$ROOT" "$RELEASE"
+	status_it 0
+}
+
+@test "a run at work is not called a killed one" {
+	install_it 0
+	mkdir "$ROOT/lib/modules/.wgkmod-$RELEASE"
+	status_it 0
+	assert_line '^  a run was killed; the next one cleans up behind it$'
+	run_cmd 0 flock "$ROOT/lib/modules" "$WGKMOD" status --root "$ROOT"
+	assert_line '^  a run is at work$'
+}
+
+@test "the taint to expect" {
+	modinfo_sed "$PAYLOAD/modules/kernel/lib/crypto/libchacha.ko" 's/^intree=Y/x=y/'
+	payload_sums "$PAYLOAD"
+	install_it 0
+	porcelain 0
+	assert_line "^taint $RELEASE OE$"
+	status_it 0
+	assert_line "^  expected taint: O \(out of tree\), E \(not signed\)$"
+}
+
+@test "a kernel that is gone, and a run that was killed" {
+	install_it 0
+	mv "$ROOT/var/lib/wgkmod/$RELEASE" "$ROOT/var/lib/wgkmod/.$RELEASE.next"
+	printf 'inode %s born %.9f\n' "$(stat -c %i "$MODULES")" "$(stat -c %.9W "$MODULES")" >"$ROOT/var/lib/wgkmod/.$RELEASE.journal"
+	porcelain 0
+	assert_line "^kernel $RELEASE 12 unfinished$"
+	install_it 0
+	assert_line "are installed already"
+	porcelain 0
+	assert_line "^kernel $RELEASE 12 finished$"
+	rm -r "$MODULES"
+	porcelain 1
+	assert_line "^kernel $RELEASE 12 gone$"
+}
+
+@test "a damaged journal is not trusted" {
+	install_it 0
+	echo nonsense >"$ROOT/var/lib/wgkmod/.$RELEASE.journal"
+	status_it 4
+	install_it 4
+	assert_line "^wgkmod: cannot install '$RELEASE': .$RELEASE.journal: it does not name a folder$"
+	rm "$ROOT/var/lib/wgkmod/.$RELEASE.journal"
+	install_it 0
+}

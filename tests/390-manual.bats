@@ -1,0 +1,98 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bats
+#
+# Help, manual page and completion say the same; make install brings them, make uninstall takes
+# them out.
+
+load lib/helpers
+
+MANUAL=$ROOT_DIR/docs/wgkmod.8
+
+# The verbs, and a verb's options, by the program's help.
+verbs() {
+	"$WGKMOD" --help | sed -n '/^Verbs:$/,/^$/s/^  \([a-z]*\) .*/\1/p'
+}
+options() { # VERB
+	"$WGKMOD" "$1" --help | sed -n '/^Options:$/,/^$/s/^  \(--[a-z-]*\) .*/\1/p'
+}
+
+# A section of the manual page, as text without marks.
+manual() { # HEADING
+	sed -n "/^\.SH \"*$1\"*\$/,/^\.SH /p" "$MANUAL" | sed 's/\\-/-/g'
+}
+
+# What completion offers for the WORDS of a command line, the last of them begun.
+complete_it() { # WORDS...
+	run_cmd 0 bash -c '. "$1" && shift && COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)) && _wgkmod &&
+		printf "%s\n" "${COMPREPLY[@]}"' - "$ROOT_DIR/docs/wgkmod.bash-completion" "$WGKMOD" "$@"
+}
+
+@test "the manual page's synopsis is each verb's usage line" {
+	local verb
+	while read -r verb; do
+		"$WGKMOD" "$verb" --help | sed -n 's/^Usage: //p'
+	done < <(verbs) >"$BATS_TEST_TMPDIR/help"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/help")" -ge 4 ]
+	diff "$BATS_TEST_TMPDIR/help" <(manual SYNOPSIS | grep '^wgkmod ')
+}
+
+@test "the manual page has a part for each verb and a paragraph for each option, no more" {
+	diff <(verbs) <(manual DESCRIPTION | sed -n 's/^\.SS //p')
+	diff <(for verb in $(verbs); do options "$verb"; done | LC_ALL=C sort -u) \
+		<(manual OPTIONS | sed -n 's/^\.BI \(--[a-z-]*\).*/\1/p')
+}
+
+@test "the manual page gives each option the value that help gives" {
+	local verb name value
+	for verb in $(verbs); do
+		while read -r name value; do
+			manual OPTIONS | grep -qxF ".BI $name${value:+ \" $value\"}" || fail "$verb $name $value"
+		done < <("$WGKMOD" "$verb" --help | sed -nE '/^Options:$/,/^$/s/^  (--[a-z-]*) ([A-Z]*) .*/\1 \2/p')
+	done
+}
+
+@test "the manual page lists the exit codes as help does" {
+	diff <("$WGKMOD" --help | sed -n '/^Exit status:$/,/^$/s/^  \([0-9]\)  /\1 /p') \
+		<(manual 'EXIT STATUS' | sed -n '/^\.B /{s/^\.B //;N;s/\n/ /;p}')
+}
+
+@test "completion knows the verbs and each verb's options" {
+	local verb
+	complete_it ''
+	diff <(verbs && echo --help) <(printf '%s\n' "$output")
+	complete_it st
+	assert_equal "$output" status
+	for verb in $(verbs); do
+		complete_it "$verb" --
+		diff <(options "$verb") <(printf '%s\n' "$output")
+	done
+	complete_it install --allow-unsigned --k
+	assert_equal "$output" $'--kernel\n--key'
+}
+
+@test "completion knows what a value is: a folder, a file" {
+	mkdir "$BATS_TEST_TMPDIR/folder one"
+	touch "$BATS_TEST_TMPDIR/file two.tar"
+	cd "$BATS_TEST_TMPDIR"
+	complete_it install --root f
+	assert_equal "$output" 'folder one'
+	complete_it install --key f
+	assert_equal "$(sort <<<"$output")" $'file two.tar\nfolder one'
+	complete_it install --allow-unsigned 'fi'
+	assert_equal "$output" 'file two.tar'
+}
+
+@test "make install brings the program, the page and the completion, and uninstall takes them" {
+	local dest="$BATS_TEST_TMPDIR/dest dir"
+	clone "$BATS_TEST_TMPDIR/clone"
+	run_cmd 0 make -C "$BATS_TEST_TMPDIR/clone" install DESTDIR="$dest" PREFIX=/usr
+	diff - <(cd "$dest" && find . -type f -printf '%P %m\n' | LC_ALL=C sort) <<-FILES
+		usr/sbin/wgkmod 755
+		usr/share/bash-completion/completions/wgkmod 644
+		usr/share/man/man8/wgkmod.8 644
+	FILES
+	run_cmd 0 "$dest/usr/sbin/wgkmod" --help
+	run_cmd 0 make -C "$BATS_TEST_TMPDIR/clone" uninstall DESTDIR="$dest" PREFIX=/usr
+	[ -z "$(find "$dest" -type f)" ]
+}

@@ -1,0 +1,125 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bats
+#
+# What only a running kernel can tell, in the VM: install --load; and that the kernel loads what
+# wgkmod check accepts, of every module that the tests before change by hand, and of modules with
+# a flipped bit.  A sample of the flips with a fixed seed; more with FULL=1.
+
+load lib/helpers
+load lib/modules
+load lib/bundle
+
+setup_file() {
+	local file
+	run_cmd 0 make -C "$ROOT_DIR" --no-print-directory artifacts TARGET="$TARGET_NAME"
+	run_cmd 0 "$ROOT_DIR/scripts/fetch.sh" "$TARGET_NAME" base vm
+	modules_setup
+	export MUTANTS=${MUTANTS:-$BATS_FILE_TMPDIR/mutants} GOOD=$BATS_FILE_TMPDIR/good
+	mkdir -p "$MUTANTS"
+	rm -f "$MUTANTS"/{all,list,verdicts} "$MUTANTS"/*/judged
+	# What was built, and of the rest of the set the distribution's.
+	set_make "$GOOD"
+	for file in "$GOOD"/*.ko; do unsign "$file"; done
+	find "$OUT/$RELEASE/modules" -name '*.ko' -exec cp -t "$GOOD" {} +
+}
+
+# by_hand: the mutants of the tests of the proof, of hostile bundles and of installs.
+# tests/run/check.sh has had them kept while those ran.
+by_hand() {
+	local file
+	for file in 300-check 301-loader 310-install 311-depmod 350-hostile; do
+		[[ ! -e $MUTANTS/$file.bats ]] || continue
+		TIMEOUT=900 run_cmd 0 env -u BATS_RUN_TMPDIR -u BATS_TEST_DESCRIPTION bats "$ROOT_DIR/tests/$file.bats"
+	done
+}
+
+# flipped MODULE OFFSET SIZE COUNT SEED WHAT: so many mutants with one bit of these bytes flipped.
+flipped() {
+	local file=$BATS_TEST_TMPDIR/$1.ko bit count=$4
+	[[ -z ${FULL:-} ]] || count=$((4 * count))
+	while read -r bit; do
+		cp "$GOOD/$1.ko" "$file"
+		flip_bit "$file" $(($2 + bit / 8)) $((bit % 8))
+		mutant_keep "$file" "$6, bit $bit"
+	done < <(awk -v seed="$5" -v count="$count" -v limit=$((8 * $3)) \
+		'BEGIN { srand(seed); while (count-- > 0) print int(rand() * limit) }')
+}
+
+# unsign FILE: takes the distribution's signature off: module_signature in include/linux/
+# module_signature.h, 12 bytes that end with the signature's length, lies before the last 28.  What
+# was changed does not have it, and a kernel refuses a wrong one where it takes none at all.
+unsign() {
+	local size length
+	grep -qx '~Module signature appended~' < <(tail -c 28 "$1") || return 0
+	size=$(stat -c %s "$1")
+	length=$((0x$(tail -c 32 "$1" | head -c 4 | od -An -tx1 | tr -d ' ')))
+	truncate -s $((size - 28 - 12 - length)) "$1"
+}
+
+# section MODULE NAME: offset and size.
+section() {
+	readelf -SW "$GOOD/$1.ko" | sed -n "s/^ *\[ *[0-9]*\] $2  *[A-Z]*  *//p" | {
+		read -r _ offset size _
+		printf '%d %d\n' "0x$offset" "0x$size"
+	}
+}
+
+generated() {
+	local module name offset size seed=0
+	for module in libchacha curve25519-x86_64 udp_tunnel wireguard; do
+		flipped "$module" 0 64 12 $((++seed)) 'ELF header'
+		for name in .modinfo __versions; do
+			read -r offset size < <(section "$module" "$name")
+			flipped "$module" "$offset" "$size" 12 $((++seed)) "$name"
+			flipped "$module" "$(section_header_offset "$GOOD/$module.ko" "$name")" 64 4 $((++seed)) "header of $name"
+		done
+	done
+}
+
+# judge: what wgkmod says of each mutant, in place of the good one: the lists that kernel.sh reads.
+judge() {
+	local file name number status verdict others
+	for file in "$MUTANTS"/*/*.ko; do
+		number=${file%/*} number=${number##*/} name=${file##*/} name=${name%.ko}
+		if [[ ! -e $GOOD/$name.ko || -e $MUTANTS/$number/judged ]] || cmp -s "$file" "$GOOD/$name.ko"; then
+			continue
+		fi
+		: >"$MUTANTS/$number/judged"
+		unsign "$file"
+		mapfile -t others < <(find "$GOOD" -name '*.ko' ! -name "$name.ko")
+		status=0
+		"$WGKMOD" check --kernel "$RELEASE" --symvers "$BARE" --vermagic "$VERMAGIC" "${others[@]}" "$file" \
+			>"$BATS_TEST_TMPDIR/said" 2>&1 || status=$?
+		case $status in
+		0) verdict=yes ;;
+		3 | 4) verdict=no ;;
+		*) fail "status $status of wgkmod check for mutant $number, $(<"${file%/*}/what"): $(<"$BATS_TEST_TMPDIR/said")" ;;
+		esac
+		printf '%s %s\n' "$number" "$verdict" >>"$MUTANTS/verdicts"
+		printf '%s %s %s\n' "$number" "$name" "$(depends "$name")" >>"$MUTANTS/all"
+	done
+	# The permanent ones last: once loaded, no other of the name is.
+	{
+		grep -vE ' (libchacha20poly1305|wireguard) ' "$MUTANTS/all"
+		grep ' libchacha20poly1305 ' "$MUTANTS/all" || [[ $? -eq 1 ]]
+		grep ' wireguard ' "$MUTANTS/all"
+	} >"$MUTANTS/list"
+}
+
+depends() {
+	local words
+	words=$(modinfo -F depends "$GOOD/$1.ko")
+	printf '%s\n' "${words:--}"
+}
+
+@test "install --load on a real kernel; and what wgkmod check accepts, that kernel loads" {
+	by_hand
+	[[ $(find "$MUTANTS" -name '*.ko' | wc -l) -gt 50 ]]
+	generated
+	judge
+	TIMEOUT=3600 run_cmd 0 "$ROOT_DIR/tests/vm/kernel.sh" "$TARGET_NAME" "$MUTANTS"
+	assert_line '^kernel +install --load: done yes; taken out again where the kernel refuses a module yes, where no interface can be made yes$'
+	assert_line 'only wgkmod accepts 0;'
+	sed -n 's/^kernel  *\([0-9]* mutants\)/# \1/p' <<<"$output" >&3
+}

@@ -1,0 +1,28 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# What reads the sources finds nothing.
+
+load lib/helpers
+
+@test "shellcheck, clang-format, gcc -fanalyzer, cppcheck and clang-tidy find nothing" {
+	TIMEOUT=900 run_cmd 0 make -C "$ROOT_DIR" --no-print-directory lint
+}
+
+@test "every source file names its licence" {
+	local file files
+	cd "$ROOT_DIR"
+	run_cmd 0 git ls-files --cached --others --exclude-standard '*.[ch]' '*.py' '*.spec' '*.sh' '*.bats' '*.bash' '*Makefile' \
+		'*Containerfile' 'crypto/*'
+	mapfile -t files <<<"$output"
+	[[ ${#files[@]} -gt 100 ]]
+	for file in "${files[@]}"; do
+		head -n 3 "$file" | grep -q 'SPDX-License-Identifier: GPL-2.0-only' || fail "$file does not"
+	done
+}
+
+@test "no document holds a place to be filled in" {
+	cd "$ROOT_DIR"
+	output=$(git grep -nE '@@[A-Z-]+@@' -- '*.md') || [[ $? -eq 1 ]]
+	assert_equal "$output" ''
+}

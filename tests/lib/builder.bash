@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# For tests that run a piece of the build inside the real builder image, on a kernel-devel or a
+# source that they changed.  Load after helpers.
+
+# builder_setup: makes the image if need be, and in BATS_FILE_TMPDIR/fixtures a source tar with all
+# of the kernel source that the closure and the build read, and a tar of what the making of the image
+# changed of kernel-devel, as the package has it.
+# shellcheck disable=SC2154 # run_cmd sets output
+builder_setup() {
+	local fixtures=$BATS_FILE_TMPDIR/fixtures devel=$BATS_FILE_TMPDIR/devel changed
+	run_cmd 0 make -C "$ROOT_DIR" --no-print-directory image TARGET="$TARGET_NAME"
+	BUILDER=$("$ROOT_DIR/scripts/image.sh" "$TARGET_NAME" --name)
+	export BUILDER
+	mkdir -p "$fixtures"
+	stage "$TARGET_NAME" source "$BATS_FILE_TMPDIR/source"
+	stage "$TARGET_NAME" toolchain "$BATS_FILE_TMPDIR/toolchain"
+	cp "$BATS_FILE_TMPDIR"/toolchain/linux-headers-5.10.0-32-amd64_*.deb "$fixtures/kernel-devel.deb"
+	mkdir "$BATS_FILE_TMPDIR/tree"
+	(
+		# shellcheck source=builder/families/deb.sh
+		. "$ROOT_DIR/builder/families/deb.sh"
+		family_source "$BATS_FILE_TMPDIR"/source/*
+	) | tar -x -C "$BATS_FILE_TMPDIR/tree" --wildcards '*/Kconfig*' '*/Makefile*' '*/Kbuild*' \
+		'linux-source-*/scripts' '*/drivers/net/wireguard' '*/lib/crypto' '*/arch/x86/crypto'
+	tar -C "$BATS_FILE_TMPDIR/tree" -cf "$fixtures/source.tar" linux-source-5.10
+	run_cmd 0 bash -c 'in_builder_run "$1"' changed 'dpkg-deb --fsys-tarfile /fixtures/kernel-devel.deb |
+		tar --compare -C / 2>&1 | sed -n "s,^\./\(usr/src/.*\): \(Contents\|Size\) differs*\$,./\1,p
+			s,^tar: \./\(usr/src/.*\): Warning: Cannot stat.*,./\1,p" | sort -u'
+	mapfile -t changed < <(grep '^\./' <<<"$output")
+	[[ ${#changed[@]} -ge 3 ]]
+	mkdir "$devel"
+	dpkg-deb --fsys-tarfile "$fixtures/kernel-devel.deb" | tar -x -C "$devel" "${changed[@]}"
+	tar -C "$devel" -cf "$fixtures/devel.tar" "${changed[@]}"
+	rm -rf "$BATS_FILE_TMPDIR/tree" "$BATS_FILE_TMPDIR/toolchain" "$BATS_FILE_TMPDIR/source" "$devel"
+}
+
+# in_builder STATUS SCRIPT: runs the bash script in a container of the builder image, with the
+# kernel-devel as packaged, the repository in /repo and the fixtures in /fixtures.  These
+# stand in it:
+#
+#	$devel            the kernel's build tree
+#	closure HIDE...   closure.sh on it, and on $source (the fixtures' tar, or what a test made of it)
+#	build             build.sh after closure; lists the modules delivered
+#	edit_source SED FILE  changes a file of the source
+in_builder() {
+	local status=$1 prelude
+	prelude='
+		set -euo pipefail
+		rm -rf /kernel
+		tar -x -f /fixtures/devel.tar -C /
+		devel=/usr/src/linux-headers-5.10.0-32-amd64 release=5.10.0-32-amd64 source=/fixtures
+		cp /repo/builder/closure.sh /repo/build.sh /repo/builder/kernel-devel.sh /repo/builder/check-offline.sh /wgkmod/
+		cp -r /repo/crypto /wgkmod/
+		cp /repo/builder/families/deb.sh /wgkmod/family.sh
+		echo "family_source() { cat \"\${1%/*}\"/source.tar; }" >>/wgkmod/family.sh
+		edit_source() {
+			if [[ $source == /fixtures ]]; then
+				source=/build/source
+				mkdir -p /build/tree $source
+				tar -xf /fixtures/source.tar -C /build/tree
+			fi
+			sed -i "$1" /build/tree/linux-source-5.10/"$2"
+			tar -C /build/tree -cf $source/source.tar linux-source-5.10
+		}
+		closure() { bash /wgkmod/closure.sh $release $source "$@"; }
+		build() {
+			bash /wgkmod/build.sh >/build/made.tar
+			tar -tf /build/made.tar | sed -n "s,^./modules/kernel/\(.*\).ko\$,\1,p" | sort
+		}
+	'
+	script=$prelude$2 run_cmd "$status" bash -c 'in_builder_run "$script"'
+}
+
+in_builder_run() {
+	(
+		# shellcheck source=scripts/lib.sh
+		. "$ROOT_DIR/scripts/lib.sh"
+		# shellcheck source=scripts/podman.sh
+		. "$ROOT_DIR/scripts/podman.sh"
+		LOG=/dev/null
+		podman_probe "$BUILDER" >&2
+		"${PODMAN[@]}" run --rm --network=none --pull=never "${PODMAN_LIMITS[@]}" \
+			--security-opt=label=disable --volume "$ROOT_DIR:/repo:ro" \
+			--volume "$BATS_FILE_TMPDIR/fixtures:/fixtures:ro" --tmpfs /build:rw,exec,size=2g \
+			"$BUILDER" bash -c "$1"
+	)
+}
+export -f in_builder_run

@@ -1,0 +1,310 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# Fixtures for wgkmod's tests: real modules, out of the distribution's own packages, and
+# what objcopy and dd make of them. Load after helpers, and call modules_setup in
+# setup_file. It sets, for all tests:
+#
+#   $RELEASE     the kernel that the modules are of
+#   $VERMAGIC    its vermagic
+#   $STOCK       its modules' folder, as packaged, with a modules.dep
+#   $SYMVERS     its Module.symvers, as packaged
+#   $BARE        the same without the lines of the modules in SET
+#
+# Nothing under any of these is written to by a test: set_make and root_make copy.
+
+export RELEASE=5.10.0-32-amd64
+export VERMAGIC="$RELEASE SMP mod_unload modversions "
+
+# WireGuard, and what it stands on that no other module of the small tree needs.
+SET=(
+	arch/x86/crypto/blake2s-x86_64 arch/x86/crypto/chacha-x86_64
+	arch/x86/crypto/curve25519-x86_64 arch/x86/crypto/poly1305-x86_64
+	drivers/net/wireguard/wireguard
+	lib/crypto/libchacha lib/crypto/libchacha20poly1305
+	lib/crypto/libcurve25519 lib/crypto/libcurve25519-generic lib/crypto/libpoly1305
+	net/ipv4/udp_tunnel net/ipv6/ip6_udp_tunnel
+)
+
+# One member of a Debian package's file tree, or a folder of it, into DIR.
+deb_extract() { # DEB DIR MEMBER...
+	local deb=$1 dir=$2
+	shift 2
+	mkdir -p "$dir"
+	dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$dir" "$@"
+}
+
+# The fixtures shared by all files of one run, made by whoever comes first.
+modules_setup() {
+	local shared=$BATS_RUN_TMPDIR/modules
+
+	mkdir -p "$shared"
+	export FIXTURES=$shared
+	export STOCK=$shared/root/lib/modules/$RELEASE
+	export SYMVERS=$shared/Module.symvers BARE=$shared/Module.symvers.bare
+	(
+		flock 9
+		[ -e "$shared/done" ] || modules_make "$shared"
+		touch "$shared/done"
+	) 9>"$shared/lock"
+}
+
+modules_make() { # DIR
+	local dir=$1 debs=$1/debs headers
+
+	mkdir -p "$debs"
+	stage "$TARGET_NAME" vm "$debs"
+	stage "$TARGET_NAME" toolchain "$debs"
+	deb_extract "$debs/linux-image-$RELEASE"_*.deb "$dir/root" "./lib/modules/$RELEASE"
+	headers=./usr/src/linux-headers-$RELEASE/Module.symvers
+	deb_extract "$debs/linux-headers-$RELEASE"_*.deb "$dir" "$headers"
+	mv "$dir/$headers" "$dir/Module.symvers"
+	symvers_without "$dir/Module.symvers" "${SET[@]}" >"$dir/Module.symvers.bare"
+	root_trim "$dir/root/lib/modules/$RELEASE"
+	depmod -b "$dir/root" "$RELEASE"
+}
+
+# Leave of a tree what the tests use: the set, and a few dozen others.
+root_trim() { # MODULES-FOLDER
+	local keep=$1/keep
+
+	printf 'kernel/%s.ko\n' "${SET[@]}" >"$keep"
+	(cd "$1" && for folder in kernel/crypto kernel/net/ipv4; do
+		find "$folder" -name '*.ko' | LC_ALL=C sort | head -n 30
+	done) >>"$keep"
+	(cd "$1" && find kernel -type f | grep -vxFf keep | xargs rm)
+	find "$1/kernel" -type d -empty -delete
+	rm "$keep"
+}
+
+# The lines of a symvers that are of none of the modules.
+symvers_without() { # FILE MODULE...
+	local file=$1
+	shift
+	printf '%s\n' "$@" | awk -F'\t' 'NR == FNR { hide[$1]; next } !($3 in hide)' - "$file"
+}
+
+# A folder of the set's modules, flat, to be changed at will.
+set_make() { # DIR
+	local module
+
+	mkdir -p "$1"
+	for module in "${SET[@]}"; do
+		cp "$STOCK/kernel/$module.ko" "$1/"
+	done
+}
+
+# A fake root with the small tree, without the set; indexed.
+root_make() { # ROOT
+	local module
+
+	mkdir -p "$1/lib/modules" "$1/var/lib"
+	cp -r "$STOCK" "$1/lib/modules/"
+	for module in "${SET[@]}"; do
+		rm "$1/lib/modules/$RELEASE/kernel/$module.ko"
+	done
+	find "$1/lib/modules" -type d -empty -delete
+	depmod -b "$1" "$RELEASE"
+}
+
+# A build's output folder with the set.
+payload_make() { # DIR
+	local module
+
+	mkdir -p "$1/debug"
+	for module in "${SET[@]}"; do
+		install -D -m 644 "$STOCK/kernel/$module.ko" "$1/modules/kernel/$module.ko"
+	done
+	echo 'why each is built' >"$1/explain.txt"
+	echo 'debug data' >"$1/debug/wireguard.ko.debug"
+	payload_sums "$1"
+}
+
+# Write its SHA256SUMS anew.
+payload_sums() { # DIR
+	local sums
+	sums=$(cd "$1" && find . -type f ! -name SHA256SUMS -printf '%P\0' | LC_ALL=C sort -z |
+		xargs -0 sha256sum)
+	printf '%s\n' "$sums" >"$1/SHA256SUMS"
+}
+
+# A test's own host, $ROOT, and payload, $PAYLOAD, and three verbs on them.
+host_make() {
+	ROOT=$BATS_TEST_TMPDIR/root
+	PAYLOAD=$BATS_TEST_TMPDIR/out
+	root_make "$ROOT"
+	payload_make "$PAYLOAD"
+}
+
+install_it() { # STATUS [OPTION...]
+	run_cmd "$1" "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "${@:2}" "$PAYLOAD"
+}
+
+remove_it() { # STATUS [OPTION...]
+	run_cmd "$1" "$WGKMOD" remove --root "$ROOT" --kernel "$RELEASE" "${@:2}"
+}
+
+status_it() { # STATUS [OPTION...]
+	run_cmd "$1" "$WGKMOD" status --root "$ROOT" "${@:2}"
+}
+
+# Everything a tree is: names, kinds, modes, links, contents. With "times", when as well.
+tree_print() { # DIR [times]
+	(cd "$1" && find . -printf "%p %y %m %l${2:+ %T@}\n" | LC_ALL=C sort &&
+		find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum)
+}
+
+# With $MUTANTS, a folder, every module that a test changes is kept there, NUMBER/NAME.ko, beside
+# what was done to it, NUMBER/what: 411-kernel.bats offers them to a kernel.
+mutant_keep() { # FILE WHAT...
+	local dir
+	[[ -n ${MUTANTS:-} && $1 == *.ko ]] || return 0
+	dir=$MUTANTS/$(sha256sum "$1" | head -c 16)
+	mkdir -p "$dir"
+	cp "$1" "$dir/"
+	: >"$MUTANTS/$(basename "${BATS_TEST_FILENAME:-generated}")" # whose they are
+	printf '%s: %s\n' "${BATS_TEST_DESCRIPTION:-generated}" "${*:2}" >"$dir/what"
+}
+
+# Overwrite bytes of a file. BYTES as printf's format takes them.
+poke() { # FILE OFFSET BYTES
+	# shellcheck disable=SC2059 # the bytes are meant to be a format
+	printf "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+	mutant_keep "$1" "$2 $3"
+}
+
+# Run a filter over a section: FILE SECTION COMMAND..., which reads and writes.
+section_filter() {
+	local file=$1 section=$2
+	shift 2
+	objcopy --dump-section "$section=$file.old" "$file" /dev/null
+	"$@" <"$file.old" >"$file.new"
+	objcopy --update-section "$section=$file.new" "$file"
+	rm "$file.old" "$file.new"
+	mutant_keep "$file" "$section" "$@"
+}
+
+# Where in a dumped __versions the entry of SYMBOL starts: 64 bytes, CRC first, then name.
+version_offset() { # DUMP SYMBOL
+	local at
+	at=$(LC_ALL=C grep -obUaP "(?<=\x00)\Q$2\E(?=\x00)" "$1" | head -n 1)
+	[ -n "$at" ] || return 1
+	printf '%s\n' $((${at%%:*} - 8))
+}
+
+# The filters over __versions take the dump on standard input.
+versions_without() { # SYMBOL
+	local dump at
+	dump=$(mktemp -p "$BATS_TEST_TMPDIR")
+	cat >"$dump"
+	at=$(version_offset "$dump" "$1")
+	head -c "$at" "$dump"
+	tail -c +$((at + 65)) "$dump"
+}
+
+versions_changed() { # SYMBOL: a CRC of all ones
+	local dump at
+	dump=$(mktemp -p "$BATS_TEST_TMPDIR")
+	cat >"$dump"
+	at=$(version_offset "$dump" "$1")
+	poke "$dump" "$at" '\377\377\377\377'
+	cat "$dump"
+}
+
+versions_twice() { # SYMBOL
+	local dump at
+	dump=$(mktemp -p "$BATS_TEST_TMPDIR")
+	cat >"$dump"
+	at=$(version_offset "$dump" "$1")
+	cat "$dump"
+	tail -c +$((at + 1)) "$dump" | head -c 64
+}
+
+crc_change() { section_filter "$1" __versions versions_changed "$2"; }   # FILE SYMBOL
+version_drop() { section_filter "$1" __versions versions_without "$2"; } # FILE SYMBOL
+version_double() { section_filter "$1" __versions versions_twice "$2"; } # FILE SYMBOL
+
+# .modinfo is strings that end in NUL: sed sees a line each.
+modinfo_sed() { # FILE SED-SCRIPT
+	section_filter "$1" .modinfo sed -z "$2"
+}
+
+# Number of versions over all modules, counted without wgkmod.
+versions_count() { # FILE...
+	local file total=0 size
+	for file in "$@"; do
+		size=$(readelf -SW "$file" | sed -n 's/.* __versions  *PROGBITS  *//p' |
+			cut -d' ' -f3)
+		total=$((total + 0x$size / 64))
+	done
+	printf '%s\n' "$total"
+}
+
+# Where SECTION's header is in the file.
+section_header_offset() { # FILE SECTION
+	local index start
+	index=$(readelf -SW "$1" | sed -n "s/^ *\[ *\([0-9]*\)\] $2 .*/\1/p")
+	start=$(readelf -hW "$1" | sed -n 's/.*Start of section headers: *\([0-9]*\) .*/\1/p')
+	printf '%s\n' $((start + 64 * index))
+}
+
+# Where in the file the entry of SYMBOL is in .symtab: 24 bytes, st_name at 0, st_shndx at 6,
+# st_value at 8.
+symbol_at() { # FILE SYMBOL
+	local index
+	index=$(readelf -sW "$1" | awk -v name="$2" '$8 == name { print $1 + 0; exit }')
+	[ -n "$index" ] || return 1
+	printf '%s\n' $(($(section_at "$1" .symtab) + 24 * index))
+}
+
+# Where SECTION's content is in the file.
+section_at() { # FILE SECTION
+	local at
+	at=$(readelf -SW "$1" | sed -n "s/^ *\[ *[0-9]*\] $2  *[A-Z]*  *[0-9a-f]* \([0-9a-f]*\) .*/\1/p")
+	[ -n "$at" ] || return 1
+	printf '%s\n' $((0x$at))
+}
+
+# Where in the file the first relocation of that TYPE, by a symbol or section whose name matches, is in
+# SECTION: 24 bytes, r_offset at 0, the type at 8, the symbol at 12.
+rela_at() { # FILE SECTION TYPE NAME
+	local number
+	number=$(readelf -rW "$1" | awk -v section="'$2'" -v type="$3" -v name="$4" '
+		/^Relocation section/ { mine = $3 == section; n = -2 }
+		mine && n >= 0 && $3 == type && $5 ~ name { print n; exit }
+		{ n++ }')
+	[ -n "$number" ] || return 1
+	printf '%s\n' $(($(section_at "$1" "$2") + 24 * number))
+}
+
+# One byte, and four as they are in a file, as poke takes them.
+byte() { printf '\\%03o' $(($1 & 255)); } # NUMBER
+bytes_le() { # NUMBER
+	byte "$1" && byte $(($1 >> 8)) && byte $(($1 >> 16)) && byte $(($1 >> 24))
+}
+
+# Set the low byte of the flags in SECTION's header.
+section_flags() { # FILE SECTION FLAGS
+	poke "$1" $(($(section_header_offset "$1" "$2") + 8)) "$(byte "$3")"
+}
+
+# __versions with another symbol and CRC in the place of SYMBOL's.
+versions_other() { # SYMBOL OTHER CRC
+	local dump at
+	dump=$(mktemp -p "$BATS_TEST_TMPDIR")
+	cat >"$dump"
+	at=$(version_offset "$dump" "$1")
+	head -c 64 /dev/zero | dd of="$dump" bs=1 seek="$at" conv=notrunc status=none
+	poke "$dump" "$at" "$(bytes_le "$3")"
+	poke "$dump" $((at + 8)) "$2"
+	cat "$dump"
+}
+
+# A module that needs OTHER, which BY exports, where it needed SYMBOL.
+need_instead() { # FILE SYMBOL OTHER BY
+	local crc
+	crc=$(nm "$4" | sed -n "s/ A __crc_$3\$//p")
+	section_filter "$1" __versions versions_other "$2" "$3" "0x$crc"
+	objcopy --redefine-sym "$2=$3" "$1"
+	mutant_keep "$1" "$3 instead of $2"
+}

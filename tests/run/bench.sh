@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# usage: bench.sh TARGET
+#
+# The figures, all in one run: make artifacts with the image there, beside the bare compile (the
+# CPU time of the compiler and the assembler in that build, over the processors) and the procedure
+# that people follow by hand, in the same container with the source at hand.
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/../../scripts/lib.sh"
+# shellcheck source=scripts/podman.sh
+. "$TOP/scripts/podman.sh"
+[[ $# -eq 1 ]] || die "usage: bench.sh TARGET"
+read_target "$1"
+[[ $FAMILY == deb ]] || die "the hand procedure of make bench is written for the family deb"
+
+"$TOP/scripts/artifacts.sh" "$TARGET" >&2
+builder=$("$TOP/scripts/image.sh" "$TARGET" --name)
+phase_begin bench
+make_tmp "$OUT"
+podman_probe "$builder"
+"$TOP/scripts/stage.sh" "$TARGET" source "$TMP/source"
+cp "$TOP/tests/run/bench-container.sh" "$TMP/bench.sh"
+
+# took COMMAND...: its wall-clock time in seconds; its output goes to the log.
+took() {
+	local start
+	start=$(now_ms)
+	"$@" >>"$LOG" 2>&1 || return
+	awk -v ms="$(($(now_ms) - start))" 'BEGIN { printf "%.2f\n", ms / 1000 }'
+}
+
+# in_builder COMMAND...: a container of the builder with the source and the bench script in /bench.
+in_builder() {
+	"${PODMAN[@]}" run --rm --network=none --pull=never "${PODMAN_LIMITS[@]}" --security-opt=label=disable \
+		--tmpfs /build:rw,exec,size=4g --volume "$TMP:/bench:ro" "$builder" "$@" 8>&-
+}
+
+mkdir "$TMP/warm" "$TMP/out"
+cp "$OUT/.podman" "$TMP/warm/"
+cp "$OUT/.podman" "$TMP/out/"
+# A first build warms the page cache for all that follows.
+OUT=$TMP/warm "$TOP/scripts/artifacts.sh" "$TARGET" >>"$LOG" 2>&1
+build=$(OUT=$TMP/out took "$TOP/scripts/artifacts.sh" "$TARGET")
+again=$(OUT=$TMP/out took "$TOP/scripts/artifacts.sh" "$TARGET")
+in_builder bash /bench/bench.sh bare >"$TMP/bare" 2>>"$LOG"
+in_builder bash /bench/bench.sh hand "$RELEASE" >"$TMP/hand" 2>>"$LOG"
+size=$(podman image inspect --format '{{.Size}}' "$builder")
+
+{
+	printf '%s, %d processors\n' "$TARGET" "$(nproc)"
+	awk -v build="$build" -v again="$again" -v size="$size" -v cpus="$(nproc)" '
+		FILENAME ~ /bare$/ { bare = $1 / cpus; objects = $2; next }
+		{ name[++n] = $1; s[n] = $2; total += $2 }
+		END {
+			printf "bare compile          %6.2f s   %d runs of the compiler, %.2f s of CPU\n", bare, objects, bare * cpus
+			printf "make artifacts        %6.2f s   %.2f times the bare compile; the image was there\n", build, build / bare
+			printf "make artifacts again  %6.2f s   nothing changed\n", again
+			printf "by hand               %6.2f s  ", total
+			for (i = 1; i <= n; i++) printf " %s %.1f%s", name[i], s[i], i < n ? "," : "\n"
+			printf "builder image         %6d MB\n", size / 1000000
+		}' "$TMP/bare" "$TMP/hand"
+} | tee "$OUT/bench.txt"
+phase_end "also in $OUT/bench.txt"

@@ -1,0 +1,117 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# usage: fuzz.sh [NAME...]
+#
+# Fuzzes each of tests/fuzz/NAME.c (all where none is named) for FUZZ_SECONDS (600) with libFuzzer,
+# under ASan and UBSan. What it starts from is made here, out of real files; what it finds on the
+# way stays in out/fuzz/NAME/ and is where the next run goes on. A finding is a file, out/fuzz/NAME-*,
+# that out/fuzz/NAME.bin takes as its operand; the status is then 1.
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/../../scripts/lib.sh"
+FUZZ_SECONDS=${FUZZ_SECONDS:-600}
+dir=$OUT/fuzz
+
+# seed NAME: files to start from, in the folder $TMP/NAME.
+seed() {
+	local seeds=$TMP/$1 tree=$TMP/tree
+	mkdir -p "$seeds" "$tree/5.10.0/modules/kernel"
+	case $1 in
+	bundle)
+		printf 'no module\n' >"$tree/5.10.0/modules/kernel/x.ko"
+		(cd "$tree/5.10.0" && sha256sum modules/kernel/x.ko >SHA256SUMS)
+		for format in ustar gnu pax v7; do
+			tar -c --format="$format" -C "$tree" -f "$seeds/$format" 5.10.0/SHA256SUMS 5.10.0/modules/kernel/x.ko
+			tar -c --format="$format" -C "$tree" -f "$seeds/$format-folders" 5.10.0
+		done
+		;;
+	signature)
+		printf payload >"$TMP/payload"
+		minisign -G -f -W -p "$seeds/key" -s "$TMP/key" >/dev/null
+		minisign -S -s "$TMP/key" -m "$TMP/payload" -x "$seeds/prehashed" -t comment >/dev/null
+		minisign -S -l -s "$TMP/key" -m "$TMP/payload" -x "$seeds/legacy" -t comment >/dev/null
+		;;
+	symvers)
+		printf '0x12345678\tskb_push\tvmlinux\tEXPORT_SYMBOL\t\n0x9abcdef0\tx\tdrivers/x\tEXPORT_SYMBOL_GPL\tNS\n' >"$seeds/table"
+		;;
+	index)
+		mkdir -p "$tree/lib/modules/1.0.0/kernel"
+		printf 'kernel/a.ko\nkernel/ab.ko\nkernel/b/c.ko\n' >"$tree/lib/modules/1.0.0/modules.builtin"
+		: >"$tree/lib/modules/1.0.0/modules.order"
+		depmod -b "$tree" 1.0.0 2>/dev/null
+		cp "$tree/lib/modules/1.0.0/"modules.*.bin "$seeds"
+		;;
+	elf)
+		cat >"$tree/module.c" <<-'SOURCE'
+			#define IN(name) __attribute__((section(name), used))
+			extern int needed(void);
+			int exported(void) { return needed(); }
+			static const char info[] IN(".modinfo") = "license=GPL";
+			struct { char name[64]; int (*init)(void); } self IN(".gnu.linkonce.this_module") = { "module", exported };
+			asm(".section \"__ksymtab_strings\",\"aMS\",@progbits,1\n"
+			    "__kstrtab_exported: .asciz \"exported\"\n__kstrtabns_exported: .asciz \"NS\"\n"
+			    ".section \"__ksymtab\",\"a\"\n.long exported - .\n.long __kstrtab_exported - .\n.long __kstrtabns_exported - .\n"
+			    ".section \"__kcrctab\",\"a\"\n.long __crc_exported\n.set __crc_exported, 0x12345678\n.text\n");
+		SOURCE
+		cc -O1 -fno-pic -mcmodel=large -c -o "$seeds/module" "$tree/module.c"
+		;;
+	state)
+		printf '%064d  kernel/x.ko\n%064d *kernel/lib/y.ko\n' 1 2 >"$seeds/state"
+		;;
+	esac
+}
+
+# objects: of src/, but main.c, in TMP/objects.
+objects() {
+	local flags
+	read -ra flags <<<"$(pkg-config --cflags libkmod libcrypto libarchive)"
+	mkdir "$TMP/objects"
+	find "$TOP/src" -name '*.c' ! -name main.c -print0 | (
+		cd "$TMP/objects"
+		xargs -0 -n 4 -P "$(nproc)" "${clang[@]}" "${flags[@]}" -fsanitize=fuzzer-no-link -c
+	) || die "src/ does not compile"
+}
+
+# compile NAME: out/fuzz/NAME.bin.
+compile() {
+	local name=$1 libs
+	read -ra libs <<<"$(pkg-config --libs libkmod libcrypto libarchive)"
+	"${clang[@]}" -fsanitize=fuzzer -o "$dir/$name.bin" "$TOP/tests/fuzz/$name.c" "$TMP"/objects/*.o "${libs[@]}" ||
+		die "tests/fuzz/$name.c does not compile"
+}
+
+# fuzz NAME: status 1 on a finding.
+fuzz() {
+	local name=$1
+	mkdir -p "$dir/$name"
+	# The messages of the program go to /dev/null, those of the fuzzer into the log.
+	(cd "$dir" && "./$name.bin" -max_total_time="$FUZZ_SECONDS" -timeout=10 -rss_limit_mb=1024 -max_len=32768 \
+		-close_fd_mask=3 -print_final_stats=1 -artifact_prefix="$dir/$name-" "$name" "$TMP/$name") >"$LOG" 2>&1
+}
+
+clang=(clang -std=gnu11 -D_GNU_SOURCE -g -O1 -fno-omit-frame-pointer -iquote "$TOP/src"
+	'-fsanitize=address,undefined' -fno-sanitize-recover=all)
+TARGET=fuzz
+make_tmp "$OUT"
+mkdir -p "$dir"
+[[ $# -gt 0 ]] || {
+	mapfile -t names < <(cd "$TOP/tests/fuzz" && printf '%s\n' *.c)
+	set -- "${names[@]%.c}"
+}
+objects
+found=0
+for name; do
+	[[ -f $TOP/tests/fuzz/$name.c ]] || die "there is no '$TOP/tests/fuzz/$name.c'"
+	phase_begin "$name"
+	compile "$name"
+	seed "$name"
+	if fuzz "$name"; then
+		phase_end "$(sed -n 's/^stat::number_of_executed_units: *//p' "$LOG") runs, no finding"
+	else
+		found=1
+		say "$name" "a finding: see $LOG and $dir/$name-*"
+		PHASE=
+	fi
+done
+[[ $found -eq 0 ]]

@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# usage: memory.sh [FILE...]
+#
+# Runs the tests of wgkmod (tests/3[0-6]*.bats where no file is named) twice: with a wgkmod built with
+# ASan and UBSan, and with the usual one under valgrind.  Any finding, a leak included, ends wgkmod
+# with status 99, which no test expects, and its report stays in out/memory/.  Tests that need the
+# plain program are left out, and so are those that need root where who runs them is not; both are
+# counted: plain_only and needs_root of tests/lib/helpers.bash.
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "$0")/../../scripts/lib.sh"
+cd "$TOP"
+[[ $# -gt 0 ]] || set -- tests/3[0-6]*.bats
+dir=$OUT/memory
+rm -rf "$dir"
+mkdir -p "$dir"
+
+# suite NAME WGKMOD FILE...: the tests with that program; says how many passed, and how many
+# reports there are.
+suite() {
+	local name=$1 tap=$dir/$1.tap status=0 reports left root
+	WGKMOD=$2 OUT=$OUT MEMORY_CHECKED=$name bats --formatter tap "${@:3}" </dev/null >"$tap" 2>&1 || status=$?
+	reports=$(find "$dir" -name "$name.report*" -size +0 | wc -l)
+	left=$(grep -c '# skip needs the plain wgkmod' "$tap") || [[ $? -eq 1 ]]
+	root=$(grep -c '# skip needs root' "$tap") || [[ $? -eq 1 ]]
+	say memory "$name: $(($(grep -c '^ok' "$tap") - left - root)) of $(sed -n '1s/^1\.\.//p' "$tap") tests passed," \
+		"$left left out, $root need root, $reports findings ($(wc -l <"$dir/$name.runs") runs of wgkmod)"
+	[[ $status -eq 0 && $reports -eq 0 ]] || {
+		grep '^not ok' "$tap" >&2
+		die "$name: see '$dir/'"
+	}
+}
+
+# wrap NAME COMMAND...: out/memory/wgkmod-NAME, which counts its runs and is the command.
+wrap() {
+	local name=$1
+	: >"$dir/$name.runs"
+	{
+		printf '#!/bin/sh\necho >>%q\nexec' "$dir/$name.runs"
+		printf ' %q' "${@:2}"
+		printf ' "$@"\n'
+	} >"$dir/wgkmod-$name"
+	chmod +x "$dir/wgkmod-$name"
+}
+
+make --no-print-directory -C src O="$dir" all debug
+export ASAN_OPTIONS=exitcode=99:detect_leaks=1:log_path=$dir/sanitizers.report
+export UBSAN_OPTIONS=halt_on_error=1:exitcode=99:print_stacktrace=1:log_path=$dir/sanitizers.report
+wrap sanitizers "$dir/wgkmod-debug"
+suite sanitizers "$dir/wgkmod-sanitizers" "$@"
+
+wrap valgrind valgrind -q --error-exitcode=99 --leak-check=full \
+	--errors-for-leak-kinds=definite,indirect,possible "--log-file=$dir/valgrind.report.%p" "$dir/wgkmod"
+suite valgrind "$dir/wgkmod-valgrind" "$@"
