@@ -22,8 +22,11 @@ bare() {
 		{ time $(command -v "$cc") "\$@" 2>&3 3>&-; } 2>>/build/times
 	EOF
 	chmod +x "/build/bin/$cc"
-	sed 's,^export HOME=/build PATH=,&/build/bin:,' /wgkmod/build.sh >/build/build.sh
-	grep -q '^export HOME=/build PATH=/build/bin:' /build/build.sh
+	sed 's,^export HOME=\$build PATH=,&/build/bin:,' /wgkmod/build.sh >/build/build.sh
+	if cmp -s /wgkmod/build.sh /build/build.sh; then
+		printf 'bench: build.sh does not set PATH where this script looks for it\n' >&2
+		exit 1
+	fi
 	bash /build/build.sh >/build/made.tar
 	awk '{ s += $1 + $2 } END { printf "%.2f %d\n", s, NR }' /build/times
 }
