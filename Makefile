@@ -49,7 +49,7 @@ need_check = programs=$$(scripts/programs.sh $(DEMO)) && $(need) curl jq flock u
 	rpm2cpio rpmbuild rpmsign createrepo_c gpg python3
 need_target = programs=$$(scripts/programs.sh $(target)) && $(need) curl jq flock unshare xz $$programs
 
-c_sources := $(wildcard src/*.c src/*.h tests/fuzz/*.[ch] tests/sweep/*.c tests/vm/*.c tests/parity/*.c tests/parity/*.h)
+c_sources := $(wildcard src/*.[ch] src/*/*.[ch] tests/fuzz/*.[ch] tests/sweep/*.c tests/vm/*.c tests/parity/*.c tests/parity/*.h)
 # What the tests compile, beside tests/parity.
 helpers := $(wildcard tests/sweep/*.c tests/vm/*.c)
 shell_sources := $(wildcard *.sh scripts/*.sh scripts/repro/*.sh families/*.sh tests/vm/*.sh tests/vm/guest/*.sh \

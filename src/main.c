@@ -1,12 +1,67 @@
 // SPDX-License-Identifier: GPL-2.0-only
+/* wgkmod: the table of its verbs, and what all of them share. */
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
 
-#include "cli.h"
-#include "log.h"
+#include "base/log.h"
+#include "options.h"
+#include "verbs.h"
+
+static const struct verb *const verbs[] = {
+	&verb_check, &verb_install, &verb_remove, &verb_status, &verb_verify,
+};
+
+static void print_help(void)
+{
+	printf("Usage: wgkmod VERB [OPTION]... [OPERAND]...\n"
+	       "Prove that kernel modules fit a kernel, and install them.\n\nVerbs:\n");
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		printf("  %-9s %s\n", verbs[i]->name, verbs[i]->summary);
+	printf("\n'wgkmod VERB --help' tells a verb's options.\n");
+	options_print_exit_codes();
+}
+
+/* A help that could not be written, for example to a full disk, was not given. */
+static enum exit_code flushed(enum exit_code code)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	log_error("cannot write to standard output: %s", strerror(errno));
+	return code == EXIT_DONE ? EXIT_FAILED : code;
+}
+
+static const struct verb *find_verb(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
+		if (!strcmp(verbs[i]->name, name))
+			return verbs[i];
+	return NULL;
+}
+
+/* Run the verb that @argv starts with, or print the help that is asked for. */
+static enum exit_code run_verb(char **argv, const char *running)
+{
+	struct params params = { .running = running };
+	const struct verb *verb = find_verb(argv[0]);
+
+	if (!verb) {
+		log_error("unknown verb '%s': see 'wgkmod --help'", argv[0]);
+		return EXIT_USAGE;
+	}
+	if (options_want_help(argv + 1)) {
+		options_print_help(verb);
+		return flushed(EXIT_DONE);
+	}
+	if (options_parse(verb, &params, argv + 1) < 0)
+		return EXIT_USAGE;
+	log_set_verb(verb->name);
+	if (verb->changes)
+		signal(SIGPIPE, SIG_IGN); /* of our own messages */
+	return verb->changes ? verb->run(&params) : flushed(verb->run(&params));
+}
 
 /* A file of ours must not get the number of a standard one that is closed. */
 static int keep_standard_files(void)
@@ -31,5 +86,13 @@ int main(int argc, char **argv)
 		log_error("cannot find out the running kernel: %s", strerror(errno));
 		return EXIT_FAILED;
 	}
-	return (int)cli_main(argc, argv, uts.release);
+	if (argc < 2) {
+		log_error("which verb? See 'wgkmod --help'");
+		return EXIT_USAGE;
+	}
+	if (!strcmp(argv[1], "--help")) {
+		print_help();
+		return (int)flushed(EXIT_DONE);
+	}
+	return (int)run_verb(argv + 1, uts.release);
 }

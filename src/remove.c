@@ -8,90 +8,92 @@
  * folder is gone, only the state is left to be removed; there is no place for what was
  * replaced then, and it is not deleted either.
  */
-#include "remove.h"
+#include "verbs.h"
 
-#include "hurdles.h"
-#include "log.h"
-#include "recover.h"
-#include "set.h"
+#include "base/log.h"
+#include "kernel/preflight.h"
+#include "tree/recover.h"
+#include "tree/transaction.h"
 
-static enum exit_code forget(struct set *set, const struct params *params)
+static enum exit_code forget(struct transaction *tx, const struct params *params)
 {
 	struct reason reason = { 0 };
 
-	if (set->state.kept.count) {
-		_cleanup_free_ char *kept = state_kept_folder(&set->host);
+	if (tx->state.kept.count) {
+		_cleanup_free_ char *kept = state_kept_folder(&tx->host);
 
-		log_cannot(set->host.release,
-			   "its folder is gone, and what was replaced in it is in '%s': "
-			   "move that away first",
-			   kept ? kept : "");
+		log_failure(tx->host.release,
+			    "its folder is gone, and what was replaced in it is in '%s': "
+			    "move that away first",
+			    kept ? kept : "");
 		return EXIT_FAILED;
 	}
 	if (params->dry_run) {
-		log_say("would forget %s, as its folder is gone", set->host.release);
+		log_info("would forget %s, as its folder is gone", tx->host.release);
 		return EXIT_DONE;
 	}
-	if (recover_forget(&set->host, &reason) < 0) {
-		log_cannot(set->host.release, "%s", reason.text);
+	if (recover_forget(&tx->host, &reason) < 0) {
+		log_failure(tx->host.release, "%s", reason.text);
 		return EXIT_FAILED;
 	}
-	log_say("%s is forgotten: its folder is gone", set->host.release);
+	log_info("%s is forgotten: its folder is gone", tx->host.release);
 	return EXIT_DONE;
 }
 
-static enum exit_code carry_out(struct set *set, const struct params *params)
+static enum exit_code carry_out(struct transaction *tx, const struct params *params)
 {
-	const char *release = set->host.release;
-	size_t removed = set->plan.removed, restored = set->plan.restored;
+	const char *release = tx->host.release;
+	size_t removed = tx->plan.removed, restored = tx->plan.restored;
 	enum exit_code code;
 
 	if (params->dry_run) {
-		plan_print(&set->plan);
+		plan_print(&tx->plan);
 		return EXIT_DONE;
 	}
-	code = set_exchange(set, NULL);
+	code = transaction_commit(tx, NULL);
 	if (code != EXIT_DONE)
 		return code;
-	log_say("%zu module%s for %s removed", removed, PLURAL(removed), release);
+	log_info("%zu module%s for %s removed", removed, PLURAL(removed), release);
 	if (restored)
-		log_say("%zu file%s that had been replaced put back", restored,
-			PLURAL(restored));
+		log_info("%zu file%s that had been replaced put back", restored,
+			 PLURAL(restored));
 	return EXIT_DONE;
 }
 
-static enum exit_code try_once(struct set *set, const struct params *params)
+static enum exit_code try_once(struct transaction *tx, const struct params *params)
 {
-	enum exit_code code = set_open(set, params, params->dry_run, true);
+	const char *release = params->kernel ? params->kernel : params->running;
+	enum exit_code code =
+		transaction_open(tx, params->root, release, params->dry_run, true);
 
 	if (code != EXIT_DONE)
 		return code;
-	if (state_is_empty(&set->state)) {
-		log_say("nothing is installed for %s", set->host.release);
+	if (state_is_empty(&tx->state)) {
+		log_info("nothing is installed for %s", tx->host.release);
 		return EXIT_DONE;
 	}
-	if (set->host.modules_fd < 0)
-		return forget(set, params);
-	code = hurdles_check(&set->host, NULL, params);
+	if (tx->host.modules_fd < 0)
+		return forget(tx, params);
+	code = preflight_check(&tx->host, NULL, params->running, false);
 	if (code == EXIT_DONE)
-		code = plan_remove(&set->plan, &set->host, &set->state);
+		code = plan_remove(&tx->plan, &tx->host, &tx->state);
 	/* All that is left is what cannot be given back yet, as was just said. */
-	if (code == EXIT_DONE && !set->state.installed.count && !set->plan.count)
+	if (code == EXIT_DONE && !tx->state.installed.count && !tx->plan.count)
 		return EXIT_FAILED;
-	return code == EXIT_DONE ? carry_out(set, params) : code;
+	return code == EXIT_DONE ? carry_out(tx, params) : code;
 }
 
 static enum exit_code run(const struct params *params)
 {
-	_cleanup_set_ struct set set = SET_INIT;
+	_cleanup_transaction_ struct transaction tx = TRANSACTION_INIT;
 	enum exit_code code = EXIT_FAILED;
 
-	for (int try = 1; try <= SET_TRIES; try++) {
+	for (int try = 1; try <= TRANSACTION_TRIES; try++) {
 		bool again;
 
-		code = try_once(&set, params);
-		again = set.again;
-		set_end(&set);
+		code = try_once(&tx, params);
+		again = tx.again;
+		transaction_end(&tx);
 		if (!again)
 			return code;
 	}

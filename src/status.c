@@ -1,21 +1,39 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* wgkmod status: what is installed for which kernel, and whether it is what we installed.
+/*
+ * wgkmod status: what is installed for which kernel, and whether it is what we installed.
+ *
+ * With --porcelain, a line for each thing, of fields with a tab between them. Fields may
+ * be added at the end of a line, and lines with a new first word; what is here stays:
+ *
+ *	kernel    RELEASE COUNT finished|unfinished|gone
+ *	          COUNT modules are installed for it; unfinished: a run was killed, and the
+ *	          next one will clean up behind it; gone: its folder is
+ *	module    RELEASE PATH intact|changed|missing no|same|other|unknown|- TAKEN
+ *	          how its file is found; which code of its name the kernel has, "-" when it
+ *	          is not the one that runs; the file that modprobe takes for it, "-" for none
+ *	replaced  RELEASE PATH
+ *	          remove will give it back
+ *	taint     RELEASE LETTERS
+ *	          what loading them taints the kernel with: O, E, both or "-", as in the
+ *	          kernel's Documentation/admin-guide/tainted-kernels.rst
+ *
+ * The status is 0 when all that is installed is intact and modprobe takes it.
  */
-#include "status.h"
+#include "verbs.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "file.h"
-#include "host.h"
-#include "indexes.h"
-#include "lock.h"
-#include "log.h"
-#include "module.h"
-#include "recover.h"
-#include "state.h"
-#include "sys.h"
+#include "base/file.h"
+#include "base/host.h"
+#include "base/lock.h"
+#include "base/log.h"
+#include "fit/module.h"
+#include "kernel/loaded.h"
+#include "tree/indexes.h"
+#include "tree/recover.h"
+#include "tree/state.h"
 
 /* Of a module of ours, for people and for programs. */
 struct words {
@@ -30,11 +48,11 @@ static const struct words found_words[] = {
 };
 
 static const struct words loaded_words[] = {
-	[SYS_ABSENT] = { ", not loaded", "no" },
-	[SYS_SAME] = { ", loaded", "same" },
-	[SYS_OTHER] = { ", another one is loaded", "other" },
-	[SYS_INCOMPARABLE] = { ", one of its name is loaded, which cannot be compared",
-			       "unknown" },
+	[LOADED_NONE] = { ", not loaded", "no" },
+	[LOADED_SAME] = { ", loaded", "same" },
+	[LOADED_OTHER] = { ", another one is loaded", "other" },
+	[LOADED_UNKNOWN] = { ", one of its name is loaded, which cannot be compared",
+			     "unknown" },
 };
 
 struct show {
@@ -63,8 +81,8 @@ static void find_taint(struct show *show, const char *path)
 static void print_file(const struct show *show, const char *path, enum state_file found,
 		       const char *taken)
 {
-	enum sys_loaded loaded =
-		show->running ? sys_compare(show->host.modules_fd, path) : SYS_ABSENT;
+	enum loaded loaded =
+		show->running ? loaded_compare(show->host.modules_fd, path) : LOADED_NONE;
 
 	if (show->params->porcelain) {
 		printf("module\t%s\t%s\t%s\t%s\t%s\n", show->host.release, path,
@@ -90,7 +108,7 @@ static enum exit_code show_file(struct show *show, const struct sum *sum,
 	enum state_file found;
 
 	if (state_compare(&show->host, sum->path, sum->digest, &found, &reason) < 0) {
-		log_cannot(sum->path, "%s", reason.text);
+		log_failure(sum->path, "%s", reason.text);
 		return EXIT_FAILED;
 	}
 	find_taint(show, sum->path);
@@ -172,12 +190,12 @@ static enum exit_code show_kernel(const struct params *params, const char *relea
 	/* The state is of interest even when the kernel's folder is gone. */
 	host_ret = host_open(&show.host, params->root, release, &host_reason);
 	if (!show.host.root) {
-		log_cannot(release, "%s", host_reason.text);
+		log_failure(release, "%s", host_reason.text);
 		return EXIT_FAILED;
 	}
 	ret = state_load(&show.state, &show.host, &reason);
 	if (ret < 0) {
-		log_cannot(release, "%s", reason.text);
+		log_failure(release, "%s", reason.text);
 		return ret == -EBADMSG ? EXIT_UNTRUSTED : EXIT_FAILED;
 	}
 	if (state_is_empty(&show.state))
@@ -187,7 +205,7 @@ static enum exit_code show_kernel(const struct params *params, const char *relea
 		if (params->porcelain && host_ret == -ENOENT)
 			printf("kernel\t%s\t%zu\tgone\n", release,
 			       show.state.installed.count);
-		log_cannot(release, "%s", host_reason.text);
+		log_failure(release, "%s", host_reason.text);
 		return EXIT_FAILED;
 	}
 	show.running = !strcmp(show.host.root, "/") && !strcmp(release, params->running);
@@ -196,12 +214,12 @@ static enum exit_code show_kernel(const struct params *params, const char *relea
 
 static enum exit_code show_all(const struct params *params, size_t *shown)
 {
-	_cleanup_names_ struct names releases = { 0 };
+	_cleanup_strlist_ struct strlist releases = { 0 };
 	enum exit_code worst = EXIT_DONE;
 	struct reason reason = { 0 };
 
 	if (state_list(params->root, &releases, &reason) < 0) {
-		log_cannot(params->root, "%s", reason.text);
+		log_failure(params->root, "%s", reason.text);
 		worst = EXIT_FAILED;
 	}
 	for (size_t i = 0; i < releases.count; i++) {
@@ -224,8 +242,8 @@ static enum exit_code run(const struct params *params)
 	else
 		code = show_all(params, &shown);
 	if (code == EXIT_DONE && !shown && !params->porcelain)
-		log_say("nothing is installed%s%s", params->kernel ? " for " : "",
-			params->kernel ? params->kernel : "");
+		log_info("nothing is installed%s%s", params->kernel ? " for " : "",
+			 params->kernel ? params->kernel : "");
 	return code;
 }
 

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The system that modules are for: a root folder and a kernel release in it. Whatever is
+ * asked of it stays below the root, also where a link on the way is absolute.
+ */
+#pragma once
+
+#include "base/util.h"
+
+struct reason;
+
+struct host {
+	const char *release; /* owned by the caller */
+	char *root;	     /* canonical, owned; "/" for the running system */
+	char *kernels;	     /* ROOT/lib/modules, canonical, owned */
+	char *modules;	     /* ROOT/lib/modules/RELEASE, canonical, owned */
+	int kernels_fd;	     /* both opened */
+	int modules_fd;
+};
+
+#define HOST_INIT                                  \
+	{                                          \
+		.kernels_fd = -1, .modules_fd = -1 \
+	}
+
+/* Whether @release can be a kernel's: one path component of [A-Za-z0-9._+~-]. */
+bool host_release_ok(const char *release) _nonnull_(1);
+
+/*
+ * Open the folder of @release's modules below @root. Returns 0, or -errno with @reason
+ * filled in; -EXDEV when a link leads out of @root, where depmod would follow it.
+ * host_close() either way.
+ */
+int host_open(struct host *host, const char *root, const char *release,
+	      struct reason *reason) _must_check_ _nonnull_(1, 2, 3, 4);
+
+/*
+ * The same for who will change the folder: only one does at a time, below one root, and
+ * the others wait here (lock.h). The folder @kernels_fd is what is locked. -ELOOP when the kernel's folder itself is a link.
+ * In case of failure @host still has what was found until then.
+ */
+int host_open_locked(struct host *host, const char *root, const char *release,
+		     struct reason *reason) _must_check_ _nonnull_(1, 2, 3, 4);
+
+void host_close(struct host *host);
+#define _cleanup_host_ _cleanup_(host_close)

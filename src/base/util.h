@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What every file uses: attributes, cleanup at the end of a scope, the exit codes. */
+#pragma once
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define _must_check_ __attribute__((warn_unused_result))
+#define _nonnull_(...) __attribute__((nonnull(__VA_ARGS__)))
+#define _printf_(fmt, args) __attribute__((format(printf, fmt, args)))
+#define _cleanup_(func) __attribute__((cleanup(func)))
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+/* One meaning each; printed by every --help, from exit_meanings[] in cli.c. */
+enum exit_code {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_WRONG_KERNEL = 3,
+	EXIT_UNTRUSTED = 4,
+	EXIT_NOT_LOADED = 5,
+};
+
+static inline void free_pointer(void *p)
+{
+	free(*(void **)p);
+}
+
+/* Closes once and leaves errno as it was: it often still has to be reported. */
+static inline void close_fd(const int *fd)
+{
+	int saved = errno;
+
+	if (*fd >= 0)
+		close(*fd);
+	errno = saved;
+}
+
+#define _cleanup_free_ _cleanup_(free_pointer)
+#define _cleanup_close_ _cleanup_(close_fd)
+
+static inline int take_fd(int *fd)
+{
+	int taken = *fd;
+
+	*fd = -1;
+	return taken;
+}
+
+/* Hand a descriptor over to somebody else: the scope no longer closes it. */
+#define TAKE_FD(fd) take_fd(&(fd))

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Public keys and detached signatures in minisign's formats, which its documentation
+ * gives (https://jedisct1.github.io/minisign/, "Signature format"), checked by libcrypto.
+ * A key file is two lines, a signature file four:
+ *
+ *	untrusted comment: …
+ *	base64("Ed", key id, Ed25519 key)
+ *
+ *	untrusted comment: …
+ *	base64("Ed" or "ED", key id, signature of the file, or of its BLAKE2b-512)
+ *	trusted comment: …
+ *	base64(signature of the first signature and the trusted comment)
+ *
+ * Calling sequence: minisign_parse(), for a key whose id is the signature's
+ * minisign_verify(), and only when that returned 0 the comment; minisign_free().
+ */
+#pragma once
+
+#include "base/util.h"
+
+#define KEY_ID_BYTES 8
+#define KEY_ID_DIGITS 16
+#define ED25519_KEY_BYTES 32
+#define ED25519_SIGNATURE_BYTES 64
+
+/* No file of either kind is larger; minisign's comments are at most 1024 and 8192. */
+#define PUBLIC_KEY_MAX_BYTES 4096
+#define MINISIGN_MAX_BYTES 16384
+
+struct reason;
+
+struct public_key {
+	unsigned char id[KEY_ID_BYTES];
+	unsigned char key[ED25519_KEY_BYTES];
+};
+
+struct minisign {
+	bool prehashed; /* "ED" */
+	unsigned char id[KEY_ID_BYTES];
+	unsigned char global[ED25519_SIGNATURE_BYTES];
+	/* What @global signs: the file's signature, then the comment. Owned. */
+	unsigned char *signed_text;
+	/* In it; nobody's word until minisign_verify() returned 0. */
+	const char *comment;
+};
+
+/*
+ * Read @size bytes at @text. Each line ends with a newline, the last one may do without;
+ * carriage returns before it are dropped. Returns 0, or with @reason filled in -EBADMSG
+ * (anything else) or -ENOMEM; then there is nothing to free.
+ */
+int public_key_parse(struct public_key *key, const char *text, size_t size,
+		     struct reason *reason) _must_check_ _nonnull_(1, 2, 4);
+int minisign_parse(struct minisign *sig, const char *text, size_t size,
+		   struct reason *reason) _must_check_ _nonnull_(1, 2, 4);
+
+void minisign_free(struct minisign *sig);
+#define _cleanup_minisign_ _cleanup_(minisign_free)
+
+/*
+ * Whether @key made @sig for the @size bytes at @data, comment included. Returns 0, or
+ * with @reason filled in -EBADMSG (no) or -EIO (libcrypto cannot tell).
+ */
+int minisign_verify(const struct minisign *sig, const struct public_key *key,
+		    const void *data, size_t size, struct reason *reason) _must_check_
+	_nonnull_(1, 2, 3, 5);
+
+/* As minisign prints it: 16 digits, the last byte first. */
+void key_id_hex(const unsigned char id[static KEY_ID_BYTES],
+		char hex[static KEY_ID_DIGITS + 1]) _nonnull_(1, 2);

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What wgkmod installed for a kernel, in the folder ROOT/var/lib/wgkmod/RELEASE:
+ *
+ *	installed	digests and paths below the modules' folder, as of sha256sum
+ *	folders		the folders that were made for them, one a line
+ *	indexes		the indexes of depmod that were there before, one a line
+ *	replaced/PATH	what was at PATH before, and was replaced
+ *
+ * Nothing of it is trusted when read. While it changes there are, beside that folder:
+ *
+ *	.RELEASE.next		the state to come
+ *	.RELEASE.journal	which folder of modules it is the state of, by its inode
+ *				and, as numbers of inodes are used again, its birth
+ *	.RELEASE.base		where depmod finds that folder
+ *
+ * Once the kernel's folder is the one that the journal names, .RELEASE.next counts.
+ */
+#pragma once
+
+#include "base/sha256sums.h"
+#include "base/strlist.h"
+#include "base/util.h"
+
+struct host;
+struct reason;
+
+struct state {
+	struct sums installed;
+	struct strlist folders;
+	struct strlist indexes;
+	struct strlist kept; /* the paths below "replaced" */
+};
+
+/* Whether it is that of nothing: none installed, and nothing kept of an earlier time. */
+bool state_is_empty(const struct state *state) _must_check_ _nonnull_(1);
+
+void state_free(struct state *state);
+#define _cleanup_state_ _cleanup_(state_free)
+
+/* How a file that the state names is found on the system. */
+enum state_file {
+	STATE_INTACT,
+	STATE_CHANGED, /* another digest, or not a regular file */
+	STATE_MISSING,
+};
+
+/* The path of the folder "replaced", the caller's, or NULL without memory. */
+char *state_kept_folder(const struct host *host) _must_check_ _nonnull_(1);
+
+/*
+ * Read the state of @host's kernel; nothing installed is a state of nothing. Returns 0,
+ * or -errno with @reason, which names the file, filled in: -EBADMSG when it is malformed
+ * or names what is no path of a module.
+ */
+int state_load(struct state *state, const struct host *host,
+	       struct reason *reason) _must_check_ _nonnull_(1, 2, 3);
+
+/*
+ * The releases that there is a state of below @root, sorted. Returns 0, or -errno with
+ * @reason filled in. strlist_free() either way.
+ */
+int state_list(const char *root, struct strlist *releases,
+	       struct reason *reason) _must_check_ _nonnull_(1, 2, 3);
+
+/*
+ * Open ROOT/var/lib/wgkmod. With @made it is made where it is not there, and @made gets
+ * the paths of the folders made where the root has no var/lib. Returns a descriptor the
+ * caller owns, or -errno.
+ */
+int state_open_base(const struct host *host, struct strlist *made) _must_check_
+	_nonnull_(1);
+
+/*
+ * Whether the journal in @base_fd is of the folder that the kernel has now: 1 or 0, or
+ * -errno with @reason filled in, -EBADMSG when it is malformed.
+ */
+int state_is_pending(const struct host *host, int base_fd,
+		     struct reason *reason) _must_check_ _nonnull_(1, 3);
+
+/* Write the journal: @tree_fd is the folder to come. On disk when done. 0 or -errno. */
+int state_write_journal(const struct host *host, int base_fd, int tree_fd) _must_check_
+	_nonnull_(1);
+
+/* Whether the file at @path of @host's modules is what its state keeps for that place. */
+bool state_keeps_same(const struct host *host, const char *path) _must_check_
+	_nonnull_(1, 2);
+
+/* Write the lists of @state into the folder @fd. Returns 0 or -errno. */
+int state_save(const struct state *state, int fd) _must_check_ _nonnull_(1);
+
+/* ".RELEASE.SUFFIX", or NULL without memory. */
+char *state_name(const char *release, const char *suffix) _must_check_ _nonnull_(1, 2);
+
+/*
+ * Compare the file @path of @host's modules with @digest. On success *@found is set.
+ * Returns 0, or -errno when it cannot be read, with @reason filled in.
+ */
+int state_compare(const struct host *host, const char *path, const unsigned char *digest,
+		  enum state_file *found, struct reason *reason) _must_check_
+	_nonnull_(1, 2, 3, 4, 5);
