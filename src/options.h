@@ -68,13 +68,13 @@ struct verb {
  * @argv. Returns 0, or -EINVAL after printing what is wrong.
  */
 int options_parse(const struct verb *verb, struct params *params,
-		  char **argv) _must_check_ _nonnull_(1, 2, 3);
+		  char **argv) _must_check_ _nonnull_all_;
 
 /* Return true if @argv, which ends with NULL, asks for help. */
-bool options_want_help(char **argv) _must_check_ _nonnull_(1);
+bool options_want_help(char **argv) _must_check_ _nonnull_all_;
 
 /* Print the help of @verb to standard output. */
-void options_print_help(const struct verb *verb) _nonnull_(1);
+void options_print_help(const struct verb *verb) _nonnull_all_;
 
 /* Print what each exit status means to standard output. */
 void options_print_exit_codes(void);

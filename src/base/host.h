@@ -18,13 +18,12 @@ struct host {
 	int modules_fd;
 };
 
-#define HOST_INIT                                  \
-	{                                          \
-		.kernels_fd = -1, .modules_fd = -1 \
-	}
+/* clang-format off */
+#define HOST_INIT { .kernels_fd = -1, .modules_fd = -1 }
+/* clang-format on */
 
 /* Whether @release can be a kernel's: one path component of [A-Za-z0-9._+~-]. */
-bool host_release_ok(const char *release) _nonnull_(1);
+bool host_release_ok(const char *release) _nonnull_all_;
 
 /*
  * Open the folder of @release's modules below @root. Returns 0, or -errno with @reason
@@ -32,7 +31,7 @@ bool host_release_ok(const char *release) _nonnull_(1);
  * host_close() either way.
  */
 int host_open(struct host *host, const char *root, const char *release,
-	      struct reason *reason) _must_check_ _nonnull_(1, 2, 3, 4);
+	      struct reason *reason) _must_check_ _nonnull_all_;
 
 /*
  * The same for who will change the folder: only one does at a time, below one root, and
@@ -40,7 +39,7 @@ int host_open(struct host *host, const char *root, const char *release,
  * In case of failure @host still has what was found until then.
  */
 int host_open_locked(struct host *host, const char *root, const char *release,
-		     struct reason *reason) _must_check_ _nonnull_(1, 2, 3, 4);
+		     struct reason *reason) _must_check_ _nonnull_all_;
 
 void host_close(struct host *host);
 #define _cleanup_host_ _cleanup_(host_close)

@@ -12,8 +12,7 @@ struct reason;
  * may read the folder can hold it: while we wait a line says for whom, and after some
  * minutes that is an error. Returns 0, or -errno with @reason filled in.
  */
-int lock_take(int fd, const char *path, struct reason *reason) _must_check_
-	_nonnull_(2, 3);
+int lock_take(int fd, const char *path, struct reason *reason) _must_check_ _nonnull_all_;
 
 /* Whether somebody has the folder @fd locked now. */
 bool lock_is_taken(int fd);

@@ -9,5 +9,5 @@
  * "/": an absolute link starts at @root, and ".." stops there. On success *@out is owned
  * by the caller. Returns 0 or -errno.
  */
-int root_resolve(const char *root, const char *path, char **out) _must_check_
-	_nonnull_(1, 2, 3);
+int root_resolve(const char *root, const char *path,
+		 char **out) _must_check_ _nonnull_all_;

@@ -12,15 +12,15 @@
 
 /* The digest of @size bytes at @data. Returns 0, or -EIO when libcrypto fails. */
 int sha256(const void *data, size_t size,
-	   unsigned char digest[static SHA256_BYTES]) _must_check_ _nonnull_(1, 3);
+	   unsigned char digest[static SHA256_BYTES]) _must_check_ _nonnull_all_;
 
 /* As 64 digits and a NUL. */
 void sha256_hex(const unsigned char digest[static SHA256_BYTES],
-		char hex[static SHA256_DIGITS + 1]) _nonnull_(1, 2);
+		char hex[static SHA256_DIGITS + 1]) _nonnull_all_;
 
 /* The digest of 64 lower case digits at @hex. Returns 0 or -EINVAL. */
-int sha256_parse(const char *hex, unsigned char digest[static SHA256_BYTES]) _must_check_
-	_nonnull_(1, 2);
+int sha256_parse(const char *hex,
+		 unsigned char digest[static SHA256_BYTES]) _must_check_ _nonnull_all_;
 
 struct reason;
 
@@ -45,17 +45,17 @@ void sums_free(struct sums *sums);
  * twice) or -ENOMEM; then @sums holds nothing.
  */
 int sums_parse(struct sums *sums, char *text, size_t size,
-	       struct reason *reason) _must_check_ _nonnull_(1, 2, 4);
+	       struct reason *reason) _must_check_ _nonnull_all_;
 
 /* The entry of @path, or NULL. */
-const struct sum *sums_find(const struct sums *sums, const char *path) _nonnull_(1, 2);
+const struct sum *sums_find(const struct sums *sums, const char *path) _nonnull_all_;
 
 /*
  * Whether @path is relative and of components of [A-Za-z0-9._+-] that do not start with
  * '.' and are not too long to have something put before and after. This comes first in
  * everything that trusts a name.
  */
-bool sums_is_path(const char *path) _nonnull_(1);
+bool sums_is_path(const char *path) _nonnull_all_;
 
 /* Whether it is one that we install as well: "kernel/" before, and ".ko" at the end. */
-bool sums_is_module_path(const char *path) _nonnull_(1);
+bool sums_is_module_path(const char *path) _nonnull_all_;

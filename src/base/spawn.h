@@ -20,5 +20,5 @@ int spawn_start(pid_t *pid, char *const argv[],
  * Wait for @pid, which messages call @name. Returns 0 when it exited with 0, or -errno
  * with @reason filled in.
  */
-int spawn_wait(pid_t pid, const char *name, struct reason *reason) _must_check_
-	_nonnull_(2, 3);
+int spawn_wait(pid_t pid, const char *name,
+	       struct reason *reason) _must_check_ _nonnull_all_;

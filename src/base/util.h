@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define _must_check_ __attribute__((warn_unused_result))
+#define _nonnull_all_ __attribute__((nonnull))
 #define _nonnull_(...) __attribute__((nonnull(__VA_ARGS__)))
 #define _printf_(fmt, args) __attribute__((format(printf, fmt, args)))
 #define _cleanup_(func) __attribute__((cleanup(func)))

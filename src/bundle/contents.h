@@ -12,13 +12,13 @@ struct sums;
  * folder's SHA256SUMS names just what is in it, with its digest. Prints what is wrong,
  * all of it, as of @path. Returns EXIT_DONE, EXIT_UNTRUSTED or EXIT_FAILED.
  */
-enum exit_code contents_check(const struct ustar *bundle, const char *path) _must_check_
-	_nonnull_(1, 2);
+enum exit_code contents_check(const struct ustar *bundle,
+			      const char *path) _must_check_ _nonnull_all_;
 
 /*
  * Read the SHA256SUMS of @release. Returns EXIT_DONE, EXIT_WRONG_KERNEL when the bundle has
  * nothing for it (and prints for which kernels it has), or EXIT_FAILED.
  */
 enum exit_code contents_sums(const struct ustar *bundle, const char *path,
-			     const char *release, struct sums *sums) _must_check_
-	_nonnull_(1, 2, 3, 4);
+			     const char *release,
+			     struct sums *sums) _must_check_ _nonnull_all_;

@@ -51,9 +51,9 @@ struct minisign {
  * (anything else) or -ENOMEM; then there is nothing to free.
  */
 int public_key_parse(struct public_key *key, const char *text, size_t size,
-		     struct reason *reason) _must_check_ _nonnull_(1, 2, 4);
+		     struct reason *reason) _must_check_ _nonnull_all_;
 int minisign_parse(struct minisign *sig, const char *text, size_t size,
-		   struct reason *reason) _must_check_ _nonnull_(1, 2, 4);
+		   struct reason *reason) _must_check_ _nonnull_all_;
 
 void minisign_free(struct minisign *sig);
 #define _cleanup_minisign_ _cleanup_(minisign_free)
@@ -63,9 +63,9 @@ void minisign_free(struct minisign *sig);
  * with @reason filled in -EBADMSG (no) or -EIO (libcrypto cannot tell).
  */
 int minisign_verify(const struct minisign *sig, const struct public_key *key,
-		    const void *data, size_t size, struct reason *reason) _must_check_
-	_nonnull_(1, 2, 3, 5);
+		    const void *data, size_t size,
+		    struct reason *reason) _must_check_ _nonnull_all_;
 
 /* As minisign prints it: 16 digits, the last byte first. */
 void key_id_hex(const unsigned char id[static KEY_ID_BYTES],
-		char hex[static KEY_ID_DIGITS + 1]) _nonnull_(1, 2);
+		char hex[static KEY_ID_DIGITS + 1]) _nonnull_all_;

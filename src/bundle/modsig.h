@@ -41,7 +41,7 @@ void modsig_free(struct modsig *sig);
  * @reason filled in -EBADMSG or -ENOMEM. certificate_free() it.
  */
 int certificate_read(struct x509_st **certificate, const struct buf *file,
-		     struct reason *reason) _must_check_ _nonnull_(1, 2, 3);
+		     struct reason *reason) _must_check_ _nonnull_all_;
 
 /*
  * What the kernel calls the key of @certificate in /proc/keys after its subject,
@@ -49,9 +49,9 @@ int certificate_read(struct x509_st **certificate, const struct buf *file,
  * has none the serial number (x509_key_preparse() in
  * crypto/asymmetric_keys/x509_public_key.c). Owned by the caller; NULL without memory.
  */
-char *certificate_key_name(const struct x509_st *certificate) _must_check_ _nonnull_(1);
+char *certificate_key_name(const struct x509_st *certificate) _must_check_ _nonnull_all_;
 
 /* Its subject, for messages. Owned by the caller; NULL without memory. */
-char *certificate_subject(const struct x509_st *certificate) _must_check_ _nonnull_(1);
+char *certificate_subject(const struct x509_st *certificate) _must_check_ _nonnull_all_;
 
 void certificate_free(struct x509_st **certificate);

@@ -46,8 +46,8 @@ struct payload {
  * EXIT_WRONG_KERNEL (another kernel or architecture) or EXIT_FAILED. payload_free() either way.
  */
 enum exit_code payload_read(struct payload *payload, const struct trust_policy *policy,
-			    const char *path, const char *release) _must_check_
-	_nonnull_(1, 2, 3, 4);
+			    const char *path,
+			    const char *release) _must_check_ _nonnull_all_;
 
 void payload_free(struct payload *payload);
 #define _cleanup_payload_ _cleanup_(payload_free)

@@ -35,15 +35,15 @@ struct signer {
  * way.
  */
 enum exit_code trust_read(const struct trust_policy *policy, const char *path, int fd,
-			  struct buf *out, struct signer *signer) _must_check_
-	_nonnull_(1, 2, 4, 5);
+			  struct buf *out,
+			  struct signer *signer) _must_check_ _nonnull_all_;
 
 /* The rule for what cannot be signed, a folder: EXIT_DONE only if @policy allows it. */
 enum exit_code trust_unsigned(const struct trust_policy *policy,
-			      const char *path) _must_check_ _nonnull_(1, 2);
+			      const char *path) _must_check_ _nonnull_all_;
 
 /* A line on standard output that says who signed @path, if anybody did. */
-void signer_say(const struct signer *signer, const char *path) _nonnull_(1, 2);
+void signer_say(const struct signer *signer, const char *path) _nonnull_all_;
 
 void signer_free(struct signer *signer);
 #define _cleanup_signer_ _cleanup_(signer_free)

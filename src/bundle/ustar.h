@@ -35,11 +35,10 @@ struct ustar {
  * filled in -EBADMSG or -ENOMEM. ustar_free() either way.
  */
 int ustar_parse(struct ustar *bundle, const char *data, size_t size,
-		struct reason *reason) _must_check_ _nonnull_(1, 2, 4);
+		struct reason *reason) _must_check_ _nonnull_all_;
 
 /* The file of @path, or NULL. */
-struct ustar_file *ustar_find(const struct ustar *bundle, const char *path)
-	_nonnull_(1, 2);
+struct ustar_file *ustar_find(const struct ustar *bundle, const char *path) _nonnull_all_;
 
 void ustar_free(struct ustar *bundle);
 #define _cleanup_ustar_ _cleanup_(ustar_free)

@@ -23,11 +23,11 @@ struct elf {
  * -ENOEXEC (another architecture), with @reason filled in.
  */
 int elf_open(struct elf *elf, const char *data, size_t size,
-	     struct reason *reason) _must_check_ _nonnull_(1, 2, 4);
+	     struct reason *reason) _must_check_ _nonnull_all_;
 
 /* The header of section @index, which is below e_shnum. */
-Elf64_Shdr elf_section(const struct elf *elf, unsigned int index) _nonnull_(1);
+Elf64_Shdr elf_section(const struct elf *elf, unsigned int index) _nonnull_all_;
 
 /* Its name: in @elf's data. "" for what has none, of type SHT_NULL. */
-const char *elf_section_name(const struct elf *elf, const Elf64_Shdr *section)
-	_nonnull_(1, 2);
+const char *elf_section_name(const struct elf *elf,
+			     const Elf64_Shdr *section) _nonnull_all_;

@@ -26,10 +26,10 @@ struct layout {
  * -EBADMSG with @reason.
  */
 int elf_rules_check(const struct elf *elf, struct layout *out,
-		    struct reason *reason) _must_check_ _nonnull_(1, 2, 3);
+		    struct reason *reason) _must_check_ _nonnull_all_;
 
 /* Symbol @index, which is below @layout's n_symbols, and its name: in @elf's data. */
 Elf64_Sym elf_rules_symbol(const struct elf *elf, const struct layout *layout,
-			   size_t index) _nonnull_(1, 2);
+			   size_t index) _nonnull_all_;
 const char *elf_rules_symbol_name(const struct elf *elf, const struct layout *layout,
-				  const Elf64_Sym *symbol) _nonnull_(1, 2, 3);
+				  const Elf64_Sym *symbol) _nonnull_all_;

@@ -14,4 +14,4 @@
  */
 int exports_read(const struct elf *elf, const struct layout *layout,
 		 struct symtab *exports, char **strings,
-		 struct reason *reason) _must_check_ _nonnull_(1, 2, 3, 4, 5);
+		 struct reason *reason) _must_check_ _nonnull_all_;

@@ -32,7 +32,7 @@ struct module {
 };
 
 /* The module's name by its file's: "a/b-c.ko.xz" gives "b_c". NULL without memory. */
-char *module_name_of(const char *path) _must_check_ _nonnull_(1);
+char *module_name_of(const char *path) _must_check_ _nonnull_all_;
 
 /*
  * Read the module of @size bytes at @data. @path must live as long as @mod does; it is
@@ -46,14 +46,14 @@ char *module_name_of(const char *path) _must_check_ _nonnull_(1);
  * In case of failure @mod holds nothing. Needs /proc and memfd_create().
  */
 int module_read(struct module *mod, const char *path, const char *data, size_t size,
-		struct reason *reason) _must_check_ _nonnull_(1, 2, 3, 5);
+		struct reason *reason) _must_check_ _nonnull_all_;
 
 /*
  * The same for an opened file of the kernel's own, which may be compressed in any way
  * that libkmod reads, and of which libkmod's word is taken.
  */
 int module_read_fd(struct module *mod, const char *path, int fd,
-		   struct reason *reason) _must_check_ _nonnull_(1, 2, 4);
+		   struct reason *reason) _must_check_ _nonnull_all_;
 
 /* What a failure of module_read() means for the program's exit status. */
 enum exit_code module_exit_code(int err);
@@ -65,5 +65,5 @@ void module_free(struct module *mod);
  * The @nth value (from 0) of @key in .modinfo, or NULL. Owned by @mod. The kernel's
  * get_modinfo() takes the first.
  */
-const char *module_info(const struct module *mod, const char *key, unsigned int nth)
-	_nonnull_(1, 2);
+const char *module_info(const struct module *mod, const char *key,
+			unsigned int nth) _nonnull_all_;

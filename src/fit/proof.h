@@ -56,13 +56,13 @@ struct proof {
  * Check everything, print each problem by log_failure(), count. Returns EXIT_DONE when
  * @problems is 0 at the end, EXIT_WRONG_KERNEL when not, EXIT_FAILED without memory.
  */
-enum exit_code proof_run(struct proof *proof) _must_check_ _nonnull_(1);
+enum exit_code proof_run(struct proof *proof) _must_check_ _nonnull_all_;
 
 /* What @equal counts, after proof_run(): the end of a sentence. */
-const char *proof_equal_what(const struct proof *proof) _nonnull_(1);
+const char *proof_equal_what(const struct proof *proof) _nonnull_all_;
 
 /* The last line of a proof that failed, on standard error. */
-void proof_print_problems(const char *release, unsigned int problems) _nonnull_(1);
+void proof_print_problems(const char *release, unsigned int problems) _nonnull_all_;
 
 /*
  * The vermagic of the kernel's own modules: of the first that modules.dep lists below
@@ -91,4 +91,4 @@ enum exit_code proof_on_host(struct proof *proof, const struct host *host,
 enum exit_code proof_exit_code(int err) _must_check_;
 
 /* Say on standard output what became of the modules, @what, and what was proven. */
-void proof_print(const struct proof *proof, const char *what) _nonnull_(1, 2);
+void proof_print(const struct proof *proof, const char *what) _nonnull_all_;

@@ -18,18 +18,18 @@ struct sums;
  * Returns 0, or -errno with @reason filled in.
  */
 int modules_dep_read(const struct host *host, struct buf *out,
-		     struct reason *reason) _must_check_ _nonnull_(1, 2, 3);
+		     struct reason *reason) _must_check_ _nonnull_all_;
 
 /* The same of the folder @fd. */
-int modules_dep_read_at(int fd, struct buf *out, struct reason *reason) _must_check_
-	_nonnull_(2, 3);
+int modules_dep_read_at(int fd, struct buf *out,
+			struct reason *reason) _must_check_ _nonnull_all_;
 
 /*
  * The next module that modules.dep lists, relative to the modules' folder, and NULL
  * after the last. *@cursor starts at the text, which is changed. Nothing is promised of
  * the path but that it is not empty.
  */
-char *modules_dep_next(char **cursor) _nonnull_(1);
+char *modules_dep_next(char **cursor) _nonnull_all_;
 
 struct providers {
 	const struct host *host; /* owned by the caller */
@@ -56,5 +56,5 @@ int providers_read(struct providers *providers, const struct host *host,
  * Whether @owner, as Module.symvers names it, is the kernel itself, built into it, or
  * listed and there as a file.
  */
-bool provider_installed(const struct providers *providers, const char *owner)
-	_nonnull_(1, 2);
+bool provider_installed(const struct providers *providers,
+			const char *owner) _nonnull_all_;

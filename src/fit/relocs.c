@@ -13,11 +13,16 @@ struct kind {
 };
 
 /* __apply_relocate_add() in arch/x86/kernel/module.c, of 5.10 */
+/* clang-format off */
 static const struct kind x86_64[] = {
-	{ R_X86_64_NONE, R_X86_64_NONE, 0 }, { R_X86_64_64, R_X86_64_64, 8 },
-	{ R_X86_64_PC32, R_X86_64_PC32, 4 }, { R_X86_64_PLT32, R_X86_64_PLT32, 4 },
-	{ R_X86_64_32, R_X86_64_32S, 4 },    { R_X86_64_PC64, R_X86_64_PC64, 8 },
+	{ R_X86_64_NONE, R_X86_64_NONE, 0 },
+	{ R_X86_64_64, R_X86_64_64, 8 },
+	{ R_X86_64_PC32, R_X86_64_PC32, 4 },
+	{ R_X86_64_PLT32, R_X86_64_PLT32, 4 },
+	{ R_X86_64_32, R_X86_64_32S, 4 },
+	{ R_X86_64_PC64, R_X86_64_PC64, 8 },
 };
+/* clang-format on */
 
 /* apply_relocate_add() in arch/arm64/kernel/module.c, of 5.10 */
 static const struct kind aarch64[] = {

@@ -11,4 +11,4 @@
  * -EBADMSG with @reason filled in.
  */
 int relocs_check(const struct elf *elf, const struct layout *layout,
-		 struct reason *reason) _must_check_ _nonnull_(1, 2, 3);
+		 struct reason *reason) _must_check_ _nonnull_all_;

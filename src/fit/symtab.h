@@ -25,17 +25,17 @@ void symtab_free(struct symtab *tab);
 #define _cleanup_symtab_ _cleanup_(symtab_free)
 
 /* Append a copy of @sym (not of its strings). Returns 0 or -ENOMEM. */
-int symtab_add(struct symtab *tab, const struct symbol *sym) _must_check_ _nonnull_(1, 2);
+int symtab_add(struct symtab *tab, const struct symbol *sym) _must_check_ _nonnull_all_;
 
 /* Sort by name, and equal names by owner. To be called before symtab_find(). */
-void symtab_sort(struct symtab *tab) _nonnull_(1);
+void symtab_sort(struct symtab *tab) _nonnull_all_;
 
 /*
  * All symbols of that name: returns the first and sets *@count, the rest follow it.
  * NULL and 0 when there is none.
  */
 const struct symbol *symtab_find(const struct symtab *tab, const char *name,
-				 size_t *count) _nonnull_(1, 2, 3);
+				 size_t *count) _nonnull_all_;
 
 /* Whether there is a symbol of that name. */
-bool symtab_has(const struct symtab *tab, const char *name) _nonnull_(1, 2);
+bool symtab_has(const struct symtab *tab, const char *name) _nonnull_all_;

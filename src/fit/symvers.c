@@ -45,14 +45,18 @@ static int parse_crc(const char *s, uint64_t *crc)
 /* The names of export_str() in scripts/mod/modpost.c, of all kernels since 5.7. */
 static int parse_export(const char *s, bool *gpl_only)
 {
+	/* clang-format off */
 	static const struct {
 		const char *name;
 		bool gpl_only;
 	} types[] = {
-		{ "EXPORT_SYMBOL", false },	      { "EXPORT_SYMBOL_GPL", true },
-		{ "EXPORT_SYMBOL_GPL_FUTURE", true }, { "EXPORT_UNUSED_SYMBOL", false },
+		{ "EXPORT_SYMBOL", false },
+		{ "EXPORT_SYMBOL_GPL", true },
+		{ "EXPORT_SYMBOL_GPL_FUTURE", true },
+		{ "EXPORT_UNUSED_SYMBOL", false },
 		{ "EXPORT_UNUSED_SYMBOL_GPL", true },
 	};
+	/* clang-format on */
 
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
 		if (!strcmp(s, types[i].name)) {

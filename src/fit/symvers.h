@@ -29,12 +29,12 @@ void symvers_free(struct symvers *sv);
  * or -errno with @reason filled in (-EBADMSG when malformed, with the line's number);
  * then @sv holds nothing.
  */
-int symvers_load(struct symvers *sv, const char *path, struct reason *reason) _must_check_
-	_nonnull_(1, 2, 3);
+int symvers_load(struct symvers *sv, const char *path,
+		 struct reason *reason) _must_check_ _nonnull_all_;
 
 /* The same for text in memory. Takes @text over, in case of failure as well. */
 int symvers_parse(struct symvers *sv, char *text, size_t size,
-		  struct reason *reason) _must_check_ _nonnull_(1, 2, 4);
+		  struct reason *reason) _must_check_ _nonnull_all_;
 
 /*
  * The path of the host's own symbol table for its kernel, the first there is of
@@ -42,4 +42,4 @@ int symvers_parse(struct symvers *sv, char *text, size_t size,
  * the first and the last may also end in .gz or .xz.
  * On success *@out is owned by the caller, and NULL where there is none. 0 or -errno.
  */
-int symvers_find(const struct host *host, char **out) _must_check_ _nonnull_(1, 2);
+int symvers_find(const struct host *host, char **out) _must_check_ _nonnull_all_;

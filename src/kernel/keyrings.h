@@ -23,5 +23,5 @@ enum keyrings_answer {
  * Where a key of @name, as certificate_key_name() says it, is; @reason is filled in with
  * KEYRINGS_UNKNOWN.
  */
-enum keyrings_answer keyrings_trust(const char *name, struct reason *reason) _must_check_
-	_nonnull_(1, 2);
+enum keyrings_answer keyrings_trust(const char *name,
+				    struct reason *reason) _must_check_ _nonnull_all_;

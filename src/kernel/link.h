@@ -8,4 +8,4 @@
  * Whether an interface of @kind can be made: one is, in a network namespace of its own
  * where the kernel has them, and is deleted again. Returns 0 or -errno, the kernel's.
  */
-int link_try(const char *kind) _must_check_ _nonnull_(1);
+int link_try(const char *kind) _must_check_ _nonnull_all_;

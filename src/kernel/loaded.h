@@ -16,7 +16,7 @@ enum loaded {
  * and by the linker's build-id, as far as both the file and the kernel have them. A
  * kernel without MODULE_SRCVERSION_ALL gives the first to few modules.
  */
-enum loaded loaded_compare(int fd, const char *path) _must_check_ _nonnull_(2);
+enum loaded loaded_compare(int fd, const char *path) _must_check_ _nonnull_all_;
 
 /* Whether a module of @name is loaded. */
-bool loaded_any(const char *name) _must_check_ _nonnull_(1);
+bool loaded_any(const char *name) _must_check_ _nonnull_all_;

@@ -13,5 +13,5 @@ struct strlist;
  * the kernel said meanwhile, and unloads what was not loaded before, as far as it can be:
  * some modules have no exit. Returns EXIT_DONE or EXIT_NOT_LOADED.
  */
-enum exit_code modprobe_load(int fd, const struct strlist *paths) _must_check_
-	_nonnull_(2);
+enum exit_code modprobe_load(int fd,
+			     const struct strlist *paths) _must_check_ _nonnull_all_;

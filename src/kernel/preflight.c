@@ -226,9 +226,10 @@ static void print_config(struct kmod_config_iter *iter, const char *what, bool w
 /* An alias of a blacklisted module is not loaded, and "ip link add" asks for an alias. */
 static bool check_modprobe(const struct host *host, const struct payload *payload)
 {
-	static const char *const places[] = { "etc/modprobe.d", "run/modprobe.d",
-					      "usr/local/lib/modprobe.d",
-					      "usr/lib/modprobe.d", "lib/modprobe.d" };
+	static const char *const places[] = {
+		"etc/modprobe.d",     "run/modprobe.d", "usr/local/lib/modprobe.d",
+		"usr/lib/modprobe.d", "lib/modprobe.d",
+	};
 	char *paths[ARRAY_SIZE(places) + 1] = { NULL };
 	struct kmod_ctx *ctx;
 	bool ok = true;

@@ -32,4 +32,4 @@ enum exit_code preflight_check(const struct host *host, const struct payload *pa
  */
 enum exit_code preflight_signatures(const struct host *host,
 				    const struct payload *payload, const char *running,
-				    bool load) _must_check_ _nonnull_(1, 2, 3);
+				    bool load) _must_check_ _nonnull_all_;

@@ -19,4 +19,4 @@ struct snapshot;
  */
 int carry_changes(const struct snapshot *before, int from, const struct snapshot *made,
 		  int to, bool (*ignored)(const char *path),
-		  struct reason *reason) _must_check_ _nonnull_(1, 3, 5, 6);
+		  struct reason *reason) _must_check_ _nonnull_all_;

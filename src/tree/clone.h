@@ -33,28 +33,28 @@ int clone_make(const struct snapshot *snap, int from, int to, clone_how_fn how,
  * it if that can be, else a copy with all that belongs to it. Nothing may be at @to_name.
  * Returns 0 or -errno.
  */
-int clone_file(int from, const char *name, int to, const char *to_name) _must_check_
-	_nonnull_(2, 4);
+int clone_file(int from, const char *name, int to,
+	       const char *to_name) _must_check_ _nonnull_all_;
 
 /* The same, but always a copy. */
-int clone_copy(int from, const char *name, int to, const char *to_name) _must_check_
-	_nonnull_(2, 4);
+int clone_copy(int from, const char *name, int to,
+	       const char *to_name) _must_check_ _nonnull_all_;
 
 /*
  * Give @to_name in @to the owner, mode, extended attributes and times of @name in @from;
  * each of them a folder or a regular file. Returns 0 or -errno.
  */
-int copy_metadata(int from, const char *name, int to, const char *to_name) _must_check_
-	_nonnull_(2, 4);
+int copy_metadata(int from, const char *name, int to,
+		  const char *to_name) _must_check_ _nonnull_all_;
 
 /*
  * Give the regular file @name in @to the owner, mode and extended attributes of that in
  * @from, unless that is a link. Returns 0 or -errno.
  */
-int copy_ownership(int from, int to, const char *name) _must_check_ _nonnull_(3);
+int copy_ownership(int from, int to, const char *name) _must_check_ _nonnull_all_;
 
 /*
  * Take away whatever is at @name in the folder @parent, with all below it; nothing there
  * is success. Goes on after an error, and returns the first: 0 or -errno.
  */
-int clone_drop(int parent, const char *name) _must_check_ _nonnull_(2);
+int clone_drop(int parent, const char *name) _must_check_ _nonnull_all_;

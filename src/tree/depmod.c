@@ -107,10 +107,10 @@ static int start(pid_t *pid, char *const argv[], int lock_fd, int words_fd)
 static int add_config(const struct host *host, const char *base,
 		      char *paths[static CONFIG_PLACES], const char **args)
 {
-	static const char *const places[CONFIG_PLACES] = { "run/depmod.d", "etc/depmod.d",
-							   "usr/local/lib/depmod.d",
-							   "usr/lib/depmod.d",
-							   "lib/depmod.d" };
+	static const char *const places[CONFIG_PLACES] = {
+		"run/depmod.d",	    "etc/depmod.d", "usr/local/lib/depmod.d",
+		"usr/lib/depmod.d", "lib/depmod.d",
+	};
 	size_t n = 0;
 
 	if (!strcmp(host->root, "/"))

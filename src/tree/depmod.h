@@ -21,12 +21,12 @@ struct depmod {
  * Returns 0, and then depmod_end() has to follow, or -errno with @reason filled in.
  */
 int depmod_start(struct depmod *depmod, const struct host *host, const char *base,
-		 struct reason *reason) _must_check_ _nonnull_(1, 2, 3, 4);
+		 struct reason *reason) _must_check_ _nonnull_all_;
 
 /*
  * Pass on what it prints, and wait for its end, once. Returns 0, or -errno with @reason filled
  * in: it failed, or reported an error. What it wrote is another question: it exits with 0
  * having written nothing, for example when it may not.
  */
-int depmod_end(const struct depmod *depmod, struct reason *reason) _must_check_
-	_nonnull_(1, 2);
+int depmod_end(const struct depmod *depmod,
+	       struct reason *reason) _must_check_ _nonnull_all_;

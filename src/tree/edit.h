@@ -22,7 +22,7 @@ int edit_make_directory(int fd, const char *path, struct strlist *made) _must_ch
 	_nonnull_(2);
 
 /* Take the file @path away. */
-int edit_remove(int fd, const char *path) _must_check_ _nonnull_(2);
+int edit_remove(int fd, const char *path) _must_check_ _nonnull_all_;
 
 /*
  * Move the file or symbolic link @path of the folder @from to @to_path below @to, as
@@ -32,7 +32,7 @@ int edit_move(int from, const char *path, int to, const char *to_path,
 	      struct strlist *made) _must_check_ _nonnull_(2, 4);
 
 /* Take the folder @path away if it is empty; sets *@gone, also when it was not there. */
-int edit_prune(int fd, const char *path, bool *gone) _must_check_ _nonnull_(2, 3);
+int edit_prune(int fd, const char *path, bool *gone) _must_check_ _nonnull_all_;
 
 /* Have the names that are in the folder @fd on the disk. */
 int edit_sync(int fd) _must_check_;

@@ -60,26 +60,25 @@ struct exchange {
 	bool exchanged;
 };
 
-#define EXCHANGE_INIT                                         \
-	{                                                     \
-		.base_fd = -1, .tree_fd = -1, .state_fd = -1, \
-	}
+/* clang-format off */
+#define EXCHANGE_INIT { .base_fd = -1, .tree_fd = -1, .state_fd = -1 }
+/* clang-format on */
 
 int exchange_begin(struct exchange *exchange, const struct host *host,
-		   struct reason *reason) _must_check_ _nonnull_(1, 2, 3);
+		   struct reason *reason) _must_check_ _nonnull_all_;
 
-int exchange_index(struct exchange *exchange, struct reason *reason) _must_check_
-	_nonnull_(1, 2);
+int exchange_index(struct exchange *exchange,
+		   struct reason *reason) _must_check_ _nonnull_all_;
 
-int exchange_commit(struct exchange *exchange, struct reason *reason) _must_check_
-	_nonnull_(1, 2);
+int exchange_commit(struct exchange *exchange,
+		    struct reason *reason) _must_check_ _nonnull_all_;
 
-int exchange_revert(struct exchange *exchange, struct reason *reason) _must_check_
-	_nonnull_(1, 2);
+int exchange_revert(struct exchange *exchange,
+		    struct reason *reason) _must_check_ _nonnull_all_;
 
 /* Prints where it is put. */
-void exchange_confirm(struct exchange *exchange) _nonnull_(1);
+void exchange_confirm(struct exchange *exchange) _nonnull_all_;
 
 /* To be called after exchange_begin(), also when that failed. Prints what it leaves behind.
  */
-void exchange_finish(struct exchange *exchange) _nonnull_(1);
+void exchange_finish(struct exchange *exchange) _nonnull_all_;

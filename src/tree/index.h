@@ -11,8 +11,8 @@ struct buf;
  * together are as large as it is: so it is with what index_write() of kmod's
  * tools/depmod.c leaves, and not where a part was overwritten.
  */
-bool index_is_whole(const struct buf *file) _must_check_ _nonnull_(1);
+bool index_is_whole(const struct buf *file) _must_check_ _nonnull_all_;
 
 /* The first value of @key in @file, which is whole, and owns it; or NULL. */
-const char *index_find(const struct buf *file, const char *key) _must_check_
-	_nonnull_(1, 2);
+const char *index_find(const struct buf *file,
+		       const char *key) _must_check_ _nonnull_all_;

@@ -17,17 +17,24 @@
 #define INDEX_MAX_BYTES (64UL << 20)
 
 /* The table depfiles[] of kmod's tools/depmod.c, of all its versions. */
+/* clang-format off */
 static const struct {
 	const char *name;
 	bool always; /* made by each of those versions */
 } outputs[] = {
-	{ "modules.dep", true },	 { "modules.dep.bin", true },
-	{ "modules.alias", true },	 { "modules.alias.bin", true },
-	{ "modules.softdep", true },	 { "modules.weakdep", false },
-	{ "modules.symbols", true },	 { "modules.symbols.bin", true },
-	{ "modules.builtin.bin", true }, { "modules.builtin.alias.bin", false },
+	{ "modules.dep", true },
+	{ "modules.dep.bin", true },
+	{ "modules.alias", true },
+	{ "modules.alias.bin", true },
+	{ "modules.softdep", true },
+	{ "modules.weakdep", false },
+	{ "modules.symbols", true },
+	{ "modules.symbols.bin", true },
+	{ "modules.builtin.bin", true },
+	{ "modules.builtin.alias.bin", false },
 	{ "modules.devname", true },
 };
+/* clang-format on */
 
 static bool is_output(const char *path)
 {

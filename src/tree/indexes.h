@@ -11,15 +11,15 @@ struct reason;
 struct snapshot;
 
 /* Whether @path, in a folder of modules, is of depmod's making. */
-bool indexes_is_output(const char *path) _nonnull_(1);
+bool indexes_is_output(const char *path) _nonnull_all_;
 
 /* For clone_make(): what depmod makes anew is left out, and what it may write is copied.
  */
-enum clone_how indexes_how(const char *path) _nonnull_(1);
+enum clone_how indexes_how(const char *path) _nonnull_all_;
 
 /* The names of those in @snap that depmod makes. Returns 0 or -ENOMEM. */
-int indexes_list(const struct snapshot *snap, struct strlist *out) _must_check_
-	_nonnull_(1, 2);
+int indexes_list(const struct snapshot *snap,
+		 struct strlist *out) _must_check_ _nonnull_all_;
 
 /*
  * Look at what depmod wrote into the folder @to of @now, against the folder @from of
@@ -27,19 +27,19 @@ int indexes_list(const struct snapshot *snap, struct strlist *out) _must_check_
  * with @reason filled in.
  */
 int indexes_check(const struct snapshot *before, const struct snapshot *now, int from,
-		  int to, struct reason *reason) _must_check_ _nonnull_(1, 2, 5);
+		  int to, struct reason *reason) _must_check_ _nonnull_all_;
 
 /*
  * Read what modprobe finds modules by, the modules.dep.bin of the folder @fd, and see that
  * it is whole, and modules.alias.bin too. Returns 0 or -errno: -EBADMSG when one is damaged.
  */
-int indexes_read(int fd, struct buf *dep) _must_check_ _nonnull_(2);
+int indexes_read(int fd, struct buf *dep) _must_check_ _nonnull_all_;
 
 /*
  * The path, below that folder and the caller's, of the file that modprobe takes for the
  * module of @path's name; NULL where @dep, of indexes_read(), has none, or without memory.
  */
-char *indexes_taken(const struct buf *dep, const char *path) _must_check_ _nonnull_(1, 2);
+char *indexes_taken(const struct buf *dep, const char *path) _must_check_ _nonnull_all_;
 
 /* Take out of @fd what depmod makes and @before does not name. Returns 0 or -errno. */
-int indexes_drop_new(int fd, const struct strlist *before) _must_check_ _nonnull_(2);
+int indexes_drop_new(int fd, const struct strlist *before) _must_check_ _nonnull_all_;

@@ -14,4 +14,4 @@ struct host;
  * that start meanwhile, and not for ever. Returns how many there were; 0 also where /proc
  * does not tell.
  */
-size_t others_wait(const struct host *host) _nonnull_(1);
+size_t others_wait(const struct host *host) _nonnull_all_;

@@ -48,27 +48,25 @@ struct plan_how {
  */
 enum exit_code plan_install(struct plan *plan, const struct host *host,
 			    const struct payload *payload, const struct state *state,
-			    const struct plan_how *how) _must_check_
-	_nonnull_(1, 2, 3, 4, 5);
+			    const struct plan_how *how) _must_check_ _nonnull_all_;
 
 /*
  * For a removal: all of @state that is as we left it goes, and what it keeps comes back.
  * Prints what was changed since, which stays; what it had replaced is kept on.
  */
 enum exit_code plan_remove(struct plan *plan, const struct host *host,
-			   const struct state *state) _must_check_ _nonnull_(1, 2, 3);
+			   const struct state *state) _must_check_ _nonnull_all_;
 
 /* Make the changes in the folders of @tree_fd and @state_fd; @made as edit_write(). 0 or
  * -errno, with *@path, borrowed, what it is of. */
 int plan_carry_out(const struct plan *plan, int tree_fd, int state_fd,
-		   struct strlist *made, const char **path) _must_check_
-	_nonnull_(1, 4, 5);
+		   struct strlist *made, const char **path) _must_check_ _nonnull_all_;
 
 /* Print what plan_carry_out() would do. */
-void plan_print(const struct plan *plan) _nonnull_(1);
+void plan_print(const struct plan *plan) _nonnull_all_;
 
 /* Whether the modules.dep of the folder @fd lists every module of the payload. */
-bool plan_is_indexed(const struct plan *plan, int fd) _must_check_ _nonnull_(1);
+bool plan_is_indexed(const struct plan *plan, int fd) _must_check_ _nonnull_all_;
 
 void plan_free(struct plan *plan);
 #define _cleanup_plan_ _cleanup_(plan_free)

@@ -30,41 +30,41 @@ struct snapshot {
  * filled in -errno: -EXDEV when something else is mounted in there. Then @snap holds
  * nothing.
  */
-int snapshot_take(struct snapshot *snap, int fd, struct reason *reason) _must_check_
-	_nonnull_(1, 3);
+int snapshot_take(struct snapshot *snap, int fd,
+		  struct reason *reason) _must_check_ _nonnull_all_;
 
 /*
  * Look once more at what is in the folder @fd itself; what the folders in it held is taken
  * over. Returns as snapshot_take().
  */
-int snapshot_renew(struct snapshot *snap, int fd, struct reason *reason) _must_check_
-	_nonnull_(1, 3);
+int snapshot_renew(struct snapshot *snap, int fd,
+		   struct reason *reason) _must_check_ _nonnull_all_;
 
 void snapshot_free(struct snapshot *snap);
 #define _cleanup_snapshot_ _cleanup_(snapshot_free)
 
 /* The entry of @path, but not of ".", owned by @snap; or NULL. */
-const struct snapshot_entry *snapshot_find(const struct snapshot *snap, const char *path)
-	_nonnull_(1, 2);
+const struct snapshot_entry *snapshot_find(const struct snapshot *snap,
+					   const char *path) _nonnull_all_;
 
 /* Whether @path is somewhere in @folder, if that is one, but not ".". */
-bool snapshot_is_below(const char *path, const struct snapshot_entry *folder)
-	_nonnull_(1, 2);
+bool snapshot_is_below(const char *path,
+		       const struct snapshot_entry *folder) _nonnull_all_;
 
 /* Whether the two, of one path, are the same: see above. */
-bool snapshot_same(const struct snapshot_entry *a, const struct snapshot_entry *b)
-	_nonnull_(1, 2);
+bool snapshot_same(const struct snapshot_entry *a,
+		   const struct snapshot_entry *b) _nonnull_all_;
 
 /*
  * The path of the first difference of the two, owned by one of them, or NULL. What is at
  * a path that is @ignored makes none.
  */
 const char *snapshot_difference(const struct snapshot *a, const struct snapshot *b,
-				bool (*ignored)(const char *path)) _nonnull_(1, 2, 3);
+				bool (*ignored)(const char *path)) _nonnull_all_;
 
 /*
  * A quick look: the path of the first folder that the folder @fd does not have as it was,
  * or NULL. By the times of a folder it sees what came into it and what went, unless that
  * is the folder @fd itself, or it was within a tick of the file system's clock.
  */
-const char *snapshot_changed(const struct snapshot *snap, int fd) _nonnull_(1);
+const char *snapshot_changed(const struct snapshot *snap, int fd) _nonnull_all_;

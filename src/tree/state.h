@@ -33,7 +33,7 @@ struct state {
 };
 
 /* Whether it is that of nothing: none installed, and nothing kept of an earlier time. */
-bool state_is_empty(const struct state *state) _must_check_ _nonnull_(1);
+bool state_is_empty(const struct state *state) _must_check_ _nonnull_all_;
 
 void state_free(struct state *state);
 #define _cleanup_state_ _cleanup_(state_free)
@@ -46,7 +46,7 @@ enum state_file {
 };
 
 /* The path of the folder "replaced", the caller's, or NULL without memory. */
-char *state_kept_folder(const struct host *host) _must_check_ _nonnull_(1);
+char *state_kept_folder(const struct host *host) _must_check_ _nonnull_all_;
 
 /*
  * Read the state of @host's kernel; nothing installed is a state of nothing. Returns 0,
@@ -54,14 +54,14 @@ char *state_kept_folder(const struct host *host) _must_check_ _nonnull_(1);
  * or names what is no path of a module.
  */
 int state_load(struct state *state, const struct host *host,
-	       struct reason *reason) _must_check_ _nonnull_(1, 2, 3);
+	       struct reason *reason) _must_check_ _nonnull_all_;
 
 /*
  * The releases that there is a state of below @root, sorted. Returns 0, or -errno with
  * @reason filled in. strlist_free() either way.
  */
 int state_list(const char *root, struct strlist *releases,
-	       struct reason *reason) _must_check_ _nonnull_(1, 2, 3);
+	       struct reason *reason) _must_check_ _nonnull_all_;
 
 /*
  * Open ROOT/var/lib/wgkmod. With @made it is made where it is not there, and @made gets
@@ -76,26 +76,26 @@ int state_open_base(const struct host *host, struct strlist *made) _must_check_
  * -errno with @reason filled in, -EBADMSG when it is malformed.
  */
 int state_is_pending(const struct host *host, int base_fd,
-		     struct reason *reason) _must_check_ _nonnull_(1, 3);
+		     struct reason *reason) _must_check_ _nonnull_all_;
 
 /* Write the journal: @tree_fd is the folder to come. On disk when done. 0 or -errno. */
-int state_write_journal(const struct host *host, int base_fd, int tree_fd) _must_check_
-	_nonnull_(1);
+int state_write_journal(const struct host *host, int base_fd,
+			int tree_fd) _must_check_ _nonnull_all_;
 
 /* Whether the file at @path of @host's modules is what its state keeps for that place. */
-bool state_keeps_same(const struct host *host, const char *path) _must_check_
-	_nonnull_(1, 2);
+bool state_keeps_same(const struct host *host,
+		      const char *path) _must_check_ _nonnull_all_;
 
 /* Write the lists of @state into the folder @fd. Returns 0 or -errno. */
-int state_save(const struct state *state, int fd) _must_check_ _nonnull_(1);
+int state_save(const struct state *state, int fd) _must_check_ _nonnull_all_;
 
 /* ".RELEASE.SUFFIX", or NULL without memory. */
-char *state_name(const char *release, const char *suffix) _must_check_ _nonnull_(1, 2);
+char *state_name(const char *release, const char *suffix) _must_check_ _nonnull_all_;
 
 /*
  * Compare the file @path of @host's modules with @digest. On success *@found is set.
  * Returns 0, or -errno when it cannot be read, with @reason filled in.
  */
 int state_compare(const struct host *host, const char *path, const unsigned char *digest,
-		  enum state_file *found, struct reason *reason) _must_check_
-	_nonnull_(1, 2, 3, 4, 5);
+		  enum state_file *found,
+		  struct reason *reason) _must_check_ _nonnull_all_;

@@ -25,10 +25,9 @@ struct transaction {
 	bool again; /* it failed with that, and nothing was changed */
 };
 
-#define TRANSACTION_INIT                                     \
-	{                                                    \
-		.host = HOST_INIT, .exchange = EXCHANGE_INIT \
-	}
+/* clang-format off */
+#define TRANSACTION_INIT { .host = HOST_INIT, .exchange = EXCHANGE_INIT }
+/* clang-format on */
 
 /*
  * Open and lock the host with the kernel @release below @root, clean up behind a killed run, read the state. With @dry nothing
@@ -36,8 +35,8 @@ struct transaction {
  * missing; host.modules is NULL then.
  */
 enum exit_code transaction_open(struct transaction *tx, const char *root,
-				const char *release, bool dry, bool gone) _must_check_
-	_nonnull_(1, 2, 3);
+				const char *release, bool dry,
+				bool gone) _must_check_ _nonnull_all_;
 
 /*
  * Carry out the plan, towards @payload (NULL: nothing installed), up to and including the
@@ -49,8 +48,8 @@ enum exit_code transaction_commit(struct transaction *tx,
 	_nonnull_(1);
 
 /* Exchange the folders once more: all is as it was. */
-enum exit_code transaction_revert(struct transaction *tx) _must_check_ _nonnull_(1);
+enum exit_code transaction_revert(struct transaction *tx) _must_check_ _nonnull_all_;
 
 /* End what was begun, and free all but the payload. To be opened again afterwards. */
-void transaction_end(struct transaction *tx) _nonnull_(1);
+void transaction_end(struct transaction *tx) _nonnull_all_;
 #define _cleanup_transaction_ _cleanup_(transaction_end)

@@ -31,4 +31,4 @@ void worker_start(struct worker *worker, worker_fn work, const void *arg) _nonnu
  * Wait until the work is done. Returns what it returned, with its @reason; or -EIO when
  * the process was killed: then what it did is half done.
  */
-int worker_end(struct worker *worker, struct reason *reason) _must_check_ _nonnull_(1, 2);
+int worker_end(struct worker *worker, struct reason *reason) _must_check_ _nonnull_all_;
