@@ -14,14 +14,14 @@
  *			no module
  *	plan_install()	what has to be written and removed, and what is in the way
  *
- * transaction_commit() then carries out the plan on a clone of the kernel's folder, which takes
- * the place of that folder in one step (exchange.h). Whatever fails until then is a status
- * other than 0, and the folder is as it was; so it is after the death of the process or
- * the machine, or else it is the new one. When somebody else changes the folder
+ * transaction_commit() then carries out the plan on a clone of the kernel's directory, which takes
+ * the place of that directory in one step (exchange.h). Whatever fails until then is a status
+ * other than 0, and the directory is as it was; so it is after the death of the process or
+ * the machine, or else it is the new one. When somebody else changes the directory
  * meanwhile, for example a package manager, all but the payload is done anew.
  *
- * With --load there is one more step before the old folder goes, load(): modprobe, and a
- * look at what the kernel has then. If that fails, the folders change places again.
+ * With --load there is one more step before the old directory goes, load(): modprobe, and a
+ * look at what the kernel has then. If that fails, the directories change places again.
  */
 #include "verbs.h"
 
@@ -54,7 +54,7 @@ static bool is_there_already(const struct install *in)
 	       in->tx.state.installed.count == in->payload.count;
 }
 
-/* What the kernel says of the new folder decides whether it stays. */
+/* What the kernel says of the new directory decides whether it stays. */
 static enum exit_code load(struct install *in)
 {
 	if (modprobe_load(in->tx.exchange.tree_fd, &in->tx.plan.paths) == EXIT_DONE) {
@@ -146,7 +146,8 @@ static const struct option_spec options[] = {
 	OPTION_SYMVERS("the kernel's table of exported symbols; else the host's own",
 		       false),
 	OPTION_ROOT,
-	{ "dir", "NAME", "the folder of the kernel's that they go to, instead of kernel",
+	{ "dir", "NAME",
+	  "the directory of the kernel's that they go to, instead of kernel",
 	  offsetof(struct params, dir), false },
 	{ "replace", NULL, "replace files that are in the way, and keep them for remove",
 	  offsetof(struct params, replace), false },

@@ -153,8 +153,9 @@ static int check_params(const struct verb *verb, struct params *params)
 		return -EINVAL;
 	}
 	if (params->dir && (!sums_is_path(params->dir) || strlen(params->dir) > 100)) {
-		log_error("'%s' is not a folder of the kernel's: see 'wgkmod %s --help'",
-			  params->dir, verb->name);
+		log_error(
+			"'%s' is not a directory of the kernel's: see 'wgkmod %s --help'",
+			params->dir, verb->name);
 		return -EINVAL;
 	}
 	return 0;

@@ -2,10 +2,10 @@
 /*
  * wgkmod remove: give back the tree that there was before the first install.
  *
- * Our files go, what they replaced comes back, folders that were made for them go if
+ * Our files go, what they replaced comes back, directories that were made for them go if
  * nothing else is in them, and depmod makes the indexes of that. It is done as an install
- * is, on a clone that takes the place of the kernel's folder in one step. Where that
- * folder is gone, only the state is left to be removed; there is no place for what was
+ * is, on a clone that takes the place of the kernel's directory in one step. Where that
+ * directory is gone, only the state is left to be removed; there is no place for what was
  * replaced then, and it is not deleted either.
  */
 #include "verbs.h"
@@ -20,23 +20,24 @@ static enum exit_code forget(struct transaction *tx, const struct params *params
 	struct reason reason = { 0 };
 
 	if (tx->state.kept.count) {
-		_cleanup_free_ char *kept = state_kept_folder(&tx->host);
+		_cleanup_free_ char *kept = state_kept_directory(&tx->host);
 
-		log_failure(tx->host.release,
-			    "its folder is gone, and what was replaced in it is in '%s': "
-			    "move that away first",
-			    kept ? kept : "");
+		log_failure(
+			tx->host.release,
+			"its directory is gone, and what was replaced in it is in '%s': "
+			"move that away first",
+			kept ? kept : "");
 		return EXIT_FAILED;
 	}
 	if (params->dry_run) {
-		log_info("would forget %s, as its folder is gone", tx->host.release);
+		log_info("would forget %s, as its directory is gone", tx->host.release);
 		return EXIT_DONE;
 	}
 	if (recover_forget(&tx->host, &reason) < 0) {
 		log_failure(tx->host.release, "%s", reason.text);
 		return EXIT_FAILED;
 	}
-	log_info("%s is forgotten: its folder is gone", tx->host.release);
+	log_info("%s is forgotten: its directory is gone", tx->host.release);
 	return EXIT_DONE;
 }
 

@@ -7,7 +7,7 @@
  *
  *	kernel    RELEASE COUNT finished|unfinished|gone
  *	          COUNT modules are installed for it; unfinished: a run was killed, and the
- *	          next one will clean up behind it; gone: its folder is
+ *	          next one will clean up behind it; gone: its directory is
  *	module    RELEASE PATH intact|changed|missing no|same|other|unknown|- TAKEN
  *	          how its file is found; which code of its name the kernel has, "-" when it
  *	          is not the one that runs; the file that modprobe takes for it, "-" for none
@@ -187,7 +187,7 @@ static enum exit_code show_kernel(const struct params *params, const char *relea
 	struct reason reason = { 0 }, host_reason = { 0 };
 	int host_ret, ret;
 
-	/* The state is of interest even when the kernel's folder is gone. */
+	/* The state is of interest even when the kernel's directory is gone. */
 	host_ret = host_open(&show.host, params->root, release, &host_reason);
 	if (!show.host.root) {
 		log_failure(release, "%s", host_reason.text);

@@ -3,7 +3,7 @@
 # shellcheck shell=bats
 #
 # wgkmod install where depmod fails, lies, hangs or is killed, and where somebody else is at work in
-# the same folder meanwhile.
+# the same directory meanwhile.
 
 # shellcheck disable=SC2034,SC2153 # before and MODULES are install.bash's
 
@@ -190,8 +190,8 @@ load install
 	installed
 }
 
-# late_depmod LINES: a depmod that read the folder before the exchange, does LINES once that is made, and
-# writes into the new folder what it read; in the background, until it has.
+# late_depmod LINES: a depmod that read the directory before the exchange, does LINES once that is made, and
+# writes into the new directory what it read; in the background, until it has.
 late_depmod() {
 	mkdir -p "$BATS_TEST_TMPDIR/late"
 	cat >"$BATS_TEST_TMPDIR/late/depmod" <<-EOF
@@ -241,7 +241,7 @@ amid() {
 			mv kernel/crypto/aes_ti.ko.x kernel/crypto/aes_ti.ko && echo early >both" \
 		"mkdir -p new && cp '$other' new/two.ko && echo late >both" install_it 0
 	assert_line "^wgkmod: $MODULES: somebody else is changing it: "
-	assert_line "^wgkmod: $MODULES: what somebody else changed is in the new folder, and in no index: run depmod$"
+	assert_line "^wgkmod: $MODULES: what somebody else changed is in the new directory, and in no index: run depmod$"
 	installed
 	for file in new/one.ko new/two.ko kernel/crypto/aes_ti.ko; do
 		cmp "$MODULES/$file" "$other"
@@ -281,14 +281,14 @@ amid() {
 	grep -q ^kernel/came.ko: "$MODULES/modules.dep"
 }
 
-@test "a folder that somebody else puts in the place of the kernel's right before the exchange stays" {
+@test "a directory that somebody else puts in the place of the kernel's right before the exchange stays" {
 	amid "mv ../$RELEASE ../gone && cp -a ../gone ../$RELEASE && echo 1 >../$RELEASE/theirs" : install_it 0
-	assert_line "^wgkmod: $MODULES: somebody else put another folder there$"
+	assert_line "^wgkmod: $MODULES: somebody else put another directory there$"
 	installed
 	assert_equal "$(<"$MODULES/theirs")" 1
 }
 
-@test "with a change right after the exchange, such a folder is put aside, and the place is said" {
+@test "with a change right after the exchange, such a directory is put aside, and the place is said" {
 	local aside
 	amid "mv ../$RELEASE ../gone && cp -a ../gone ../$RELEASE && echo 1 >../$RELEASE/theirs" "echo 2 >two" install_it 0
 	aside=$(put_aside)

@@ -107,7 +107,7 @@ refused() { # STATUS REGEX [OPTION...]
 	[[ -n $(find "$ROOT/lib/modules" -name came.ko) ]]
 }
 
-@test "--load: what somebody does in the old folder meanwhile is put aside, and the place is said" {
+@test "--load: what somebody does in the old directory meanwhile is put aside, and the place is said" {
 	local aside
 	inside_make
 	modprobe_says "echo 1 >/lib/modules/.wgkmod-$RELEASE/kernel/came; cp -r /fake/* /sys/module/"

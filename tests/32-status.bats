@@ -187,7 +187,7 @@ status_inside() { # STATUS SRCVERSION-OF-LOADED-WIREGUARD|none
 	echo nonsense >"$ROOT/var/lib/wgkmod/.$RELEASE.journal"
 	status_it 4
 	install_it 4
-	assert_line "^wgkmod: cannot install '$RELEASE': .$RELEASE.journal: it does not name a folder$"
+	assert_line "^wgkmod: cannot install '$RELEASE': .$RELEASE.journal: it does not name a directory$"
 	rm "$ROOT/var/lib/wgkmod/.$RELEASE.journal"
 	install_it 0
 }

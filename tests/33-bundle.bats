@@ -82,7 +82,7 @@ other_target() {
 	[ "$(sha256sum <"$BUNDLE")" = "$first" ]
 }
 
-@test "an output folder that is missing or damaged makes no bundle" {
+@test "an output directory that is missing or damaged makes no bundle" {
 	echo more >>"$OUT/$RELEASE/explain.txt"
 	bundle_it 1
 	assert_line "^wgkmod: '$OUT/$RELEASE' is not what its SHA256SUMS says"
@@ -164,7 +164,7 @@ other_target() {
 	diff <(printf '%s\n' "$before") <(tree_print "$ROOT")
 }
 
-@test "what is wrong in another kernel's folder is a refusal too" {
+@test "what is wrong in another kernel's directory is a refusal too" {
 	root_make "$ROOT"
 	other_target
 	bundle_it 0 other "$TARGET_NAME"

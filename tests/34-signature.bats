@@ -226,7 +226,7 @@ line_set() { # FILE LINE, bytes on standard input
 	assert_line "it is not of these bytes$"
 }
 
-@test "a folder needs --allow-unsigned" {
+@test "a directory needs --allow-unsigned" {
 	BUNDLE=$BATS_FILE_TMPDIR/payload
 	refused "^wgkmod: cannot install '$BUNDLE': it is not signed"
 	verify_it 0 --allow-unsigned

@@ -48,7 +48,7 @@ with_entry() { # REGEX NAME [FIELD=TEXT]...
 	} | finish | refused "$regex"
 }
 
-# A good bundle out of a payload that COMMAND changed; it runs in the payload's folder.
+# A good bundle out of a payload that COMMAND changed; it runs in the payload's directory.
 with_payload() { # REGEX COMMAND...
 	local regex=$1 dir=$BATS_TEST_TMPDIR/changed
 	shift
@@ -134,7 +134,7 @@ E=explain.txt
 
 @test "names that are too long are refused, whole and in part" {
 	local name=$RELEASE/modules/kernel no='not a path that a bundle may have'
-	with_entry "entry '(a{155}/b{99,100}|a{155}/.*)': it lies in no folder of a kernel" \
+	with_entry "entry '(a{155}/b{99,100}|a{155}/.*)': it lies in no directory of a kernel" \
 		"$(printf 'b%.0s' {1..100})" "prefix=$(printf 'a%.0s' {1..155})" <<<x
 	with_entry "entry '$RELEASE/modules/(\\\\001){60}.*': $no" \
 		"$RELEASE/modules/$(printf '\\001%.0s' {1..80})" "prefix=" <<<x
@@ -147,7 +147,7 @@ E=explain.txt
 	with_entry "entry '$name': a symbolic link" "$name" type=2 link=/etc/passwd </dev/null
 	with_entry "entry '$name': a device" "$name" type=3 </dev/null
 	with_entry "entry '$name': a device" "$name" type=4 </dev/null
-	with_entry "entry '$RELEASE/modules': a folder" "$RELEASE/modules" type=5 </dev/null
+	with_entry "entry '$RELEASE/modules': a directory" "$RELEASE/modules" type=5 </dev/null
 	with_entry "entry '$name': a FIFO" "$name" type=6 </dev/null
 	with_entry "entry '$name': of no kind that ustar has" "$name" type=7 <<<x
 	with_entry "entry '$name': of no kind that ustar has" "$name" 'type=\0' <<<x
@@ -176,7 +176,7 @@ E=explain.txt
 	tar --create --format=gnu -C "$BATS_TEST_TMPDIR/files" "$RELEASE" | refused "entry '$RELEASE/': its header is not ustar's"
 	tar --create --format=pax -C "$BATS_TEST_TMPDIR/files" "$RELEASE/$E" | refused "entry '$RELEASE/PaxHeaders/$E': a pax header, .*"
 	tar --create --format=v7 -C "$BATS_TEST_TMPDIR/files" "$RELEASE/$E" | refused "entry '$RELEASE/$E': its header is not ustar's"
-	tar --create --format=ustar -C "$BATS_TEST_TMPDIR/files" "$RELEASE" | refused "entry '$RELEASE/': a folder"
+	tar --create --format=ustar -C "$BATS_TEST_TMPDIR/files" "$RELEASE" | refused "entry '$RELEASE/': a directory"
 	(cd "$BATS_TEST_TMPDIR/files" && find . | cpio --quiet --create --format=newc) | refused "entry '.*': its header is not ustar's"
 	gzip -n <"$GOOD" | refused "entry '.*': its header is not ustar's"
 	xz <"$GOOD" | refused "entry '.*': its header is not ustar's"
@@ -233,17 +233,17 @@ E=explain.txt
 	head -c $((20 * BLOCK)) /dev/zero | refused 'it holds nothing'
 }
 
-@test "a name that is there twice, or as a file and a folder, is refused" {
+@test "a name that is there twice, or as a file and a directory, is refused" {
 	with_entry "entry '$RELEASE/$E': it is there twice" "$RELEASE/$E" <"$BATS_FILE_TMPDIR/payload/$E"
 	with_entry "entry '$RELEASE/SHA256SUMS': it is there twice" "$RELEASE/SHA256SUMS" <"$BATS_FILE_TMPDIR/payload/SHA256SUMS"
 	with_entry "entry '$RELEASE/$E/x': it lies below a file" "$RELEASE/$E/x" <<<x
 	with_entry "entry '$RELEASE/.*': it lies below a file" "$RELEASE" <<<x
 }
 
-@test "what lies in no kernel's folder, or in one without SHA256SUMS, is refused" {
-	with_entry "entry 'wgkmod': it lies in no folder of a kernel" wgkmod <<<x
-	with_entry "entry 'SHA256SUMS': it lies in no folder of a kernel" SHA256SUMS <<<x
-	with_entry "entry '-x/y': it lies in no folder of a kernel" -x/y <<<x
+@test "what lies in no kernel's directory, or in one without SHA256SUMS, is refused" {
+	with_entry "entry 'wgkmod': it lies in no directory of a kernel" wgkmod <<<x
+	with_entry "entry 'SHA256SUMS': it lies in no directory of a kernel" SHA256SUMS <<<x
+	with_entry "entry '-x/y': it lies in no directory of a kernel" -x/y <<<x
 	with_entry "entry '6\.1\.0/SHA256SUMS': it is missing" 6.1.0/x <<<x
 }
 

@@ -71,14 +71,14 @@ complete_it() { # WORDS...
 	assert_equal "$output" $'--kernel\n--key'
 }
 
-@test "completion knows what a value is: a folder, a file" {
-	mkdir "$BATS_TEST_TMPDIR/folder one"
+@test "completion knows what a value is: a directory, a file" {
+	mkdir "$BATS_TEST_TMPDIR/directory one"
 	touch "$BATS_TEST_TMPDIR/file two.tar"
 	cd "$BATS_TEST_TMPDIR"
 	complete_it install --root f
-	assert_equal "$output" 'folder one'
+	assert_equal "$output" 'directory one'
 	complete_it install --key f
-	assert_equal "$(sort <<<"$output")" $'file two.tar\nfolder one'
+	assert_equal "$(sort <<<"$output")" $'directory one\nfile two.tar'
 	complete_it install --allow-unsigned 'fi'
 	assert_equal "$output" 'file two.tar'
 }

@@ -30,7 +30,7 @@ void buf_free(struct buf *buf);
 int open_beneath(int dirfd, const char *path, int flags) _must_check_ _nonnull_all_;
 
 /*
- * Open the folder that holds @path below @dirfd, as open_beneath(). *@base is set to
+ * Open the directory that holds @path below @dirfd, as open_beneath(). *@base is set to
  * the last component, inside @path. Returns a descriptor the caller owns, or -errno.
  */
 int open_parent(int dirfd, const char *path,
@@ -68,7 +68,7 @@ int open_guarded(int dirfd, const char *path,
 int read_guarded(int fd, size_t max, struct buf *out,
 		 struct reason *reason) _must_check_ _nonnull_all_;
 
-/* What read_guarded() asks of a file's owner and mode, for a folder of such files. */
+/* What read_guarded() asks of a file's owner and mode, for a directory of such files. */
 int check_guarded(int fd, struct reason *reason) _must_check_ _nonnull_all_;
 
 /* Write all of @data to @fd. Returns 0 or -errno. */

@@ -30,8 +30,8 @@ void host_close(struct host *host)
 }
 
 /* @below the root, where no link may lead out of it; *@fd is it, opened. */
-static int open_folder(const struct host *host, const char *below, char **path, int *fd,
-		       struct reason *reason)
+static int open_directory(const struct host *host, const char *below, char **path,
+			  int *fd, struct reason *reason)
 {
 	_cleanup_free_ char *plain = NULL, *real = NULL;
 	int ret;
@@ -62,8 +62,8 @@ static int open_kernels(struct host *host, const char *root, const char *release
 	host->root = realpath(root, NULL);
 	if (!host->root)
 		return reason_set(reason, -errno, "%s: %s", root, strerror(errno));
-	return open_folder(host, "lib/modules", &host->kernels, &host->kernels_fd,
-			   reason);
+	return open_directory(host, "lib/modules", &host->kernels, &host->kernels_fd,
+			      reason);
 }
 
 static int open_modules(struct host *host, struct reason *reason)
@@ -72,7 +72,7 @@ static int open_modules(struct host *host, struct reason *reason)
 
 	if (!below)
 		return reason_errno(reason, -ENOMEM);
-	return open_folder(host, below, &host->modules, &host->modules_fd, reason);
+	return open_directory(host, below, &host->modules, &host->modules_fd, reason);
 }
 
 int host_open(struct host *host, const char *root, const char *release,
@@ -97,7 +97,7 @@ int host_open_locked(struct host *host, const char *root, const char *release,
 	    S_ISLNK(st.st_mode))
 		return reason_set(reason, -ELOOP,
 				  "%s/%s: it is a symbolic link, which cannot be "
-				  "exchanged for a folder",
+				  "exchanged for a directory",
 				  host->kernels, release);
 	return open_modules(host, reason);
 }

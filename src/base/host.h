@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The system that modules are for: a root folder and a kernel release in it. Whatever is
+ * The system that modules are for: a root directory and a kernel release in it. Whatever is
  * asked of it stays below the root, also where a link on the way is absolute.
  */
 #pragma once
@@ -26,7 +26,7 @@ struct host {
 bool host_release_ok(const char *release) _nonnull_all_;
 
 /*
- * Open the folder of @release's modules below @root. Returns 0, or -errno with @reason
+ * Open the directory of @release's modules below @root. Returns 0, or -errno with @reason
  * filled in; -EXDEV when a link leads out of @root, where depmod would follow it.
  * host_close() either way.
  */
@@ -34,8 +34,8 @@ int host_open(struct host *host, const char *root, const char *release,
 	      struct reason *reason) _must_check_ _nonnull_all_;
 
 /*
- * The same for who will change the folder: only one does at a time, below one root, and
- * the others wait here (lock.h). The folder @kernels_fd is what is locked. -ELOOP when the kernel's folder itself is a link.
+ * The same for who will change the directory: only one does at a time, below one root, and
+ * the others wait here (lock.h). The directory @kernels_fd is what is locked. -ELOOP when the kernel's directory itself is a link.
  * In case of failure @host still has what was found until then.
  */
 int host_open_locked(struct host *host, const char *root, const char *release,

@@ -24,11 +24,12 @@ static int usual_signals(posix_spawnattr_t *attr)
 static int spawn(pid_t *pid, char *const argv[], const posix_spawn_file_actions_t *files,
 		 const posix_spawnattr_t *attr)
 {
-	static const char *const folders[] = { "/usr/sbin", "/sbin" };
+	static const char *const directories[] = { "/usr/sbin", "/sbin" };
 	int err = posix_spawnp(pid, argv[0], files, attr, argv, environ);
 
-	for (size_t i = 0; err == ENOENT && i < ARRAY_SIZE(folders); i++) {
-		_cleanup_free_ char *path = strdup_printf("%s/%s", folders[i], argv[0]);
+	for (size_t i = 0; err == ENOENT && i < ARRAY_SIZE(directories); i++) {
+		_cleanup_free_ char *path =
+			strdup_printf("%s/%s", directories[i], argv[0]);
 
 		err = path ? posix_spawn(pid, path, files, attr, argv, environ) : ENOMEM;
 	}

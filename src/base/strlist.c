@@ -107,9 +107,10 @@ int strlist_parse(struct strlist *names, const char *text, struct reason *reason
 		if (!line)
 			return reason_errno(reason, -ENOMEM);
 		if (!strlist_path_ok(line))
-			return reason_set(reason, -EBADMSG,
-					  "line %zu: '%s' is not a path below a folder",
-					  number, line);
+			return reason_set(
+				reason, -EBADMSG,
+				"line %zu: '%s' is not a path below a directory", number,
+				line);
 		if (strlist_add(names, line) < 0)
 			return reason_errno(reason, -ENOMEM);
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What a bundle holds: a folder for each kernel release, each with its SHA256SUMS. */
+/* What a bundle holds: a directory for each kernel release, each with its SHA256SUMS. */
 #pragma once
 
 #include "base/util.h"
@@ -8,8 +8,8 @@ struct ustar;
 struct sums;
 
 /*
- * Check that every file of @bundle lies in the folder of a kernel release, and that each
- * folder's SHA256SUMS names just what is in it, with its digest. Prints what is wrong,
+ * Check that every file of @bundle lies in the directory of a kernel release, and that each
+ * directory's SHA256SUMS names just what is in it, with its digest. Prints what is wrong,
  * all of it, as of @path. Returns EXIT_DONE, EXIT_UNTRUSTED or EXIT_FAILED.
  */
 enum exit_code contents_check(const struct ustar *bundle,

@@ -18,7 +18,7 @@
 #define CERTIFICATE_MAX_BYTES (1UL << 16)
 #define UNSIGNED_NAME "SHA256SUMS.unsigned"
 
-/* Where the bytes come from: the folder @fd, or a bundle's folder of @release. */
+/* Where the bytes come from: the directory @fd, or a bundle's directory of @release. */
 struct source {
 	const char *path; /* for messages */
 	int fd;
@@ -69,7 +69,7 @@ static int take_from(const struct source *source, const char *name, struct buf *
 	return 0;
 }
 
-/* Who can write this list, or the folder it is in, decides what is installed. */
+/* Who can write this list, or the directory it is in, decides what is installed. */
 static enum exit_code read_sums(struct payload *payload, const struct source *source)
 {
 	_cleanup_free_ char *path = NULL;
@@ -331,7 +331,7 @@ static void say_signatures(const struct payload *payload)
 	}
 }
 
-static enum exit_code guard_folder(const struct source *source)
+static enum exit_code guard_directory(const struct source *source)
 {
 	struct reason reason = { 0 };
 	int ret = check_guarded(source->fd, &reason);
@@ -342,14 +342,14 @@ static enum exit_code guard_folder(const struct source *source)
 	return is_system_error(ret) ? EXIT_FAILED : EXIT_UNTRUSTED;
 }
 
-static enum exit_code read_folder(struct payload *payload,
-				  const struct trust_policy *policy,
-				  const struct source *source)
+static enum exit_code read_directory(struct payload *payload,
+				     const struct trust_policy *policy,
+				     const struct source *source)
 {
 	enum exit_code code = trust_unsigned(policy, source->path);
 
 	if (code == EXIT_DONE)
-		code = guard_folder(source);
+		code = guard_directory(source);
 	if (code == EXIT_DONE)
 		code = read_sums(payload, source);
 	if (code == EXIT_DONE)
@@ -420,7 +420,7 @@ enum exit_code payload_read(struct payload *payload, const struct trust_policy *
 		return fd == -EBADMSG ? EXIT_UNTRUSTED : EXIT_FAILED;
 	}
 	source.fd = fd;
-	code = S_ISDIR(st.st_mode) ? read_folder(payload, policy, &source)
+	code = S_ISDIR(st.st_mode) ? read_directory(payload, policy, &source)
 				   : read_bundle(payload, policy, &source);
 	if (code == EXIT_DONE)
 		say_signatures(payload);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What there is to install: modules whose bytes are in memory and have the digests of
- * the payload's SHA256SUMS. They come from a bundle, or from a build's output folder,
+ * the payload's SHA256SUMS. They come from a bundle, or from a build's output directory,
  * which is what a bundle is made of.
  */
 #pragma once
@@ -33,7 +33,7 @@ struct payload {
 
 /*
  * Read and verify @path for the kernel @release: a bundle as trust_read() and
- * contents_check() say, or a folder, which @policy has to allow. Of a folder the
+ * contents_check() say, or a directory, which @policy has to allow. Of a directory the
  * SHA256SUMS are read, then each file they name below modules/, once, through no link;
  * what they name elsewhere is not looked at, but for what is here:
  *

@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "base/root.h"
 
-#define KEYS_FOLDER "etc/wgkmod/keys.d"
+#define KEYS_DIRECTORY "etc/wgkmod/keys.d"
 #define KEY_SUFFIX ".pub"
 
 /*
@@ -79,10 +79,10 @@ static bool is_key(const char *name)
 	return name[0] != '.' && len > suffix && !strcmp(name + len - suffix, KEY_SUFFIX);
 }
 
-static enum exit_code add_named(struct keys *keys, int dirfd, const char *folder,
+static enum exit_code add_named(struct keys *keys, int dirfd, const char *directory,
 				const char *name)
 {
-	_cleanup_free_ char *shown = strdup_printf("%s/%s", folder, name);
+	_cleanup_free_ char *shown = strdup_printf("%s/%s", directory, name);
 
 	if (!shown) {
 		log_error("%s", strerror(ENOMEM));
@@ -91,50 +91,50 @@ static enum exit_code add_named(struct keys *keys, int dirfd, const char *folder
 	return add_key(keys, dirfd, name, shown);
 }
 
-static void close_folder(DIR **dir)
+static void close_directory(DIR **dir)
 {
 	if (*dir)
 		closedir(*dir);
 }
 
-static int open_folder(const char *folder, DIR **dir, struct reason *reason)
+static int open_directory(const char *directory, DIR **dir, struct reason *reason)
 {
-	*dir = opendir(folder);
+	*dir = opendir(directory);
 	if (!*dir)
 		return reason_errno(reason, -errno);
 	return check_guarded(dirfd(*dir), reason);
 }
 
-static enum exit_code add_folder(struct keys *keys, const char *folder)
+static enum exit_code add_directory(struct keys *keys, const char *directory)
 {
-	_cleanup_(close_folder) DIR *dir = NULL;
+	_cleanup_(close_directory) DIR *dir = NULL;
 	enum exit_code worst = EXIT_DONE;
 	struct reason reason = { 0 };
 	const struct dirent *entry;
-	int ret = open_folder(folder, &dir, &reason);
+	int ret = open_directory(directory, &dir, &reason);
 
 	while (ret == 0 && (errno = 0, entry = readdir(dir))) {
 		enum exit_code code;
 
 		if (!is_key(entry->d_name))
 			continue;
-		code = add_named(keys, dirfd(dir), folder, entry->d_name);
+		code = add_named(keys, dirfd(dir), directory, entry->d_name);
 		if (code > worst)
 			worst = code;
 	}
 	if (ret == 0 && errno)
 		ret = reason_errno(&reason, -errno);
-	return ret < 0 ? refuse(folder, ret, &reason) : worst;
+	return ret < 0 ? refuse(directory, ret, &reason) : worst;
 }
 
 /* Where the keys are, below the root. Returns 0, -ENOENT when nowhere, or -errno. */
-static int find_folder(const char *root_name, char **folder)
+static int find_directory(const char *root_name, char **directory)
 {
 	_cleanup_free_ char *root = realpath(root_name, NULL);
 
 	if (!root)
 		return errno == ENOENT ? -ENOTDIR : -errno;
-	return root_resolve(root, KEYS_FOLDER, folder);
+	return root_resolve(root, KEYS_DIRECTORY, directory);
 }
 
 /*
@@ -145,17 +145,17 @@ static int find_folder(const char *root_name, char **folder)
  */
 static enum exit_code keys_load(struct keys *keys, const struct trust_policy *policy)
 {
-	_cleanup_free_ char *folder = NULL;
+	_cleanup_free_ char *directory = NULL;
 	enum exit_code code = EXIT_DONE;
-	int ret = find_folder(policy->root, &folder);
+	int ret = find_directory(policy->root, &directory);
 
 	*keys = (struct keys){ 0 };
 	if (ret < 0 && ret != -ENOENT) {
-		log_failure(policy->root, "its " KEYS_FOLDER ": %s", strerror(-ret));
+		log_failure(policy->root, "its " KEYS_DIRECTORY ": %s", strerror(-ret));
 		return EXIT_FAILED;
 	}
-	if (folder)
-		code = add_folder(keys, folder);
+	if (directory)
+		code = add_directory(keys, directory);
 	if (code == EXIT_DONE && policy->key)
 		code = add_key(keys, AT_FDCWD, policy->key, policy->key);
 	return code;

@@ -38,7 +38,7 @@ enum exit_code trust_read(const struct trust_policy *policy, const char *path, i
 			  struct buf *out,
 			  struct signer *signer) _must_check_ _nonnull_all_;
 
-/* The rule for what cannot be signed, a folder: EXIT_DONE only if @policy allows it. */
+/* The rule for what cannot be signed, a directory: EXIT_DONE only if @policy allows it. */
 enum exit_code trust_unsigned(const struct trust_policy *policy,
 			      const char *path) _must_check_ _nonnull_all_;
 

@@ -92,7 +92,7 @@ static const char *kind_of(char typeflag)
 	case BLKTYPE:
 		return "a device";
 	case DIRTYPE:
-		return "a folder";
+		return "a directory";
 	case FIFOTYPE:
 		return "a FIFO";
 	case 'x':
@@ -280,15 +280,15 @@ static int read_entries(struct archive_walk *walk, struct ustar *bundle,
 	return check_end(walk, reason);
 }
 
-/* Whether a folder that @path lies in is a file of the bundle. */
+/* Whether a directory that @path lies in is a file of the bundle. */
 static bool is_below_file(const struct ustar *bundle, const char *path)
 {
-	char folder[USTAR_PATH_BYTES];
+	char directory[USTAR_PATH_BYTES];
 	const char *slash = path;
 
 	while ((slash = strchr(slash, '/'))) {
-		snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path), path);
-		if (ustar_find(bundle, folder))
+		snprintf(directory, sizeof(directory), "%.*s", (int)(slash - path), path);
+		if (ustar_find(bundle, directory))
 			return true;
 		slash++;
 	}

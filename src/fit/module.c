@@ -206,7 +206,7 @@ static int fill_tables(struct module *mod, struct reason *reason)
 static int read_kmod(struct module *mod, int fd, struct reason *reason)
 {
 	static const char *const no_config[] = { NULL };
-	/* A folder has to be given, or libkmod asks for the running kernel's. */
+	/* A directory has to be given, or libkmod asks for the running kernel's. */
 	_cleanup_(ctx_unref) struct kmod_ctx *ctx = kmod_new("/", no_config);
 	_cleanup_(kmod_unref_module) struct kmod_module *kmod = NULL;
 	char path[64];

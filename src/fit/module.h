@@ -16,7 +16,7 @@ struct reason;
 
 struct module {
 	const char *path;	/* for messages; owned by the caller */
-	char *name;		/* of the file: no folder, no .ko, '-' made '_' */
+	char *name;		/* of the file: no directory, no .ko, '-' made '_' */
 	struct kmod_list *info; /* .modinfo; see module_info() */
 	struct kmod_list *versions_list;
 	struct kmod_list *exports_list;

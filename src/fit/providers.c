@@ -13,9 +13,9 @@
 #define DEP_MAX_BYTES (64UL << 20)
 #define BUILTIN_MAX_BYTES (64UL << 20)
 
-int modules_dep_read_at(int folder, struct buf *out, struct reason *reason)
+int modules_dep_read_at(int directory, struct buf *out, struct reason *reason)
 {
-	return read_beneath(folder, "modules.dep", DEP_MAX_BYTES, out, reason);
+	return read_beneath(directory, "modules.dep", DEP_MAX_BYTES, out, reason);
 }
 
 int modules_dep_read(const struct host *host, struct buf *out, struct reason *reason)
@@ -112,7 +112,7 @@ int providers_read(struct providers *providers, const struct host *host,
 	return ret;
 }
 
-/* depmod lists a module by its path below the kernel's folder, or else by a whole one. */
+/* depmod lists a module by its path below the kernel's directory, or else by a whole one. */
 static char *below_root(const struct host *host, const char *path)
 {
 	if (*path == '/')

@@ -20,12 +20,12 @@ struct sums;
 int modules_dep_read(const struct host *host, struct buf *out,
 		     struct reason *reason) _must_check_ _nonnull_all_;
 
-/* The same of the folder @fd. */
+/* The same of the directory @fd. */
 int modules_dep_read_at(int fd, struct buf *out,
 			struct reason *reason) _must_check_ _nonnull_all_;
 
 /*
- * The next module that modules.dep lists, relative to the modules' folder, and NULL
+ * The next module that modules.dep lists, relative to the modules' directory, and NULL
  * after the last. *@cursor starts at the text, which is changed. Nothing is promised of
  * the path but that it is not empty.
  */

@@ -19,7 +19,7 @@ bool loaded_any(const char *name)
 {
 	_cleanup_free_ char *state = read_attribute(name, "initstate");
 
-	/* A built-in one has a folder there as well, and no such file. */
+	/* A built-in one has a directory there as well, and no such file. */
 	return state != NULL;
 }
 
@@ -53,9 +53,9 @@ static int compare_build_id(int fd, const char *name)
 	return memmem(file.data, file.size, note, (size_t)len) != NULL;
 }
 
-enum loaded loaded_compare(int folder, const char *path)
+enum loaded loaded_compare(int directory, const char *path)
 {
-	_cleanup_close_ int fd = open_beneath(folder, path, O_RDONLY);
+	_cleanup_close_ int fd = open_beneath(directory, path, O_RDONLY);
 	_cleanup_free_ char *name = module_name_of(path);
 	int source, build;
 

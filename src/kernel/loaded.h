@@ -12,7 +12,7 @@ enum loaded {
 };
 
 /*
- * Whether the module that the file @path of the folder @fd is of is loaded: by srcversion
+ * Whether the module that the file @path of the directory @fd is of is loaded: by srcversion
  * and by the linker's build-id, as far as both the file and the kernel have them. A
  * kernel without MODULE_SRCVERSION_ALL gives the first to few modules.
  */

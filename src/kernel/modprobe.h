@@ -7,7 +7,7 @@
 struct strlist;
 
 /*
- * Load wireguard with modprobe, from the running kernel's folder, which is @fd. Then each
+ * Load wireguard with modprobe, from the running kernel's directory, which is @fd. Then each
  * of the modules @paths that is loaded has to be from its file there, wireguard among
  * them, and an interface of its kind has to be possible. If not, prints why, with what
  * the kernel said meanwhile, and unloads what was not loaded before, as far as it can be:

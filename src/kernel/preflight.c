@@ -20,7 +20,7 @@
 #include "tree/snapshot.h"
 #include "tree/state.h"
 
-/* For folders, the state and what the file system needs for itself. */
+/* For directories, the state and what the file system needs for itself. */
 #define ROOM_BYTES (16UL << 20)
 #define ROOM_INODES 64
 /* With as many free, nobody has to count what the clone takes: no kernel has such a tree. */
@@ -45,11 +45,11 @@ static void unescape(char *text)
 	*to = '\0';
 }
 
-static bool is_below(const char *path, const char *folder)
+static bool is_below(const char *path, const char *directory)
 {
-	size_t len = strlen(folder);
+	size_t len = strlen(directory);
 
-	return !strncmp(path, folder, len) && (path[len] == '/' || !path[len]);
+	return !strncmp(path, directory, len) && (path[len] == '/' || !path[len]);
 }
 
 static bool check_mounts(const struct host *host)
@@ -99,7 +99,7 @@ static bool check_inodes(const char *what, unsigned long long free_ones,
 }
 
 /*
- * A clone has the folders of the tree anew, and links for its files: tmpfs counts these as
+ * A clone has the directories of the tree anew, and links for its files: tmpfs counts these as
  * well (shmem_link() in the kernel's mm/shmem.c).
  */
 static bool check_inodes_of_clone(const struct host *host, unsigned long long free_ones,
@@ -122,7 +122,7 @@ static bool check_inodes_of_clone(const struct host *host, unsigned long long fr
 	return check_inodes(host->kernels, free_ones, need);
 }
 
-/* @clone: whether it is where the kernel's folder is cloned. */
+/* @clone: whether it is where the kernel's directory is cloned. */
 static bool check_room(const struct host *host, int fd, const char *what,
 		       unsigned long long need, bool clone)
 {

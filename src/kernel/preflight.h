@@ -10,7 +10,7 @@ struct payload;
 /*
  * Look for it, before anything is written, and print each with what to do about it:
  *
- *  - something mounted over the kernel's folder, or in it, which no clone would have;
+ *  - something mounted over the kernel's directory, or in it, which no clone would have;
  *  - a file system that is read-only, or has not the room that a clone needs;
  *  - a module of the payload that the kernel has built in, or that modprobe is told not
  *    to load;

@@ -10,7 +10,7 @@
 #include "tree/clone.h"
 #include "tree/snapshot.h"
 
-/* Whether @path in the folder @fd is as in @made: not there, or the same file. */
+/* Whether @path in the directory @fd is as in @made: not there, or the same file. */
 static bool is_as_made(const struct snapshot *made, int fd, const char *path)
 {
 	const struct snapshot_entry *entry = snapshot_find(made, path);
@@ -22,42 +22,42 @@ static bool is_as_made(const struct snapshot *made, int fd, const char *path)
 	       (entry->st.st_mode & S_IFMT) == (st.st_mode & S_IFMT);
 }
 
-static bool is_folder(int fd, const char *path)
+static bool is_directory(int fd, const char *path)
 {
 	struct stat st;
 
 	return fstatat(fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
 }
 
-static int carry_folder(int from, int to, const char *path)
+static int carry_directory(int from, int to, const char *path)
 {
 	if (mkdirat(to, path, 0700) == 0)
 		return copy_metadata(from, path, to, path);
-	return errno == EEXIST && is_folder(to, path) ? 0 : -errno;
+	return errno == EEXIST && is_directory(to, path) ? 0 : -errno;
 }
 
 static int carry_in(const struct snapshot_entry *entry, int from,
 		    const struct snapshot *made, int to)
 {
 	if (S_ISDIR(entry->st.st_mode))
-		return carry_folder(from, to, entry->path);
+		return carry_directory(from, to, entry->path);
 	/* What came later stays, as if it had been written over the earlier. */
 	if (!is_as_made(made, to, entry->path))
-		return is_folder(to, entry->path) ? -EISDIR : 0;
+		return is_directory(to, entry->path) ? -EISDIR : 0;
 	if (unlinkat(to, entry->path, 0) < 0 && errno != ENOENT)
 		return -errno;
 	return clone_file(from, entry->path, to, entry->path);
 }
 
-/* A folder in which something is left stays. */
+/* A directory in which something is left stays. */
 static int carry_out(const struct snapshot_entry *entry, const struct snapshot *made,
 		     int to)
 {
-	bool folder = S_ISDIR(entry->st.st_mode);
+	bool directory = S_ISDIR(entry->st.st_mode);
 
-	if (!folder && !is_as_made(made, to, entry->path))
+	if (!directory && !is_as_made(made, to, entry->path))
 		return 0;
-	if (unlinkat(to, entry->path, folder ? AT_REMOVEDIR : 0) == 0)
+	if (unlinkat(to, entry->path, directory ? AT_REMOVEDIR : 0) == 0)
 		return 0;
 	return errno == ENOENT || errno == ENOTEMPTY || errno == EEXIST ? 0 : -errno;
 }
@@ -83,7 +83,7 @@ int carry_changes(const struct snapshot *before, int from, const struct snapshot
 		any = true;
 		ret = say(entry->path, carry_in(entry, from, made, to), reason);
 	}
-	/* What is in a folder before the folder. */
+	/* What is in a directory before the directory. */
 	for (size_t i = before->count; ret == 0 && i-- > 1;) {
 		const struct snapshot_entry *entry = &before->entries[i];
 

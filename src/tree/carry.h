@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Changes that somebody else made in a folder that is to be dropped, taken over into the
+ * Changes that somebody else made in a directory that is to be dropped, taken over into the
  * one that has its place.
  */
 #pragma once
@@ -11,8 +11,8 @@ struct reason;
 struct snapshot;
 
 /*
- * What is in the folder @from and was not in @before, or was another file, is linked into
- * the folder @to; what was in @before and is gone is taken out there. Where @to is no
+ * What is in the directory @from and was not in @before, or was another file, is linked into
+ * the directory @to; what was in @before and is gone is taken out there. Where @to is no
  * longer as in @made, somebody was there later than here, and that stays. A path that is
  * @ignored is left alone. Returns whether there was anything, or -errno with @reason filled
  * in, and then some may have been taken over.

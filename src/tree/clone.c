@@ -54,7 +54,7 @@ static int list_xattrs(int fd, struct strlist *names)
 	return 0;
 }
 
-/* A new folder may have got access lists of its parent that the other does not have. */
+/* A new directory may have got access lists of its parent that the other does not have. */
 static int copy_xattrs(int from, int to)
 {
 	_cleanup_strlist_ struct strlist wanted = { 0 }, there = { 0 };
@@ -290,8 +290,8 @@ static int make_entries(const struct share *share, const char *path, bool above,
 	return 0;
 }
 
-/* Last, as making things in a folder changes its times. */
-static int dress_folders(const struct share *share, struct reason *reason)
+/* Last, as making things in a directory changes its times. */
+static int dress_directories(const struct share *share, struct reason *reason)
 {
 	for (size_t i = share->end; i-- > share->begin;) {
 		const char *path = share->snap->entries[i].path;
@@ -311,11 +311,11 @@ static int make_share(const void *arg, struct reason *reason)
 	const struct share *share = arg;
 	int ret = make_entries(share, "", false, reason);
 
-	return ret < 0 ? ret : dress_folders(share, reason);
+	return ret < 0 ? ret : dress_directories(share, reason);
 }
 
 /*
- * The second half by a process of its own. The folders that both halves have something in
+ * The second half by a process of its own. The directories that both halves have something in
  * are of the first: made before that process begins, and dressed when it has ended.
  */
 int clone_make(const struct snapshot *snap, int from, int to, clone_how_fn how,
@@ -336,11 +336,11 @@ int clone_make(const struct snapshot *snap, int from, int to, clone_how_fn how,
 	other = worker_end(&worker, ret < 0 ? &why : reason);
 	if (ret == 0)
 		ret = other;
-	first.begin = 0; /* the folder itself as well */
-	return ret < 0 ? ret : dress_folders(&first, reason);
+	first.begin = 0; /* the directory itself as well */
+	return ret < 0 ? ret : dress_directories(&first, reason);
 }
 
-static int drop_folder(int parent, const char *name);
+static int drop_directory(int parent, const char *name);
 
 static int drop_one(int parent, const char *name)
 {
@@ -354,10 +354,10 @@ static int drop_one(int parent, const char *name)
 				       errno == ENOENT
 			       ? 0
 			       : -EROFS;
-	/* POSIX has EPERM for a folder, Linux EISDIR. */
+	/* POSIX has EPERM for a directory, Linux EISDIR. */
 	if (errno != EISDIR && errno != EPERM)
 		return -errno;
-	return drop_folder(parent, name);
+	return drop_directory(parent, name);
 }
 
 static int drop_entries(DIR *dir)
@@ -370,7 +370,7 @@ static int drop_entries(DIR *dir)
 
 		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
 			continue;
-		ret = entry->d_type == DT_DIR ? drop_folder(dirfd(dir), entry->d_name)
+		ret = entry->d_type == DT_DIR ? drop_directory(dirfd(dir), entry->d_name)
 					      : drop_one(dirfd(dir), entry->d_name);
 		if (ret < 0 && first == 0)
 			first = ret;
@@ -378,7 +378,7 @@ static int drop_entries(DIR *dir)
 	return first ? first : -errno;
 }
 
-static int drop_folder(int parent, const char *name)
+static int drop_directory(int parent, const char *name)
 {
 	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	int ret = -errno;

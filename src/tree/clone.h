@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A second folder with all that a first one holds, its files being hard links and its
- * folders copies, mode, owner, times and extended attributes (labels, access lists)
+ * A second directory with all that a first one holds, its files being hard links and its
+ * directories copies, mode, owner, times and extended attributes (labels, access lists)
  * included. Files of one are the files of the other: replace them, never write into them.
  */
 #pragma once
@@ -20,7 +20,7 @@ enum clone_how {
 typedef enum clone_how (*clone_how_fn)(const char *path);
 
 /*
- * Make all that @snap says of the folder @from in the empty folder @to, of the same file
+ * Make all that @snap says of the directory @from in the empty directory @to, of the same file
  * system, and give @to itself the looks of @from. @how is asked for every regular file,
  * by one of two processes; NULL links them all. Returns 0, or -errno with @reason filled
  * in.
@@ -42,7 +42,7 @@ int clone_copy(int from, const char *name, int to,
 
 /*
  * Give @to_name in @to the owner, mode, extended attributes and times of @name in @from;
- * each of them a folder or a regular file. Returns 0 or -errno.
+ * each of them a directory or a regular file. Returns 0 or -errno.
  */
 int copy_metadata(int from, const char *name, int to,
 		  const char *to_name) _must_check_ _nonnull_all_;
@@ -54,7 +54,7 @@ int copy_metadata(int from, const char *name, int to,
 int copy_ownership(int from, int to, const char *name) _must_check_ _nonnull_all_;
 
 /*
- * Take away whatever is at @name in the folder @parent, with all below it; nothing there
+ * Take away whatever is at @name in the directory @parent, with all below it; nothing there
  * is success. Goes on after an error, and returns the first: 0 or -errno.
  */
 int clone_drop(int parent, const char *name) _must_check_ _nonnull_all_;

@@ -101,7 +101,7 @@ static int start(pid_t *pid, char *const argv[], int lock_fd, int words_fd)
 
 /*
  * The configuration of depmod is the running system's also with -b: for another root -C
- * names that root's folders, in depmod's own order, and for one without any @base, which
+ * names that root's directories, in depmod's own order, and for one without any @base, which
  * holds none. @args is filled in, and @paths owns what it points to.
  */
 static int add_config(const struct host *host, const char *base,

@@ -10,7 +10,7 @@
 #include "base/strlist.h"
 #include "tree/clone.h"
 
-static int make_folder(int fd, const char *path, struct strlist *made)
+static int make_directory(int fd, const char *path, struct strlist *made)
 {
 	_cleanup_close_ int parent = -1;
 	const char *base;
@@ -27,7 +27,7 @@ static int make_folder(int fd, const char *path, struct strlist *made)
 }
 
 /* Those above @path. */
-static int make_folders(int fd, const char *path, struct strlist *made)
+static int make_directories(int fd, const char *path, struct strlist *made)
 {
 	char above[PATH_MAX];
 
@@ -40,7 +40,7 @@ static int make_folders(int fd, const char *path, struct strlist *made)
 			return -ENAMETOOLONG;
 		memcpy(above, path, len);
 		above[len] = '\0';
-		ret = make_folder(fd, above, made);
+		ret = make_directory(fd, above, made);
 		if (ret < 0)
 			return ret;
 	}
@@ -49,16 +49,16 @@ static int make_folders(int fd, const char *path, struct strlist *made)
 
 int edit_make_directory(int fd, const char *path, struct strlist *made)
 {
-	int ret = make_folders(fd, path, made);
+	int ret = make_directories(fd, path, made);
 
-	return ret < 0 ? ret : make_folder(fd, path, made);
+	return ret < 0 ? ret : make_directory(fd, path, made);
 }
 
-/* The folder for @path, with nothing at *@base in it. */
+/* The directory for @path, with nothing at *@base in it. */
 static int open_place(int fd, const char *path, const char **base, struct strlist *made)
 {
 	_cleanup_close_ int parent = -1;
-	int ret = make_folders(fd, path, made);
+	int ret = make_directories(fd, path, made);
 
 	if (ret < 0)
 		return ret;

@@ -42,7 +42,7 @@ static int make_private(int parent, const char *name, mode_t mode)
 	return fd < 0 ? -errno : fd;
 }
 
-/* With two empty folders, before anything is done that would be in vain. */
+/* With two empty directories, before anything is done that would be in vain. */
 static int try_exchange(int fd, struct reason *reason)
 {
 	int ret = 0;
@@ -51,7 +51,7 @@ static int try_exchange(int fd, struct reason *reason)
 		return reason_errno(reason, -errno);
 	if (renameat2(fd, "a", fd, "b", RENAME_EXCHANGE) < 0)
 		ret = reason_set(reason, -errno,
-				 "its file system cannot exchange two folders: %s",
+				 "its file system cannot exchange two directories: %s",
 				 strerror(errno));
 	if (unlinkat(fd, "a", AT_REMOVEDIR) < 0 || unlinkat(fd, "b", AT_REMOVEDIR) < 0)
 		return ret < 0 ? ret : reason_errno(reason, -errno);
@@ -91,7 +91,7 @@ static int clone_state(struct exchange *exchange, struct reason *reason)
 
 	if (!name)
 		return reason_errno(reason, -ENOMEM);
-	exchange->base_fd = state_open_base(exchange->host, &exchange->made_folders);
+	exchange->base_fd = state_open_base(exchange->host, &exchange->made_directories);
 	if (exchange->base_fd < 0)
 		return reason_errno(reason, exchange->base_fd);
 	exchange->state_fd = make_private(exchange->base_fd, name, 0755);
@@ -127,7 +127,7 @@ int exchange_begin(struct exchange *exchange, const struct host *host,
 }
 
 /*
- * What depmod's -b wants: a folder with lib/modules/RELEASE in it, or usr/lib/modules
+ * What depmod's -b wants: a directory with lib/modules/RELEASE in it, or usr/lib/modules
  * where it was built for that.
  */
 static int make_base(const struct exchange *exchange, char **path)
@@ -158,7 +158,7 @@ static int make_base(const struct exchange *exchange, char **path)
 	return *path ? 0 : -errno;
 }
 
-/* What does not have to wait for depmod, which writes into the folder itself alone. */
+/* What does not have to wait for depmod, which writes into the directory itself alone. */
 static int look_and_flush(struct exchange *exchange, struct reason *reason)
 {
 	int ret = snapshot_take(&exchange->made, exchange->tree_fd, reason);
@@ -236,7 +236,7 @@ static int say_changed(const char *path, struct reason *reason)
 		    : 0;
 }
 
-/* Whether the folder @fd still is as in @before, but for what depmod makes. */
+/* Whether the directory @fd still is as in @before, but for what depmod makes. */
 static int look_again(const struct snapshot *before, int fd, struct reason *reason)
 {
 	_cleanup_snapshot_ struct snapshot now = { 0 };
@@ -247,7 +247,7 @@ static int look_again(const struct snapshot *before, int fd, struct reason *reas
 				     reason);
 }
 
-/* What has this name must be the kernel's folder that was opened, and not another one. */
+/* What has this name must be the kernel's directory that was opened, and not another one. */
 static int still_opened(const struct host *host, const char *name, struct reason *reason)
 {
 	struct stat opened, named;
@@ -257,7 +257,7 @@ static int still_opened(const struct host *host, const char *name, struct reason
 		return reason_errno(reason, -errno);
 	if (opened.st_ino == named.st_ino && opened.st_dev == named.st_dev)
 		return 0;
-	return reason_set(reason, -EAGAIN, "somebody else put another folder there");
+	return reason_set(reason, -EAGAIN, "somebody else put another directory there");
 }
 
 static bool dep_is_ours(const struct exchange *exchange)
@@ -286,7 +286,7 @@ static int let_others_end(const struct exchange *exchange, size_t *others,
 	return reason_set(reason, -EAGAIN, "another depmod wrote what was there before");
 }
 
-/* What has the clone's name now must be the old folder. */
+/* What has the clone's name now must be the old directory. */
 static int old_is_opened(const struct exchange *exchange, struct reason *reason)
 {
 	_cleanup_free_ char *clone = recover_clone_name(exchange->host);
@@ -295,7 +295,7 @@ static int old_is_opened(const struct exchange *exchange, struct reason *reason)
 		     : reason_errno(reason, -ENOMEM);
 }
 
-/* What came between the last look and the exchange is in the old folder now. */
+/* What came between the last look and the exchange is in the old directory now. */
 static int look_at_old(const struct exchange *exchange, struct reason *reason)
 {
 	int ret = old_is_opened(exchange, reason);
@@ -304,7 +304,7 @@ static int look_at_old(const struct exchange *exchange, struct reason *reason)
 		       : look_again(&exchange->live, exchange->host->modules_fd, reason);
 }
 
-/* The old folder and the new one are as they have to be, and nobody is at work in them. */
+/* The old directory and the new one are as they have to be, and nobody is at work in them. */
 static int settle_down(const struct exchange *exchange, struct reason *reason)
 {
 	size_t others;
@@ -328,7 +328,7 @@ int exchange_commit(struct exchange *exchange, struct reason *reason)
 
 	if (ret < 0)
 		return reason_errno(reason, ret);
-	/* A quick look, as what it misses is found when the folders are exchanged. */
+	/* A quick look, as what it misses is found when the directories are exchanged. */
 	ret = say_changed(snapshot_changed(&exchange->live, exchange->host->modules_fd),
 			  reason);
 	if (ret == 0)
@@ -347,11 +347,11 @@ int exchange_commit(struct exchange *exchange, struct reason *reason)
 	if (taken == 0)
 		return ret;
 	*reason = back;
-	/* Where the new folder stays, all is looked at anew, from there. */
+	/* Where the new directory stays, all is looked at anew, from there. */
 	return exchange->exchanged ? -EAGAIN : -EIO;
 }
 
-/* The folder under the kernel's name has to be the old one again. */
+/* The directory under the kernel's name has to be the old one again. */
 static int take_back(struct exchange *exchange, struct reason *reason)
 {
 	struct reason ignored = { 0 };
@@ -363,7 +363,7 @@ static int take_back(struct exchange *exchange, struct reason *reason)
 	if (ret < 0)
 		return reason_set(reason, ret, "it cannot be taken back: %s",
 				  strerror(-ret));
-	/* What came after that look is in the folder that would be dropped now. */
+	/* What came after that look is in the directory that would be dropped now. */
 	if (look_again(&exchange->made, exchange->tree_fd, &ignored) < 0 &&
 	    rename_both(exchange->host) == 0) {
 		*reason = ignored;
@@ -374,7 +374,7 @@ static int take_back(struct exchange *exchange, struct reason *reason)
 	return ret < 0 ? reason_errno(reason, ret) : 0;
 }
 
-/* A name that no run cleans up, for a folder that has what nothing else has. */
+/* A name that no run cleans up, for a directory that has what nothing else has. */
 static int put_aside(const struct exchange *exchange, struct reason *reason)
 {
 	const struct host *host = exchange->host;
@@ -403,7 +403,7 @@ static int carry(const struct exchange *exchange, struct reason *reason)
 }
 
 /*
- * The new folder stays, and the old one would be dropped: what somebody else did there
+ * The new directory stays, and the old one would be dropped: what somebody else did there
  * between the last look and the exchange is done in the new one as well.
  */
 static void keep_changes(struct exchange *exchange)
@@ -413,9 +413,10 @@ static void keep_changes(struct exchange *exchange)
 	int ret = carry(exchange, &why);
 
 	if (ret > 0)
-		log_error("%s: what somebody else changed is in the new folder, and in "
-			  "no index: run depmod",
-			  host->modules);
+		log_error(
+			"%s: what somebody else changed is in the new directory, and in "
+			"no index: run depmod",
+			host->modules);
 	if (ret >= 0)
 		return;
 	log_failure(host->modules, "%s", why.text);
@@ -448,13 +449,14 @@ static void prune_made(struct exchange *exchange)
 
 	if (exchange->exchanged || root < 0)
 		return;
-	while (exchange->made_folders.count > 0) {
-		const char *path =
-			exchange->made_folders.items[exchange->made_folders.count - 1];
+	while (exchange->made_directories.count > 0) {
+		const char *path = exchange->made_directories
+					   .items[exchange->made_directories.count - 1];
 
 		if (edit_prune(root, path, &gone) < 0)
 			return;
-		strlist_drop(&exchange->made_folders, exchange->made_folders.count - 1);
+		strlist_drop(&exchange->made_directories,
+			     exchange->made_directories.count - 1);
 	}
 }
 
@@ -467,7 +469,7 @@ void exchange_finish(struct exchange *exchange)
 	close_fd(&exchange->state_fd);
 	snapshot_free(&exchange->live);
 	snapshot_free(&exchange->made);
-	strlist_free(&exchange->made_folders);
+	strlist_free(&exchange->made_directories);
 	buf_free(&exchange->dep);
 	sigprocmask(SIG_SETMASK, &exchange->signals, NULL);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A kernel's folder of modules, exchanged in one step for a changed one.
+ * A kernel's directory of modules, exchanged in one step for a changed one.
  *
  * Purpose: at any moment, also when the process or the machine dies, the kernel has the
- * old folder or the new one, each with its own indexes, and wgkmod's state says which.
+ * old directory or the new one, each with its own indexes, and wgkmod's state says which.
  *
  * Calling sequence, with a host of host_open_locked():
  *
@@ -13,24 +13,24 @@
  *	exchange_index()	depmod on the clone, and a look at what it wrote; meanwhile the rest is
  *			flushed
  *	exchange_commit()	flush, journal, look that nobody changed the old one, exchange
- *	exchange_revert()	optional: exchange again, the old folder is there as it was, unless
+ *	exchange_revert()	optional: exchange again, the old directory is there as it was, unless
  *			somebody changed the new one meanwhile, which then stays and gets
  *			what was changed in the old one
- *	exchange_confirm()	optional, when time has passed since: an old folder that somebody
+ *	exchange_confirm()	optional, when time has passed since: an old directory that somebody
  *			changed meanwhile is put aside
  *	exchange_finish()	always: what became of it is settled, and the rest dropped
  *
- * States on disk, told apart by which folder the journal (state.h) names:
+ * States on disk, told apart by which directory the journal (state.h) names:
  *
  *	none, or not the kernel's now	nothing has happened: drop the clones
  *	the kernel's			it has: the next state counts, drop the old
  *
  * exchange_finish() and recover_settle() do the same thing, which is why a killed run is no special
- * case. The names used: KERNELS/.wgkmod-RELEASE for the clone (beside the kernel's folder,
+ * case. The names used: KERNELS/.wgkmod-RELEASE for the clone (beside the kernel's directory,
  * so that relative links in it lead to where they did), and those of state.h.
  *
- * Errors: 0 or -errno with @reason filled in; -EAGAIN when somebody changed the folder
- * meanwhile, and all can be begun anew. Unless a function succeeded, the kernel's folder
+ * Errors: 0 or -errno with @reason filled in; -EAGAIN when somebody changed the directory
+ * meanwhile, and all can be begun anew. Unless a function succeeded, the kernel's directory
  * is the old one; but where @exchanged is set it is the new one, with its state, as that
  * has what somebody else put there. Signals that would end the process wait from
  * exchange_begin() to exchange_finish().
@@ -52,11 +52,11 @@ struct exchange {
 	int base_fd;		 /* ROOT/var/lib/wgkmod */
 	int tree_fd;		 /* the clone */
 	int state_fd;		 /* the next state */
-	struct snapshot live;	 /* of the kernel's folder, when the clone was made */
+	struct snapshot live;	 /* of the kernel's directory, when the clone was made */
 	struct snapshot made;	 /* of the clone, with what depmod made */
 	struct buf dep;		 /* the modules.dep that depmod wrote into the clone */
-	struct strlist made_folders; /* for base_fd, below the root */
-	sigset_t signals;	     /* those blocked before */
+	struct strlist made_directories; /* for base_fd, below the root */
+	sigset_t signals;		 /* those blocked before */
 	bool exchanged;
 };
 

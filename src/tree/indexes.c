@@ -94,21 +94,21 @@ static bool has(int fd, const char *name)
 }
 
 /* depmod does not look whether it could seek in what it writes, and ends with 0. */
-static bool is_whole(int folder, const char *name)
+static bool is_whole(int directory, const char *name)
 {
 	_cleanup_buf_ struct buf file = { 0 };
 	struct reason ignored = { 0 };
 
-	return read_beneath(folder, name, INDEX_MAX_BYTES, &file, &ignored) == 0 &&
+	return read_beneath(directory, name, INDEX_MAX_BYTES, &file, &ignored) == 0 &&
 	       index_is_whole(&file);
 }
 
 /* The lines of the list @name, NULL without that file; they are cut out of @text. */
-static int read_list(int folder, const char *name, struct buf *text,
+static int read_list(int directory, const char *name, struct buf *text,
 		     struct reason *reason)
 {
 	struct reason why = { 0 };
-	int ret = read_beneath(folder, name, INDEX_MAX_BYTES, text, &why);
+	int ret = read_beneath(directory, name, INDEX_MAX_BYTES, text, &why);
 
 	if (ret < 0 && ret != -ENOENT)
 		return reason_set(reason, ret, "%s: %s", name, why.text);
@@ -194,14 +194,14 @@ static int check_order(int to, struct reason *reason)
 	return 0;
 }
 
-static bool is_empty(int folder, const char *name)
+static bool is_empty(int directory, const char *name)
 {
 	struct stat st;
 
-	return fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size == 0;
+	return fstatat(directory, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size == 0;
 }
 
-/* A folder, what was there when somebody looked, and what its modules.dep lists. */
+/* A directory, what was there when somebody looked, and what its modules.dep lists. */
 struct place {
 	int fd;
 	const struct snapshot *snap;
@@ -278,9 +278,9 @@ static bool is_module_file(const struct snapshot_entry *entry)
 	return false;
 }
 
-static bool is_module(int folder, const char *path)
+static bool is_module(int directory, const char *path)
 {
-	_cleanup_close_ int fd = open_beneath(folder, path, O_RDONLY);
+	_cleanup_close_ int fd = open_beneath(directory, path, O_RDONLY);
 	_cleanup_(module_free) struct module mod = { 0 };
 	struct reason ignored = { 0 };
 
@@ -288,7 +288,7 @@ static bool is_module(int folder, const char *path)
 }
 
 /*
- * depmod passes over a folder that it cannot read, and says nothing: each module that is
+ * depmod passes over a directory that it cannot read, and says nothing: each module that is
  * there now is listed, by its name, but for what was there and not listed before, as it
  * is no module.
  */

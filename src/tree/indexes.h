@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The indexes that depmod makes in a folder of modules, as files. */
+/* The indexes that depmod makes in a directory of modules, as files. */
 #pragma once
 
 #include "base/util.h"
@@ -10,7 +10,7 @@ struct strlist;
 struct reason;
 struct snapshot;
 
-/* Whether @path, in a folder of modules, is of depmod's making. */
+/* Whether @path, in a directory of modules, is of depmod's making. */
 bool indexes_is_output(const char *path) _nonnull_all_;
 
 /* For clone_make(): what depmod makes anew is left out, and what it may write is copied.
@@ -22,7 +22,7 @@ int indexes_list(const struct snapshot *snap,
 		 struct strlist *out) _must_check_ _nonnull_all_;
 
 /*
- * Look at what depmod wrote into the folder @to of @now, against the folder @from of
+ * Look at what depmod wrote into the directory @to of @now, against the directory @from of
  * @before. What was there, and this depmod does not make, is copied. Returns 0, or -errno
  * with @reason filled in.
  */
@@ -30,13 +30,13 @@ int indexes_check(const struct snapshot *before, const struct snapshot *now, int
 		  int to, struct reason *reason) _must_check_ _nonnull_all_;
 
 /*
- * Read what modprobe finds modules by, the modules.dep.bin of the folder @fd, and see that
+ * Read what modprobe finds modules by, the modules.dep.bin of the directory @fd, and see that
  * it is whole, and modules.alias.bin too. Returns 0 or -errno: -EBADMSG when one is damaged.
  */
 int indexes_read(int fd, struct buf *dep) _must_check_ _nonnull_all_;
 
 /*
- * The path, below that folder and the caller's, of the file that modprobe takes for the
+ * The path, below that directory and the caller's, of the file that modprobe takes for the
  * module of @path's name; NULL where @dep, of indexes_read(), has none, or without memory.
  */
 char *indexes_taken(const struct buf *dep, const char *path) _must_check_ _nonnull_all_;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Other people's depmod. One that looked at a folder of modules before it was exchanged
- * writes what it saw into the new one: depmod opens the folder by name at its end.
+ * Other people's depmod. One that looked at a directory of modules before it was exchanged
+ * writes what it saw into the new one: depmod opens the directory by name at its end.
  */
 #pragma once
 

@@ -65,7 +65,7 @@ static void add_change(struct planning *p, enum change_kind kind, const char *pa
 	plan->changes[plan->count++] = (struct change){ kind, path, file };
 }
 
-/* The path in the kernel's folder of a payload's: --dir stands for its first folder. */
+/* The path in the kernel's directory of a payload's: --dir stands for its first directory. */
 static int add_path(struct planning *p, const struct payload_file *file)
 {
 	const char *dir = p->how->dir ? p->how->dir : "kernel";
@@ -106,7 +106,7 @@ static bool keep(struct planning *p, const char *path, const char *why)
 	}
 	fd = open_beneath(p->host->modules_fd, path, O_PATH | O_DIRECTORY);
 	if (fd >= 0) {
-		log_failure(path, "it is a folder; move it away first");
+		log_failure(path, "it is a directory; move it away first");
 		return p->ok = false;
 	}
 	/* There is one place to keep it in, and no second original may be lost there. */
@@ -288,8 +288,8 @@ enum exit_code plan_remove(struct plan *plan, const struct host *host,
 	return p.ok ? EXIT_DONE : EXIT_FAILED;
 }
 
-/* The folders of what is not kept any more go with it. */
-static int forget_folders(int state_fd, const char *kept)
+/* The directories of what is not kept any more go with it. */
+static int forget_directories(int state_fd, const char *kept)
 {
 	_cleanup_free_ char *path = strdup(kept);
 	char *slash;
@@ -323,7 +323,7 @@ static int make_change(const struct change *change, int tree_fd, int state_fd,
 		return edit_move(tree_fd, change->path, state_fd, kept, NULL);
 	case CHANGE_RESTORE:
 		ret = edit_move(state_fd, kept, tree_fd, change->path, NULL);
-		return ret < 0 ? ret : forget_folders(state_fd, kept);
+		return ret < 0 ? ret : forget_directories(state_fd, kept);
 	case CHANGE_WRITE:
 		return edit_write(tree_fd, change->path, change->file->data.data,
 				  change->file->data.size, made);

@@ -36,7 +36,7 @@ struct plan {
 };
 
 struct plan_how {
-	const char *dir; /* the folder that stands for kernel/; NULL: that */
+	const char *dir; /* the directory that stands for kernel/; NULL: that */
 	bool replace;	 /* what is in the way is kept and replaced, not refused */
 };
 
@@ -57,7 +57,7 @@ enum exit_code plan_install(struct plan *plan, const struct host *host,
 enum exit_code plan_remove(struct plan *plan, const struct host *host,
 			   const struct state *state) _must_check_ _nonnull_all_;
 
-/* Make the changes in the folders of @tree_fd and @state_fd; @made as edit_write(). 0 or
+/* Make the changes in the directories of @tree_fd and @state_fd; @made as edit_write(). 0 or
  * -errno, with *@path, borrowed, what it is of. */
 int plan_carry_out(const struct plan *plan, int tree_fd, int state_fd,
 		   struct strlist *made, const char **path) _must_check_ _nonnull_all_;
@@ -65,7 +65,7 @@ int plan_carry_out(const struct plan *plan, int tree_fd, int state_fd,
 /* Print what plan_carry_out() would do. */
 void plan_print(const struct plan *plan) _nonnull_all_;
 
-/* Whether the modules.dep of the folder @fd lists every module of the payload. */
+/* Whether the modules.dep of the directory @fd lists every module of the payload. */
 bool plan_is_indexed(const struct plan *plan, int fd) _must_check_ _nonnull_all_;
 
 void plan_free(struct plan *plan);

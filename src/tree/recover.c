@@ -42,7 +42,7 @@ static int settle_state(int base, const char *release)
 	ret = is_there(base, next);
 	if (ret <= 0)
 		return ret;
-	/* Nothing installed is no folder at all. */
+	/* Nothing installed is no directory at all. */
 	any = is_there(base, list);
 	if (any < 0)
 		return any;
@@ -120,7 +120,7 @@ int recover_settle(const struct host *host, struct reason *reason)
 				  "what an earlier run left could not be "
 				  "removed: %s",
 				  strerror(-ret));
-	/* The folder of all states goes with the last one. */
+	/* The directory of all states goes with the last one. */
 	above = base < 0 ? -1 : openat(base, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (above >= 0)
 		unlinkat(above, "wgkmod", AT_REMOVEDIR);

@@ -11,14 +11,14 @@ struct host;
 struct reason;
 
 /*
- * The name of the clone, beside the kernel's folder. Owned by the caller; NULL without
+ * The name of the clone, beside the kernel's directory. Owned by the caller; NULL without
  * memory.
  */
 char *recover_clone_name(const struct host *host) _must_check_ _nonnull_all_;
 
 /*
  * Settle what is left for the kernel of @host, under its lock. Returns 0, or -errno with
- * @reason filled in; -EBADMSG for a journal that names no folder.
+ * @reason filled in; -EBADMSG for a journal that names no directory.
  */
 int recover_settle(const struct host *host,
 		   struct reason *reason) _must_check_ _nonnull_all_;
@@ -27,7 +27,7 @@ int recover_settle(const struct host *host,
  * the next run. */
 void recover_or_leave(const struct host *host) _nonnull_all_;
 
-/* Drop the state of a kernel whose folder is gone. Returns 0, or -errno with @reason
+/* Drop the state of a kernel whose directory is gone. Returns 0, or -errno with @reason
  * filled in. */
 int recover_forget(const struct host *host,
 		   struct reason *reason) _must_check_ _nonnull_all_;

@@ -40,28 +40,28 @@ static int add(struct snapshot *snap, char *path, const struct stat *st)
 }
 
 /* Not strdup_printf(), which takes five times as long: there are thousands. */
-static char *join(const char *folder, const char *name)
+static char *join(const char *directory, const char *name)
 {
-	size_t len = strlen(folder), size = strlen(name) + 1;
+	size_t len = strlen(directory), size = strlen(name) + 1;
 	char *path = malloc(len + 1 + size);
 
 	if (!path)
 		return NULL;
 	if (len) {
-		memcpy(path, folder, len + 1);
+		memcpy(path, directory, len + 1);
 		path[len++] = '/';
 	}
 	memcpy(path + len, name, size);
 	return path;
 }
 
-static void close_folder(DIR **dir)
+static void close_directory(DIR **dir)
 {
 	if (*dir)
 		closedir(*dir);
 }
 
-/* The names in the folder, sorted. */
+/* The names in the directory, sorted. */
 static int list(DIR *dir, struct strlist *names)
 {
 	const struct dirent *entry;
@@ -78,36 +78,37 @@ static int list(DIR *dir, struct strlist *names)
 	return 0;
 }
 
-bool snapshot_is_below(const char *path, const struct snapshot_entry *folder)
+bool snapshot_is_below(const char *path, const struct snapshot_entry *directory)
 {
-	size_t len = strlen(folder->path);
+	size_t len = strlen(directory->path);
 
-	return S_ISDIR(folder->st.st_mode) && !strncmp(path, folder->path, len) &&
+	return S_ISDIR(directory->st.st_mode) && !strncmp(path, directory->path, len) &&
 	       path[len] == '/';
 }
 
-/* What the folder @path held by @known. 1, or 0 when that knows of no such folder. */
+/* What the directory @path held by @known. 1, or 0 when that knows of no such directory. */
 static int take_over(struct snapshot *snap, const struct snapshot *known,
 		     const char *path, ino_t inode)
 {
-	const struct snapshot_entry *folder = snapshot_find(known, path);
-	const struct snapshot_entry *entry = folder;
+	const struct snapshot_entry *directory = snapshot_find(known, path);
+	const struct snapshot_entry *entry = directory;
 	const struct snapshot_entry *end = known->entries + known->count;
 
-	if (!folder || !S_ISDIR(folder->st.st_mode) || folder->st.st_ino != inode)
+	if (!directory || !S_ISDIR(directory->st.st_mode) ||
+	    directory->st.st_ino != inode)
 		return 0;
-	while (++entry < end && snapshot_is_below(entry->path, folder))
+	while (++entry < end && snapshot_is_below(entry->path, directory))
 		if (add(snap, strdup(entry->path), &entry->st) < 0)
 			return -ENOMEM;
 	return 1;
 }
 
-static int walk(struct snapshot *snap, const struct snapshot *known, int folder_fd,
-		const char *folder, struct reason *reason);
+static int walk(struct snapshot *snap, const struct snapshot *known, int directory_fd,
+		const char *directory, struct reason *reason);
 
-/* @known is NULL, or an earlier look that tells what a folder holds. */
+/* @known is NULL, or an earlier look that tells what a directory holds. */
 static int look_at(struct snapshot *snap, const struct snapshot *known, int fd,
-		   const char *folder, const char *name, struct reason *reason)
+		   const char *directory, const char *name, struct reason *reason)
 {
 	const char *path;
 	struct stat st;
@@ -117,10 +118,10 @@ static int look_at(struct snapshot *snap, const struct snapshot *known, int fd,
 		/* Gone since its name was read: it is not there. */
 		if (errno == ENOENT)
 			return 0;
-		return reason_set(reason, -errno, "%s/%s: %s", folder, name,
+		return reason_set(reason, -errno, "%s/%s: %s", directory, name,
 				  strerror(errno));
 	}
-	if (add(snap, join(folder, name), &st) < 0)
+	if (add(snap, join(directory, name), &st) < 0)
 		return reason_errno(reason, -ENOMEM);
 	path = snap->entries[snap->count - 1].path;
 	if (st.st_dev != snap->entries[0].st.st_dev)
@@ -136,28 +137,29 @@ static int look_at(struct snapshot *snap, const struct snapshot *known, int fd,
 	return walk(snap, known, child, path, reason);
 }
 
-static int say(const char *folder, int ret, struct reason *reason)
+static int say(const char *directory, int ret, struct reason *reason)
 {
-	return reason_set(reason, ret, "%s: %s", *folder ? folder : ".", strerror(-ret));
+	return reason_set(reason, ret, "%s: %s", *directory ? directory : ".",
+			  strerror(-ret));
 }
 
-/* @folder_fd is this function's, which closes it. */
-static int walk(struct snapshot *snap, const struct snapshot *known, int folder_fd,
-		const char *folder, struct reason *reason)
+/* @directory_fd is this function's, which closes it. */
+static int walk(struct snapshot *snap, const struct snapshot *known, int directory_fd,
+		const char *directory, struct reason *reason)
 {
-	_cleanup_close_ int fd = folder_fd;
-	_cleanup_(close_folder) DIR *dir = fdopendir(fd);
+	_cleanup_close_ int fd = directory_fd;
+	_cleanup_(close_directory) DIR *dir = fdopendir(fd);
 	_cleanup_strlist_ struct strlist names = { 0 };
 	int ret;
 
 	if (!dir)
-		return say(folder, -errno, reason);
+		return say(directory, -errno, reason);
 	fd = -1; /* the DIR's now */
 	ret = list(dir, &names);
 	if (ret < 0)
-		return say(folder, ret, reason);
+		return say(directory, ret, reason);
 	for (size_t i = 0; i < names.count; i++) {
-		ret = look_at(snap, known, dirfd(dir), folder, names.items[i], reason);
+		ret = look_at(snap, known, dirfd(dir), directory, names.items[i], reason);
 		if (ret < 0)
 			return ret;
 	}
@@ -199,7 +201,7 @@ static bool same_time(const struct timespec *a, const struct timespec *b)
 	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
-/* The order of the entries: what is in a folder follows it, before its next neighbour. */
+/* The order of the entries: what is in a directory follows it, before its next neighbour. */
 static unsigned int rank(char c)
 {
 	return c == '/' ? 1 : c ? (unsigned char)c + 1U : 0;
@@ -218,7 +220,7 @@ static int compare(const void *path, const void *entry)
 
 const struct snapshot_entry *snapshot_find(const struct snapshot *snap, const char *path)
 {
-	/* Without the folder itself, which is first. */
+	/* Without the directory itself, which is first. */
 	return snap->count < 2 ? NULL
 			       : bsearch(path, snap->entries + 1, snap->count - 1,
 					 sizeof(*snap->entries), compare);

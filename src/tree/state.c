@@ -19,12 +19,12 @@
 
 #define STATE_MAX_BYTES (1UL << 20)
 #define STATE_BASE "var/lib"
-#define STATE_FOLDER "wgkmod"
+#define STATE_DIRECTORY "wgkmod"
 
 void state_free(struct state *state)
 {
 	sums_free(&state->installed);
-	strlist_free(&state->folders);
+	strlist_free(&state->directories);
 	strlist_free(&state->indexes);
 	strlist_free(&state->kept);
 }
@@ -39,9 +39,9 @@ char *state_name(const char *release, const char *suffix)
 	return strdup_printf(".%s.%s", release, suffix);
 }
 
-char *state_kept_folder(const struct host *host)
+char *state_kept_directory(const struct host *host)
 {
-	return strdup_printf("%s/" STATE_BASE "/" STATE_FOLDER "/%s/replaced",
+	return strdup_printf("%s/" STATE_BASE "/" STATE_DIRECTORY "/%s/replaced",
 			     strcmp(host->root, "/") ? host->root : "", host->release);
 }
 
@@ -54,10 +54,10 @@ int state_open_base(const struct host *host, struct strlist *made)
 	_cleanup_free_ char *base = NULL;
 	_cleanup_close_ int above = -1;
 	int ret = root_resolve(host->root, STATE_BASE, &base);
-	const char *below = STATE_FOLDER;
+	const char *below = STATE_DIRECTORY;
 
 	if (ret == -ENOENT && made) {
-		below = STATE_BASE "/" STATE_FOLDER;
+		below = STATE_BASE "/" STATE_DIRECTORY;
 	} else if (ret < 0) {
 		return ret;
 	}
@@ -94,10 +94,10 @@ static int check_paths(const struct sums *state, struct reason *why)
 	return 0;
 }
 
-static int load_sums(struct state *state, int folder, struct reason *why)
+static int load_sums(struct state *state, int directory, struct reason *why)
 {
 	struct buf file = { 0 };
-	int ret = read_beneath(folder, "installed", STATE_MAX_BYTES, &file, why);
+	int ret = read_beneath(directory, "installed", STATE_MAX_BYTES, &file, why);
 
 	if (ret < 0)
 		return ret;
@@ -105,11 +105,11 @@ static int load_sums(struct state *state, int folder, struct reason *why)
 	return ret < 0 ? ret : check_paths(&state->installed, why);
 }
 
-static int load_names(struct strlist *names, int folder, const char *name,
+static int load_names(struct strlist *names, int directory, const char *name,
 		      struct reason *why)
 {
 	_cleanup_buf_ struct buf file = { 0 };
-	int ret = read_beneath(folder, name, STATE_MAX_BYTES, &file, why);
+	int ret = read_beneath(directory, name, STATE_MAX_BYTES, &file, why);
 
 	if (ret == -ENOENT)
 		return 0;
@@ -120,10 +120,11 @@ static int load_names(struct strlist *names, int folder, const char *name,
 	return strlist_parse(names, file.data, why);
 }
 
-static int load_kept(struct strlist *kept, int folder, struct reason *why)
+static int load_kept(struct strlist *kept, int directory, struct reason *why)
 {
 	_cleanup_snapshot_ struct snapshot snap = { 0 };
-	_cleanup_close_ int fd = open_beneath(folder, "replaced", O_RDONLY | O_DIRECTORY);
+	_cleanup_close_ int fd =
+		open_beneath(directory, "replaced", O_RDONLY | O_DIRECTORY);
 	int ret;
 
 	if (fd == -ENOENT)
@@ -139,31 +140,31 @@ static int load_kept(struct strlist *kept, int folder, struct reason *why)
 }
 
 /* *@what is the file that something is wrong with. */
-static int load_folder(struct state *state, int folder, const char **what,
-		       struct reason *why)
+static int load_directory(struct state *state, int directory, const char **what,
+			  struct reason *why)
 {
 	int ret;
 
 	*what = "installed";
-	ret = load_sums(state, folder, why);
+	ret = load_sums(state, directory, why);
 	if (ret < 0)
 		return ret;
 	*what = "folders";
-	ret = load_names(&state->folders, folder, *what, why);
+	ret = load_names(&state->directories, directory, *what, why);
 	if (ret < 0)
 		return ret;
 	*what = "indexes";
-	ret = load_names(&state->indexes, folder, *what, why);
+	ret = load_names(&state->indexes, directory, *what, why);
 	if (ret < 0)
 		return ret;
 	/* Nothing is installed where depmod never was; a removal drops what is not named. */
 	if (!strlist_has(&state->indexes, "modules.dep"))
 		return reason_set(why, -EBADMSG, "it does not name modules.dep");
 	*what = "replaced";
-	return load_kept(&state->kept, folder, why);
+	return load_kept(&state->kept, directory, why);
 }
 
-/* The folder that counts; -ENOENT when there is none, or an empty one to come. */
+/* The directory that counts; -ENOENT when there is none, or an empty one to come. */
 static int open_current(const struct host *host, int base, struct reason *why)
 {
 	_cleanup_free_ char *next = state_name(host->release, "next");
@@ -191,7 +192,7 @@ static int open_current(const struct host *host, int base, struct reason *why)
 int state_load(struct state *state, const struct host *host, struct reason *reason)
 {
 	_cleanup_close_ int base = state_open_base(host, NULL);
-	_cleanup_close_ int folder = -1;
+	_cleanup_close_ int directory = -1;
 	struct reason why = { 0 };
 	const char *what = "";
 	int ret;
@@ -199,14 +200,14 @@ int state_load(struct state *state, const struct host *host, struct reason *reas
 	*state = (struct state){ 0 };
 	if (base == -ENOENT)
 		return 0;
-	folder = base < 0 ? reason_errno(&why, base) : open_current(host, base, &why);
-	if (folder == -ENOENT)
+	directory = base < 0 ? reason_errno(&why, base) : open_current(host, base, &why);
+	if (directory == -ENOENT)
 		return 0;
-	ret = folder < 0 ? folder : load_folder(state, folder, &what, &why);
+	ret = directory < 0 ? directory : load_directory(state, directory, &what, &why);
 	if (ret < 0) {
 		state_free(state);
 		return reason_set(reason, ret,
-				  "%s/" STATE_BASE "/" STATE_FOLDER "/%s%s%s: %s",
+				  "%s/" STATE_BASE "/" STATE_DIRECTORY "/%s%s%s: %s",
 				  strcmp(host->root, "/") ? host->root : "",
 				  host->release, *what ? "/" : "", what, why.text);
 	}
@@ -225,7 +226,7 @@ static char *release_of(const char *name)
 	return strndup(name + 1, len - 1 - end);
 }
 
-static int list_folder(DIR *dir, struct strlist *releases)
+static int list_directory(DIR *dir, struct strlist *releases)
 {
 	const struct dirent *entry;
 
@@ -262,11 +263,12 @@ int state_list(const char *root, struct strlist *releases, struct reason *reason
 		ret = fd < 0 ? fd : -errno;
 		close_fd(&fd);
 	} else {
-		ret = list_folder(dir, releases);
+		ret = list_directory(dir, releases);
 		closedir(dir);
 	}
 	if (ret < 0)
-		return reason_set(reason, ret, "its " STATE_BASE "/" STATE_FOLDER ": %s",
+		return reason_set(reason, ret,
+				  "its " STATE_BASE "/" STATE_DIRECTORY ": %s",
 				  strerror(-ret));
 	return 0;
 }
@@ -274,7 +276,7 @@ int state_list(const char *root, struct strlist *releases, struct reason *reason
 #define JOURNAL_FORMAT "inode %" PRIu64 " born %" PRId64 ".%09" PRIu32 "\n"
 #define JOURNAL_PATTERN "inode %" SCNu64 " born %" SCNd64 ".%9" SCNu32 "\n%n"
 
-/* What tells a folder from all others, also from a later one that got its inode. Where
+/* What tells a directory from all others, also from a later one that got its inode. Where
  * the file system does not know when it was made, that is 0. */
 struct identity {
 	uint64_t inode; /* 0: of none */
@@ -316,7 +318,7 @@ static int read_journal(const struct host *host, int base, struct identity *name
 	if (sscanf(file.data, JOURNAL_PATTERN, &named->inode, &named->seconds,
 		   &named->nanoseconds, &used) != 3 ||
 	    (size_t)used != file.size || !named->inode)
-		return reason_set(reason, -EBADMSG, "%s: it does not name a folder",
+		return reason_set(reason, -EBADMSG, "%s: it does not name a directory",
 				  name);
 	return 0;
 }
@@ -384,7 +386,7 @@ static int format_sums(const struct sums *sums, struct buf *out)
 	return fclose(to) == 0 ? 0 : -errno;
 }
 
-/* What is left of a state of nothing is an empty folder. */
+/* What is left of a state of nothing is an empty directory. */
 static int clear(int fd)
 {
 	static const char *const lists[] = { "installed", "folders", "indexes" };
@@ -406,7 +408,7 @@ int state_save(const struct state *state, int fd)
 	if (ret == 0)
 		ret = edit_write(fd, "installed", text.data, text.size, NULL);
 	if (ret == 0)
-		ret = save_names(&state->folders, fd, "folders");
+		ret = save_names(&state->directories, fd, "folders");
 	if (ret == 0)
 		ret = save_names(&state->indexes, fd, "indexes");
 	return ret;

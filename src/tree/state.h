@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What wgkmod installed for a kernel, in the folder ROOT/var/lib/wgkmod/RELEASE:
+ * What wgkmod installed for a kernel, in the directory ROOT/var/lib/wgkmod/RELEASE:
  *
- *	installed	digests and paths below the modules' folder, as of sha256sum
- *	folders		the folders that were made for them, one a line
+ *	installed	digests and paths below the modules' directory, as of sha256sum
+ *	folders		the directories that were made for them, one a line
  *	indexes		the indexes of depmod that were there before, one a line
  *	replaced/PATH	what was at PATH before, and was replaced
  *
- * Nothing of it is trusted when read. While it changes there are, beside that folder:
+ * Nothing of it is trusted when read. While it changes there are, beside that directory:
  *
  *	.RELEASE.next		the state to come
- *	.RELEASE.journal	which folder of modules it is the state of, by its inode
+ *	.RELEASE.journal	which directory of modules it is the state of, by its inode
  *				and, as numbers of inodes are used again, its birth
- *	.RELEASE.base		where depmod finds that folder
+ *	.RELEASE.base		where depmod finds that directory
  *
- * Once the kernel's folder is the one that the journal names, .RELEASE.next counts.
+ * Once the kernel's directory is the one that the journal names, .RELEASE.next counts.
  */
 #pragma once
 
@@ -27,7 +27,7 @@ struct reason;
 
 struct state {
 	struct sums installed;
-	struct strlist folders;
+	struct strlist directories;
 	struct strlist indexes;
 	struct strlist kept; /* the paths below "replaced" */
 };
@@ -45,8 +45,8 @@ enum state_file {
 	STATE_MISSING,
 };
 
-/* The path of the folder "replaced", the caller's, or NULL without memory. */
-char *state_kept_folder(const struct host *host) _must_check_ _nonnull_all_;
+/* The path of the directory "replaced", the caller's, or NULL without memory. */
+char *state_kept_directory(const struct host *host) _must_check_ _nonnull_all_;
 
 /*
  * Read the state of @host's kernel; nothing installed is a state of nothing. Returns 0,
@@ -65,20 +65,20 @@ int state_list(const char *root, struct strlist *releases,
 
 /*
  * Open ROOT/var/lib/wgkmod. With @made it is made where it is not there, and @made gets
- * the paths of the folders made where the root has no var/lib. Returns a descriptor the
+ * the paths of the directories made where the root has no var/lib. Returns a descriptor the
  * caller owns, or -errno.
  */
 int state_open_base(const struct host *host, struct strlist *made) _must_check_
 	_nonnull_(1);
 
 /*
- * Whether the journal in @base_fd is of the folder that the kernel has now: 1 or 0, or
+ * Whether the journal in @base_fd is of the directory that the kernel has now: 1 or 0, or
  * -errno with @reason filled in, -EBADMSG when it is malformed.
  */
 int state_is_pending(const struct host *host, int base_fd,
 		     struct reason *reason) _must_check_ _nonnull_all_;
 
-/* Write the journal: @tree_fd is the folder to come. On disk when done. 0 or -errno. */
+/* Write the journal: @tree_fd is the directory to come. On disk when done. 0 or -errno. */
 int state_write_journal(const struct host *host, int base_fd,
 			int tree_fd) _must_check_ _nonnull_all_;
 
@@ -86,7 +86,7 @@ int state_write_journal(const struct host *host, int base_fd,
 bool state_keeps_same(const struct host *host,
 		      const char *path) _must_check_ _nonnull_all_;
 
-/* Write the lists of @state into the folder @fd. Returns 0 or -errno. */
+/* Write the lists of @state into the directory @fd. Returns 0 or -errno. */
 int state_save(const struct state *state, int fd) _must_check_ _nonnull_all_;
 
 /* ".RELEASE.SUFFIX", or NULL without memory. */

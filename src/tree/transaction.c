@@ -104,7 +104,7 @@ static int prepare_next(struct transaction *tx, const struct payload *payload)
 	}
 	ret = prepare_kept(tx);
 	if (ret == 0)
-		ret = copy_names(&tx->next.folders, &tx->state.folders);
+		ret = copy_names(&tx->next.directories, &tx->state.directories);
 	if (ret < 0)
 		return ret;
 	return state_is_empty(&tx->state)
@@ -112,19 +112,19 @@ static int prepare_next(struct transaction *tx, const struct payload *payload)
 		       : copy_names(&tx->next.indexes, &tx->state.indexes);
 }
 
-/* Folders that were made for what is gone go as well; the deepest were made last. */
-static int prune_folders(struct transaction *tx)
+/* Directories that were made for what is gone go as well; the deepest were made last. */
+static int prune_directories(struct transaction *tx)
 {
-	struct strlist *folders = &tx->next.folders;
+	struct strlist *directories = &tx->next.directories;
 
-	for (size_t i = folders->count; i-- > 0;) {
+	for (size_t i = directories->count; i-- > 0;) {
 		bool gone;
-		int ret = edit_prune(tx->exchange.tree_fd, folders->items[i], &gone);
+		int ret = edit_prune(tx->exchange.tree_fd, directories->items[i], &gone);
 
 		if (ret < 0)
 			return ret;
 		if (gone)
-			strlist_drop(folders, i);
+			strlist_drop(directories, i);
 	}
 	return 0;
 }
@@ -136,10 +136,10 @@ static int change_clone(struct transaction *tx, const struct payload *payload)
 
 	if (ret == 0)
 		ret = plan_carry_out(&tx->plan, tx->exchange.tree_fd,
-				     tx->exchange.state_fd, &tx->next.folders, &path);
+				     tx->exchange.state_fd, &tx->next.directories, &path);
 	if (ret == 0) {
 		path = tx->host.release;
-		ret = prune_folders(tx);
+		ret = prune_directories(tx);
 	}
 	if (ret < 0)
 		log_failure(path, "%s", strerror(-ret));

@@ -12,7 +12,7 @@
 
 struct payload;
 
-/* How often it is begun anew when somebody else changes the kernel's folder. */
+/* How often it is begun anew when somebody else changes the kernel's directory. */
 #define TRANSACTION_TRIES 5
 
 struct transaction {
@@ -31,7 +31,7 @@ struct transaction {
 
 /*
  * Open and lock the host with the kernel @release below @root, clean up behind a killed run, read the state. With @dry nothing
- * is written. Prints what is wrong. @gone says whether the kernel's folder may be
+ * is written. Prints what is wrong. @gone says whether the kernel's directory may be
  * missing; host.modules is NULL then.
  */
 enum exit_code transaction_open(struct transaction *tx, const char *root,
@@ -47,7 +47,7 @@ enum exit_code transaction_commit(struct transaction *tx,
 				  const struct payload *payload) _must_check_
 	_nonnull_(1);
 
-/* Exchange the folders once more: all is as it was. */
+/* Exchange the directories once more: all is as it was. */
 enum exit_code transaction_revert(struct transaction *tx) _must_check_ _nonnull_all_;
 
 /* End what was begun, and free all but the payload. To be opened again afterwards. */
