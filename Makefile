@@ -204,10 +204,13 @@ sbin := $(DESTDIR)$(PREFIX)/sbin
 man8 := $(DESTDIR)$(PREFIX)/share/man/man8
 completions := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 
+# The release, and in a clone the commit.
+version = $(shell cat VERSION)$(shell git describe --always --dirty --exclude='*' 2>/dev/null | sed 's/^/-g/')
+
 .PHONY: install
 install: ## wgkmod, its manual page and completion, below PREFIX= (/usr/local) and DESTDIR=
 	@$(need) cc pkg-config libkmod libcrypto libarchive
-	@$(MAKE) --no-print-directory -C src O=$(CURDIR)/out/install
+	@$(MAKE) --no-print-directory -C src O=$(CURDIR)/out/install VERSION='$(version)'
 	install -D -m 755 out/install/wgkmod '$(sbin)/wgkmod'
 	install -D -m 644 docs/wgkmod.8 '$(man8)/wgkmod.8'
 	install -D -m 644 docs/wgkmod.bash-completion '$(completions)/wgkmod'

@@ -267,7 +267,7 @@ read_target() {
 # image_files: the project's files that go into the builder image of the target that was read, by
 # their paths below TOP, a line each.
 image_files() {
-	printf '%s\n' Containerfile build.sh closure.sh kernel.sh offline.sh sources.sh "families/$FAMILY.sh"
+	printf '%s\n' Containerfile VERSION build.sh closure.sh kernel.sh offline.sh sources.sh "families/$FAMILY.sh"
 	(cd "$TOP" && find crypto src -type f \( -name '*.[ch]' -o -name Makefile -o -name 'Kbuild*' \) | sort)
 }
 

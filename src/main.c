@@ -20,7 +20,9 @@ static void print_help(void)
 	       "Prove that kernel modules fit a kernel, and install them.\n\nVerbs:\n");
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
 		printf("  %-9s %s\n", verbs[i]->name, verbs[i]->summary);
-	printf("\n'wgkmod VERB --help' tells a verb's options.\n");
+	printf("\nOptions:\n"
+	       "  --help     print this, or after a verb its options (-h, wgkmod help)\n"
+	       "  --version  print the version (-V)\n");
 	options_print_exit_codes();
 }
 
@@ -41,7 +43,28 @@ static const struct verb *find_verb(const char *name)
 	return NULL;
 }
 
-/* Run the verb that @argv starts with, or print the help that is asked for. */
+static bool is_option(const char *arg, const char *name, const char *letter)
+{
+	return !strcmp(arg, name) || !strcmp(arg, letter);
+}
+
+/* "wgkmod help [VERB]": print the help of all, or of the verb that @argv starts with. */
+static enum exit_code help(char **argv)
+{
+	const struct verb *verb = argv[0] ? find_verb(argv[0]) : NULL;
+
+	if (argv[0] && (!verb || argv[1])) {
+		log_error("'help' takes one verb: see 'wgkmod --help'");
+		return EXIT_USAGE;
+	}
+	if (verb)
+		options_print_help(verb);
+	else
+		print_help();
+	return flushed(EXIT_DONE);
+}
+
+/* Run the verb that @argv starts with, or print its help. */
 static enum exit_code run_verb(char **argv, const char *running)
 {
 	struct params params = { .running = running };
@@ -90,8 +113,12 @@ int main(int argc, char **argv)
 		log_error("which verb? See 'wgkmod --help'");
 		return EXIT_USAGE;
 	}
-	if (!strcmp(argv[1], "--help")) {
-		print_help();
+	if (is_option(argv[1], "--help", "-h"))
+		return (int)help(argv + argc);
+	if (!strcmp(argv[1], "help"))
+		return (int)help(argv + 2);
+	if (is_option(argv[1], "--version", "-V")) {
+		printf("wgkmod %s\n", VERSION);
 		return (int)flushed(EXIT_DONE);
 	}
 	return (int)run_verb(argv + 1, uts.release);

@@ -164,7 +164,7 @@ static int check_params(const struct verb *verb, struct params *params)
 bool options_want_help(char **argv)
 {
 	for (; *argv && strcmp(*argv, "--") != 0; argv++)
-		if (!strcmp(*argv, "--help"))
+		if (!strcmp(*argv, "--help") || !strcmp(*argv, "-h"))
 			return true;
 	return false;
 }
