@@ -139,8 +139,8 @@ static enum exit_code run(const struct params *params)
 
 static const struct option_spec options[] = {
 	OPTION_KERNEL("the release that the modules are for", true),
-	OPTION_SYMVERS("the kernel's table of exported symbols, Module.symvers", true),
-	{ "vermagic", "STRING", "the kernel's vermagic; else that of its own modules",
+	OPTION_SYMVERS("the kernel's symbol table, Module.symvers", true),
+	{ "vermagic", "STRING", "the kernel's vermagic; default: that of its own modules",
 	  offsetof(struct params, vermagic), false },
 	OPTION_ROOT,
 	{ 0 },

@@ -75,7 +75,7 @@ static enum exit_code carry_out(struct install *in, const struct params *params)
 		if (modprobe_load(in->tx.host.modules_fd, &in->tx.plan.paths) ==
 		    EXIT_DONE)
 			return EXIT_DONE;
-		log_error("they stay installed, as they were before");
+		log_error("the modules stay installed, as they were before");
 		return EXIT_FAILED;
 	}
 	if (params->dry_run) {
@@ -94,10 +94,10 @@ static enum exit_code carry_out(struct install *in, const struct params *params)
 	return code;
 }
 
-static enum exit_code try_once(struct install *in, const struct params *params)
+static enum exit_code try_once(struct install *in, const struct params *params,
+			       const char *release)
 {
 	const struct plan_how how = { params->dir, params->replace };
-	const char *release = params->kernel ? params->kernel : params->running;
 	enum exit_code code;
 
 	in->proof = (struct proof){ 0 };
@@ -131,27 +131,27 @@ static enum exit_code run(const struct params *params)
 	for (int try = 1; try <= TRANSACTION_TRIES; try++) {
 		bool again;
 
-		code = try_once(&in, params);
+		code = try_once(&in, params, release);
 		again = in.tx.again;
 		transaction_end(&in.tx);
 		if (!again)
 			return code;
 	}
-	log_error("somebody else does not stop changing it; try again later");
+	log_error("another process keeps changing the modules of %s; try again later",
+		  release);
 	return code;
 }
 
 static const struct option_spec options[] = {
-	OPTION_KERNEL("the release to install for; else the running kernel", false),
-	OPTION_SYMVERS("the kernel's table of exported symbols; else the host's own",
-		       false),
+	OPTION_KERNEL("the release to install for; default: the running kernel", false),
+	OPTION_SYMVERS("the kernel's symbol table; default: the host's own", false),
 	OPTION_ROOT,
 	{ "dir", "NAME",
-	  "the directory of the kernel's that they go to, instead of kernel",
+	  "the directory below lib/modules/RELEASE for them; default: kernel",
 	  offsetof(struct params, dir), false },
 	{ "replace", NULL, "replace files that are in the way, and keep them for remove",
 	  offsetof(struct params, replace), false },
-	{ "load", NULL, "load them as well, and look that they work",
+	{ "load", NULL, "load the modules, and check that they are live",
 	  offsetof(struct params, load), false },
 	OPTION_DRY_RUN,
 	OPTION_KEY,

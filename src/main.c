@@ -21,7 +21,8 @@ static void print_help(void)
 	for (size_t i = 0; i < ARRAY_SIZE(verbs); i++)
 		printf("  %-9s %s\n", verbs[i]->name, verbs[i]->summary);
 	printf("\nOptions:\n"
-	       "  --help     print this, or after a verb its options (-h, wgkmod help)\n"
+	       "  --help     print this help, or after a verb its options (-h, wgkmod "
+	       "help)\n"
 	       "  --version  print the version (-V)\n");
 	options_print_exit_codes();
 }
@@ -110,7 +111,7 @@ int main(int argc, char **argv)
 		return EXIT_FAILED;
 	}
 	if (argc < 2) {
-		log_error("which verb? See 'wgkmod --help'");
+		log_error("no verb is given: see 'wgkmod --help'");
 		return EXIT_USAGE;
 	}
 	if (is_option(argv[1], "--help", "-h"))

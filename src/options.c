@@ -39,7 +39,7 @@ void options_print_help(const struct verb *verb)
 	for (opt = verb->options; opt->name; opt++)
 		printf("  --%s %-*s %s\n", opt->name, 17 - (int)strlen(opt->name),
 		       opt->arg ? opt->arg : "", opt->help);
-	printf("  --%-18s print this\n", "help");
+	printf("  --%-18s print this help\n", "help");
 	options_print_exit_codes();
 }
 
@@ -153,9 +153,8 @@ static int check_params(const struct verb *verb, struct params *params)
 		return -EINVAL;
 	}
 	if (params->dir && (!sums_is_path(params->dir) || strlen(params->dir) > 100)) {
-		log_error(
-			"'%s' is not a directory of the kernel's: see 'wgkmod %s --help'",
-			params->dir, verb->name);
+		log_error("'%s' cannot be a directory of modules: see 'wgkmod %s --help'",
+			  params->dir, verb->name);
 		return -EINVAL;
 	}
 	return 0;

@@ -50,13 +50,13 @@ struct verb {
 	{ "root", "DIR", "work on the system below DIR instead of /", \
 	  offsetof(struct params, root), false }
 #define OPTION_DRY_RUN \
-	{ "dry-run", NULL, "only say what would be done", \
+	{ "dry-run", NULL, "only print what would be done", \
 	  offsetof(struct params, dry_run), false }
 #define OPTION_KEY \
-	{ "key", "FILE", "trust this public key of minisign too", \
+	{ "key", "FILE", "also trust this minisign public key", \
 	  offsetof(struct params, key), false }
 #define OPTION_ALLOW_UNSIGNED \
-	{ "allow-unsigned", NULL, "take what nobody signed, this time", \
+	{ "allow-unsigned", NULL, "accept an unsigned bundle, this run only", \
 	  offsetof(struct params, allow_unsigned), false }
 #define OPTION_SYMVERS(text, must) \
 	{ "symvers", "FILE", text, offsetof(struct params, symvers), must }

@@ -22,11 +22,10 @@ static enum exit_code forget(struct transaction *tx, const struct params *params
 	if (tx->state.kept.count) {
 		_cleanup_free_ char *kept = state_kept_directory(&tx->host);
 
-		log_failure(
-			tx->host.release,
-			"its directory is gone, and what was replaced in it is in '%s': "
-			"move that away first",
-			kept ? kept : "");
+		log_failure(tx->host.release,
+			    "its directory is gone, and the files that were replaced in "
+			    "it are in '%s': move them away first",
+			    kept ? kept : "");
 		return EXIT_FAILED;
 	}
 	if (params->dry_run) {
@@ -61,9 +60,9 @@ static enum exit_code carry_out(struct transaction *tx, const struct params *par
 	return EXIT_DONE;
 }
 
-static enum exit_code try_once(struct transaction *tx, const struct params *params)
+static enum exit_code try_once(struct transaction *tx, const struct params *params,
+			       const char *release)
 {
-	const char *release = params->kernel ? params->kernel : params->running;
 	enum exit_code code =
 		transaction_open(tx, params->root, release, params->dry_run, true);
 
@@ -87,23 +86,26 @@ static enum exit_code try_once(struct transaction *tx, const struct params *para
 static enum exit_code run(const struct params *params)
 {
 	_cleanup_transaction_ struct transaction tx = TRANSACTION_INIT;
+	const char *release = params->kernel ? params->kernel : params->running;
 	enum exit_code code = EXIT_FAILED;
 
 	for (int try = 1; try <= TRANSACTION_TRIES; try++) {
 		bool again;
 
-		code = try_once(&tx, params);
+		code = try_once(&tx, params, release);
 		again = tx.again;
 		transaction_end(&tx);
 		if (!again)
 			return code;
 	}
-	log_error("somebody else does not stop changing it; try again later");
+	log_error("another process keeps changing the modules of %s; try again later",
+		  release);
 	return code;
 }
 
 static const struct option_spec options[] = {
-	OPTION_KERNEL("the release to remove them from; else the running kernel", false),
+	OPTION_KERNEL("the release to remove them from; default: the running kernel",
+		      false),
 	OPTION_ROOT,
 	OPTION_DRY_RUN,
 	{ 0 },
@@ -112,7 +114,7 @@ static const struct option_spec options[] = {
 const struct verb verb_remove = {
 	.name = "remove",
 	.changes = true,
-	.summary = "take everything out again, and give back what was replaced",
+	.summary = "remove the modules, and put back what they replaced",
 	.options = options,
 	.run = run,
 };

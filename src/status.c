@@ -50,8 +50,9 @@ static const struct words found_words[] = {
 static const struct words loaded_words[] = {
 	[LOADED_NONE] = { ", not loaded", "no" },
 	[LOADED_SAME] = { ", loaded", "same" },
-	[LOADED_OTHER] = { ", another one is loaded", "other" },
-	[LOADED_UNKNOWN] = { ", one of its name is loaded, which cannot be compared",
+	[LOADED_OTHER] = { ", another module of that name is loaded", "other" },
+	[LOADED_UNKNOWN] = { ", a module of that name is loaded, which cannot be "
+			     "compared",
 			     "unknown" },
 };
 
@@ -96,7 +97,7 @@ static void print_file(const struct show *show, const char *path, enum state_fil
 	if (found != STATE_MISSING && !taken)
 		printf(", and in no index: run depmod");
 	else if (found != STATE_MISSING && strcmp(taken, path) != 0)
-		printf(", and modprobe takes %s instead", taken);
+		printf(", but modprobe takes %s instead", taken);
 	putchar('\n');
 }
 
@@ -126,7 +127,7 @@ static void print_kept(const struct show *show)
 		if (show->params->porcelain)
 			printf("replaced\t%s\t%s\n", show->host.release, path);
 		else
-			printf("  %s: replaced; 'wgkmod remove' gives it back\n", path);
+			printf("  %s: replaced; 'wgkmod remove' puts it back\n", path);
 	}
 }
 
@@ -167,8 +168,8 @@ static enum exit_code show_files(struct show *show)
 	print_taint(show);
 	if (left && !show->params->porcelain)
 		printf(lock_is_taken(show->host.kernels_fd)
-			       ? "  a run is at work\n"
-			       : "  a run was killed; the next one cleans up behind "
+			       ? "  another run is at work\n"
+			       : "  a run was interrupted; the next one cleans up after "
 				 "it\n");
 	return code;
 }
@@ -248,9 +249,9 @@ static enum exit_code run(const struct params *params)
 }
 
 static const struct option_spec options[] = {
-	OPTION_KERNEL("only what is installed for this release", false),
+	OPTION_KERNEL("show only this release; default: all", false),
 	OPTION_ROOT,
-	{ "porcelain", NULL, "lines for programs, whose format stays",
+	{ "porcelain", NULL, "print lines for programs, in a stable format",
 	  offsetof(struct params, porcelain), false },
 	{ 0 },
 };

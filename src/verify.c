@@ -41,9 +41,8 @@ static enum exit_code run(const struct params *params)
 }
 
 static const struct option_spec options[] = {
-	OPTION_KERNEL("the release to verify it for; else the running kernel", false),
-	OPTION_SYMVERS("the kernel's table of exported symbols; else the host's own",
-		       false),
+	OPTION_KERNEL("the release to verify it for; default: the running kernel", false),
+	OPTION_SYMVERS("the kernel's symbol table; default: the host's own", false),
 	OPTION_ROOT,
 	OPTION_KEY,
 	OPTION_ALLOW_UNSIGNED,

@@ -142,7 +142,7 @@ load install
 		cp '$STOCK/kernel/lib/crypto/libchacha.ko' '$MODULES/kernel/crypto/came.ko'; }
 		exec $(command -v depmod) \"\$@\""
 	install_it 0
-	assert_line "^wgkmod: $MODULES: somebody else is changing it: kernel/crypto"
+	assert_line "^wgkmod: $MODULES: another process is changing it: kernel/crypto"
 	refute_line 'in no index'
 	installed
 	grep -q ^kernel/crypto/came.ko: "$MODULES/modules.dep"
@@ -151,7 +151,7 @@ load install
 @test "when it does not stop changing, it is left alone" {
 	fake_program depmod "touch '$MODULES/kernel/crypto/came'; rm '$MODULES/kernel/crypto/came'
 		exec $(command -v depmod) \"\$@\""
-	refused 1 "^wgkmod: somebody else does not stop changing it; try again later$"
+	refused 1 "^wgkmod: another process keeps changing the modules of $RELEASE; try again later$"
 }
 
 @test "a file that comes, changes, is renamed, or goes meanwhile: none is overlooked" {
@@ -167,7 +167,7 @@ load install
 			touch '$BATS_TEST_TMPDIR/once'; $change; }
 			exec $real \"\$@\""
 		install_it 0
-		assert_line "^wgkmod: $MODULES: somebody else "
+		assert_line "^wgkmod: $MODULES: another process "
 	done
 }
 
@@ -213,7 +213,7 @@ late_depmod() {
 	late_depmod ''
 	install_it 0
 	wait
-	assert_line "^wgkmod: $MODULES: another depmod wrote what was there before$"
+	assert_line "^wgkmod: $MODULES: another depmod wrote the index of the old directory$"
 	installed
 }
 
@@ -221,7 +221,7 @@ late_depmod() {
 	late_depmod "cp '$STOCK/kernel/lib/crypto/libchacha.ko' '$MODULES/kernel/crypto/came.ko'"
 	install_it 0
 	wait
-	assert_line "^wgkmod: $MODULES: somebody else is changing it: kernel/crypto"
+	assert_line "^wgkmod: $MODULES: another process is changing it: kernel/crypto"
 	refute_line 'in no index'
 	installed
 	[[ -e $MODULES/kernel/crypto/came.ko ]]
@@ -240,8 +240,8 @@ amid() {
 	amid "mkdir new && cp '$other' new/one.ko && rm kernel/crypto/adiantum.ko && cp '$other' kernel/crypto/aes_ti.ko.x &&
 			mv kernel/crypto/aes_ti.ko.x kernel/crypto/aes_ti.ko && echo early >both" \
 		"mkdir -p new && cp '$other' new/two.ko && echo late >both" install_it 0
-	assert_line "^wgkmod: $MODULES: somebody else is changing it: "
-	assert_line "^wgkmod: $MODULES: what somebody else changed is in the new directory, and in no index: run depmod$"
+	assert_line "^wgkmod: $MODULES: another process is changing it: "
+	assert_line "^wgkmod: $MODULES: what another process changed is in the new directory, and in no index: run depmod$"
 	installed
 	for file in new/one.ko new/two.ko kernel/crypto/aes_ti.ko; do
 		cmp "$MODULES/$file" "$other"
@@ -276,14 +276,14 @@ amid() {
 	fake_program depmod ": >'$top/modules.dep.tmp'; sleep 0.3; $real \"\$@\" || exit
 		: >'$top/modules.newindex'; rm '$top/modules.dep.tmp'"
 	amid "cp '$other' kernel/came.ko" : install_it 0
-	assert_line "^wgkmod: $MODULES: somebody else is changing it: kernel"
+	assert_line "^wgkmod: $MODULES: another process is changing it: kernel"
 	installed
 	grep -q ^kernel/came.ko: "$MODULES/modules.dep"
 }
 
 @test "a directory that somebody else puts in the place of the kernel's right before the exchange stays" {
 	amid "mv ../$RELEASE ../gone && cp -a ../gone ../$RELEASE && echo 1 >../$RELEASE/theirs" : install_it 0
-	assert_line "^wgkmod: $MODULES: somebody else put another directory there$"
+	assert_line "^wgkmod: $MODULES: another process put another directory there$"
 	installed
 	assert_equal "$(<"$MODULES/theirs")" 1
 }

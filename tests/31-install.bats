@@ -150,12 +150,12 @@ load install
 	local file=$PAYLOAD/modules/kernel/lib/crypto/libchacha.ko
 	mv "$file" "$BATS_TEST_TMPDIR/moved.ko"
 	ln -s "$BATS_TEST_TMPDIR/moved.ko" "$file"
-	refused 4 "libchacha.ko': it is, or lies behind, a link$"
+	refused 4 "libchacha.ko': it is a link, or its path leads through one$"
 	rm "$file"
 	mv "$BATS_TEST_TMPDIR/moved.ko" "$file"
 	mv "$PAYLOAD/modules/kernel/lib" "$BATS_TEST_TMPDIR/lib"
 	ln -s "$BATS_TEST_TMPDIR/lib" "$PAYLOAD/modules/kernel/lib"
-	refused 4 "libchacha.ko': it is, or lies behind, a link$"
+	refused 4 "libchacha.ko': it is a link, or its path leads through one$"
 }
 
 @test "no SHA256SUMS, an empty one, a link, a pipe: refused" {

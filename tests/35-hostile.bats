@@ -194,7 +194,7 @@ E=explain.txt
 	with_entry "entry '$name': $no" "$name" size=777777777777 <<<x
 	with_entry "entry '$name': $no" "$name" size=00000000009 <<<x
 	# One byte less than there is leaves one that is not a zero behind the end.
-	with_entry "entry '$name': there is something behind its end" "$name" size=00000000001 <<<x
+	with_entry "entry '$name': there is data after its end" "$name" size=00000000001 <<<x
 }
 
 @test "a header with a wrong checksum is refused" {
@@ -209,18 +209,18 @@ E=explain.txt
 	{
 		cat "$GOOD"
 		head -c $((20 * BLOCK)) /dev/zero
-	} | refused 'there is something behind its end'
+	} | refused 'there is data after its end'
 	{
 		cat "$GOOD"
 		printf x
-	} | refused 'there is something behind its end'
+	} | refused 'there is data after its end'
 	{
 		cat "$GOOD" "$GOOD"
-	} | refused 'there is something behind its end'
+	} | refused 'there is data after its end'
 	{
 		head -c -1 "$GOOD"
 		printf x
-	} | refused 'there is something behind its end'
+	} | refused 'there is data after its end'
 	head -c -1 "$GOOD" | refused 'it was cut short'
 	head -c -512 "$GOOD" | refused 'it was cut short'
 	refused 'it was cut short' <"$ENTRIES"
@@ -230,14 +230,14 @@ E=explain.txt
 		entry "$RELEASE/zzz" <<<x
 	} | head -c -1 | refused "entry '$RELEASE/zzz': larger than what is left of the bundle"
 	refused 'it was cut short' </dev/null
-	head -c $((20 * BLOCK)) /dev/zero | refused 'it holds nothing'
+	head -c $((20 * BLOCK)) /dev/zero | refused 'it is empty'
 }
 
 @test "a name that is there twice, or as a file and a directory, is refused" {
-	with_entry "entry '$RELEASE/$E': it is there twice" "$RELEASE/$E" <"$BATS_FILE_TMPDIR/payload/$E"
-	with_entry "entry '$RELEASE/SHA256SUMS': it is there twice" "$RELEASE/SHA256SUMS" <"$BATS_FILE_TMPDIR/payload/SHA256SUMS"
-	with_entry "entry '$RELEASE/$E/x': it lies below a file" "$RELEASE/$E/x" <<<x
-	with_entry "entry '$RELEASE/.*': it lies below a file" "$RELEASE" <<<x
+	with_entry "entry '$RELEASE/$E': it appears twice" "$RELEASE/$E" <"$BATS_FILE_TMPDIR/payload/$E"
+	with_entry "entry '$RELEASE/SHA256SUMS': it appears twice" "$RELEASE/SHA256SUMS" <"$BATS_FILE_TMPDIR/payload/SHA256SUMS"
+	with_entry "entry '$RELEASE/$E/x': its parent is a file" "$RELEASE/$E/x" <<<x
+	with_entry "entry '$RELEASE/.*': its parent is a file" "$RELEASE" <<<x
 }
 
 @test "what lies in no kernel's directory, or in one without SHA256SUMS, is refused" {
@@ -308,7 +308,7 @@ symbols_outside() { poke "$1" $(($(section_header_offset "$1" .symtab) + 24)) '\
 			install -D -m 644 modules/kernel/lib/crypto/libchacha.ko "$name"
 			payload_sums .
 		}
-		with_payload "SHA256SUMS names '$name', which is no path of a module" another_module
+		with_payload "SHA256SUMS names '$name', which is not a path of a module" another_module
 	done
 }
 

@@ -186,7 +186,7 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	echo theirs >"$file"
 	remove_it 0
 	assert_line "'kernel/net/ipv4/udp_tunnel.ko' was changed since wgkmod installed it, and stays$"
-	assert_line "what was replaced at 'kernel/net/ipv4/udp_tunnel.ko' is kept on: move away what is there now, and"
+	assert_line "the file that was replaced at 'kernel/net/ipv4/udp_tunnel.ko' is kept on: move away what is there now, and"
 	assert_line "^wgkmod: 11 modules for $RELEASE removed$"
 	run_cmd 0 "$WGKMOD" status --root "$ROOT"
 	assert_line "^$RELEASE: 0 modules$"
@@ -260,7 +260,7 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	install_it 0 --replace
 	rm -r "$MODULES"
 	remove_it 1
-	assert_line "^wgkmod: cannot remove '$RELEASE': its directory is gone, and what was replaced in it is in '$kept': move that away first$"
+	assert_line "^wgkmod: cannot remove '$RELEASE': its directory is gone, and the files that were replaced in it are in '$kept': move them away first$"
 	cmp "$kept/$path" "$STOCK/kernel/lib/crypto/libchacha.ko"
 	mv "$kept" "$BATS_TEST_TMPDIR/"
 	remove_it 0
@@ -339,14 +339,14 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	before=$(looks "$ROOT")
 	install_it 1 --dry-run
 	install_it 0 --dry-run --replace
-	assert_line "^wgkmod: would replace, and keep for later, 'kernel/net/ipv4/udp_tunnel.ko'$"
+	assert_line "^wgkmod: would replace, and keep, 'kernel/net/ipv4/udp_tunnel.ko'$"
 	assert_line "^wgkmod: would write 'kernel/drivers/net/wireguard/wireguard.ko'$"
 	as_before
 	install_it 0 --replace
 	before=$(looks "$ROOT")
 	remove_it 0 --dry-run
 	assert_line "^wgkmod: would remove 'kernel/drivers/net/wireguard/wireguard.ko'$"
-	assert_line "^wgkmod: would give back 'kernel/net/ipv4/udp_tunnel.ko'$"
+	assert_line "^wgkmod: would put back 'kernel/net/ipv4/udp_tunnel.ko'$"
 	as_before
 }
 

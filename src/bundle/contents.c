@@ -79,7 +79,7 @@ static int check_file(const struct ustar_file *file, const char *name,
 	if (!sum)
 		return reason_set(reason, -EBADMSG, "SHA256SUMS does not name it");
 	if (sha256(file->data.data, file->data.size, digest) < 0)
-		return reason_set(reason, -EIO, "libcrypto cannot make its digest");
+		return reason_set(reason, -EIO, "libcrypto cannot compute its digest");
 	if (memcmp(digest, sum->digest, sizeof(digest)) != 0)
 		return reason_set(reason, -EBADMSG,
 				  "its digest is not the one in SHA256SUMS");

@@ -217,9 +217,9 @@ static int refuse_libcrypto(int err, struct reason *reason)
 	if (is_fips())
 		return reason_set(
 			reason, err,
-			"libcrypto is in FIPS mode, which has no Ed25519 and no "
-			"BLAKE2b: verify it elsewhere, with minisign, and take "
-			"it here without its signature, with --allow-unsigned");
+			"libcrypto is in FIPS mode, which has no Ed25519 and no BLAKE2b: "
+			"verify it elsewhere, with minisign, and take it here without "
+			"its signature, with --allow-unsigned");
 	return reason_set(reason, err,
 			  "libcrypto cannot verify it: no Ed25519 or BLAKE2b here");
 }
@@ -230,10 +230,12 @@ int minisign_verify(const struct minisign *sig, const struct public_key *key,
 	int ret;
 
 	if (memcmp(sig->id, key->id, sizeof(sig->id)) != 0)
-		return reason_set(reason, -EBADMSG, "it is of another key");
+		return reason_set(reason, -EBADMSG, "it was made by another key");
 	ret = verify_file(sig, key, data, size);
 	if (ret == -EBADMSG)
-		return reason_set(reason, ret, "it is not of these bytes");
+		return reason_set(
+			reason, ret,
+			"it does not match the file: one of the two was changed");
 	if (ret == 0)
 		ret = verify_comment(sig, key);
 	if (ret == -EBADMSG)

@@ -47,7 +47,8 @@ static int read_at(int dirfd, const char *path, size_t max, struct buf *out,
 	_cleanup_close_ int fd = open_beneath(dirfd, path, O_RDONLY);
 
 	if (fd == -ELOOP || fd == -ENOTDIR)
-		return reason_set(reason, -EBADMSG, "it is, or lies behind, a link");
+		return reason_set(reason, -EBADMSG,
+				  "it is a link, or its path leads through one");
 	if (fd < 0)
 		return reason_errno(reason, fd);
 	return read_fd(fd, max, out, reason);
@@ -111,9 +112,10 @@ static enum exit_code list_files(struct payload *payload, const struct source *s
 		if (strncmp(sum->path, MODULES_PREFIX, strlen(MODULES_PREFIX)) != 0)
 			continue;
 		if (!sums_is_module_path(path)) {
-			log_failure(source->path,
-				    "SHA256SUMS names '%s', which is no path of a module",
-				    sum->path);
+			log_failure(
+				source->path,
+				"SHA256SUMS names '%s', which is not a path of a module",
+				sum->path);
 			code = EXIT_UNTRUSTED;
 			continue;
 		}
@@ -138,7 +140,7 @@ static enum exit_code check_digest(const char *data, size_t size,
 	int ret = sha256(data, size, digest);
 
 	if (ret < 0) {
-		reason_set(reason, ret, "libcrypto cannot make its digest");
+		reason_set(reason, ret, "libcrypto cannot compute its digest");
 		return EXIT_FAILED;
 	}
 	if (!memcmp(digest, want, sizeof(digest)))
@@ -324,10 +326,9 @@ static void say_signatures(const struct payload *payload)
 		log_info("its modules are signed for the kernel by '%s', key %s",
 			 subject ? subject : "", key ? key : "");
 	} else if (first->state == MODSIG_UNKNOWN) {
-		log_info(
-			"its modules have signatures for the kernel by %s, not verified: "
-			"there is no " CERTIFICATE_NAME,
-			first->signer);
+		log_info("its modules carry signatures for the kernel by %s, which were "
+			 "not verified: there is no " CERTIFICATE_NAME,
+			 first->signer);
 	}
 }
 

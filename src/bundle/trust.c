@@ -181,7 +181,7 @@ enum exit_code trust_unsigned(const struct trust_policy *policy, const char *pat
 		log_error("'%s' is not signed: nothing says who made it", path);
 		return EXIT_DONE;
 	}
-	log_failure(path, "it is not signed; --allow-unsigned takes it all the same");
+	log_failure(path, "it is not signed; --allow-unsigned accepts it, this run only");
 	return EXIT_UNTRUSTED;
 }
 
@@ -211,8 +211,8 @@ static int find_signer(const struct minisign *sig, const struct keys *keys,
 	}
 	if (ret == -ENOENT)
 		return reason_set(reason, -EBADMSG,
-				  "it is of key %s, which is not among the %zu trusted "
-				  "here: see --key",
+				  "it was made by key %s, which is not among the %zu "
+				  "that are trusted here: see --key",
 				  signer->id, keys->count);
 	return ret;
 }

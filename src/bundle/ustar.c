@@ -154,7 +154,7 @@ static const char *check_header(struct archive_walk *walk)
 		return "larger than what is left of the bundle";
 	if (!all_zero(walk->data + walk->at + BLOCK + walk->length,
 		      blocks(walk->length) - walk->length))
-		return "there is something behind its end";
+		return "there is data after its end";
 	return NULL;
 }
 
@@ -250,7 +250,7 @@ static int check_end(const struct archive_walk *walk, struct reason *reason)
 	if (walk->size < whole)
 		return reason_set(reason, -EBADMSG, "it was cut short");
 	if (walk->size > whole || !all_zero(walk->data + walk->at, whole - walk->at))
-		return reason_set(reason, -EBADMSG, "there is something behind its end");
+		return reason_set(reason, -EBADMSG, "there is data after its end");
 	return 0;
 }
 
@@ -302,10 +302,10 @@ static int check_paths(const struct ustar *bundle, struct reason *reason)
 
 		if (i > 0 && !strcmp(bundle->files[i - 1].path, path))
 			return reason_set(reason, -EBADMSG,
-					  "entry '%s': it is there twice", path);
+					  "entry '%s': it appears twice", path);
 		if (is_below_file(bundle, path))
 			return reason_set(reason, -EBADMSG,
-					  "entry '%s': it lies below a file", path);
+					  "entry '%s': its parent is a file", path);
 	}
 	return 0;
 }
@@ -332,7 +332,7 @@ int ustar_parse(struct ustar *bundle, const char *data, size_t size,
 	if (ret < 0)
 		return ret;
 	if (!bundle->count)
-		return reason_set(reason, -EBADMSG, "it holds nothing");
+		return reason_set(reason, -EBADMSG, "it is empty");
 	qsort(bundle->files, bundle->count, sizeof(*bundle->files), compare);
 	return check_paths(bundle, reason);
 }

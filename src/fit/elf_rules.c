@@ -164,8 +164,8 @@ static int check_symbol(const struct elf *elf, const Elf64_Sym *symbol, size_t i
 				  index);
 	if (symbol->st_shndx == SHN_COMMON && strncmp(name, "__gnu_lto", 9) != 0)
 		return reason_set(reason, -EBADMSG,
-				  "damaged: its symbol '%s' is a common one "
-				  "(compiled without -fno-common)",
+				  "damaged: its symbol '%s' is a common one (compiled "
+				  "without -fno-common)",
 				  name);
 	if (symbol->st_shndx >= elf->header.e_shnum && symbol->st_shndx != SHN_COMMON &&
 	    symbol->st_shndx != SHN_ABS)
@@ -190,7 +190,7 @@ static int check_symbols(const struct elf *elf, const struct layout *layout,
 		if (symbol.st_name >= strings)
 			return reason_set(reason, -EBADMSG,
 					  "damaged: the name of its symbol %zu is "
-					  "nowhere",
+					  "outside of the string table",
 					  i);
 		if (i)
 			ret = check_symbol(elf, &symbol, i,

@@ -40,7 +40,8 @@ static int read_label(const char *name, const char *strings, size_t size,
 		return 0;
 	if (label->st_shndx != layout->export_strings || label->st_value >= size)
 		return reason_set(reason, -EBADMSG,
-				  "damaged: the string of its symbol '%s' is nowhere",
+				  "damaged: the string of its symbol '%s' is outside of "
+				  "the string table",
 				  name);
 	if (in_ns)
 		set_namespace(exports, symbol, strings + label->st_value);

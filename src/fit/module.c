@@ -86,7 +86,8 @@ static int memory_file(const char *data, size_t size, struct reason *reason)
 	int ret;
 
 	if (fd < 0)
-		return reason_set(reason, -errno, "no memory file: %s", strerror(errno));
+		return reason_set(reason, -errno, "cannot make a memory file: %s",
+				  strerror(errno));
 	ret = write_all(fd, data, size);
 	if (ret == 0 && size % page == 0)
 		ret = write_all(fd, "", 1);

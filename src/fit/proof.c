@@ -457,8 +457,7 @@ static enum exit_code load_providers(const struct host *host, const struct sums 
 	int ret = providers_read(providers, host, ours, &reason);
 
 	if (ret < 0)
-		log_failure(host->release, "what it has of the kernel's own modules: %s",
-			    reason.text);
+		log_failure(host->release, "its lists of modules: %s", reason.text);
 	return proof_exit_code(ret);
 }
 

@@ -77,13 +77,11 @@ static bool is_ours(int fd, const struct strlist *paths)
 		there |= name && !strcmp(name, WIREGUARD) && loaded != LOADED_NONE;
 		if (loaded == LOADED_NONE || loaded == LOADED_SAME)
 			continue;
-		log_failure(
-			path,
-			loaded == LOADED_OTHER
-				? "another module of its name is loaded; unload that, or "
-				  "boot again"
-				: "a module of its name is loaded, and nothing tells "
-				  "whether it is this one");
+		log_failure(path, loaded == LOADED_OTHER
+					  ? "another module of that name is loaded; "
+					    "unload it, or reboot"
+					  : "a module of that name is loaded, and "
+					    "nothing shows whether it is this one");
 		ok = false;
 	}
 	if (!there) {

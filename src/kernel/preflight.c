@@ -60,8 +60,9 @@ static bool check_mounts(const struct host *host)
 	bool ok = true;
 
 	if (!mounts) {
-		log_failure(host->modules, "what is mounted there cannot be told: %s: %s",
-			    MOUNTS_FILE, strerror(errno));
+		log_failure(host->modules,
+			    "cannot find out what is mounted there: %s: %s", MOUNTS_FILE,
+			    strerror(errno));
 		return false;
 	}
 	while (getline(&line, &room, mounts) > 0) {
@@ -79,8 +80,9 @@ static bool check_mounts(const struct host *host)
 		ok = false;
 	}
 	if (!feof(mounts)) {
-		log_failure(host->modules, "what is mounted there cannot be told: %s: %s",
-			    MOUNTS_FILE, strerror(errno));
+		log_failure(host->modules,
+			    "cannot find out what is mounted there: %s: %s", MOUNTS_FILE,
+			    strerror(errno));
 		ok = false;
 	}
 	fclose(mounts);
@@ -196,7 +198,8 @@ static bool check_builtin(const struct host *host, const struct payload *payload
 		if (!name || !in_payload(payload, name))
 			continue;
 		log_failure(name,
-			    "%s has it built in: it needs no module, and takes none",
+			    "%s has it built in: the module is not needed, and cannot be "
+			    "loaded",
 			    host->release);
 		ok = false;
 	}
@@ -304,32 +307,31 @@ static enum exit_code check_key(const struct host *host, const struct payload *p
 		return EXIT_DONE;
 	case KEYRINGS_UNKNOWN:
 		log_failure(host->release,
-			    "the kernel takes only modules signed by a key it trusts, "
-			    "and which these are cannot be read from /proc/keys: %s",
+			    "the kernel accepts only modules signed by a key it trusts, "
+			    "and its keys cannot be read from /proc/keys: %s",
 			    reason.text);
 		return EXIT_FAILED;
 	case KEYRINGS_PLATFORM:
 		if (load)
 			return EXIT_DONE;
-		log_failure(
-			host->release,
-			"the kernel takes only modules signed by a key it trusts, and "
-			"the key %s of '%s', which signed these, is in its keyring "
-			".platform alone, which only some kernels ask for modules; "
-			"--load asks this one, and takes them out again if it refuses",
-			key, subject);
+		log_failure(host->release,
+			    "the kernel accepts only modules signed by a key it trusts, "
+			    "and the key %s of '%s', which signed these, is in its "
+			    "keyring .platform alone, which only some kernels use for "
+			    "modules; --load tries this kernel, and removes the modules "
+			    "again if it refuses them",
+			    key, subject);
 		return EXIT_UNTRUSTED;
 	case KEYRINGS_FOREIGN:
 		break;
 	}
-	log_failure(
-		host->release,
-		"the kernel takes only modules signed by a key it trusts, and the key "
-		"%s of '%s', which signed these, is not in its keyrings "
-		".builtin_trusted_keys and .secondary_trusted_keys; sign them with a key "
-		"that is ('make artifacts MODULE_KEY= MODULE_CERT='), or have that key "
-		"enrolled",
-		key, subject);
+	log_failure(host->release,
+		    "the kernel accepts only modules signed by a key it trusts, and the "
+		    "key %s of '%s', which signed these, is not in its keyrings "
+		    ".builtin_trusted_keys and .secondary_trusted_keys; sign them with a "
+		    "key that is ('make artifacts MODULE_KEY= MODULE_CERT='), or have "
+		    "that key enrolled",
+		    key, subject);
 	return EXIT_UNTRUSTED;
 }
 
@@ -347,18 +349,16 @@ enum exit_code preflight_signatures(const struct host *host,
 		if (file->sig.state == MODSIG_GOOD)
 			continue;
 		if (file->sig.state == MODSIG_NONE)
-			log_failure(file->name,
-				    "the kernel takes only signed modules "
-				    "(module.sig_enforce or lockdown), and it is not "
-				    "signed; build it with 'make artifacts MODULE_KEY= "
-				    "MODULE_CERT='");
+			log_failure(file->name, "the kernel accepts only signed modules "
+						"(module.sig_enforce or lockdown), and "
+						"it is not signed; build it with 'make "
+						"artifacts MODULE_KEY= MODULE_CERT='");
 		else
-			log_failure(
-				file->name,
-				"the kernel takes only modules signed by a key it "
-				"trusts, and without a signing_key.x509 in the bundle "
-				"nothing tells whether %s is one",
-				file->sig.signer);
+			log_failure(file->name,
+				    "the kernel accepts only modules signed by a key it "
+				    "trusts, and without a signing_key.x509 in the "
+				    "bundle nothing shows whether %s is one",
+				    file->sig.signer);
 		code = EXIT_UNTRUSTED;
 	}
 	return code == EXIT_DONE ? check_key(host, payload, load) : code;
@@ -400,11 +400,11 @@ static bool check_running(const struct host *host, const struct payload *payload
 	if (!off || strcmp(off, "1") != 0)
 		return true;
 	if (load) {
-		log_failure(host->release, "the kernel takes no modules until it is "
-					   "booted again (kernel.modules_disabled)");
+		log_failure(host->release, "the kernel accepts no modules until the next "
+					   "boot (kernel.modules_disabled)");
 		return false;
 	}
-	log_info("the kernel takes no modules until it is booted again "
+	log_info("the kernel accepts no modules until the next boot "
 		 "(kernel.modules_disabled)");
 	return true;
 }

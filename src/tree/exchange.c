@@ -193,7 +193,9 @@ int exchange_index(struct exchange *exchange, struct reason *reason)
 	int ret = make_base(exchange, &base);
 
 	if (ret < 0)
-		return reason_set(reason, ret, "no place for depmod: %s", strerror(-ret));
+		return reason_set(reason, ret,
+				  "cannot make a base directory for depmod: %s",
+				  strerror(-ret));
 	ret = run_depmod(exchange, base, reason);
 	if (ret == 0)
 		ret = indexes_check(&exchange->live, &exchange->made,
@@ -231,7 +233,7 @@ static int rename_both(const struct host *host)
 
 static int say_changed(const char *path, struct reason *reason)
 {
-	return path ? reason_set(reason, -EAGAIN, "somebody else is changing it: %s",
+	return path ? reason_set(reason, -EAGAIN, "another process is changing it: %s",
 				 path)
 		    : 0;
 }
@@ -257,7 +259,7 @@ static int still_opened(const struct host *host, const char *name, struct reason
 		return reason_errno(reason, -errno);
 	if (opened.st_ino == named.st_ino && opened.st_dev == named.st_dev)
 		return 0;
-	return reason_set(reason, -EAGAIN, "somebody else put another directory there");
+	return reason_set(reason, -EAGAIN, "another process put another directory there");
 }
 
 static bool dep_is_ours(const struct exchange *exchange)
@@ -283,7 +285,8 @@ static int let_others_end(const struct exchange *exchange, size_t *others,
 		if (dep_is_ours(exchange))
 			return 0;
 	}
-	return reason_set(reason, -EAGAIN, "another depmod wrote what was there before");
+	return reason_set(reason, -EAGAIN,
+			  "another depmod wrote the index of the old directory");
 }
 
 /* What has the clone's name now must be the old directory. */
@@ -361,7 +364,7 @@ static int take_back(struct exchange *exchange, struct reason *reason)
 		return ret;
 	ret = rename_both(exchange->host);
 	if (ret < 0)
-		return reason_set(reason, ret, "it cannot be taken back: %s",
+		return reason_set(reason, ret, "it cannot be exchanged back: %s",
 				  strerror(-ret));
 	/* What came after that look is in the directory that would be dropped now. */
 	if (look_again(&exchange->made, exchange->tree_fd, &ignored) < 0 &&
@@ -387,7 +390,7 @@ static int put_aside(const struct exchange *exchange, struct reason *reason)
 	if (renameat2(host->kernels_fd, clone, host->kernels_fd, aside,
 		      RENAME_NOREPLACE) < 0)
 		return reason_errno(reason, -errno);
-	log_error("what somebody else changed meanwhile is in '%s/%s'", host->kernels,
+	log_error("what another process changed meanwhile is in '%s/%s'", host->kernels,
 		  aside);
 	return 0;
 }
@@ -413,10 +416,9 @@ static void keep_changes(struct exchange *exchange)
 	int ret = carry(exchange, &why);
 
 	if (ret > 0)
-		log_error(
-			"%s: what somebody else changed is in the new directory, and in "
-			"no index: run depmod",
-			host->modules);
+		log_error("%s: what another process changed is in the new directory, but "
+			  "in no index: run depmod",
+			  host->modules);
 	if (ret >= 0)
 		return;
 	log_failure(host->modules, "%s", why.text);

@@ -112,8 +112,8 @@ static bool keep(struct planning *p, const char *path, const char *why)
 	/* There is one place to keep it in, and no second original may be lost there. */
 	if (strlist_has(&p->state->kept, path) && !state_keeps_same(p->host, path)) {
 		log_failure(path,
-			    "%s, and another file that was replaced there is kept still; "
-			    "move it away first",
+			    "%s, and an earlier file from there is still kept; move it "
+			    "away first",
 			    why);
 		return p->ok = false;
 	}
@@ -187,8 +187,9 @@ static void plan_restores(struct planning *p)
 		if (found != STATE_CHANGED)
 			add_change(p, CHANGE_RESTORE, path, NULL);
 		else
-			log_error("what was replaced at '%s' is kept on: move away what "
-				  "is there now, and 'wgkmod remove' gives it back",
+			log_error("the file that was replaced at '%s' is still kept: "
+				  "move away what is there now, and 'wgkmod remove' puts "
+				  "it back",
 				  path);
 	}
 }
@@ -349,8 +350,8 @@ void plan_print(const struct plan *plan)
 {
 	static const char *const words[] = {
 		[CHANGE_REMOVE] = "remove",
-		[CHANGE_KEEP] = "replace, and keep for later,",
-		[CHANGE_RESTORE] = "give back",
+		[CHANGE_KEEP] = "replace, and keep,",
+		[CHANGE_RESTORE] = "put back",
 		[CHANGE_WRITE] = "write",
 	};
 

@@ -87,9 +87,9 @@ static int check_paths(const struct sums *state, struct reason *why)
 				return reason_errno(why, -ENOMEM);
 		}
 		if (!usual || !sums_is_module_path(usual))
-			return reason_set(why, -EBADMSG,
-					  "it names '%s', which is no path of a module",
-					  path);
+			return reason_set(
+				why, -EBADMSG,
+				"it names '%s', which is not a path of a module", path);
 	}
 	return 0;
 }
@@ -428,7 +428,7 @@ static int compare_fd(int fd, const unsigned char *digest, enum state_file *foun
 		return ret;
 	ret = sha256(file.data, file.size, actual);
 	if (ret < 0)
-		return reason_set(reason, ret, "libcrypto cannot make its digest");
+		return reason_set(reason, ret, "libcrypto cannot compute its digest");
 	if (memcmp(actual, digest, sizeof(actual)) == 0)
 		*found = STATE_INTACT;
 	return 0;

@@ -27,7 +27,7 @@ static enum exit_code recover(struct transaction *tx, bool dry)
 
 	if (dry) {
 		if (recover_is_needed(&tx->host))
-			log_info("would clean up behind a run that was killed");
+			log_info("would clean up after an interrupted run");
 		return EXIT_DONE;
 	}
 	ret = recover_settle(&tx->host, &reason);
@@ -212,7 +212,8 @@ enum exit_code transaction_revert(struct transaction *tx)
 	if (exchange_revert(&tx->exchange, &reason) == 0)
 		return EXIT_DONE;
 	if (!tx->exchange.exchanged) {
-		log_failure(tx->host.kernels, "that it is as it was is not flushed: %s",
+		log_failure(tx->host.kernels,
+			    "the restored directory may not be on disk yet: %s",
 			    reason.text);
 		return EXIT_DONE;
 	}
