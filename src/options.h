@@ -27,7 +27,7 @@ struct params {
 
 struct option_spec {
 	const char *name; /* without the dashes; NULL ends a table */
-	const char *arg;  /* what help calls its value; NULL: takes none */
+	const char *arg;  /* the name of its value in help; NULL: it takes none */
 	const char *help;
 	size_t offset; /* in struct params: a const char *, or a bool if it takes none */
 	bool required;
@@ -35,9 +35,9 @@ struct option_spec {
 
 struct verb {
 	const char *name;
-	const char *operands; /* what help calls them; NULL: takes none */
-	bool many;	      /* one operand or more, not exactly one */
-	bool changes;	      /* the system: done stays done, whoever hears of it */
+	const char *operands; /* their name in help; NULL: it takes none */
+	bool many;	      /* takes one operand or more, not exactly one */
+	bool changes;	      /* changes the system: a closed stdout is no failure */
 	const char *summary;
 	const struct option_spec *options;
 	enum exit_code (*run)(const struct params *params);
@@ -64,8 +64,8 @@ struct verb {
 
 /*
  * Parse the options and operands in @argv, which ends with NULL, into @params, and check
- * them: what is missing, given twice or no release. Moves the operands to the front of
- * @argv. Returns 0, or -EINVAL after printing what is wrong.
+ * that none is missing, given twice or malformed. Moves the operands to the front of
+ * @argv. Returns 0, or -EINVAL after printing the error.
  */
 int options_parse(const struct verb *verb, struct params *params,
 		  char **argv) _must_check_ _nonnull_all_;

@@ -95,9 +95,9 @@ static void print_file(const struct show *show, const char *path, enum state_fil
 	printf("  %s: %s%s", path, found_words[found].said,
 	       show->running ? loaded_words[loaded].said : "");
 	if (found != STATE_MISSING && !taken)
-		printf(", and in no index: run depmod");
+		printf(", but in no index: run depmod");
 	else if (found != STATE_MISSING && strcmp(taken, path) != 0)
-		printf(", but modprobe takes %s instead", taken);
+		printf(", but modprobe loads %s instead", taken);
 	putchar('\n');
 }
 

@@ -241,7 +241,7 @@ amid() {
 			mv kernel/crypto/aes_ti.ko.x kernel/crypto/aes_ti.ko && echo early >both" \
 		"mkdir -p new && cp '$other' new/two.ko && echo late >both" install_it 0
 	assert_line "^wgkmod: $MODULES: another process is changing it: "
-	assert_line "^wgkmod: $MODULES: what another process changed is in the new directory, and in no index: run depmod$"
+	assert_line "^wgkmod: $MODULES: what another process changed is in the new directory, but in no index: run depmod$"
 	installed
 	for file in new/one.ko new/two.ko kernel/crypto/aes_ti.ko; do
 		cmp "$MODULES/$file" "$other"

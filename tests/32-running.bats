@@ -219,7 +219,7 @@ keyring() {
 	refused 4 "^wgkmod: cannot install '$RELEASE': the kernel accepts only .* the key $id of 'CN=key', which signed these, is not in its keyrings"
 	cp "$ROOT/fake/keys.good" "$ROOT/fake/keys"
 	keyring .platform 0000000b
-	refused 4 "^wgkmod: cannot install '$RELEASE': the kernel accepts only .* is in its keyring .platform alone, .*; --load asks this one, and takes them out again if it refuses$"
+	refused 4 "^wgkmod: cannot install '$RELEASE': the kernel accepts only .* is in its keyring .platform alone, .*; --load tries this kernel, and removes the modules again if it refuses them$"
 	before=$(modules_look)
 	modprobe_says 'printf "3,2,2,-;Loading of module with unavailable key is rejected\n" >>/dev/kmsg; exit 1'
 	inside 5 install --allow-unsigned --load /out

@@ -220,7 +220,7 @@ line_set() { # FILE LINE, bytes on standard input
 @test "--allow-unsigned is for what has no signature, not for one that is wrong" {
 	key_sign "$KEY" "$BUNDLE"
 	verify_it 4 --allow-unsigned
-	assert_line "not among the 0 trusted here"
+	assert_line "not one of the 0 trusted keys"
 	flip "$BUNDLE" 100
 	verify_it 4 --allow-unsigned --key "$KEY.pub"
 	assert_line "it does not match the file: one of the two was changed$"
@@ -242,7 +242,7 @@ line_set() { # FILE LINE, bytes on standard input
 	assert_line "is signed by key .* \($keys/b.pub\)"
 	mv "$keys/b.pub" "$keys/b.old"
 	verify_it 4
-	assert_line "not among the 1 trusted here"
+	assert_line "not one of the 1 trusted keys"
 	mv "$keys/b.old" "$keys/.b.pub"
 	verify_it 4
 }

@@ -186,7 +186,7 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	echo theirs >"$file"
 	remove_it 0
 	assert_line "'kernel/net/ipv4/udp_tunnel.ko' was changed since wgkmod installed it, and stays$"
-	assert_line "the file that was replaced at 'kernel/net/ipv4/udp_tunnel.ko' is kept on: move away what is there now, and"
+	assert_line "the file that was replaced at 'kernel/net/ipv4/udp_tunnel.ko' is still kept: move away what is there now, and"
 	assert_line "^wgkmod: 11 modules for $RELEASE removed$"
 	run_cmd 0 "$WGKMOD" status --root "$ROOT"
 	assert_line "^$RELEASE: 0 modules$"

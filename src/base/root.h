@@ -5,9 +5,9 @@
 #include "base/util.h"
 
 /*
- * The canonical path of @path (relative) below the canonical @root, as if @root were
- * "/": an absolute link starts at @root, and ".." stops there. On success *@out is owned
- * by the caller. Returns 0 or -errno.
+ * Resolve the relative @path below the canonical @root as if @root were "/": an absolute
+ * link starts at @root, and ".." stops there. On success *@out is the canonical path,
+ * which the caller owns. Returns 0 or -errno.
  */
 int root_resolve(const char *root, const char *path,
 		 char **out) _must_check_ _nonnull_all_;

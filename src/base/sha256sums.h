@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * SHA-256, by libcrypto; and lists of digests and paths in the format of sha256sum:
- * SHA256SUMS, and our state.
+ * SHA-256 digests, by libcrypto, and lists of digests and paths in the format of
+ * sha256sum: SHA256SUMS, and the state of wgkmod.
  */
 #pragma once
 
@@ -10,15 +10,15 @@
 #define SHA256_BYTES 32
 #define SHA256_DIGITS 64
 
-/* The digest of @size bytes at @data. Returns 0, or -EIO when libcrypto fails. */
+/* Compute the digest of @size bytes at @data. Returns 0, or -EIO if libcrypto fails. */
 int sha256(const void *data, size_t size,
 	   unsigned char digest[static SHA256_BYTES]) _must_check_ _nonnull_all_;
 
-/* As 64 digits and a NUL. */
+/* Write @digest as 64 digits and a NUL. */
 void sha256_hex(const unsigned char digest[static SHA256_BYTES],
 		char hex[static SHA256_DIGITS + 1]) _nonnull_all_;
 
-/* The digest of 64 lower case digits at @hex. Returns 0 or -EINVAL. */
+/* Read a digest from 64 lower-case digits at @hex. Returns 0 or -EINVAL. */
 int sha256_parse(const char *hex,
 		 unsigned char digest[static SHA256_BYTES]) _must_check_ _nonnull_all_;
 
@@ -39,23 +39,23 @@ void sums_free(struct sums *sums);
 #define _cleanup_sums_ _cleanup_(sums_free)
 
 /*
- * Read @size bytes at @text, which is taken over, also in case of failure. Each line is
- * 64 digits, two spaces (or one and '*'), a path of printable ASCII that is not empty,
- * a newline. Returns 0, or with @reason filled in -EBADMSG (anything else, or a path
- * twice) or -ENOMEM; then @sums holds nothing.
+ * Parse @size bytes at @text, and take ownership of @text, on failure too. Each line is
+ * 64 digits, two spaces (or a space and '*'), a path of printable ASCII that is not
+ * empty, and a newline. Returns 0, or with @reason filled in -EBADMSG (anything else, or
+ * a path that appears twice) or -ENOMEM; then @sums is empty.
  */
 int sums_parse(struct sums *sums, char *text, size_t size,
 	       struct reason *reason) _must_check_ _nonnull_all_;
 
-/* The entry of @path, or NULL. */
+/* Return the entry of @path, or NULL. */
 const struct sum *sums_find(const struct sums *sums, const char *path) _nonnull_all_;
 
 /*
- * Whether @path is relative and of components of [A-Za-z0-9._+-] that do not start with
- * '.' and are not too long to have something put before and after. This comes first in
- * everything that trusts a name.
+ * Return true if @path is relative and its components consist of [A-Za-z0-9._+-], do not
+ * start with '.', and leave room for a prefix and a suffix. Every function that trusts a
+ * name asks this first.
  */
 bool sums_is_path(const char *path) _nonnull_all_;
 
-/* Whether it is one that we install as well: "kernel/" before, and ".ko" at the end. */
+/* Return true if @path is such a path, starts with "kernel/" and ends with ".ko". */
 bool sums_is_module_path(const char *path) _nonnull_all_;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What every file uses: attributes, cleanup at the end of a scope, the exit codes. */
+/* What every file needs: attributes, cleanup at the end of a scope, the exit status. */
 #pragma once
 
 #include <errno.h>
@@ -16,7 +16,7 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-/* One meaning each; printed by every --help, from exit_meanings[] in cli.c. */
+/* The exit status; exit_meanings[] in options.c has the text of each. */
 enum exit_code {
 	EXIT_DONE = 0,
 	EXIT_FAILED = 1,
@@ -31,7 +31,7 @@ static inline void free_pointer(void *p)
 	free(*(void **)p);
 }
 
-/* Closes once and leaves errno as it was: it often still has to be reported. */
+/* Close *@fd, and keep errno, which the caller often has still to report. */
 static inline void close_fd(const int *fd)
 {
 	int saved = errno;
@@ -52,5 +52,5 @@ static inline int take_fd(int *fd)
 	return taken;
 }
 
-/* Hand a descriptor over to somebody else: the scope no longer closes it. */
+/* Return @fd, and set it to -1: the end of the scope does not close it. */
 #define TAKE_FD(fd) take_fd(&(fd))

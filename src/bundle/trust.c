@@ -211,8 +211,8 @@ static int find_signer(const struct minisign *sig, const struct keys *keys,
 	}
 	if (ret == -ENOENT)
 		return reason_set(reason, -EBADMSG,
-				  "it was made by key %s, which is not among the %zu "
-				  "that are trusted here: see --key",
+				  "it was made by key %s, which is not one of the %zu "
+				  "trusted keys: see --key",
 				  signer->id, keys->count);
 	return ret;
 }

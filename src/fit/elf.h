@@ -16,18 +16,21 @@ struct elf {
 };
 
 /*
- * Look at the header of @data and at its table of sections: a relocatable file of this
- * program's own architecture, with all of its sections inside @size, each with a name,
- * and nothing in section 0; what elf_validity_check() in the kernel's kernel/module.c
- * asks. @elf is as good as @data is. Returns 0, -EBADMSG (not one, or damaged) or
- * -ENOEXEC (another architecture), with @reason filled in.
+ * Check the header of @data and its section table, as elf_validity_check() in the
+ * kernel's kernel/module.c does: a relocatable file of the architecture of this program,
+ * every section inside @size and with a name, and nothing in section 0. @elf borrows
+ * @data. Returns 0, or with @reason filled in -EBADMSG (not ELF, or damaged) or -ENOEXEC
+ * (another architecture).
  */
 int elf_open(struct elf *elf, const char *data, size_t size,
 	     struct reason *reason) _must_check_ _nonnull_all_;
 
-/* The header of section @index, which is below e_shnum. */
+/* Return the header of section @index, which must be below e_shnum. */
 Elf64_Shdr elf_section(const struct elf *elf, unsigned int index) _nonnull_all_;
 
-/* Its name: in @elf's data. "" for what has none, of type SHT_NULL. */
+/*
+ * Return the name of @section, inside the data of @elf; "" for a section of type
+ * SHT_NULL.
+ */
 const char *elf_section_name(const struct elf *elf,
 			     const Elf64_Shdr *section) _nonnull_all_;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The keys by which the running kernel takes signed modules: those of its keyrings
- * .builtin_trusted_keys and .secondary_trusted_keys, and of the keyrings that these hold
+ * The keys whose signatures on modules the running kernel accepts: those in its keyrings
+ * .builtin_trusted_keys and .secondary_trusted_keys, and in the keyrings that these hold
  * (mod_verify_sig() in the kernel's kernel/module_signing.c). Some distributions' kernels
- * ask .platform too, where UEFI's and shim's keys are; nothing outside tells which do.
- * Only the kernel can make a keyring whose name starts with a dot.
+ * also ask .platform, which holds the keys of UEFI and shim; nothing in /proc or /sys
+ * shows which kernels do. Only the kernel can make a keyring whose name starts with a
+ * dot.
  */
 #pragma once
 
@@ -13,15 +14,15 @@
 struct reason;
 
 enum keyrings_answer {
-	KEYRINGS_FOREIGN,
+	KEYRINGS_FOREIGN, /* in none of them */
 	KEYRINGS_TRUSTED,
-	KEYRINGS_PLATFORM, /* in .platform alone */
-	KEYRINGS_UNKNOWN,  /* /proc/keys cannot be read, or one of the keyrings */
+	KEYRINGS_PLATFORM, /* only in .platform */
+	KEYRINGS_UNKNOWN,  /* /proc/keys or a keyring cannot be read */
 };
 
 /*
- * Where a key of @name, as certificate_key_name() says it, is; @reason is filled in with
- * KEYRINGS_UNKNOWN.
+ * Find the key @name, a result of certificate_key_name(), in the keyrings. Fills in
+ * @reason for KEYRINGS_UNKNOWN.
  */
 enum keyrings_answer keyrings_trust(const char *name,
 				    struct reason *reason) _must_check_ _nonnull_all_;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* install --load: modprobe, and whether it brought what was installed. */
+/* install --load: load the modules with modprobe, and check that they are live. */
 #pragma once
 
 #include "base/util.h"
@@ -7,11 +7,11 @@
 struct strlist;
 
 /*
- * Load wireguard with modprobe, from the running kernel's directory, which is @fd. Then each
- * of the modules @paths that is loaded has to be from its file there, wireguard among
- * them, and an interface of its kind has to be possible. If not, prints why, with what
- * the kernel said meanwhile, and unloads what was not loaded before, as far as it can be:
- * some modules have no exit. Returns EXIT_DONE or EXIT_NOT_LOADED.
+ * Load wireguard with modprobe from the running kernel's directory @fd. Then check that
+ * wireguard is loaded, that each loaded module of @paths comes from its file in @fd, and
+ * that an interface of its kind can be made. Otherwise print why, with what the kernel
+ * logged, and unload the modules that were not loaded before; some have no exit and stay.
+ * Returns EXIT_DONE or EXIT_NOT_LOADED.
  */
 enum exit_code modprobe_load(int fd,
 			     const struct strlist *paths) _must_check_ _nonnull_all_;
