@@ -125,7 +125,7 @@ status_inside() { # STATUS SRCVERSION-OF-LOADED-WIREGUARD|none
 	porcelain 1
 	assert_line "^module $RELEASE kernel/net/ipv4/udp_tunnel.ko intact - updates/udp_tunnel.ko$"
 	status_it 1
-	assert_line "udp_tunnel.ko: intact, but modprobe takes updates/udp_tunnel.ko instead$"
+	assert_line "udp_tunnel.ko: intact, but modprobe loads updates/udp_tunnel.ko instead$"
 	mv "$MODULES/kernel/drivers/net/wireguard/wireguard.ko" "$BATS_TEST_TMPDIR/"
 	depmod -b "$ROOT" "$RELEASE"
 	mv "$BATS_TEST_TMPDIR/wireguard.ko" "$MODULES/kernel/drivers/net/wireguard/"

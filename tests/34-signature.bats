@@ -136,7 +136,7 @@ line_set() { # FILE LINE, bytes on standard input
 
 @test "another key is refused, by its id and by its bytes" {
 	key_sign "$OTHER" "$BUNDLE"
-	agree no "minisig': it was made by key $(key_id "$OTHER.pub"), which is not among the 1 that are trusted here: see --key$"
+	agree no "minisig': it was made by key $(key_id "$OTHER.pub"), which is not one of the 1 trusted keys: see --key$"
 	# The key that is trusted, under the id of the one that signed.
 	{
 		line_bytes "$OTHER.pub" 2 | head -c 10

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Public keys and detached signatures in minisign's formats, which its documentation
- * gives (https://jedisct1.github.io/minisign/, "Signature format"), checked by libcrypto.
- * A key file is two lines, a signature file four:
+ * Public keys and detached signatures in the formats of minisign, verified by libcrypto.
+ * The documentation of minisign defines the formats
+ * (https://jedisct1.github.io/minisign/, "Signature format"). A key file is two lines, a
+ * signature file four:
  *
  *	untrusted comment: …
  *	base64("Ed", key id, Ed25519 key)
@@ -12,8 +13,8 @@
  *	trusted comment: …
  *	base64(signature of the first signature and the trusted comment)
  *
- * Calling sequence: minisign_parse(), for a key whose id is the signature's
- * minisign_verify(), and only when that returned 0 the comment; minisign_free().
+ * Calling sequence: minisign_parse(); minisign_verify() with a key that has the id of the
+ * signature; the comment only after that returned 0; minisign_free().
  */
 #pragma once
 
@@ -24,7 +25,7 @@
 #define ED25519_KEY_BYTES 32
 #define ED25519_SIGNATURE_BYTES 64
 
-/* No file of either kind is larger; minisign's comments are at most 1024 and 8192. */
+/* The size limits of both files. minisign's comments are at most 1024 and 8192 bytes. */
 #define PUBLIC_KEY_MAX_BYTES 4096
 #define MINISIGN_MAX_BYTES 16384
 
@@ -39,16 +40,16 @@ struct minisign {
 	bool prehashed; /* "ED" */
 	unsigned char id[KEY_ID_BYTES];
 	unsigned char global[ED25519_SIGNATURE_BYTES];
-	/* What @global signs: the file's signature, then the comment. Owned. */
+	/* What @global signs: the signature of the file, then the comment. Owned. */
 	unsigned char *signed_text;
-	/* In it; nobody's word until minisign_verify() returned 0. */
+	/* Inside @signed_text; not trusted before minisign_verify() returned 0. */
 	const char *comment;
 };
 
 /*
- * Read @size bytes at @text. Each line ends with a newline, the last one may do without;
- * carriage returns before it are dropped. Returns 0, or with @reason filled in -EBADMSG
- * (anything else) or -ENOMEM; then there is nothing to free.
+ * Parse @size bytes at @text. Each line ends with a newline, which the last line may
+ * lack; a carriage return before it is dropped. Returns 0, or with @reason filled in
+ * -EBADMSG (anything else) or -ENOMEM; then there is nothing to free.
  */
 int public_key_parse(struct public_key *key, const char *text, size_t size,
 		     struct reason *reason) _must_check_ _nonnull_all_;
@@ -59,13 +60,13 @@ void minisign_free(struct minisign *sig);
 #define _cleanup_minisign_ _cleanup_(minisign_free)
 
 /*
- * Whether @key made @sig for the @size bytes at @data, comment included. Returns 0, or
- * with @reason filled in -EBADMSG (no) or -EIO (libcrypto cannot tell).
+ * Verify that @key made @sig for the @size bytes at @data, and for the trusted comment.
+ * Returns 0, or with @reason filled in -EBADMSG (it did not) or -EIO (libcrypto failed).
  */
 int minisign_verify(const struct minisign *sig, const struct public_key *key,
 		    const void *data, size_t size,
 		    struct reason *reason) _must_check_ _nonnull_all_;
 
-/* As minisign prints it: 16 digits, the last byte first. */
+/* Write @id as minisign prints it: 16 digits, the last byte first. */
 void key_id_hex(const unsigned char id[static KEY_ID_BYTES],
 		char hex[static KEY_ID_DIGITS + 1]) _nonnull_all_;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What there is to install: modules whose bytes are in memory and have the digests of
- * the payload's SHA256SUMS. They come from a bundle, or from a build's output directory,
- * which is what a bundle is made of.
+ * What there is to install: modules in memory, which have the digests in the SHA256SUMS
+ * of the payload. They come from a bundle, or from the output directory of a build, of
+ * which a bundle is made.
  */
 #pragma once
 
@@ -16,8 +16,8 @@ struct trust_policy;
 
 struct payload_file {
 	const char *name; /* as in SHA256SUMS: "modules/kernel/…/x.ko"; owned by @sums */
-	const char *path; /* without "modules/", as below lib/modules/RELEASE */
-	const unsigned char *digest; /* as well */
+	const char *path;	     /* the same without "modules/" */
+	const unsigned char *digest; /* owned by @sums */
 	struct buf data;
 	struct modsig sig;
 };
@@ -25,25 +25,26 @@ struct payload_file {
 struct payload {
 	struct sums sums;
 	struct payload_file *files;  /* sorted by path */
-	struct module *modules;	     /* the same, read; n_modules of them */
-	struct x509_st *certificate; /* of who signed the modules; NULL: not known */
+	struct module *modules;	     /* the parsed files */
+	struct x509_st *certificate; /* of the signer of the modules; NULL: unknown */
 	size_t count;
 	size_t n_modules;
 };
 
 /*
- * Read and verify @path for the kernel @release: a bundle as trust_read() and
- * contents_check() say, or a directory, which @policy has to allow. Of a directory the
- * SHA256SUMS are read, then each file they name below modules/, once, through no link;
- * what they name elsewhere is not looked at, but for what is here:
+ * Read and verify @path for the kernel @release: a bundle under the rules of trust_read()
+ * and contents_check(), or a directory, which @policy has to allow. In a directory,
+ * SHA256SUMS is read, and then each file that it names below modules/, once, without
+ * following a link. Of the other files in it only these are read:
  *
- *	signing_key.x509	the certificate by which all modules have to be signed;
- *				without it the signature of a module is read and not
+ *	signing_key.x509	the certificate of the key that must have signed every
+ *				module; without it, module signatures are read but not
  *				verified
- *	SHA256SUMS.unsigned	what the modules have to be without their signatures
+ *	SHA256SUMS.unsigned	the digests of the modules without their signatures
  *
- * Prints what is wrong, all of it, and who signed. Returns EXIT_DONE, EXIT_UNTRUSTED,
- * EXIT_WRONG_KERNEL (another kernel or architecture) or EXIT_FAILED. payload_free() either way.
+ * Prints everything that is wrong, and who signed. Returns EXIT_DONE, EXIT_UNTRUSTED,
+ * EXIT_WRONG_KERNEL (for another kernel or architecture) or EXIT_FAILED; call
+ * payload_free() in any case.
  */
 enum exit_code payload_read(struct payload *payload, const struct trust_policy *policy,
 			    const char *path,

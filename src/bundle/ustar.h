@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Bundles: one uncompressed ustar file (POSIX.1-1988), taken apart in memory. Nothing of
- * it ever becomes a path on the system by itself.
+ * Read a bundle: one uncompressed ustar file (POSIX.1-1988), parsed in memory. No name in
+ * it becomes a path on the system by itself.
  *
- * libarchive reads it, and would read much else. So each header is looked at before
- * libarchive is shown it, and only this is let through: a regular file, by a plain header
- * with magic and version of ustar, no link's name, a size in octal digits that the file
- * has room for; zeros behind its data up to the next block; at the end as many zeros as
- * tar writes, up to a whole record, and nothing more. What libarchive then says of name,
- * kind, size and place has to be the same.
+ * libarchive accepts more than that. Each header is therefore checked before libarchive
+ * sees it, and only this passes: a regular file; a plain header with magic and version of
+ * ustar; no link name; a size in octal digits that fits into the file; zeros after the
+ * data up to the next block; at the end as many zeros as tar writes, at most a whole
+ * record, and nothing else. The name, kind, size and position that libarchive then
+ * reports must be the same.
  */
 #pragma once
 
 #include "base/file.h"
 #include "base/util.h"
 
-/* A path and its NUL: ustar's prefix, a slash and its name at the most. */
+/* The longest path and its NUL: prefix, slash and name of a ustar header. */
 #define USTAR_PATH_BYTES (155 + 1 + 100 + 1)
 
 struct reason;
 
 struct ustar_file {
-	char *path; /* "RELEASE/SHA256SUMS", …; by sums_is_path() */
+	char *path; /* "RELEASE/SHA256SUMS", …; sums_is_path() accepts it */
 	struct buf data;
 };
 
@@ -31,13 +31,13 @@ struct ustar {
 };
 
 /*
- * Take @size bytes at @data apart. Returns 0, or with @reason, which names the entry,
- * filled in -EBADMSG or -ENOMEM. ustar_free() either way.
+ * Parse @size bytes at @data. Returns 0, or -EBADMSG or -ENOMEM with @reason, which names
+ * the entry, filled in. Call ustar_free() in either case.
  */
 int ustar_parse(struct ustar *bundle, const char *data, size_t size,
 		struct reason *reason) _must_check_ _nonnull_all_;
 
-/* The file of @path, or NULL. */
+/* Return the file @path, or NULL. */
 struct ustar_file *ustar_find(const struct ustar *bundle, const char *path) _nonnull_all_;
 
 void ustar_free(struct ustar *bundle);

@@ -10,14 +10,13 @@ struct strlist;
 struct reason;
 struct snapshot;
 
-/* Whether @path, in a directory of modules, is of depmod's making. */
+/* Return true if depmod makes the file @path of a directory of modules. */
 bool indexes_is_output(const char *path) _nonnull_all_;
 
-/* For clone_make(): what depmod makes anew is left out, and what it may write is copied.
- */
+/* For clone_make(): skip the files that depmod makes, and copy those it may write to. */
 enum clone_how indexes_how(const char *path) _nonnull_all_;
 
-/* The names of those in @snap that depmod makes. Returns 0 or -ENOMEM. */
+/* List the files in @snap that depmod makes. Returns 0 or -ENOMEM. */
 int indexes_list(const struct snapshot *snap,
 		 struct strlist *out) _must_check_ _nonnull_all_;
 
@@ -41,5 +40,8 @@ int indexes_read(int fd, struct buf *dep) _must_check_ _nonnull_all_;
  */
 char *indexes_taken(const struct buf *dep, const char *path) _must_check_ _nonnull_all_;
 
-/* Take out of @fd what depmod makes and @before does not name. Returns 0 or -errno. */
+/*
+ * Remove the files from @fd that depmod makes and @before does not name. Returns 0 or
+ * -errno.
+ */
 int indexes_drop_new(int fd, const struct strlist *before) _must_check_ _nonnull_all_;

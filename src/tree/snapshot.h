@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a directory holds at a moment: every path with its inode, kind, mode, owner, size and
- * times. Two of them tell whether somebody changed something in between. The change time
- * of files does not count, as linking them elsewhere changes it, and neither do those of
- * the directory itself, which is renamed; what else changes a file in place is seen through
- * each of its links.
+ * A snapshot of a directory: every path with its inode, kind, mode, owner, size and
+ * times. Two snapshots tell whether anything changed in between. The change time of a
+ * file does not count, as a hard link to the file changes it; neither do the times of the
+ * directory itself, which is renamed. Any other change to a file in place shows in each
+ * of its links.
  */
 #pragma once
 
@@ -15,28 +15,27 @@
 struct reason;
 
 struct snapshot_entry {
-	char *path; /* below the directory; "." is the directory itself, and first */
+	char *path; /* below the directory, or first "." for itself */
 	struct stat st;
 };
 
 struct snapshot {
-	struct snapshot_entry
-		*entries; /* a directory before what is in it, sorted there */
+	struct snapshot_entry *entries; /* a directory comes before its sorted entries */
 	size_t count;
 	size_t room;
 };
 
 /*
- * Look at everything in the directory @fd, through no link. Returns 0, or with @reason
- * filled in -errno: -EXDEV when something else is mounted in there. Then @snap holds
- * nothing.
+ * Take a snapshot of the directory @fd, without following a link. Returns 0, or -errno
+ * with @reason filled in: -EXDEV if anything is mounted below it. After a failure @snap
+ * is empty.
  */
 int snapshot_take(struct snapshot *snap, int fd,
 		  struct reason *reason) _must_check_ _nonnull_all_;
 
 /*
- * Look once more at what is in the directory @fd itself; what the directories in it held is taken
- * over. Returns as snapshot_take().
+ * Take the snapshot of the entries of the directory @fd itself again, and keep what @snap
+ * has of the directories below. Returns as snapshot_take().
  */
 int snapshot_renew(struct snapshot *snap, int fd,
 		   struct reason *reason) _must_check_ _nonnull_all_;
@@ -44,28 +43,31 @@ int snapshot_renew(struct snapshot *snap, int fd,
 void snapshot_free(struct snapshot *snap);
 #define _cleanup_snapshot_ _cleanup_(snapshot_free)
 
-/* The entry of @path, but not of ".", owned by @snap; or NULL. */
+/* Return the entry of @path, owned by @snap, or NULL. "." is not found. */
 const struct snapshot_entry *snapshot_find(const struct snapshot *snap,
 					   const char *path) _nonnull_all_;
 
-/* Whether @path is somewhere in @directory, if that is one, but not ".". */
+/* Return true if @directory is one and @path is below it. */
 bool snapshot_is_below(const char *path,
 		       const struct snapshot_entry *directory) _nonnull_all_;
 
-/* Whether the two, of one path, are the same: see above. */
+/*
+ * Return true if neither file nor metadata changed between the two entries of one path
+ * (see the top of this file).
+ */
 bool snapshot_same(const struct snapshot_entry *a,
 		   const struct snapshot_entry *b) _nonnull_all_;
 
 /*
- * The path of the first difference of the two, owned by one of them, or NULL. What is at
- * a path that is @ignored makes none.
+ * Return the path of the first difference between the two, owned by one of them, or NULL.
+ * A difference at a path that @ignored accepts does not count.
  */
 const char *snapshot_difference(const struct snapshot *a, const struct snapshot *b,
 				bool (*ignored)(const char *path)) _nonnull_all_;
 
 /*
- * A quick look: the path of the first directory that the directory @fd does not have as it was,
- * or NULL. By the times of a directory it sees what came into it and what went, unless that
- * is the directory @fd itself, or it was within a tick of the file system's clock.
+ * Look quickly: return the path of the first directory below @fd whose times have
+ * changed, or NULL. That shows new and removed entries, except in the directory @fd
+ * itself, and within one tick of the clock of the file system.
  */
 const char *snapshot_changed(const struct snapshot *snap, int fd) _nonnull_all_;

@@ -29,36 +29,39 @@ struct state {
 	struct sums installed;
 	struct strlist directories;
 	struct strlist indexes;
-	struct strlist kept; /* the paths below "replaced" */
+	struct strlist kept; /* paths below "replaced" */
 };
 
-/* Whether it is that of nothing: none installed, and nothing kept of an earlier time. */
+/* Return true if nothing is installed, and nothing is kept of an earlier install. */
 bool state_is_empty(const struct state *state) _must_check_ _nonnull_all_;
 
 void state_free(struct state *state);
 #define _cleanup_state_ _cleanup_(state_free)
 
-/* How a file that the state names is found on the system. */
+/* What became of a file that the state lists. */
 enum state_file {
 	STATE_INTACT,
 	STATE_CHANGED, /* another digest, or not a regular file */
 	STATE_MISSING,
 };
 
-/* The path of the directory "replaced", the caller's, or NULL without memory. */
+/*
+ * Return the path of the directory "replaced", owned by the caller, or NULL without
+ * memory.
+ */
 char *state_kept_directory(const struct host *host) _must_check_ _nonnull_all_;
 
 /*
- * Read the state of @host's kernel; nothing installed is a state of nothing. Returns 0,
- * or -errno with @reason, which names the file, filled in: -EBADMSG when it is malformed
- * or names what is no path of a module.
+ * Read the state of the kernel of @host; if nothing is installed, it is empty. Returns 0,
+ * or -errno with @reason, which names the file, filled in: -EBADMSG if it is malformed or
+ * names something that is not a path of a module.
  */
 int state_load(struct state *state, const struct host *host,
 	       struct reason *reason) _must_check_ _nonnull_all_;
 
 /*
- * The releases that there is a state of below @root, sorted. Returns 0, or -errno with
- * @reason filled in. strlist_free() either way.
+ * List the releases that have a state below @root, sorted. Returns 0, or -errno with
+ * @reason filled in; call strlist_free() in either case.
  */
 int state_list(const char *root, struct strlist *releases,
 	       struct reason *reason) _must_check_ _nonnull_all_;
@@ -86,15 +89,15 @@ int state_write_journal(const struct host *host, int base_fd,
 bool state_keeps_same(const struct host *host,
 		      const char *path) _must_check_ _nonnull_all_;
 
-/* Write the lists of @state into the directory @fd. Returns 0 or -errno. */
+/* Write the lists of @state to the directory @fd. Returns 0 or -errno. */
 int state_save(const struct state *state, int fd) _must_check_ _nonnull_all_;
 
 /* ".RELEASE.SUFFIX", or NULL without memory. */
 char *state_name(const char *release, const char *suffix) _must_check_ _nonnull_all_;
 
 /*
- * Compare the file @path of @host's modules with @digest. On success *@found is set.
- * Returns 0, or -errno when it cannot be read, with @reason filled in.
+ * Compare the file @path of the modules of @host with @digest, and set *@found. Returns
+ * 0, or -errno with @reason filled in if the file cannot be read.
  */
 int state_compare(const struct host *host, const char *path, const unsigned char *digest,
 		  enum state_file *found,
