@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* wgkmod check: the proof, over module files and a Module.symvers that the user names. */
+/* wgkmod check: prove module files against a Module.symvers, both named by the user. */
 #include "verbs.h"
 
 #include <string.h>
@@ -14,8 +14,8 @@
 struct files {
 	struct module *modules;
 	size_t count;
-	unsigned int unread;  /* files */
-	enum exit_code worst; /* over those, then over everything */
+	unsigned int unread;  /* files that could not be read */
+	enum exit_code worst; /* of those, and at the end of everything */
 };
 
 static void files_free(struct files *files)
@@ -35,7 +35,7 @@ static int read_module(struct module *mod, const char *path, struct reason *reas
 	return module_read(mod, path, file.data, file.size, reason);
 }
 
-/* The codes that a module can fail with are in the order of their gravity. */
+/* The exit codes of a module are ordered by severity. */
 static void worsen(enum exit_code *worst, enum exit_code code)
 {
 	if (code > *worst)
@@ -59,7 +59,7 @@ static void read_files(struct files *files, const struct params *params)
 	}
 }
 
-/* --vermagic, or that of the kernel's own modules. */
+/* Get the vermagic of --vermagic, or of the kernel's own modules. */
 static int get_vermagic(const struct params *params, const struct files *files,
 			char **vermagic, struct reason *reason)
 {

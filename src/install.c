@@ -2,26 +2,28 @@
 /*
  * wgkmod install: put the modules of a bundle where modprobe finds them.
  *
- * Read it from the bottom up: run() reads the bundle and tries, try_once() looks at
- * everything and carry_out() changes something. Each step is a file of its own. All of
- * them come before the first write:
+ * Read this file from the bottom up: run() reads the bundle and tries, try_once() checks
+ * everything, and carry_out() makes the changes. Each step is a file of its own. These
+ * come before the first write:
  *
- *	payload_read()	the bundle, read once: who signed it, and the bytes of its modules
- *	transaction_open()	the host, under a lock from here to the end; what is installed there
- *			already; and a killed run is cleaned up behind
- *	proof_on_host()	the modules fit the kernel, by its own vermagic and symbol table
- *	preflight_check()	what would make all of it vain: a full disk, a kernel that takes
- *			no module
- *	plan_install()	what has to be written and removed, and what is in the way
+ *	payload_read()		read the bundle once: who signed it, the bytes of its modules
+ *	transaction_open()	lock the host until the end, clean up after an interrupted
+ *				run, and read what is installed
+ *	proof_on_host()		prove that the modules fit the kernel, by the vermagic and
+ *				the symbol table of the kernel
+ *	preflight_check()	find anything that would make the install fail or have no
+ *				effect: a full disk, a kernel that accepts no modules
+ *	plan_install()		list what has to be written and removed, and what is in the
+ *				way
  *
- * transaction_commit() then carries out the plan on a clone of the kernel's directory, which takes
- * the place of that directory in one step (exchange.h). Whatever fails until then is a status
- * other than 0, and the directory is as it was; so it is after the death of the process or
- * the machine, or else it is the new one. When somebody else changes the directory
- * meanwhile, for example a package manager, all but the payload is done anew.
+ * transaction_commit() then makes the changes in a clone of the kernel's directory, and
+ * exchanges the two in one step (exchange.h). If anything fails before that, the exit
+ * status is not 0 and the directory is unchanged; if the process or the machine dies, the
+ * directory is either the old one or the new one. If another process, for example a
+ * package manager, changes the directory, everything but payload_read() starts again.
  *
- * With --load there is one more step before the old directory goes, load(): modprobe, and a
- * look at what the kernel has then. If that fails, the directories change places again.
+ * With --load, load() runs before the old directory is dropped: it runs modprobe and
+ * checks what the kernel has then. If that fails, the directories are exchanged again.
  */
 #include "verbs.h"
 
@@ -54,7 +56,7 @@ static bool is_there_already(const struct install *in)
 	       in->tx.state.installed.count == in->payload.count;
 }
 
-/* What the kernel says of the new directory decides whether it stays. */
+/* Load the modules; if the kernel refuses them, take the install back. */
 static enum exit_code load(struct install *in)
 {
 	if (modprobe_load(in->tx.exchange.tree_fd, &in->tx.plan.paths) == EXIT_DONE) {

@@ -27,7 +27,10 @@ static void print_help(void)
 	options_print_exit_codes();
 }
 
-/* A help that could not be written, for example to a full disk, was not given. */
+/*
+ * Flush standard output: a help that could not be written, for example to a full disk, is
+ * a failure.
+ */
 static enum exit_code flushed(enum exit_code code)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
@@ -83,11 +86,13 @@ static enum exit_code run_verb(char **argv, const char *running)
 		return EXIT_USAGE;
 	log_set_verb(verb->name);
 	if (verb->changes)
-		signal(SIGPIPE, SIG_IGN); /* of our own messages */
+		signal(SIGPIPE, SIG_IGN); /* of messages: must not end a change */
 	return verb->changes ? verb->run(&params) : flushed(verb->run(&params));
 }
 
-/* A file of ours must not get the number of a standard one that is closed. */
+/*
+ * Open /dev/null for each closed standard file, so that no file of ours gets its number.
+ */
 static int keep_standard_files(void)
 {
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
@@ -97,14 +102,17 @@ static int keep_standard_files(void)
 	return 0;
 }
 
-/* The only place that asks for the running kernel. */
+/* This is the only place that asks for the running kernel. */
 int main(int argc, char **argv)
 {
 	struct utsname uts;
 
 	if (keep_standard_files() < 0)
 		return EXIT_FAILED;
-	/* Who ignores it leaves that to us, and we could wait for no program. */
+	/*
+	 * The caller may ignore it, and then waitpid() would find no program that has
+	 * ended.
+	 */
 	signal(SIGCHLD, SIG_DFL);
 	if (uname(&uts) < 0) {
 		log_error("cannot find out the running kernel: %s", strerror(errno));

@@ -76,7 +76,10 @@ static int parse_flag(const struct verb *verb, struct params *params,
 	return 0;
 }
 
-/* "--name VALUE", "--name=VALUE" or "--name" at *@arg, which moves over what it used. */
+/*
+ * Parse "--name VALUE", "--name=VALUE" or "--name" at *@arg, and move *@arg to its last
+ * word.
+ */
 static int parse_option(const struct verb *verb, struct params *params, char ***arg)
 {
 	const char *name = **arg + 2;
@@ -106,7 +109,7 @@ static int parse_option(const struct verb *verb, struct params *params, char ***
 	return 0;
 }
 
-/* Operands are moved to the front of @argv, where params->operands points. */
+/* Move the operands to the front of @argv, where params->operands points. */
 static int parse(const struct verb *verb, struct params *params, char **argv)
 {
 	bool only_operands = false;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * wgkmod remove: give back the tree that there was before the first install.
+ * wgkmod remove: restore the tree that was there before the first install.
  *
- * Our files go, what they replaced comes back, directories that were made for them go if
- * nothing else is in them, and depmod makes the indexes of that. It is done as an install
- * is, on a clone that takes the place of the kernel's directory in one step. Where that
- * directory is gone, only the state is left to be removed; there is no place for what was
- * replaced then, and it is not deleted either.
+ * Delete the files that wgkmod installed, restore those that they replaced, delete
+ * directories that were made for them and are empty now, and let depmod make the indexes.
+ * As in an install, this happens in a clone, which is exchanged with the kernel's
+ * directory in one step. If that directory is gone, only the state remains to be removed;
+ * replaced files have no place to return to then, and are not deleted.
  */
 #include "verbs.h"
 
@@ -77,7 +77,9 @@ static enum exit_code try_once(struct transaction *tx, const struct params *para
 	code = preflight_check(&tx->host, NULL, params->running, false);
 	if (code == EXIT_DONE)
 		code = plan_remove(&tx->plan, &tx->host, &tx->state);
-	/* All that is left is what cannot be given back yet, as was just said. */
+	/*
+	 * Only files that cannot be restored yet are left, and plan_remove() has said so.
+	 */
 	if (code == EXIT_DONE && !tx->state.installed.count && !tx->plan.count)
 		return EXIT_FAILED;
 	return code == EXIT_DONE ? carry_out(tx, params) : code;

@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * wgkmod status: what is installed for which kernel, and whether it is what we installed.
+ * wgkmod status: show what is installed for each kernel, and whether it is unchanged.
  *
- * With --porcelain, a line for each thing, of fields with a tab between them. Fields may
- * be added at the end of a line, and lines with a new first word; what is here stays:
+ * With --porcelain, print one line for each thing, with tabs between its fields. New
+ * versions may add fields at the end of a line, and lines with a new first word; the rest
+ * stays as it is:
  *
  *	kernel    RELEASE COUNT finished|unfinished|gone
- *	          COUNT modules are installed for it; unfinished: a run was killed, and the
- *	          next one will clean up behind it; gone: its directory is
+ *	          COUNT modules are installed for it. unfinished: a run was interrupted,
+ *	          and the next one will clean up. gone: the kernel's directory is gone.
  *	module    RELEASE PATH intact|changed|missing no|same|other|unknown|- TAKEN
- *	          how its file is found; which code of its name the kernel has, "-" when it
- *	          is not the one that runs; the file that modprobe takes for it, "-" for none
+ *	          what became of its file; which module of its name the kernel has
+ *	          loaded ("-" unless it is the running kernel); the file that modprobe
+ *	          would load ("-" for none)
  *	replaced  RELEASE PATH
- *	          remove will give it back
+ *	          remove will restore this file
  *	taint     RELEASE LETTERS
- *	          what loading them taints the kernel with: O, E, both or "-", as in the
- *	          kernel's Documentation/admin-guide/tainted-kernels.rst
+ *	          the taint of the kernel that loading them causes: O, E, both or "-",
+ *	          as in the kernel's Documentation/admin-guide/tainted-kernels.rst
  *
- * The status is 0 when all that is installed is intact and modprobe takes it.
+ * The exit status is 0 if everything that is installed is intact, and modprobe loads it.
  */
 #include "verbs.h"
 
@@ -35,7 +37,7 @@
 #include "tree/recover.h"
 #include "tree/state.h"
 
-/* Of a module of ours, for people and for programs. */
+/* The state of a module, for people and for programs. */
 struct words {
 	const char *said;
 	const char *field;
@@ -60,13 +62,16 @@ struct show {
 	const struct params *params;
 	struct host host;
 	struct state state;
-	bool running; /* it is the running kernel's root and release */
-	/* Of one of the modules at least. */
+	bool running; /* this is the running kernel, with its own root */
+	/* True for at least one of the modules: */
 	bool out_of_tree;
 	bool not_signed;
 };
 
-/* What loading it taints the kernel with: check_modinfo() and load_module() there. */
+/*
+ * Find the taint that loading @path causes: check_modinfo() and load_module() in the
+ * kernel.
+ */
 static void find_taint(struct show *show, const char *path)
 {
 	_cleanup_close_ int fd = open_beneath(show->host.modules_fd, path, O_RDONLY);
@@ -152,7 +157,7 @@ static enum exit_code show_files(struct show *show)
 	enum exit_code code = EXIT_DONE;
 	bool left = recover_is_needed(&show->host);
 
-	/* Without it, or with a damaged one, modprobe finds nothing. */
+	/* Without an index, or with a damaged one, modprobe finds nothing. */
 	if (indexes_read(show->host.modules_fd, &dep) < 0)
 		buf_free(&dep);
 	if (show->params->porcelain)
@@ -180,7 +185,7 @@ static void show_free(struct show *show)
 	host_close(&show->host);
 }
 
-/* *@shown counts the kernels that something is installed for. */
+/* Show one kernel, and add it to *@shown if anything is installed for it. */
 static enum exit_code show_kernel(const struct params *params, const char *release,
 				  size_t *shown)
 {
@@ -188,7 +193,7 @@ static enum exit_code show_kernel(const struct params *params, const char *relea
 	struct reason reason = { 0 }, host_reason = { 0 };
 	int host_ret, ret;
 
-	/* The state is of interest even when the kernel's directory is gone. */
+	/* Show the state even if the kernel's directory is gone. */
 	host_ret = host_open(&show.host, params->root, release, &host_reason);
 	if (!show.host.root) {
 		log_failure(release, "%s", host_reason.text);
@@ -237,7 +242,7 @@ static enum exit_code run(const struct params *params)
 	enum exit_code code;
 	size_t shown = 0;
 
-	log_set_verb("show"); /* "cannot status" is no sentence */
+	log_set_verb("show"); /* "cannot status" is not a sentence */
 	if (params->kernel)
 		code = show_kernel(params, params->kernel, &shown);
 	else

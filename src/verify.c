@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * wgkmod verify: what install finds out about the bundle, its signatures and whether it
- * fits, and nothing else: what else would be in install's way is for install --dry-run.
+ * wgkmod verify: check the bundle, its signatures, and whether its modules fit, as
+ * install does. Other obstacles to an install are for install --dry-run.
  */
 #include "verbs.h"
 

@@ -82,7 +82,7 @@ int open_beneath(int dirfd, const char *path, int flags)
 	parent = open_parent(dirfd, path, &base);
 	if (parent < 0)
 		return parent;
-	/* O_NONBLOCK: a FIFO must not hold us up before it is refused. */
+	/* O_NONBLOCK: opening a FIFO, which will be refused, must not block. */
 	fd = openat(parent, base, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }
@@ -122,7 +122,7 @@ int read_fd(int fd, size_t max, struct buf *out, struct reason *reason)
 	data = malloc(size + 1);
 	if (!data)
 		return reason_errno(reason, -ENOMEM);
-	/* One byte more than it should hold: a file that grows is noticed. */
+	/* Ask for one byte more, to notice a file that grows. */
 	ret = read_loop(fd, data, size + 1, &got);
 	if (ret < 0)
 		return reason_errno(reason, ret);
@@ -161,7 +161,7 @@ int open_guarded(int dirfd, const char *path, struct reason *reason)
 	return fd < 0 ? reason_errno(reason, -errno) : fd;
 }
 
-/* Root, whoever runs this, or whom sudo says it runs for. */
+/* Return true for root, for the real user, and for the user that sudo names. */
 static bool is_caller(uid_t uid)
 {
 	const char *sudo = getenv("SUDO_UID");

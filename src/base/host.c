@@ -29,7 +29,7 @@ void host_close(struct host *host)
 	*host = (struct host)HOST_INIT;
 }
 
-/* @below the root, where no link may lead out of it; *@fd is it, opened. */
+/* Resolve @below below the root, which no link may lead out of, and open it as *@fd. */
 static int open_directory(const struct host *host, const char *below, char **path,
 			  int *fd, struct reason *reason)
 {

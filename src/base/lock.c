@@ -15,9 +15,9 @@
 #define MAX_WAIT_MS (5 * 60 * 1000)
 
 /*
- * Who has the lock on the inode of @st, by a line of /proc/locks: "1: FLOCK  ADVISORY
- * WRITE PID MAJOR:MINOR:INODE 0 EOF", or READ (lock_get_status() in the kernel's
- * fs/locks.c). 0 when that does not tell.
+ * Return the process that has locked the inode of @st, or 0 if unknown. A line of
+ * /proc/locks is "1: FLOCK ADVISORY WRITE PID MAJOR:MINOR:INODE 0 EOF", or READ
+ * (lock_get_status() in the kernel's fs/locks.c).
  */
 static int holder(const struct stat *st)
 {
@@ -39,7 +39,7 @@ static int holder(const struct stat *st)
 	return found;
 }
 
-/* "process 12 (dnf)", or what is known of it. */
+/* Describe the holder as "process 12 (dnf)", as far as it is known. */
 static char *describe(int fd)
 {
 	_cleanup_free_ char *path = NULL, *name = NULL;

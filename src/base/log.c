@@ -70,7 +70,7 @@ int reason_set(struct reason *reason, int err, const char *fmt, ...)
 	return err;
 }
 
-/* asprintf() leaves its pointer undefined when it fails, which no cleanup can bear. */
+/* asprintf() leaves the pointer undefined on failure, which no cleanup could handle. */
 char *strdup_printf(const char *fmt, ...)
 {
 	char *text = NULL;

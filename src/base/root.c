@@ -9,7 +9,7 @@
 
 #define MAX_LINKS 40 /* as the kernel's MAXSYMLINKS */
 
-/* A path being resolved: @done is canonical below the root, @next is still to do. */
+/* A path that is being resolved: @done is canonical, @next is still to do. */
 struct walk {
 	char done[PATH_MAX];
 	char rest[PATH_MAX];
@@ -17,7 +17,9 @@ struct walk {
 	unsigned int links;
 };
 
-/* Put @link before what is left to do, and go back to the root when it is absolute. */
+/*
+ * Prepend @link to the rest of the path, and start at the root again if it is absolute.
+ */
 static int follow_link(struct walk *walk, const char *link)
 {
 	char rest[PATH_MAX];

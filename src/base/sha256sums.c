@@ -87,7 +87,7 @@ bool sums_is_module_path(const char *path)
 	return base > 3 && !strcmp(path + len - 3, ".ko");
 }
 
-/* Returns what is wrong with @line, or NULL. */
+/* Parse one line. Returns NULL, or what is wrong with it. */
 static const char *parse_line(const char *line, struct sum *sum)
 {
 	if (sha256_parse(line, sum->digest) < 0)

@@ -20,7 +20,7 @@ int strlist_add(struct strlist *names, const char *name)
 {
 	char **grown;
 
-	/* At each power of two there is no room left. */
+	/* The array is full at each power of two. */
 	if ((names->count & (names->count - 1)) == 0) {
 		size_t room = names->count ? 2 * names->count : 1;
 

@@ -13,7 +13,7 @@
 #define BLAKE2B_BYTES 64
 #define BINARY_MAX 128
 
-/* What the second lines hold, byte for byte. */
+/* The content of the second lines, byte for byte. */
 struct key_line {
 	char algorithm[2];
 	unsigned char id[KEY_ID_BYTES];
@@ -26,7 +26,7 @@ struct signature_line {
 	unsigned char file[ED25519_SIGNATURE_BYTES];
 };
 
-/* What is left of a text, and the line just taken from it. Both are borrowed. */
+/* The rest of a text, and the line that was just taken from it. Both are borrowed. */
 struct lines {
 	const char *rest, *end;
 	const char *line;
@@ -48,7 +48,10 @@ static bool next_line(struct lines *lines)
 	return true;
 }
 
-/* The next line starts with @prefix and has no control character but tabs. */
+/*
+ * Take the next line. Return true if it starts with @prefix and has no control character
+ * but tabs.
+ */
 static bool next_comment(struct lines *lines, const char *prefix)
 {
 	if (!next_line(lines) || lines->len < strlen(prefix) ||
@@ -63,7 +66,10 @@ static bool next_comment(struct lines *lines, const char *prefix)
 	return true;
 }
 
-/* The next line is the base64 of exactly @size bytes, and the only one there is. */
+/*
+ * Take the next line. Return true if it is the only possible base64 of exactly @size
+ * bytes.
+ */
 static bool next_binary(struct lines *lines, void *out, size_t size)
 {
 	unsigned char decoded[BINARY_MAX] = { 0 }, again[BINARY_MAX * 4 / 3 + 4];
@@ -73,7 +79,7 @@ static bool next_binary(struct lines *lines, void *out, size_t size)
 		return false;
 	if (EVP_DecodeBlock(decoded, (const unsigned char *)lines->line, (int)digits) < 0)
 		return false;
-	/* libcrypto is lenient about what it decodes, not about what it encodes. */
+	/* libcrypto is lenient in decoding, but not in encoding. */
 	EVP_EncodeBlock(again, decoded, (int)size);
 	if (memcmp(again, lines->line, digits) != 0)
 		return false;
@@ -97,7 +103,10 @@ int public_key_parse(struct public_key *key, const char *text, size_t size,
 	return 0;
 }
 
-/* The signature of the file and @lines' comment, as they are signed once more. */
+/*
+ * Keep the signature of the file and the comment of @lines, which the second signature
+ * covers.
+ */
 static int keep_signed_text(struct minisign *sig, const struct signature_line *binary,
 			    const struct lines *lines)
 {
@@ -167,7 +176,7 @@ static void free_md(EVP_MD_CTX **ctx)
 	EVP_MD_CTX_free(*ctx);
 }
 
-/* 0, -EBADMSG when the signature is another's or another message's, or -EIO. */
+/* Returns 0, -EBADMSG if another key or another message was signed, or -EIO. */
 static int ed25519_verify(const struct public_key *key,
 			  const unsigned char sig[static ED25519_SIGNATURE_BYTES],
 			  const void *data, size_t size)

@@ -18,7 +18,7 @@
 #define CERTIFICATE_MAX_BYTES (1UL << 16)
 #define UNSIGNED_NAME "SHA256SUMS.unsigned"
 
-/* Where the bytes come from: the directory @fd, or a bundle's directory of @release. */
+/* The source of the bytes: the directory @fd, or the directory @release of a bundle. */
 struct source {
 	const char *path; /* for messages */
 	int fd;
@@ -54,7 +54,7 @@ static int read_at(int dirfd, const char *path, size_t max, struct buf *out,
 	return read_fd(fd, max, out, reason);
 }
 
-/* A bundle's bytes are taken over: each is asked for once. */
+/* Take the bytes of a file out of the bundle; each is asked for once. */
 static int take_from(const struct source *source, const char *name, struct buf *out,
 		     struct reason *reason)
 {
@@ -70,7 +70,10 @@ static int take_from(const struct source *source, const char *name, struct buf *
 	return 0;
 }
 
-/* Who can write this list, or the directory it is in, decides what is installed. */
+/*
+ * Read SHA256SUMS, guarded: whoever can write the list or its directory decides what is
+ * installed.
+ */
 static enum exit_code read_sums(struct payload *payload, const struct source *source)
 {
 	_cleanup_free_ char *path = NULL;
@@ -94,7 +97,7 @@ static enum exit_code read_sums(struct payload *payload, const struct source *so
 	return is_system_error(ret) ? EXIT_FAILED : EXIT_UNTRUSTED;
 }
 
-/* Take from the sums what is below modules/, by grammar. */
+/* List the files below modules/ that SHA256SUMS names, and refuse other names there. */
 static enum exit_code list_files(struct payload *payload, const struct source *source)
 {
 	enum exit_code code = EXIT_DONE;
@@ -149,7 +152,7 @@ static enum exit_code check_digest(const char *data, size_t size,
 	return EXIT_UNTRUSTED;
 }
 
-/* The file @name, once, and with the @digest of SHA256SUMS. */
+/* Read the file @name, once, and check its @digest. */
 static enum exit_code read_listed(const struct source *source, const char *name,
 				  const unsigned char *digest, size_t max,
 				  struct buf *out, struct reason *reason)
@@ -165,7 +168,7 @@ static enum exit_code read_listed(const struct source *source, const char *name,
 	return check_digest(out->data, out->size, digest, "SHA256SUMS", reason);
 }
 
-/* The bytes are read once; digest and module are made of them. */
+/* Read a file once; digest and module are made of the same bytes. */
 static enum exit_code read_file(struct payload *payload, const struct source *source,
 				struct payload_file *file, struct reason *reason)
 {
@@ -201,7 +204,7 @@ static enum exit_code read_files(struct payload *payload, const struct source *s
 	return worst;
 }
 
-/* One more file that may be listed; @file stays empty where it is not. */
+/* Read a further file if SHA256SUMS lists it; otherwise @file stays empty. */
 static enum exit_code read_extra(const struct payload *payload,
 				 const struct source *source, const char *name,
 				 size_t max, struct buf *file)
@@ -218,7 +221,10 @@ static enum exit_code read_extra(const struct payload *payload,
 	return code;
 }
 
-/* What became of reading what is in it: @ret, 0 or -errno. */
+/*
+ * Return the exit status for @ret, the result of parsing @name, and print @reason on
+ * failure.
+ */
 static enum exit_code read_of(const char *name, int ret, const struct reason *reason)
 {
 	if (ret == 0)
@@ -227,7 +233,7 @@ static enum exit_code read_of(const char *name, int ret, const struct reason *re
 	return is_system_error(ret) ? EXIT_FAILED : EXIT_UNTRUSTED;
 }
 
-/* The certificate by which the modules have to be signed, if there is one. */
+/* Read the certificate of the key that must have signed the modules, if there is one. */
 static enum exit_code read_certificate(struct payload *payload,
 				       const struct source *source)
 {
@@ -242,7 +248,7 @@ static enum exit_code read_certificate(struct payload *payload,
 		       certificate_read(&payload->certificate, &file, &reason), &reason);
 }
 
-/* What the modules are without their signatures, if that is written down. */
+/* Read the digests of the modules without their signatures, if they are listed. */
 static enum exit_code read_unsigned(const struct payload *payload,
 				    const struct source *source, struct sums *sums)
 {
@@ -260,7 +266,7 @@ static enum exit_code read_unsigned(const struct payload *payload,
 	}
 	if (code != EXIT_DONE || !file.data)
 		return code;
-	/* The text is theirs. */
+	/* sums_parse() owns the text now. */
 	return read_of(UNSIGNED_NAME, sums_parse(sums, file.data, file.size, &reason),
 		       &reason);
 }
@@ -289,7 +295,9 @@ static enum exit_code read_signature(const struct payload *payload,
 	return EXIT_UNTRUSTED;
 }
 
-/* The signatures that the kernel looks at; trust.h's is of the bundle as a whole. */
+/*
+ * Read the module signatures, which the kernel checks; trust.h is about the whole bundle.
+ */
 static enum exit_code read_signatures(struct payload *payload,
 				      const struct source *source)
 {
@@ -314,7 +322,7 @@ static enum exit_code read_signatures(struct payload *payload,
 	return worst;
 }
 
-/* All of them are signed by one where there is a certificate; else the first speaks. */
+/* Print who signed the modules: the certificate, or else what the first module names. */
 static void say_signatures(const struct payload *payload)
 {
 	_cleanup_free_ char *subject = NULL, *key = NULL;
@@ -374,7 +382,7 @@ static enum exit_code parse_bundle(struct ustar *bundle, const struct buf *file,
 	return is_system_error(ret) ? EXIT_FAILED : EXIT_UNTRUSTED;
 }
 
-/* Trust first: nothing in the file is looked at before it is known whose it is. */
+/* Verify the signature first: nothing else is done with the file before. */
 static enum exit_code read_bundle(struct payload *payload,
 				  const struct trust_policy *policy,
 				  struct source *source)

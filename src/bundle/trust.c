@@ -12,9 +12,7 @@
 #define KEYS_DIRECTORY "etc/wgkmod/keys.d"
 #define KEY_SUFFIX ".pub"
 
-/*
- * The keys whose signatures count: ROOT/etc/wgkmod/keys.d/NAME.pub, and that of --key.
- */
+/* The keys whose signatures count: ROOT/etc/wgkmod/keys.d/NAME.pub, and that of --key. */
 struct key {
 	struct public_key public;
 	char *path; /* owned */
@@ -39,7 +37,7 @@ static void keys_free(struct keys *keys)
 	*keys = (struct keys){ 0 };
 }
 
-/* @path, relative to @dirfd, is the key that messages call @shown. */
+/* Add the key @path, relative to @dirfd, which messages call @shown. */
 static enum exit_code add_key(struct keys *keys, int dirfd, const char *path,
 			      const char *shown)
 {
@@ -127,7 +125,10 @@ static enum exit_code add_directory(struct keys *keys, const char *directory)
 	return ret < 0 ? refuse(directory, ret, &reason) : worst;
 }
 
-/* Where the keys are, below the root. Returns 0, -ENOENT when nowhere, or -errno. */
+/*
+ * Find the directory of keys below the root. Returns 0, -ENOENT if there is none, or
+ * -errno.
+ */
 static int find_directory(const char *root_name, char **directory)
 {
 	_cleanup_free_ char *root = realpath(root_name, NULL);
@@ -138,10 +139,10 @@ static int find_directory(const char *root_name, char **directory)
 }
 
 /*
- * Read all of them. Prints what is wrong: a key that cannot be read is a refusal, also
- * where another would do, as it may be the one that was meant to replace it. No keys at
- * all is EXIT_DONE. Returns EXIT_DONE, EXIT_UNTRUSTED or EXIT_FAILED; keys_free() either
- * way.
+ * Read all keys. A key that cannot be read is a refusal, even if another key would do: it
+ * may have been meant to replace that one. Having no keys at all is EXIT_DONE. Prints
+ * what is wrong. Returns EXIT_DONE, EXIT_UNTRUSTED or EXIT_FAILED; call keys_free() in
+ * any case.
  */
 static enum exit_code keys_load(struct keys *keys, const struct trust_policy *policy)
 {
@@ -186,8 +187,8 @@ enum exit_code trust_unsigned(const struct trust_policy *policy, const char *pat
 }
 
 /*
- * Ids are eight bytes that anybody can choose, so more than one key may have that of the
- * signature: one of them made it, or none did.
+ * Try every key with the id of the signature: an id is eight bytes that anybody can
+ * choose, so several keys may have it.
  */
 static int find_signer(const struct minisign *sig, const struct keys *keys,
 		       const struct buf *data, struct signer *signer,

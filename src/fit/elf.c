@@ -5,8 +5,7 @@
 
 #include "base/log.h"
 
-/* What the kernel's elf_check_arch() and ELF_CLASS are, for the architecture we run on.
- */
+/* The kernel's elf_check_arch() and ELF_CLASS for the architecture of this program. */
 #if defined(__x86_64__) && defined(__LP64__)
 #define NATIVE_MACHINE EM_X86_64
 #elif defined(__aarch64__) && defined(__LP64__)
@@ -78,7 +77,7 @@ static int check_table(const struct elf *elf, struct reason *reason)
 	return 0;
 }
 
-/* What lies in the file lies inside of it, and what the kernel copies from there does. */
+/* Check that every section is inside the file; the kernel copies them from there. */
 static int check_sections(const struct elf *elf, struct reason *reason)
 {
 	for (unsigned int i = 1; i < elf->header.e_shnum; i++) {
@@ -96,7 +95,9 @@ static int check_sections(const struct elf *elf, struct reason *reason)
 	return 0;
 }
 
-/* The kernel relies on an empty section 0 for what it does not find. */
+/*
+ * Check that section 0 is empty: the kernel takes it for a section that it does not find.
+ */
 static int check_first(const struct elf *elf, struct reason *reason)
 {
 	const Elf64_Shdr first = elf_section(elf, 0);

@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 
-/* SHF_RELA_LIVEPATCH in include/uapi/linux/elf.h: relocations that are not for us. */
+/* SHF_RELA_LIVEPATCH in include/uapi/linux/elf.h: relocations for live patching. */
 #define SHF_LIVEPATCH 0x00100000UL
 
 enum known {
@@ -15,14 +15,14 @@ enum known {
 	MODINFO,
 	VERSIONS,
 	EXPORT_STRINGS,
-	EXPORTS, /* pairs: exports, their CRCs */
+	EXPORTS, /* pairs of exports and their CRCs */
 	EXPORTS_END = EXPORTS + 10,
 };
 
 /*
- * The sections that the proof goes by. The kernel's find_sec() takes the first of a name
- * that has SHF_ALLOC, libkmod the first of that name: there may be only one, and where
- * there is something in it, with that flag. The exports are those of
+ * The sections that the proof uses. The kernel's find_sec() takes the first one of a name
+ * that has SHF_ALLOC, libkmod the first one of that name. So each name may appear once
+ * only, and a section that is not empty must have that flag. The exports are those of
  * find_module_sections().
  */
 static const struct {
@@ -50,7 +50,7 @@ static const struct {
 };
 
 struct found {
-	unsigned int index[ARRAY_SIZE(known)]; /* 0: not there */
+	unsigned int index[ARRAY_SIZE(known)]; /* 0: no such section */
 	size_t size[ARRAY_SIZE(known)];
 };
 
@@ -77,8 +77,11 @@ static int note_known(struct found *found, enum known which, unsigned int index,
 	return 0;
 }
 
-/* module_enforce_rwx_sections() refuses the first, apply_relocations() the second; the
- * third is the one that the kernel takes for symbols, by its type. */
+/*
+ * module_enforce_rwx_sections() refuses the first kind, and apply_relocations() the
+ * second; the third is a section that the kernel would take for the symbol table, by its
+ * type.
+ */
 static int check_section(const Elf64_Shdr *section, const char *name,
 			 struct reason *reason)
 {
@@ -153,8 +156,10 @@ const char *elf_rules_symbol_name(const struct elf *elf, const struct layout *la
 	return elf->data + elf_section(elf, layout->strtab).sh_offset + symbol->st_name;
 }
 
-/* What simplify_symbols() makes of it; the indexes that it does not know, or leaves to
- * live patches, lead it out of the table of sections. */
+/*
+ * Apply the rules of simplify_symbols(): an index that it does not know, or leaves to
+ * live patches, would lead it out of the section table.
+ */
 static int check_symbol(const struct elf *elf, const Elf64_Sym *symbol, size_t index,
 			const char *name, struct reason *reason)
 {
@@ -202,7 +207,10 @@ static int check_symbols(const struct elf *elf, const struct layout *layout,
 	return 0;
 }
 
-/* check_module_license_and_versions(), and it reads as many CRCs as there are exports. */
+/*
+ * Return the first section of exports without CRCs: check_module_license_and_versions().
+ * The kernel reads as many CRCs as there are exports.
+ */
 static const char *unversioned_exports(const struct found *found)
 {
 	for (unsigned int k = EXPORTS; k < EXPORTS_END; k += 2)

@@ -5,7 +5,7 @@
 
 #include "base/log.h"
 
-/* The labels of ___EXPORT_SYMBOL(): of a symbol's name, and of its namespace. */
+/* The labels of ___EXPORT_SYMBOL(), of the name and of the namespace of a symbol. */
 #define NAME_PREFIX "__kstrtab_"
 #define NS_PREFIX "__kstrtabns_"
 
@@ -28,7 +28,7 @@ static void set_namespace(struct symtab *exports, const char *name, const char *
 		sym->ns = ns;
 }
 
-/* @name: of the label; @strings: those that it points into. */
+/* Read the label @name, which points into @strings. */
 static int read_label(const char *name, const char *strings, size_t size,
 		      const Elf64_Sym *label, const struct layout *layout,
 		      struct symtab *exports, struct reason *reason)

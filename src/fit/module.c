@@ -13,7 +13,7 @@
 #include "fit/exports.h"
 #include "fit/relocs.h"
 
-/* Far beyond any real module, and small enough that no loop over them takes long. */
+/* Far more than any real module has, and few enough for every loop. */
 #define MAX_SYMBOLS 100000
 #define MAX_INFO 20000
 
@@ -75,9 +75,9 @@ const char *module_info(const struct module *mod, const char *key, unsigned int 
 }
 
 /*
- * libkmod reads files only by path. A sealed memory file makes that path the very bytes
- * that were read and digested. libkmod 30 and older run past a string that is not
- * terminated: a file that fills its last page is given one NUL more, so that they stop.
+ * libkmod reads a file by its path only. A sealed memory file makes that path the very
+ * bytes that were read and digested. libkmod 30 and older run past a string without a NUL
+ * at the end: a file that fills its last page gets one more NUL, so that they stop.
  */
 static int memory_file(const char *data, size_t size, struct reason *reason)
 {
@@ -149,13 +149,16 @@ static int get_undefined(struct module *mod)
 	return 0;
 }
 
-/* libkmod's errors for "there is no such section": -ENOENT up to 27, then -ENODATA. */
+/*
+ * The errors by which libkmod says that a section does not exist: -ENOENT up to 27, then
+ * -ENODATA.
+ */
 static bool is_absent(int ret)
 {
 	return ret == -ENOENT || ret == -ENODATA;
 }
 
-/* What libkmod returned for a table that it cannot read. */
+/* Fill in @reason for @ret, the error of libkmod for a table that it cannot read. */
 static int refuse_table(int ret, const char *table, struct reason *reason)
 {
 	if (is_system_error(ret))
@@ -207,7 +210,7 @@ static int fill_tables(struct module *mod, struct reason *reason)
 static int read_kmod(struct module *mod, int fd, struct reason *reason)
 {
 	static const char *const no_config[] = { NULL };
-	/* A directory has to be given, or libkmod asks for the running kernel's. */
+	/* Without a directory libkmod would ask for that of the running kernel. */
 	_cleanup_(ctx_unref) struct kmod_ctx *ctx = kmod_new("/", no_config);
 	_cleanup_(kmod_unref_module) struct kmod_module *kmod = NULL;
 	char path[64];

@@ -13,7 +13,7 @@
 #include "fit/providers.h"
 #include "fit/symvers.h"
 
-/* Prints and counts. Continues: whoever mends a module wants to see all of it. */
+/* Print a problem, count it and continue: the user wants to see all of them. */
 #define problem(proof, mod, ...)                       \
 	do {                                           \
 		log_failure((mod)->path, __VA_ARGS__); \
@@ -29,7 +29,9 @@ static bool licence_is_gpl_compatible(const char *licence)
 	       !strcmp(licence, "Dual MPL/GPL");
 }
 
-/* A licence that may not use GPL-only symbols, or NULL. A missing one: see check_info.
+/*
+ * Return a licence that forbids GPL-only symbols, or NULL. check_info() finds a missing
+ * one.
  */
 static const char *foreign_licence(const struct module *mod)
 {
@@ -83,7 +85,10 @@ static void check_name(struct proof *proof, const struct module *mod)
 				other->path);
 }
 
-/* Which size is the kernel's is not known here; a wrong one is one cut short. */
+/*
+ * Compare with the largest: the size in the kernel is not known, but a smaller one was
+ * cut short.
+ */
 static void check_struct(struct proof *proof, const struct module *mod)
 {
 	const struct module *largest = mod;
@@ -105,7 +110,7 @@ static void check_info(struct proof *proof, const struct module *mod)
 		problem(proof, mod, "it has no licence");
 }
 
-/* @by, unless it is of a module of the kernel's that the host does not have. */
+/* Return @by, or NULL if it is in a module of the kernel that the host does not have. */
 static const struct symbol *find_installed(struct proof *proof, const struct module *mod,
 					   const struct symbol *by)
 {
@@ -118,7 +123,9 @@ static const struct symbol *find_installed(struct proof *proof, const struct mod
 	return NULL;
 }
 
-/* The one provider of a symbol, other than @mod itself. NULL: printed, or unchecked. */
+/*
+ * Return the one provider of a symbol other than @mod. NULL: printed, or left unchecked.
+ */
 static const struct symbol *find_provider(struct proof *proof, const struct symtab *set,
 					  const struct module *mod, const char *name)
 {
@@ -178,8 +185,9 @@ static void check_version(struct proof *proof, const struct symtab *set,
 }
 
 /*
- * Whether the kernel was built without CONFIG_MODVERSIONS: MODULE_VERMAGIC_MODVERSIONS in
- * include/linux/vermagic.h. Then no CRC is anywhere, and the loader goes by the vermagic.
+ * Return true if the kernel was built without CONFIG_MODVERSIONS
+ * (MODULE_VERMAGIC_MODVERSIONS in include/linux/vermagic.h). Then nothing has a CRC, and
+ * the loader compares the vermagic.
  */
 static bool lacks_versions(const struct proof *proof)
 {
@@ -218,8 +226,9 @@ static void check_versions(struct proof *proof, const struct symtab *set,
 }
 
 /*
- * Those in __versions are checked there; here are the ones it should have had, or all of
- * them where the kernel has no versions: in its table every CRC is 0 then.
+ * Check the undefined symbols that are not in __versions, where check_versions() has
+ * checked them; or all of them if the kernel has no versions: every CRC in its table is 0
+ * then.
  */
 static void check_undefined(struct proof *proof, const struct symtab *set,
 			    const struct module *mod)
@@ -248,7 +257,7 @@ static void check_undefined(struct proof *proof, const struct symtab *set,
 	}
 }
 
-/* The kernel refuses a second provider even when nobody uses the symbol. */
+/* The kernel refuses a second provider even if nothing uses the symbol. */
 static void check_export(struct proof *proof, const struct symtab *set,
 			 const struct module *mod, const char *name)
 {
@@ -289,7 +298,10 @@ static int collect_exports(const struct proof *proof, struct symtab *set)
 		for (size_t k = 0; k < exports->count; k++) {
 			struct symbol sym = exports->symbols[k];
 
-			/* libkmod does not tell: the stricter of the two. */
+			/*
+			 * libkmod does not tell the kind of an export: take the stricter
+			 * one.
+			 */
 			sym.gpl_only = true;
 			if (symtab_add(set, &sym) < 0)
 				return -ENOMEM;
@@ -359,7 +371,7 @@ static bool in_set(const struct module *set, size_t n_set, const char *path)
 	return !name;
 }
 
-/* 1: @out is its vermagic; 0: it does not count; -ENOMEM. */
+/* Returns 1 with the vermagic in *@out, 0 if the module does not count, or -ENOMEM. */
 static int try_reference(const struct host *host, const char *path, char **out)
 {
 	_cleanup_close_ int fd = open_beneath(host->modules_fd, path, O_RDONLY);
@@ -367,7 +379,7 @@ static int try_reference(const struct host *host, const char *path, char **out)
 	struct reason ignored = { 0 };
 	const char *vermagic;
 
-	/* Listed and gone, or not readable: the next one will do as well. */
+	/* It is gone, or cannot be read: the next module will do. */
 	if (fd < 0 || module_read_fd(&mod, path, fd, &ignored) < 0)
 		return 0;
 	vermagic = module_info(&mod, "vermagic", 0);
@@ -412,8 +424,9 @@ enum exit_code proof_exit_code(int err)
 }
 
 /*
- * Read the table @path, or where that is NULL the host's own; *@there says whether there is one at all. EXIT_WRONG_KERNEL and
- * a line when it proves nothing, EXIT_FAILED when the system cannot read it.
+ * Read the table @path, or the host's own if that is NULL; *@there tells whether there is
+ * one. Returns EXIT_WRONG_KERNEL after a message if the table proves nothing, and
+ * EXIT_FAILED if the system failed to read it.
  */
 static enum exit_code load_symvers(const struct host *host, const char *path,
 				   struct symvers *symvers, bool *there)
@@ -476,7 +489,7 @@ enum exit_code proof_on_host(struct proof *proof, const struct host *host,
 	proof->n_modules = n_modules;
 	table = load_symvers(host, symvers_path, &symvers, &there);
 	magic = load_vermagic(host, proof, &vermagic);
-	/* Without modules.dep there is no vermagic either, and that is said already. */
+	/* Without modules.dep there is no vermagic either, and that was printed. */
 	if (magic == EXIT_DONE)
 		installed = load_providers(host, ours, &providers);
 	if (table == EXIT_FAILED || magic == EXIT_FAILED || installed == EXIT_FAILED)
@@ -487,7 +500,7 @@ enum exit_code proof_on_host(struct proof *proof, const struct host *host,
 	proof->vermagic = vermagic;
 	proof->providers = providers.host && installed == EXIT_DONE ? &providers : NULL;
 	code = proof_run(proof);
-	/* What they point to is gone with this function; the figures stay. */
+	/* These point into this function; the results stay. */
 	proof->symvers = NULL;
 	proof->providers = NULL;
 	proof->vermagic = NULL;

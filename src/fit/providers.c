@@ -53,7 +53,7 @@ void providers_free(struct providers *providers)
 	buf_free(&providers->builtin);
 }
 
-/* The module @path by its name; @file: where it is, or NULL. */
+/* Add the module @path by its name; @file is its path, or NULL if it is built in. */
 static int add(struct providers *providers, const char *path, const char *file)
 {
 	_cleanup_free_ char *name = module_name_of(path);
@@ -112,7 +112,7 @@ int providers_read(struct providers *providers, const struct host *host,
 	return ret;
 }
 
-/* depmod lists a module by its path below the kernel's directory, or else by a whole one. */
+/* depmod lists a path below the kernel's directory, or an absolute one. */
 static char *below_root(const struct host *host, const char *path)
 {
 	if (*path == '/')
@@ -120,7 +120,7 @@ static char *below_root(const struct host *host, const char *path)
 	return strdup_printf("lib/modules/%s/%s", host->release, path);
 }
 
-/* Either may lead over a link, as those in weak-updates do. */
+/* Both may lead through a link, as those in weak-updates do. */
 static bool is_file(const struct host *host, const char *path)
 {
 	_cleanup_free_ char *real = NULL;

@@ -42,7 +42,7 @@ static int parse_crc(const char *s, uint64_t *crc)
 	return 0;
 }
 
-/* The names of export_str() in scripts/mod/modpost.c, of all kernels since 5.7. */
+/* Parse an export type: the names of export_str() in scripts/mod/modpost.c since 5.7. */
 static int parse_export(const char *s, bool *gpl_only)
 {
 	/* clang-format off */
@@ -80,7 +80,7 @@ static size_t split(char *line, char *columns[static MAX_COLUMNS])
 	return n;
 }
 
-/* @line is cut into its columns. Returns what is wrong with it, or NULL. */
+/* Parse one line, and cut it into its columns. Returns NULL, or what is wrong with it. */
 static const char *parse_line(char *line, struct symbol *sym)
 {
 	char *columns[MAX_COLUMNS] = { NULL };
@@ -179,7 +179,7 @@ static int unpack(const struct buf *file, struct buf *text, struct reason *reaso
 	return 0;
 }
 
-/* By how gzip(1) and xz(1) begin what they write. */
+/* Return true if @file starts as gzip or xz files do. */
 static bool is_packed(const struct buf *file)
 {
 	return (file->size > 2 && !memcmp(file->data, "\x1f\x8b", 2)) ||

@@ -10,7 +10,7 @@
 #include "base/log.h"
 
 #define KEYS_FILE "/proc/keys"
-/* A keyring in a keyring; no kernel nests those that are asked deeper. */
+/* How deep keyrings are searched; no kernel nests the trusted ones deeper. */
 #define MAX_DEPTH 4
 
 /* A line of /proc/keys: proc_keys_show() in the kernel's security/keys/proc.c. */
@@ -83,8 +83,9 @@ static const struct kernel_key *find_serial(const struct kernel_keys *keys,
 }
 
 /*
- * "SUBJECT: NAME: X509.rsa 01234567 []", by asymmetric_key_describe(); /proc/keys cuts the
- * type to nine letters. 1, 0 or -errno.
+ * Return 1 if @key has @name, else 0, or -errno. Its description is "SUBJECT: NAME:
+ * X509.rsa 01234567 []" (asymmetric_key_describe()); /proc/keys cuts the type to nine
+ * letters.
  */
 static int is_named(const struct kernel_key *key, const char *name)
 {
@@ -98,7 +99,9 @@ static int is_named(const struct kernel_key *key, const char *name)
 	return strstr(key->description, text) != NULL;
 }
 
-/* The serials in the keyring, and how many; the caller frees them. */
+/*
+ * Read the serials in the keyring into *@out, which the caller frees. Returns how many.
+ */
 static long read_keyring(int32_t serial, int32_t **out)
 {
 	long size = syscall(SYS_keyctl, KEYCTL_READ, serial, NULL, 0), got;
@@ -115,7 +118,7 @@ static long read_keyring(int32_t serial, int32_t **out)
 	return (got < size ? got : size) / (long)sizeof(**out);
 }
 
-/* Whether the keyring holds a key of @name: 1, 0 or -errno. */
+/* Search the keyring and those in it for a key of @name. Returns 1, 0 or -errno. */
 static int search(const struct kernel_keys *keys, int32_t keyring, const char *name,
 		  int depth)
 {
@@ -127,7 +130,7 @@ static int search(const struct kernel_keys *keys, int32_t keyring, const char *n
 		int found;
 
 		if (!key)
-			continue; /* one that this process may not see */
+			continue; /* this process may not see the key */
 		found = is_named(key, name);
 		if (found != 0)
 			return found;
@@ -148,7 +151,7 @@ static bool is_keyring(const struct kernel_key *key, const char *name)
 	       key->description[len] == ':';
 }
 
-/* Whether one of the keyrings called @ring holds a key of @name: 1, 0 or -errno. */
+/* Search the keyrings called @ring for a key of @name. Returns 1, 0 or -errno. */
 static int holds(const struct kernel_keys *keys, const char *ring, const char *name)
 {
 	int found = 0;

@@ -19,11 +19,11 @@ bool loaded_any(const char *name)
 {
 	_cleanup_free_ char *state = read_attribute(name, "initstate");
 
-	/* A built-in one has a directory there as well, and no such file. */
+	/* A built-in module has a directory there too, but not this file. */
 	return state != NULL;
 }
 
-/* 1: the same; 0: another; -1: one of the two does not have it. */
+/* Returns 1: equal; 0: different; -1: file or kernel has none. */
 static int compare_srcversion(int fd, const char *path, const char *name)
 {
 	_cleanup_free_ char *loaded = read_attribute(name, "srcversion");
@@ -37,7 +37,7 @@ static int compare_srcversion(int fd, const char *path, const char *name)
 	return own ? !strcmp(own, loaded) : -1;
 }
 
-/* The kernel shows the whole note, which is in the file as it is. */
+/* Returns the same. The kernel shows the whole note, which is in the file as it is. */
 static int compare_build_id(int fd, const char *name)
 {
 	_cleanup_free_ char *path =

@@ -16,7 +16,7 @@
 #define WIREGUARD "wireguard"
 #define KMSG_MAX_BYTES 8192
 
-/* The kernel's messages from now on. -1 where they cannot be read. */
+/* Open the kernel's log from now on. Returns -1 if it cannot be read. */
 static int open_kmsg(void)
 {
 	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
@@ -26,13 +26,16 @@ static int open_kmsg(void)
 	return fd;
 }
 
-/* A record is "PRIORITY,NUMBER,TIME,FLAGS;text" and lines that start with a blank. */
+/*
+ * Print what was logged: "PRIORITY,NUMBER,TIME,FLAGS;text", then lines that start with a
+ * blank.
+ */
 static void print_kmsg(int fd)
 {
 	char record[KMSG_MAX_BYTES + 1];
 	ssize_t len;
 
-	/* EPIPE: some were overwritten, go on with the rest. */
+	/* EPIPE: records were overwritten; continue with the rest. */
 	while (fd >= 0 && ((len = read(fd, record, KMSG_MAX_BYTES)) > 0 ||
 			   (len < 0 && errno == EPIPE))) {
 		char *text;
@@ -64,7 +67,7 @@ static int run_modprobe(void)
 	return ret;
 }
 
-/* Whether everything that is loaded of @paths is what the files there are. */
+/* Check that each loaded module of @paths comes from its file. */
 static bool is_ours(int fd, const struct strlist *paths)
 {
 	bool ok = true, there = false;
@@ -112,7 +115,7 @@ static int list_loaded(const struct strlist *paths, struct strlist *out)
 	return 0;
 }
 
-/* Users first: go over them as long as one goes. */
+/* A module with users cannot be unloaded: repeat while any module goes. */
 static void unload(const struct strlist *paths, const struct strlist *before)
 {
 	_cleanup_strlist_ struct strlist now = { 0 };

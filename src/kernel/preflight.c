@@ -20,15 +20,19 @@
 #include "tree/snapshot.h"
 #include "tree/state.h"
 
-/* For directories, the state and what the file system needs for itself. */
+/* Room for directories, the state, and what the file system needs for itself. */
 #define ROOM_BYTES (16UL << 20)
 #define ROOM_INODES 64
-/* With as many free, nobody has to count what the clone takes: no kernel has such a tree. */
+/*
+ * With this many free inodes the clone need not be counted: no kernel has so many files.
+ */
 #define PLENTY_OF_INODES 65536
 
 #define MOUNTS_FILE "/proc/self/mountinfo"
 
-/* The name of a mount in /proc/self/mountinfo, where blanks are octal. Cut in place. */
+/*
+ * Decode the name of a mount in /proc/self/mountinfo, where blanks are octal, in place.
+ */
 static void unescape(char *text)
 {
 	char *to = text;
@@ -101,8 +105,8 @@ static bool check_inodes(const char *what, unsigned long long free_ones,
 }
 
 /*
- * A clone has the directories of the tree anew, and links for its files: tmpfs counts these as
- * well (shmem_link() in the kernel's mm/shmem.c).
+ * Count the inodes that the clone needs: one for each directory, and on tmpfs also one
+ * for each hard link (shmem_link() in the kernel's mm/shmem.c).
  */
 static bool check_inodes_of_clone(const struct host *host, unsigned long long free_ones,
 				  unsigned long long need)
@@ -124,7 +128,10 @@ static bool check_inodes_of_clone(const struct host *host, unsigned long long fr
 	return check_inodes(host->kernels, free_ones, need);
 }
 
-/* @clone: whether it is where the kernel's directory is cloned. */
+/*
+ * Check the file system of @fd for @need bytes; with @clone, also for the inodes of a
+ * clone.
+ */
 static bool check_room(const struct host *host, int fd, const char *what,
 		       unsigned long long need, bool clone)
 {
@@ -145,7 +152,7 @@ static bool check_room(const struct host *host, int fd, const char *what,
 			    need / 1024);
 		return false;
 	}
-	/* Some file systems do not count inodes, and say 0 of 0. */
+	/* Some file systems do not count inodes, and report 0 of 0. */
 	if (!st.f_files || st.f_favail >= PLENTY_OF_INODES)
 		return true;
 	return clone ? check_inodes_of_clone(host, st.f_favail, ROOM_INODES)
@@ -226,7 +233,9 @@ static void print_config(struct kmod_config_iter *iter, const char *what, bool w
 		kmod_config_iter_free_iter(iter);
 }
 
-/* An alias of a blacklisted module is not loaded, and "ip link add" asks for an alias. */
+/*
+ * modprobe ignores the aliases of a blacklisted module, and "ip link add" uses an alias.
+ */
 static bool check_modprobe(const struct host *host, const struct payload *payload)
 {
 	static const char *const places[] = {
@@ -266,7 +275,7 @@ static bool check_modprobe(const struct host *host, const struct payload *payloa
 	return ok;
 }
 
-/* Only the kernel that runs can be asked. */
+/* Return true if @host is the running kernel, which alone can be asked. */
 static bool is_running(const struct host *host, const char *running)
 {
 	return !strcmp(host->root, "/") && !strcmp(host->release, running);
@@ -288,8 +297,9 @@ static bool enforces(void)
 }
 
 /*
- * Whether the running kernel trusts the key of the payload's certificate. Where nobody can
- * tell but the kernel, --load asks it, and takes back what it refuses.
+ * Check that the running kernel trusts the key of the payload's certificate. If only the
+ * kernel itself can tell, --load tries it, and takes the modules back if the kernel
+ * refuses.
  */
 static enum exit_code check_key(const struct host *host, const struct payload *payload,
 				bool load)
@@ -364,7 +374,9 @@ enum exit_code preflight_signatures(const struct host *host,
 	return code == EXIT_DONE ? check_key(host, payload, load) : code;
 }
 
-/* Those of the kernel's own module_blacklist=A,B: blacklisted() in kernel/module.c. */
+/*
+ * Check the kernel's module_blacklist=A,B: blacklisted() in the kernel's kernel/module.c.
+ */
 static bool check_blacklist(const struct payload *payload)
 {
 	static const char option[] = "module_blacklist=";
@@ -389,7 +401,7 @@ static bool check_blacklist(const struct payload *payload)
 	return ok;
 }
 
-/* Whether the running kernel takes modules at all, and these. */
+/* Check that the running kernel accepts modules at all, and these. */
 static bool check_running(const struct host *host, const struct payload *payload,
 			  bool load)
 {

@@ -30,14 +30,14 @@ static int copy_xattr(int from, int to, const char *name)
 	size = fgetxattr(from, name, value, XATTR_SIZE_MAX);
 	if (size < 0)
 		return -errno;
-	/* A label may be right already, and not ours to set. */
+	/* The label may be right already, and setting it may be forbidden. */
 	if (fgetxattr(to, name, there, XATTR_SIZE_MAX) == size &&
 	    !memcmp(value, there, (size_t)size))
 		return 0;
 	return fsetxattr(to, name, value, (size_t)size, 0) < 0 ? -errno : 0;
 }
 
-/* @names gets the extended attributes of @fd; on a file system without them, none. */
+/* List the extended attributes of @fd; none on a file system without them. */
 static int list_xattrs(int fd, struct strlist *names)
 {
 	_cleanup_free_ char *list = malloc(XATTR_LIST_MAX);
@@ -54,7 +54,7 @@ static int list_xattrs(int fd, struct strlist *names)
 	return 0;
 }
 
-/* A new directory may have got access lists of its parent that the other does not have. */
+/* Copy them, and remove others: a new directory may have inherited access lists. */
 static int copy_xattrs(int from, int to)
 {
 	_cleanup_strlist_ struct strlist wanted = { 0 }, there = { 0 };
@@ -75,7 +75,7 @@ static int copy_xattrs(int from, int to)
 	return ret;
 }
 
-/* Owner before mode, which a change of owner may clear. @want is of @from. */
+/* Set the owner before the mode, parts of which a change of owner may clear. */
 static int copy_rights(int from, const struct stat *want, int to)
 {
 	struct stat have;
@@ -92,7 +92,7 @@ static int copy_rights(int from, const struct stat *want, int to)
 	return copy_xattrs(from, to);
 }
 
-/* Times last: the rest would change them. */
+/* Set the times last: the other changes would change them. */
 static int copy_looks(int from, int to)
 {
 	struct timespec times[2];
@@ -186,7 +186,7 @@ int clone_copy(int from, const char *name, int to, const char *to_name)
 	return -EOPNOTSUPP;
 }
 
-/* What says that no link can be made here, where a copy can. */
+/* Return true for an error of link() after which a copy may still work. */
 static bool wants_copy(int err)
 {
 	return err == EXDEV || err == EMLINK || err == EOPNOTSUPP || err == ENOSYS;
@@ -199,7 +199,9 @@ int clone_file(int from, const char *name, int to, const char *to_name)
 	if (linkat(from, name, to, to_name, 0) == 0)
 		return 0;
 	err = errno;
-	/* Some file systems cannot link what is itself a symbolic link, and say EPERM. */
+	/*
+	 * Some file systems cannot make a hard link to a symbolic link, and return EPERM.
+	 */
 	if (err == EPERM) {
 		struct stat st;
 
@@ -235,7 +237,7 @@ int copy_ownership(int from, int to, const char *name)
 
 	in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (in < 0 && errno == ELOOP)
-		return 0; /* a link has nothing of its own to give */
+		return 0; /* a link has no owner or mode to give */
 	if (in < 0 || fstat(in, &want) < 0)
 		return -errno;
 	out = openat(to, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -290,7 +292,7 @@ static int make_entries(const struct share *share, const char *path, bool above,
 	return 0;
 }
 
-/* Last, as making things in a directory changes its times. */
+/* Do this last, as making entries in a directory changes its times. */
 static int dress_directories(const struct share *share, struct reason *reason)
 {
 	for (size_t i = share->end; i-- > share->begin;) {
@@ -348,7 +350,7 @@ static int drop_one(int parent, const char *name)
 
 	if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
 		return 0;
-	/* A read-only file system says that first. */
+	/* A read-only file system returns this first. */
 	if (errno == EROFS)
 		return fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0 &&
 				       errno == ENOENT

@@ -14,9 +14,11 @@
 
 #define CONFIG_PLACES 5
 
-/* Whether depmod's @line ends with the text of an error that speaks of the tree: a file
- * that is no module, or a link that leads nowhere. Neither is ours, and neither was
- * indexed before. */
+/*
+ * Return true if @line of depmod ends with the text of an error that concerns the tree: a
+ * file that is not a module, or a link that leads nowhere. Neither is a file of ours, and
+ * neither was in an index before.
+ */
 static bool is_of_the_tree(const char *line, size_t len)
 {
 	static const int errors[] = { ENOEXEC, ENOENT };
@@ -32,8 +34,9 @@ static bool is_of_the_tree(const char *line, size_t len)
 }
 
 /*
- * depmod that cannot read a module or another of its inputs says so, leaves out what it
- * does not know, and exits with 0. The word is that of log_printf() in kmod's tools/log.c.
+ * Remember the first error that depmod prints: if it cannot read a module or another
+ * input, it prints an error, leaves out what it does not know, and exits with 0.
+ * log_printf() in kmod's tools/log.c has the words.
  */
 static void note_error(const char *line, struct reason *error)
 {
@@ -49,7 +52,7 @@ static void note_error(const char *line, struct reason *error)
 		reason_set(error, -EIO, "depmod says: %.*s", (int)len, what);
 }
 
-/* Its words are no part of our output: they go with the messages. */
+/* Copy the output of depmod to standard error, among the messages. */
 static int pass_on(int fd, struct reason *error)
 {
 	_cleanup_free_ char *line = NULL;
@@ -73,10 +76,13 @@ static int pass_on(int fd, struct reason *error)
 	return ret;
 }
 
-/* Starts it with its words going to @words_fd. */
+/* Start it with its output going to @words_fd. */
 static int start(pid_t *pid, char *const argv[], int lock_fd, int words_fd)
 {
-	/* The same lock: dup2() in the child of it onto its number keeps that open. */
+	/*
+	 * Another descriptor of the lock: dup2() of it to its number keeps that open in
+	 * the child.
+	 */
 	_cleanup_close_ int lock = fcntl(lock_fd, F_DUPFD_CLOEXEC, 0);
 	posix_spawn_file_actions_t files;
 	int ret;
@@ -100,9 +106,10 @@ static int start(pid_t *pid, char *const argv[], int lock_fd, int words_fd)
 }
 
 /*
- * The configuration of depmod is the running system's also with -b: for another root -C
- * names that root's directories, in depmod's own order, and for one without any @base, which
- * holds none. @args is filled in, and @paths owns what it points to.
+ * Add the configuration of the root to @args; @paths owns what they point to. With -b,
+ * depmod still reads the configuration of the running system: for another root, -C names
+ * the directories of that root, in the order of depmod, or @base, which has no
+ * configuration, if the root has none.
  */
 static int add_config(const struct host *host, const char *base,
 		      char *paths[static CONFIG_PLACES], const char **args)

@@ -20,13 +20,13 @@ static int make_directory(int fd, const char *path, struct strlist *made)
 		return parent;
 	if (mkdirat(parent, base, 0755) < 0)
 		return errno == EEXIST ? 0 : -errno;
-	/* Whatever the umask: depmod and modprobe of every user look in here. */
+	/* Ignore the umask: depmod and modprobe of every user read this directory. */
 	if (fchmodat(parent, base, 0755, 0) < 0)
 		return -errno;
 	return made ? strlist_add(made, path) : 0;
 }
 
-/* Those above @path. */
+/* Make the parent directories of @path. */
 static int make_directories(int fd, const char *path, struct strlist *made)
 {
 	char above[PATH_MAX];
@@ -54,7 +54,7 @@ int edit_make_directory(int fd, const char *path, struct strlist *made)
 	return ret < 0 ? ret : make_directory(fd, path, made);
 }
 
-/* The directory for @path, with nothing at *@base in it. */
+/* Open the directory for @path, and remove what is at *@base in it. */
 static int open_place(int fd, const char *path, const char **base, struct strlist *made)
 {
 	_cleanup_close_ int parent = -1;

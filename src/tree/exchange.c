@@ -19,7 +19,7 @@
 #include "tree/recover.h"
 #include "tree/state.h"
 
-/* Nobody's ^C may come between the first write and the last. */
+/* Block termination signals from the first write to the last. */
 static void hold_signals(sigset_t *before)
 {
 	sigset_t all;
@@ -42,7 +42,9 @@ static int make_private(int parent, const char *name, mode_t mode)
 	return fd < 0 ? -errno : fd;
 }
 
-/* With two empty directories, before anything is done that would be in vain. */
+/*
+ * Try an exchange on two empty directories, before any work that a failure would waste.
+ */
 static int try_exchange(int fd, struct reason *reason)
 {
 	int ret = 0;
@@ -78,7 +80,7 @@ static int clone_tree(struct exchange *exchange, struct reason *reason)
 		return ret;
 	ret = clone_make(&exchange->live, host->modules_fd, exchange->tree_fd,
 			 indexes_how, reason);
-	/* Gone since the snapshot. */
+	/* It was deleted after the snapshot. */
 	return ret == -ENOENT ? -EAGAIN : ret;
 }
 
@@ -127,8 +129,8 @@ int exchange_begin(struct exchange *exchange, const struct host *host,
 }
 
 /*
- * What depmod's -b wants: a directory with lib/modules/RELEASE in it, or usr/lib/modules
- * where it was built for that.
+ * Make the directory for -b of depmod: it has lib/modules/RELEASE in it, and
+ * usr/lib/modules/RELEASE for a depmod that was built for that.
  */
 static int make_base(const struct exchange *exchange, char **path)
 {
@@ -205,7 +207,7 @@ int exchange_index(struct exchange *exchange, struct reason *reason)
 		       : modules_dep_read_at(exchange->tree_fd, &exchange->dep, reason);
 }
 
-/* Everything the exchange makes visible is on disk before it. */
+/* Write everything to the disk that the exchange will make visible. */
 static int flush(struct exchange *exchange)
 {
 	struct stat tree, state;
@@ -238,7 +240,7 @@ static int say_changed(const char *path, struct reason *reason)
 		    : 0;
 }
 
-/* Whether the directory @fd still is as in @before, but for what depmod makes. */
+/* Check that the directory @fd is as in @before, except for the output of depmod. */
 static int look_again(const struct snapshot *before, int fd, struct reason *reason)
 {
 	_cleanup_snapshot_ struct snapshot now = { 0 };
@@ -249,7 +251,7 @@ static int look_again(const struct snapshot *before, int fd, struct reason *reas
 				     reason);
 }
 
-/* What has this name must be the kernel's directory that was opened, and not another one. */
+/* Check that @name is the kernel's directory that was opened. */
 static int still_opened(const struct host *host, const char *name, struct reason *reason)
 {
 	struct stat opened, named;
@@ -289,7 +291,7 @@ static int let_others_end(const struct exchange *exchange, size_t *others,
 			  "another depmod wrote the index of the old directory");
 }
 
-/* What has the clone's name now must be the old directory. */
+/* Check that the old directory has the name of the clone now. */
 static int old_is_opened(const struct exchange *exchange, struct reason *reason)
 {
 	_cleanup_free_ char *clone = recover_clone_name(exchange->host);
@@ -298,7 +300,10 @@ static int old_is_opened(const struct exchange *exchange, struct reason *reason)
 		     : reason_errno(reason, -ENOMEM);
 }
 
-/* What came between the last look and the exchange is in the old directory now. */
+/*
+ * Check for changes between the last check and the exchange: they are in the old
+ * directory now.
+ */
 static int look_at_old(const struct exchange *exchange, struct reason *reason)
 {
 	int ret = old_is_opened(exchange, reason);
@@ -331,7 +336,7 @@ int exchange_commit(struct exchange *exchange, struct reason *reason)
 
 	if (ret < 0)
 		return reason_errno(reason, ret);
-	/* A quick look, as what it misses is found when the directories are exchanged. */
+	/* Look quickly; what this misses is found after the exchange. */
 	ret = say_changed(snapshot_changed(&exchange->live, exchange->host->modules_fd),
 			  reason);
 	if (ret == 0)
@@ -354,7 +359,7 @@ int exchange_commit(struct exchange *exchange, struct reason *reason)
 	return exchange->exchanged ? -EAGAIN : -EIO;
 }
 
-/* The directory under the kernel's name has to be the old one again. */
+/* Exchange again, so that the kernel has the old directory. */
 static int take_back(struct exchange *exchange, struct reason *reason)
 {
 	struct reason ignored = { 0 };
@@ -366,7 +371,7 @@ static int take_back(struct exchange *exchange, struct reason *reason)
 	if (ret < 0)
 		return reason_set(reason, ret, "it cannot be exchanged back: %s",
 				  strerror(-ret));
-	/* What came after that look is in the directory that would be dropped now. */
+	/* Changes after that check are in the directory that would be dropped now. */
 	if (look_again(&exchange->made, exchange->tree_fd, &ignored) < 0 &&
 	    rename_both(exchange->host) == 0) {
 		*reason = ignored;
@@ -377,7 +382,10 @@ static int take_back(struct exchange *exchange, struct reason *reason)
 	return ret < 0 ? reason_errno(reason, ret) : 0;
 }
 
-/* A name that no run cleans up, for a directory that has what nothing else has. */
+/*
+ * Rename the old directory to a name that recovery never removes: it holds the only copy
+ * of the changes.
+ */
 static int put_aside(const struct exchange *exchange, struct reason *reason)
 {
 	const struct host *host = exchange->host;

@@ -73,7 +73,7 @@ enum clone_how indexes_how(const char *path)
 {
 	if (indexes_is_output(path))
 		return CLONE_SKIP;
-	/* That of kmod renames what it wrote; others write into what is there. */
+	/* depmod of kmod replaces its output files; others write into existing ones. */
 	if (!strncmp(path, "modules.", strlen("modules.")) && !strchr(path, '/'))
 		return CLONE_COPY;
 	return CLONE_LINK;

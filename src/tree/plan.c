@@ -17,15 +17,15 @@
 
 #define KEPT "replaced/"
 
-/* What a plan is made of, for the functions below. */
+/* The context of making a plan. */
 struct planning {
 	struct plan *plan;
 	const struct host *host;
-	const struct payload *payload; /* NULL: nothing is wanted */
+	const struct payload *payload; /* NULL for a removal */
 	const struct state *state;
 	const struct plan_how *how;
 	bool ok;
-	struct strlist wanted; /* the payload's names of modules */
+	struct strlist wanted; /* names of the payload's modules */
 };
 
 static void planning_free(struct planning *p)
@@ -65,7 +65,10 @@ static void add_change(struct planning *p, enum change_kind kind, const char *pa
 	plan->changes[plan->count++] = (struct change){ kind, path, file };
 }
 
-/* The path in the kernel's directory of a payload's: --dir stands for its first directory. */
+/*
+ * Add the path of a payload file in the kernel's directory: --dir replaces its first
+ * component.
+ */
 static int add_path(struct planning *p, const struct payload_file *file)
 {
 	const char *dir = p->how->dir ? p->how->dir : "kernel";
@@ -78,7 +81,7 @@ static int add_path(struct planning *p, const struct payload_file *file)
 	return strlist_add(&p->plan->paths, path);
 }
 
-/* How @path is found; false and a line when that cannot be told. */
+/* Find out what became of @path. Returns false after a message if that fails. */
 static bool look_at(struct planning *p, const char *path, const struct sum **sum,
 		    enum state_file *found)
 {
@@ -95,7 +98,7 @@ static bool look_at(struct planning *p, const char *path, const struct sum **sum
 	return p->ok = false;
 }
 
-/* Something at @path is not ours. Keep it, if that is wanted and can be done. */
+/* Keep the foreign file at @path, if that is wanted and possible. */
 static bool keep(struct planning *p, const char *path, const char *why)
 {
 	_cleanup_close_ int fd = -1;
@@ -109,7 +112,7 @@ static bool keep(struct planning *p, const char *path, const char *why)
 		log_failure(path, "it is a directory; move it away first");
 		return p->ok = false;
 	}
-	/* There is one place to keep it in, and no second original may be lost there. */
+	/* There is one place to keep it in, and a second original must not be lost. */
 	if (strlist_has(&p->state->kept, path) && !state_keeps_same(p->host, path)) {
 		log_failure(path,
 			    "%s, and an earlier file from there is still kept; move it "
@@ -140,7 +143,7 @@ static void plan_file(struct planning *p, const char *path,
 	add_change(p, CHANGE_WRITE, path, file);
 }
 
-/* Whether a module of the name that @path has is in the payload. */
+/* Return true if the payload has a module of the name of @path. */
 static bool is_wanted(struct planning *p, const char *path)
 {
 	_cleanup_free_ char *name = module_name_of(path);
@@ -152,7 +155,7 @@ static bool is_wanted(struct planning *p, const char *path)
 	return strlist_has(&p->wanted, name);
 }
 
-/* What an earlier set had and this one has not. */
+/* Plan to delete the installed files that the payload does not have. */
 static void plan_removals(struct planning *p)
 {
 	for (size_t i = 0; i < p->state->installed.count; i++) {
@@ -174,7 +177,9 @@ static void plan_removals(struct planning *p)
 	}
 }
 
-/* What was kept comes back when nothing of its name is wanted, and nothing is there. */
+/*
+ * Plan to restore a kept file if no module of its name is wanted and its place is free.
+ */
 static void plan_restores(struct planning *p)
 {
 	for (size_t i = 0; i < p->state->kept.count; i++) {
@@ -194,7 +199,9 @@ static void plan_restores(struct planning *p)
 	}
 }
 
-/* modprobe would take either of two modules of one name, and the kernel only one. */
+/*
+ * Find other modules of the same names: modprobe could load either, the kernel only one.
+ */
 static void plan_names(struct planning *p, char *cursor)
 {
 	char *path;
@@ -205,11 +212,11 @@ static void plan_names(struct planning *p, char *cursor)
 		if (!is_wanted(p, path) || strlist_has(&p->plan->paths, path) ||
 		    sums_find(&p->state->installed, path))
 			continue;
-		/* modules.dep may be older than the files: is it there? */
+		/* modules.dep may be out of date: does the file exist? */
 		fd = open_beneath(p->host->modules_fd, path, O_RDONLY);
 		if (fd == -ENOENT || fd == -ENOTDIR)
 			continue;
-		/* The path is the buffer's: the plan needs one of its own. */
+		/* The path points into a buffer: copy it. */
 		if (strlist_add(&p->plan->others, path) < 0) {
 			p->ok = false;
 			return;
@@ -267,7 +274,10 @@ enum exit_code plan_install(struct plan *plan, const struct host *host,
 	}
 	plan_removals(&p);
 	plan_restores(&p);
-	/* No modules.dep, no other module; depmod will say what is wrong with that. */
+	/*
+	 * Without modules.dep there are no other modules; depmod will say what is wrong
+	 * with it.
+	 */
 	if (modules_dep_read(host, &dep, &ignored) == 0)
 		plan_names(&p, dep.data);
 	for (size_t i = 0; i < payload->count; i++)
@@ -289,7 +299,7 @@ enum exit_code plan_remove(struct plan *plan, const struct host *host,
 	return p.ok ? EXIT_DONE : EXIT_FAILED;
 }
 
-/* The directories of what is not kept any more go with it. */
+/* Delete the directories that held the files which are not kept any more. */
 static int forget_directories(int state_fd, const char *kept)
 {
 	_cleanup_free_ char *path = strdup(kept);

@@ -16,7 +16,7 @@ void snapshot_free(struct snapshot *snap)
 	*snap = (struct snapshot){ 0 };
 }
 
-/* @path is the snapshot's from here on, also where that fails. */
+/* Append an entry, and take ownership of @path, on failure too. */
 static int add(struct snapshot *snap, char *path, const struct stat *st)
 {
 	_cleanup_free_ char *owned = path;
@@ -39,7 +39,7 @@ static int add(struct snapshot *snap, char *path, const struct stat *st)
 	return 0;
 }
 
-/* Not strdup_printf(), which takes five times as long: there are thousands. */
+/* strdup_printf() takes five times as long, and there are thousands of paths. */
 static char *join(const char *directory, const char *name)
 {
 	size_t len = strlen(directory), size = strlen(name) + 1;
@@ -61,7 +61,7 @@ static void close_directory(DIR **dir)
 		closedir(*dir);
 }
 
-/* The names in the directory, sorted. */
+/* List the names in the directory, sorted. */
 static int list(DIR *dir, struct strlist *names)
 {
 	const struct dirent *entry;
@@ -115,7 +115,7 @@ static int look_at(struct snapshot *snap, const struct snapshot *known, int fd,
 	int child, ret;
 
 	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-		/* Gone since its name was read: it is not there. */
+		/* It was deleted after its name was read. */
 		if (errno == ENOENT)
 			return 0;
 		return reason_set(reason, -errno, "%s/%s: %s", directory, name,
@@ -143,7 +143,7 @@ static int say(const char *directory, int ret, struct reason *reason)
 			  strerror(-ret));
 }
 
-/* @directory_fd is this function's, which closes it. */
+/* Take ownership of @directory_fd. */
 static int walk(struct snapshot *snap, const struct snapshot *known, int directory_fd,
 		const char *directory, struct reason *reason)
 {
@@ -154,7 +154,7 @@ static int walk(struct snapshot *snap, const struct snapshot *known, int directo
 
 	if (!dir)
 		return say(directory, -errno, reason);
-	fd = -1; /* the DIR's now */
+	fd = -1; /* the DIR owns it */
 	ret = list(dir, &names);
 	if (ret < 0)
 		return say(directory, ret, reason);
@@ -201,7 +201,7 @@ static bool same_time(const struct timespec *a, const struct timespec *b)
 	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
-/* The order of the entries: what is in a directory follows it, before its next neighbour. */
+/* Sort '/' first, so that a directory is followed by what is in it. */
 static unsigned int rank(char c)
 {
 	return c == '/' ? 1 : c ? (unsigned char)c + 1U : 0;
@@ -220,7 +220,7 @@ static int compare(const void *path, const void *entry)
 
 const struct snapshot_entry *snapshot_find(const struct snapshot *snap, const char *path)
 {
-	/* Without the directory itself, which is first. */
+	/* Skip the directory itself, which is first. */
 	return snap->count < 2 ? NULL
 			       : bsearch(path, snap->entries + 1, snap->count - 1,
 					 sizeof(*snap->entries), compare);
@@ -233,7 +233,9 @@ bool snapshot_same(const struct snapshot_entry *a, const struct snapshot_entry *
 	if (strcmp(a->path, b->path) != 0 || x->st_ino != y->st_ino ||
 	    x->st_mode != y->st_mode || x->st_uid != y->st_uid || x->st_gid != y->st_gid)
 		return false;
-	/* What is in it is looked at one by one: its times may be of what is ignored. */
+	/*
+	 * Its entries are compared one by one; its times may be due to ignored entries.
+	 */
 	if (!strcmp(a->path, "."))
 		return true;
 	if (!same_time(&x->st_mtim, &y->st_mtim))
@@ -243,7 +245,7 @@ bool snapshot_same(const struct snapshot_entry *a, const struct snapshot_entry *
 	return x->st_size == y->st_size && x->st_rdev == y->st_rdev;
 }
 
-/* The next entry from *@i on that counts, or NULL. */
+/* Return the next entry from *@i on that counts, or NULL. */
 static const struct snapshot_entry *next(const struct snapshot *snap, size_t *i,
 					 bool (*ignored)(const char *path))
 {

@@ -80,7 +80,7 @@ static int check_paths(const struct sums *state, struct reason *why)
 		_cleanup_free_ char *usual = NULL;
 		const char *slash = strchr(path, '/');
 
-		/* --dir may have put something else before what the grammar knows. */
+		/* --dir may have replaced a first component that the grammar requires. */
 		if (slash && strlist_path_ok(path)) {
 			usual = strdup_printf("kernel%s", slash);
 			if (!usual)
@@ -386,7 +386,7 @@ static int format_sums(const struct sums *sums, struct buf *out)
 	return fclose(to) == 0 ? 0 : -errno;
 }
 
-/* What is left of a state of nothing is an empty directory. */
+/* The state of nothing is an empty directory. */
 static int clear(int fd)
 {
 	static const char *const lists[] = { "installed", "folders", "indexes" };

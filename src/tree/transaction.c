@@ -68,7 +68,10 @@ static int copy_names(struct strlist *to, const struct strlist *from)
 	return 0;
 }
 
-/* What is kept already and not given back, and what comes to it. */
+/*
+ * List the kept files after the change: those before, less the restored ones, and the new
+ * ones.
+ */
 static int prepare_kept(struct transaction *tx)
 {
 	const struct plan *plan = &tx->plan;
@@ -87,7 +90,7 @@ static int prepare_kept(struct transaction *tx)
 	return ret;
 }
 
-/* The next state as far as it is known beforehand. */
+/* Fill in the next state, as far as it is known now. */
 static int prepare_next(struct transaction *tx, const struct payload *payload)
 {
 	struct sums *sums = &tx->next.installed;
@@ -112,7 +115,9 @@ static int prepare_next(struct transaction *tx, const struct payload *payload)
 		       : copy_names(&tx->next.indexes, &tx->state.indexes);
 }
 
-/* Directories that were made for what is gone go as well; the deepest were made last. */
+/*
+ * Remove directories that were made for files which are gone; the deepest were made last.
+ */
 static int prune_directories(struct transaction *tx)
 {
 	struct strlist *directories = &tx->next.directories;
@@ -163,7 +168,7 @@ static int make_indexes(struct transaction *tx, bool payload)
 	return ret;
 }
 
-/* That it will be begun anew is no error yet. */
+/* Print why it failed; a failure that leads to another try is not an error yet. */
 static void say(struct transaction *tx, const char *path, int ret,
 		const struct reason *reason)
 {
