@@ -194,7 +194,7 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	# Nothing is to be done until then, nor is there room for a second original.
 	remove_it 1
 	install_it 1 --replace
-	assert_line "udp_tunnel.ko': it is there, and not from wgkmod, and another file that was replaced there is kept still; move"
+	assert_line "udp_tunnel.ko': it is there, and not from wgkmod, and an earlier file from there is still kept; move"
 	assert_equal "$(cat "$file")" theirs
 	# The same file once more, as a package's reinstallation puts it, is no second one.
 	rm "$file"

@@ -57,16 +57,16 @@ static enum exit_code add_key(struct keys *keys, int dirfd, const char *path,
 	if (ret < 0)
 		return refuse(shown, ret, &reason);
 
+	key.path = strdup(shown);
 	list = reallocarray(keys->list, keys->count + 1, sizeof(*list));
-	if (list) {
+	if (list)
 		keys->list = list;
-		key.path = strdup(shown);
-	}
-	if (!key.path) {
+	if (!list || !key.path) {
+		free(key.path);
 		log_error("%s", strerror(ENOMEM));
 		return EXIT_FAILED;
 	}
-	keys->list[keys->count++] = key;
+	list[keys->count++] = key;
 	return EXIT_DONE;
 }
 
