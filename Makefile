@@ -55,7 +55,7 @@ need_check = programs=$$(scripts/programs.sh $(DEMO)) && $(need) curl jq flock u
 	rpm2cpio rpmbuild rpmsign createrepo_c gpg python3
 need_target = programs=$$(scripts/programs.sh $(call quote,$(target))) && $(need) curl jq flock unshare xz $$programs
 
-c_sources := $(wildcard src/*.c src/*.h tests/fuzz/*.[ch] tests/sweep/*.c tests/vm/*.c tests/parity/*.c tests/parity/*.h)
+c_sources := $(wildcard src/*.[ch] src/*/*.[ch] tests/fuzz/*.[ch] tests/sweep/*.c tests/vm/*.c tests/parity/*.c tests/parity/*.h)
 # What the tests compile, beside tests/parity.
 helpers := $(wildcard tests/sweep/*.c tests/vm/*.c)
 shell_sources := $(wildcard *.sh scripts/*.sh builder/*.sh builder/families/*.sh tests/*/*.sh tests/*/*/*.sh) \
@@ -220,10 +220,13 @@ sbin := $(DESTDIR)$(PREFIX)/sbin
 man8 := $(DESTDIR)$(PREFIX)/share/man/man8
 completions := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 
+# The release, and in a clone the commit.
+version = $(shell cat VERSION)$(shell git describe --always --dirty --exclude='*' 2>/dev/null | sed 's/^/-g/')
+
 .PHONY: install
 install: ## wgkmod, its manual page and completion, below PREFIX= (/usr/local) and DESTDIR=
 	@$(need) cc pkg-config libkmod libcrypto libarchive
-	@$(MAKE) --no-print-directory -C src O=$(CURDIR)/out/install
+	@$(MAKE) --no-print-directory -C src O=$(CURDIR)/out/install VERSION=$(call quote,$(version))
 	install -D -m 755 out/install/wgkmod $(call quote,$(sbin)/wgkmod)
 	install -D -m 644 docs/wgkmod.8 $(call quote,$(man8)/wgkmod.8)
 	install -D -m 644 docs/wgkmod.bash-completion $(call quote,$(completions)/wgkmod)

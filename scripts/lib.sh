@@ -328,7 +328,7 @@ read_target() {
 image_files() {
 	(
 		cd "$TOP"
-		printf '%s\n' Containerfile build.sh "builder/families/$FAMILY".*
+		printf '%s\n' Containerfile VERSION build.sh "builder/families/$FAMILY".*
 		find builder -maxdepth 1 -type f
 		find crypto src -type f \( -name '*.[ch]' -o -name Makefile -o -name 'Kbuild*' \)
 	) | sort

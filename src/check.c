@@ -1,29 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* wgkmod check: the proof, over module files and a Module.symvers that the user names. */
-#include "check.h"
+/* wgkmod check: prove module files against a Module.symvers, both named by the user. */
+#include "verbs.h"
 
 #include <string.h>
 
-#include "file.h"
-#include "fit.h"
-#include "host.h"
-#include "log.h"
-#include "module.h"
-#include "proof.h"
-#include "symvers.h"
+#include "base/file.h"
+#include "base/host.h"
+#include "base/log.h"
+#include "fit/module.h"
+#include "fit/proof.h"
+#include "fit/symvers.h"
 
-struct set {
+struct files {
 	struct module *modules;
 	size_t count;
-	unsigned int unread;  /* files */
-	enum exit_code worst; /* over those, then over everything */
+	unsigned int unread;  /* files that could not be read */
+	enum exit_code worst; /* of those, and at the end of everything */
 };
 
-static void set_free(struct set *set)
+static void files_free(struct files *files)
 {
-	for (size_t i = 0; i < set->count; i++)
-		module_free(&set->modules[i]);
-	free(set->modules);
+	for (size_t i = 0; i < files->count; i++)
+		module_free(&files->modules[i]);
+	free(files->modules);
 }
 
 static int read_module(struct module *mod, const char *path, struct reason *reason)
@@ -36,32 +35,32 @@ static int read_module(struct module *mod, const char *path, struct reason *reas
 	return module_read(mod, path, file.data, file.size, reason);
 }
 
-/* The codes that a module can fail with are in the order of their gravity. */
+/* The exit codes of a module are ordered by severity. */
 static void worsen(enum exit_code *worst, enum exit_code code)
 {
 	if (code > *worst)
 		*worst = code;
 }
 
-static void read_set(struct set *set, const struct params *params)
+static void read_files(struct files *files, const struct params *params)
 {
 	for (size_t i = 0; i < params->n_operands; i++) {
 		const char *path = params->operands[i];
 		struct reason reason = { 0 };
-		int ret = read_module(&set->modules[set->count], path, &reason);
+		int ret = read_module(&files->modules[files->count], path, &reason);
 
 		if (ret == 0) {
-			set->count++;
+			files->count++;
 			continue;
 		}
-		log_cannot(path, "%s", reason.text);
-		set->unread++;
-		worsen(&set->worst, module_exit_code(ret));
+		log_failure(path, "%s", reason.text);
+		files->unread++;
+		worsen(&files->worst, module_exit_code(ret));
 	}
 }
 
-/* --vermagic, or that of the kernel's own modules. */
-static int get_vermagic(const struct params *params, const struct set *set,
+/* Get the vermagic of --vermagic, or of the kernel's own modules. */
+static int get_vermagic(const struct params *params, const struct files *files,
 			char **vermagic, struct reason *reason)
 {
 	_cleanup_host_ struct host host = HOST_INIT;
@@ -74,7 +73,7 @@ static int get_vermagic(const struct params *params, const struct set *set,
 	ret = host_open(&host, params->root, params->kernel, reason);
 	if (ret < 0)
 		return ret;
-	return host_vermagic(&host, set->modules, set->count, vermagic, reason);
+	return proof_vermagic(&host, files->modules, files->count, vermagic, reason);
 }
 
 static enum exit_code load_symvers(const struct params *params, struct symvers *symvers)
@@ -83,64 +82,65 @@ static enum exit_code load_symvers(const struct params *params, struct symvers *
 	int ret = symvers_load(symvers, params->symvers, &reason);
 
 	if (ret < 0)
-		log_cannot(params->symvers, "%s", reason.text);
-	return fit_exit_code(ret);
+		log_failure(params->symvers, "%s", reason.text);
+	return proof_exit_code(ret);
 }
 
-static enum exit_code load_vermagic(const struct params *params, const struct set *set,
-				    char **vermagic)
+static enum exit_code load_vermagic(const struct params *params,
+				    const struct files *files, char **vermagic)
 {
 	struct reason reason = { 0 };
-	int ret = get_vermagic(params, set, vermagic, &reason);
+	int ret = get_vermagic(params, files, vermagic, &reason);
 
 	if (ret < 0)
-		log_cannot(params->kernel, "no vermagic to compare with: %s",
-			   reason.text);
-	return fit_exit_code(ret);
+		log_failure(params->kernel, "no vermagic to compare with: %s",
+			    reason.text);
+	return proof_exit_code(ret);
 }
 
-static enum exit_code prove(const struct params *params, struct set *set)
+static enum exit_code prove(const struct params *params, struct files *files)
 {
 	_cleanup_symvers_ struct symvers symvers = { 0 };
 	_cleanup_free_ char *vermagic = NULL;
 	struct proof proof = { .release = params->kernel };
 	enum exit_code table, magic;
 
-	read_set(set, params);
+	read_files(files, params);
 	table = load_symvers(params, &symvers);
-	magic = load_vermagic(params, set, &vermagic);
+	magic = load_vermagic(params, files, &vermagic);
 	if (table == EXIT_FAILED || magic == EXIT_FAILED)
 		return EXIT_FAILED;
 	proof.problems = (table != EXIT_DONE) + (magic != EXIT_DONE);
 	proof.symvers = table == EXIT_DONE ? &symvers : NULL;
 	proof.vermagic = vermagic;
-	proof.modules = set->modules;
-	proof.n_modules = set->count;
-	worsen(&set->worst, proof_run(&proof));
-	if (set->worst == EXIT_DONE)
-		log_say("%zu module%s fit %s: %zu %s", set->count, PLURAL(set->count),
-			params->kernel, proof.equal, proof_equal_what(&proof));
+	proof.modules = files->modules;
+	proof.n_modules = files->count;
+	worsen(&files->worst, proof_run(&proof));
+	if (files->worst == EXIT_DONE)
+		log_info("%zu module%s fit %s: %zu %s", files->count,
+			 PLURAL(files->count), params->kernel, proof.equal,
+			 proof_equal_what(&proof));
 	else
-		log_problems(params->kernel, proof.problems + set->unread);
-	return set->worst;
+		proof_print_problems(params->kernel, proof.problems + files->unread);
+	return files->worst;
 }
 
 static enum exit_code run(const struct params *params)
 {
-	_cleanup_(set_free) struct set set = { .worst = EXIT_DONE };
+	_cleanup_(files_free) struct files files = { .worst = EXIT_DONE };
 
-	set.modules = calloc(params->n_operands, sizeof(*set.modules));
-	if (!set.modules) {
+	files.modules = calloc(params->n_operands, sizeof(*files.modules));
+	if (!files.modules) {
 		log_error("%s", strerror(ENOMEM));
 		return EXIT_FAILED;
 	}
-	return prove(params, &set);
+	return prove(params, &files);
 }
 
 static const struct option_spec options[] = {
 	OPTION_KERNEL("the release that the modules are for", true),
-	OPTION_SYMVERS("the kernel's table of exported symbols, Module.symvers", true),
-	{ "vermagic", "STRING", "the kernel's vermagic; else that of its own modules",
+	OPTION_SYMVERS("the kernel's symbol table, Module.symvers", true),
+	{ "vermagic", "STRING", "the kernel's vermagic; default: that of its own modules",
 	  offsetof(struct params, vermagic), false },
 	OPTION_ROOT,
 	{ 0 },

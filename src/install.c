@@ -2,66 +2,68 @@
 /*
  * wgkmod install: put the modules of a bundle where modprobe finds them.
  *
- * Read it from the bottom up: run() reads the bundle and tries, try_once() looks at
- * everything and carry_out() changes something. Each step is a file of its own. All of
- * them come before the first write:
+ * Read this file from the bottom up: run() reads the bundle and tries, try_once() checks
+ * everything, and carry_out() makes the changes. Each step is a file of its own. These
+ * come before the first write:
  *
- *	payload_read()	the bundle, read once: who signed it, and the bytes of its modules
- *	set_open()	the host, under a lock from here to the end; what is installed there
- *			already; and a killed run is cleaned up behind
- *	fit_prove()	the modules fit the kernel, by its own vermagic and symbol table
- *	hurdles_check()	what would make all of it vain: a full disk, a kernel that takes
- *			no module
- *	plan_install()	what has to be written and removed, and what is in the way
+ *	payload_read()		read the bundle once: who signed it, the bytes of its modules
+ *	transaction_open()	lock the host until the end, clean up after an interrupted
+ *				run, and read what is installed
+ *	proof_on_host()		prove that the modules fit the kernel, by the vermagic and
+ *				the symbol table of the kernel
+ *	preflight_check()	find anything that would make the install fail or have no
+ *				effect: a full disk, a kernel that accepts no modules
+ *	plan_install()		list what has to be written and removed, and what is in the
+ *				way
  *
- * set_exchange() then carries out the plan on a clone of the kernel's folder, which takes
- * the place of that folder in one step (swap.h). Whatever fails until then is a status
- * other than 0, and the folder is as it was; so it is after the death of the process or
- * the machine, or else it is the new one. When somebody else changes the folder
- * meanwhile, for example a package manager, all but the payload is done anew.
+ * transaction_commit() then makes the changes in a clone of the kernel's directory, and
+ * exchanges the two in one step (exchange.h). If anything fails before that, the exit
+ * status is not 0 and the directory is unchanged; if the process or the machine dies, the
+ * directory is either the old one or the new one. If another process, for example a
+ * package manager, changes the directory, everything but payload_read() starts again.
  *
- * With --load there is one more step before the old folder goes, load(): modprobe, and a
- * look at what the kernel has then. If that fails, the folders change places again.
+ * With --load, load() runs before the old directory is dropped: it runs modprobe and
+ * checks what the kernel has then. If that fails, the directories are exchanged again.
  */
-#include "install.h"
+#include "verbs.h"
 
 #include <string.h>
 
-#include "fit.h"
-#include "hurdles.h"
-#include "load.h"
-#include "log.h"
-#include "module.h"
-#include "payload.h"
-#include "proof.h"
-#include "set.h"
+#include "base/log.h"
+#include "bundle/payload.h"
+#include "bundle/trust.h"
+#include "fit/module.h"
+#include "fit/proof.h"
+#include "kernel/modprobe.h"
+#include "kernel/preflight.h"
+#include "tree/transaction.h"
 
 struct install {
 	struct payload payload;
-	struct set set;
+	struct transaction tx;
 	struct proof proof;
 };
 
 static void install_free(struct install *in)
 {
-	set_end(&in->set);
+	transaction_end(&in->tx);
 	payload_free(&in->payload);
 }
 
 static bool is_there_already(const struct install *in)
 {
-	return !in->set.plan.count && in->set.plan.indexed &&
-	       in->set.state.installed.count == in->payload.count;
+	return !in->tx.plan.count && in->tx.plan.indexed &&
+	       in->tx.state.installed.count == in->payload.count;
 }
 
-/* What the kernel says of the new folder decides whether it stays. */
+/* Load the modules; if the kernel refuses them, take the install back. */
 static enum exit_code load(struct install *in)
 {
-	if (load_modules(in->set.swap.tree_fd, &in->set.plan.paths) == EXIT_DONE) {
-		swap_keep(&in->set.swap);
+	if (modprobe_load(in->tx.exchange.tree_fd, &in->tx.plan.paths) == EXIT_DONE) {
+		exchange_confirm(&in->tx.exchange);
 		return EXIT_DONE;
 	}
-	return set_back(&in->set) == EXIT_DONE ? EXIT_UNLOADED : EXIT_FAILED;
+	return transaction_revert(&in->tx) == EXIT_DONE ? EXIT_NOT_LOADED : EXIT_FAILED;
 }
 
 static enum exit_code carry_out(struct install *in, const struct params *params)
@@ -69,46 +71,49 @@ static enum exit_code carry_out(struct install *in, const struct params *params)
 	enum exit_code code;
 
 	if (is_there_already(in)) {
-		fit_say(&in->proof, "are installed already");
+		proof_print(&in->proof, "are installed already");
 		if (!params->load || params->dry_run)
 			return EXIT_DONE;
-		if (load_modules(in->set.host.modules_fd, &in->set.plan.paths) ==
+		if (modprobe_load(in->tx.host.modules_fd, &in->tx.plan.paths) ==
 		    EXIT_DONE)
 			return EXIT_DONE;
-		log_error("they stay installed, as they were before");
+		log_error("the modules stay installed, as they were before");
 		return EXIT_FAILED;
 	}
 	if (params->dry_run) {
-		plan_print(&in->set.plan);
-		fit_say(&in->proof, "would be installed");
+		plan_print(&in->tx.plan);
+		proof_print(&in->proof, "would be installed");
 		return EXIT_DONE;
 	}
-	code = set_exchange(&in->set, &in->payload);
+	code = transaction_commit(&in->tx, &in->payload);
 	if (code == EXIT_DONE && params->load)
 		code = load(in);
 	if (code == EXIT_DONE)
-		fit_say(&in->proof, "installed");
-	if (code == EXIT_DONE && in->set.plan.kept)
-		log_say("%zu file%s replaced; 'wgkmod remove' puts back what was there",
-			in->set.plan.kept, PLURAL(in->set.plan.kept));
+		proof_print(&in->proof, "installed");
+	if (code == EXIT_DONE && in->tx.plan.kept)
+		log_info("%zu file%s replaced; 'wgkmod remove' puts back what was there",
+			 in->tx.plan.kept, PLURAL(in->tx.plan.kept));
 	return code;
 }
 
-static enum exit_code try_once(struct install *in, const struct params *params)
+static enum exit_code try_once(struct install *in, const struct params *params,
+			       const char *release)
 {
 	const struct plan_how how = { params->dir, params->replace };
 	enum exit_code code;
 
 	in->proof = (struct proof){ 0 };
-	code = set_open(&in->set, params, params->dry_run, false);
+	code = transaction_open(&in->tx, params->root, release, params->dry_run, false);
 	if (code == EXIT_DONE)
-		code = fit_prove(&in->proof, &in->set.host, &in->payload,
-				 &in->set.state.installed, params);
+		code = proof_on_host(&in->proof, &in->tx.host, in->payload.modules,
+				     in->payload.n_modules, &in->tx.state.installed,
+				     params->symvers);
 	if (code == EXIT_DONE)
-		code = hurdles_check(&in->set.host, &in->payload, params);
+		code = preflight_check(&in->tx.host, &in->payload, params->running,
+				       params->load);
 	if (code == EXIT_DONE)
-		code = plan_install(&in->set.plan, &in->set.host, &in->payload,
-				    &in->set.state, &how);
+		code = plan_install(&in->tx.plan, &in->tx.host, &in->payload,
+				    &in->tx.state, &how);
 	if (code == EXIT_DONE)
 		code = carry_out(in, params);
 	return code;
@@ -116,36 +121,39 @@ static enum exit_code try_once(struct install *in, const struct params *params)
 
 static enum exit_code run(const struct params *params)
 {
-	_cleanup_(install_free) struct install in = { .set = SET_INIT };
+	_cleanup_(install_free) struct install in = { .tx = TRANSACTION_INIT };
+	const struct trust_policy policy = { params->root, params->key,
+					     params->allow_unsigned };
 	const char *release = params->kernel ? params->kernel : params->running;
 	enum exit_code code;
 
-	code = payload_read(&in.payload, params, params->operands[0], release);
+	code = payload_read(&in.payload, &policy, params->operands[0], release);
 	if (code != EXIT_DONE)
 		return code;
-	for (int try = 1; try <= SET_TRIES; try++) {
+	for (int try = 1; try <= TRANSACTION_TRIES; try++) {
 		bool again;
 
-		code = try_once(&in, params);
-		again = in.set.again;
-		set_end(&in.set);
+		code = try_once(&in, params, release);
+		again = in.tx.again;
+		transaction_end(&in.tx);
 		if (!again)
 			return code;
 	}
-	log_error("somebody else does not stop changing it; try again later");
+	log_error("another process keeps changing the modules of %s; try again later",
+		  release);
 	return code;
 }
 
 static const struct option_spec options[] = {
-	OPTION_KERNEL("the release to install for; else the running kernel", false),
-	OPTION_SYMVERS("the kernel's table of exported symbols; else the host's own",
-		       false),
+	OPTION_KERNEL("the release to install for; default: the running kernel", false),
+	OPTION_SYMVERS("the kernel's symbol table; default: the host's own", false),
 	OPTION_ROOT,
-	{ "dir", "NAME", "the folder of the kernel's that they go to, instead of kernel",
+	{ "dir", "NAME",
+	  "the directory below lib/modules/RELEASE for them; default: kernel",
 	  offsetof(struct params, dir), false },
 	{ "replace", NULL, "replace files that are in the way, and keep them for remove",
 	  offsetof(struct params, replace), false },
-	{ "load", NULL, "load them as well, and look that they work",
+	{ "load", NULL, "load the modules, and check that they are live",
 	  offsetof(struct params, load), false },
 	OPTION_DRY_RUN,
 	OPTION_KEY,

@@ -1,106 +1,113 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * wgkmod remove: give back the tree that there was before the first install.
+ * wgkmod remove: restore the tree that was there before the first install.
  *
- * Our files go, what they replaced comes back, folders that were made for them go if
- * nothing else is in them, and depmod makes the indexes of that. It is done as an install
- * is, on a clone that takes the place of the kernel's folder in one step. Where that
- * folder is gone, only the state is left to be removed; there is no place for what was
- * replaced then, and it is not deleted either.
+ * Delete the files that wgkmod installed, restore those that they replaced, delete
+ * directories that were made for them and are empty now, and let depmod make the indexes.
+ * As in an install, this happens in a clone, which is exchanged with the kernel's
+ * directory in one step. If that directory is gone, only the state remains to be removed;
+ * replaced files have no place to return to then, and are not deleted.
  */
-#include "remove.h"
+#include "verbs.h"
 
-#include "hurdles.h"
-#include "log.h"
-#include "recover.h"
-#include "set.h"
+#include "base/log.h"
+#include "kernel/preflight.h"
+#include "tree/recover.h"
+#include "tree/transaction.h"
 
-static enum exit_code forget(struct set *set, const struct params *params)
+static enum exit_code forget(struct transaction *tx, const struct params *params)
 {
 	struct reason reason = { 0 };
 
-	if (set->state.kept.count) {
-		_cleanup_free_ char *kept = state_kept_folder(&set->host);
+	if (tx->state.kept.count) {
+		_cleanup_free_ char *kept = state_kept_directory(&tx->host);
 
-		log_cannot(set->host.release,
-			   "its folder is gone, and what was replaced in it is in '%s': "
-			   "move that away first",
-			   kept ? kept : "");
+		log_failure(tx->host.release,
+			    "its directory is gone, and the files that were replaced in "
+			    "it are in '%s': move them away first",
+			    kept ? kept : "");
 		return EXIT_FAILED;
 	}
 	if (params->dry_run) {
-		log_say("would forget %s, as its folder is gone", set->host.release);
+		log_info("would forget %s, as its directory is gone", tx->host.release);
 		return EXIT_DONE;
 	}
-	if (recover_forget(&set->host, &reason) < 0) {
-		log_cannot(set->host.release, "%s", reason.text);
+	if (recover_forget(&tx->host, &reason) < 0) {
+		log_failure(tx->host.release, "%s", reason.text);
 		return EXIT_FAILED;
 	}
-	log_say("%s is forgotten: its folder is gone", set->host.release);
+	log_info("%s is forgotten: its directory is gone", tx->host.release);
 	return EXIT_DONE;
 }
 
-static enum exit_code carry_out(struct set *set, const struct params *params)
+static enum exit_code carry_out(struct transaction *tx, const struct params *params)
 {
-	const char *release = set->host.release;
-	size_t removed = set->plan.removed, restored = set->plan.restored;
+	const char *release = tx->host.release;
+	size_t removed = tx->plan.removed, restored = tx->plan.restored;
 	enum exit_code code;
 
 	if (params->dry_run) {
-		plan_print(&set->plan);
+		plan_print(&tx->plan);
 		return EXIT_DONE;
 	}
-	code = set_exchange(set, NULL);
+	code = transaction_commit(tx, NULL);
 	if (code != EXIT_DONE)
 		return code;
-	log_say("%zu module%s for %s removed", removed, PLURAL(removed), release);
+	log_info("%zu module%s for %s removed", removed, PLURAL(removed), release);
 	if (restored)
-		log_say("%zu file%s that had been replaced put back", restored,
-			PLURAL(restored));
+		log_info("%zu file%s that had been replaced put back", restored,
+			 PLURAL(restored));
 	return EXIT_DONE;
 }
 
-static enum exit_code try_once(struct set *set, const struct params *params)
+static enum exit_code try_once(struct transaction *tx, const struct params *params,
+			       const char *release)
 {
-	enum exit_code code = set_open(set, params, params->dry_run, true);
+	enum exit_code code =
+		transaction_open(tx, params->root, release, params->dry_run, true);
 
 	if (code != EXIT_DONE)
 		return code;
-	if (state_is_empty(&set->state)) {
-		log_say("nothing is installed for %s", set->host.release);
+	if (state_is_empty(&tx->state)) {
+		log_info("nothing is installed for %s", tx->host.release);
 		return EXIT_DONE;
 	}
-	if (set->host.modules_fd < 0)
-		return forget(set, params);
-	code = hurdles_check(&set->host, NULL, params);
+	if (tx->host.modules_fd < 0)
+		return forget(tx, params);
+	code = preflight_check(&tx->host, NULL, params->running, false);
 	if (code == EXIT_DONE)
-		code = plan_remove(&set->plan, &set->host, &set->state);
-	/* All that is left is what cannot be given back yet, as was just said. */
-	if (code == EXIT_DONE && !set->state.installed.count && !set->plan.count)
+		code = plan_remove(&tx->plan, &tx->host, &tx->state);
+	/*
+	 * Only files that cannot be restored yet are left, and plan_remove() has said so.
+	 */
+	if (code == EXIT_DONE && !tx->state.installed.count && !tx->plan.count)
 		return EXIT_FAILED;
-	return code == EXIT_DONE ? carry_out(set, params) : code;
+	return code == EXIT_DONE ? carry_out(tx, params) : code;
 }
 
 static enum exit_code run(const struct params *params)
 {
-	_cleanup_set_ struct set set = SET_INIT;
+	_cleanup_transaction_ struct transaction tx = TRANSACTION_INIT;
+	const char *release = params->kernel ? params->kernel : params->running;
 	enum exit_code code = EXIT_FAILED;
 
-	for (int try = 1; try <= SET_TRIES; try++) {
+	for (int try = 1; try <= TRANSACTION_TRIES; try++) {
 		bool again;
 
-		code = try_once(&set, params);
-		again = set.again;
-		set_end(&set);
+		code = try_once(&tx, params, release);
+		again = tx.again;
+		transaction_end(&tx);
 		if (!again)
 			return code;
 	}
-	log_error("somebody else does not stop changing it; try again later");
+	log_error("another process keeps changing the modules of %s; try again later",
+		  release);
 	return code;
 }
 
 static const struct option_spec options[] = {
-	OPTION_KERNEL("the release to remove them from; else the running kernel", false),
+	OPTION_KERNEL("the release to remove them from; default: the running kernel",
+		      false),
 	OPTION_ROOT,
 	OPTION_DRY_RUN,
 	{ 0 },
@@ -109,7 +116,7 @@ static const struct option_spec options[] = {
 const struct verb verb_remove = {
 	.name = "remove",
 	.changes = true,
-	.summary = "take everything out again, and give back what was replaced",
+	.summary = "remove the modules, and put back what they replaced",
 	.options = options,
 	.run = run,
 };

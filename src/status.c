@@ -1,23 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* wgkmod status: what is installed for which kernel, and whether it is what we installed.
+/*
+ * wgkmod status: show what is installed for each kernel, and whether it is unchanged.
+ *
+ * With --porcelain, print one line for each thing, with tabs between its fields. New
+ * versions may add fields at the end of a line, and lines with a new first word; the rest
+ * stays as it is:
+ *
+ *	kernel    RELEASE COUNT finished|unfinished|gone
+ *	          COUNT modules are installed for it. unfinished: a run was interrupted,
+ *	          and the next one will clean up. gone: the kernel's directory is gone.
+ *	module    RELEASE PATH intact|changed|missing no|same|other|unknown|- TAKEN
+ *	          what became of its file; which module of its name the kernel has
+ *	          loaded ("-" unless it is the running kernel); the file that modprobe
+ *	          would load ("-" for none)
+ *	replaced  RELEASE PATH
+ *	          remove will restore this file
+ *	taint     RELEASE LETTERS
+ *	          the taint of the kernel that loading them causes: O, E, both or "-",
+ *	          as in the kernel's Documentation/admin-guide/tainted-kernels.rst
+ *
+ * The exit status is 0 if everything that is installed is intact, and modprobe loads it.
  */
-#include "status.h"
+#include "verbs.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "file.h"
-#include "host.h"
-#include "indexes.h"
-#include "lock.h"
-#include "log.h"
-#include "module.h"
-#include "recover.h"
-#include "state.h"
-#include "sys.h"
+#include "base/file.h"
+#include "base/host.h"
+#include "base/lock.h"
+#include "base/log.h"
+#include "fit/module.h"
+#include "kernel/loaded.h"
+#include "tree/indexes.h"
+#include "tree/recover.h"
+#include "tree/state.h"
 
-/* Of a module of ours, for people and for programs. */
+/* The state of a module, for people and for programs. */
 struct words {
 	const char *said;
 	const char *field;
@@ -30,24 +50,28 @@ static const struct words found_words[] = {
 };
 
 static const struct words loaded_words[] = {
-	[SYS_ABSENT] = { ", not loaded", "no" },
-	[SYS_SAME] = { ", loaded", "same" },
-	[SYS_OTHER] = { ", another one is loaded", "other" },
-	[SYS_INCOMPARABLE] = { ", one of its name is loaded, which cannot be compared",
-			       "unknown" },
+	[LOADED_NONE] = { ", not loaded", "no" },
+	[LOADED_SAME] = { ", loaded", "same" },
+	[LOADED_OTHER] = { ", another module of that name is loaded", "other" },
+	[LOADED_UNKNOWN] = { ", a module of that name is loaded, which cannot be "
+			     "compared",
+			     "unknown" },
 };
 
 struct show {
 	const struct params *params;
 	struct host host;
 	struct state state;
-	bool running; /* it is the running kernel's root and release */
-	/* Of one of the modules at least. */
+	bool running; /* this is the running kernel, with its own root */
+	/* True for at least one of the modules: */
 	bool out_of_tree;
 	bool not_signed;
 };
 
-/* What loading it taints the kernel with: check_modinfo() and load_module() there. */
+/*
+ * Find the taint that loading @path causes: check_modinfo() and load_module() in the
+ * kernel.
+ */
 static void find_taint(struct show *show, const char *path)
 {
 	_cleanup_close_ int fd = open_beneath(show->host.modules_fd, path, O_RDONLY);
@@ -63,8 +87,8 @@ static void find_taint(struct show *show, const char *path)
 static void print_file(const struct show *show, const char *path, enum state_file found,
 		       const char *taken)
 {
-	enum sys_loaded loaded =
-		show->running ? sys_compare(show->host.modules_fd, path) : SYS_ABSENT;
+	enum loaded loaded =
+		show->running ? loaded_compare(show->host.modules_fd, path) : LOADED_NONE;
 
 	if (show->params->porcelain) {
 		printf("module\t%s\t%s\t%s\t%s\t%s\n", show->host.release, path,
@@ -76,9 +100,9 @@ static void print_file(const struct show *show, const char *path, enum state_fil
 	printf("  %s: %s%s", path, found_words[found].said,
 	       show->running ? loaded_words[loaded].said : "");
 	if (found != STATE_MISSING && !taken)
-		printf(", and in no index: run depmod");
+		printf(", but in no index: run depmod");
 	else if (found != STATE_MISSING && strcmp(taken, path) != 0)
-		printf(", and modprobe takes %s instead", taken);
+		printf(", but modprobe loads %s instead", taken);
 	putchar('\n');
 }
 
@@ -90,7 +114,7 @@ static enum exit_code show_file(struct show *show, const struct sum *sum,
 	enum state_file found;
 
 	if (state_compare(&show->host, sum->path, sum->digest, &found, &reason) < 0) {
-		log_cannot(sum->path, "%s", reason.text);
+		log_failure(sum->path, "%s", reason.text);
 		return EXIT_FAILED;
 	}
 	find_taint(show, sum->path);
@@ -108,7 +132,7 @@ static void print_kept(const struct show *show)
 		if (show->params->porcelain)
 			printf("replaced\t%s\t%s\n", show->host.release, path);
 		else
-			printf("  %s: replaced; 'wgkmod remove' gives it back\n", path);
+			printf("  %s: replaced; 'wgkmod remove' puts it back\n", path);
 	}
 }
 
@@ -133,7 +157,7 @@ static enum exit_code show_files(struct show *show)
 	enum exit_code code = EXIT_DONE;
 	bool left = recover_is_needed(&show->host);
 
-	/* Without it, or with a damaged one, modprobe finds nothing. */
+	/* Without an index, or with a damaged one, modprobe finds nothing. */
 	if (indexes_read(show->host.modules_fd, &dep) < 0)
 		buf_free(&dep);
 	if (show->params->porcelain)
@@ -149,8 +173,8 @@ static enum exit_code show_files(struct show *show)
 	print_taint(show);
 	if (left && !show->params->porcelain)
 		printf(lock_is_taken(show->host.kernels_fd)
-			       ? "  a run is at work\n"
-			       : "  a run was killed; the next one cleans up behind "
+			       ? "  another run is at work\n"
+			       : "  a run was interrupted; the next one cleans up after "
 				 "it\n");
 	return code;
 }
@@ -161,7 +185,7 @@ static void show_free(struct show *show)
 	host_close(&show->host);
 }
 
-/* *@shown counts the kernels that something is installed for. */
+/* Show one kernel, and add it to *@shown if anything is installed for it. */
 static enum exit_code show_kernel(const struct params *params, const char *release,
 				  size_t *shown)
 {
@@ -169,15 +193,15 @@ static enum exit_code show_kernel(const struct params *params, const char *relea
 	struct reason reason = { 0 }, host_reason = { 0 };
 	int host_ret, ret;
 
-	/* The state is of interest even when the kernel's folder is gone. */
+	/* Show the state even if the kernel's directory is gone. */
 	host_ret = host_open(&show.host, params->root, release, &host_reason);
 	if (!show.host.root) {
-		log_cannot(release, "%s", host_reason.text);
+		log_failure(release, "%s", host_reason.text);
 		return EXIT_FAILED;
 	}
 	ret = state_load(&show.state, &show.host, &reason);
 	if (ret < 0) {
-		log_cannot(release, "%s", reason.text);
+		log_failure(release, "%s", reason.text);
 		return ret == -EBADMSG ? EXIT_UNTRUSTED : EXIT_FAILED;
 	}
 	if (state_is_empty(&show.state))
@@ -187,7 +211,7 @@ static enum exit_code show_kernel(const struct params *params, const char *relea
 		if (params->porcelain && host_ret == -ENOENT)
 			printf("kernel\t%s\t%zu\tgone\n", release,
 			       show.state.installed.count);
-		log_cannot(release, "%s", host_reason.text);
+		log_failure(release, "%s", host_reason.text);
 		return EXIT_FAILED;
 	}
 	show.running = !strcmp(show.host.root, "/") && !strcmp(release, params->running);
@@ -196,12 +220,12 @@ static enum exit_code show_kernel(const struct params *params, const char *relea
 
 static enum exit_code show_all(const struct params *params, size_t *shown)
 {
-	_cleanup_names_ struct names releases = { 0 };
+	_cleanup_strlist_ struct strlist releases = { 0 };
 	enum exit_code worst = EXIT_DONE;
 	struct reason reason = { 0 };
 
 	if (state_list(params->root, &releases, &reason) < 0) {
-		log_cannot(params->root, "%s", reason.text);
+		log_failure(params->root, "%s", reason.text);
 		worst = EXIT_FAILED;
 	}
 	for (size_t i = 0; i < releases.count; i++) {
@@ -218,21 +242,21 @@ static enum exit_code run(const struct params *params)
 	enum exit_code code;
 	size_t shown = 0;
 
-	log_set_verb("show"); /* "cannot status" is no sentence */
+	log_set_verb("show"); /* "cannot status" is not a sentence */
 	if (params->kernel)
 		code = show_kernel(params, params->kernel, &shown);
 	else
 		code = show_all(params, &shown);
 	if (code == EXIT_DONE && !shown && !params->porcelain)
-		log_say("nothing is installed%s%s", params->kernel ? " for " : "",
-			params->kernel ? params->kernel : "");
+		log_info("nothing is installed%s%s", params->kernel ? " for " : "",
+			 params->kernel ? params->kernel : "");
 	return code;
 }
 
 static const struct option_spec options[] = {
-	OPTION_KERNEL("only what is installed for this release", false),
+	OPTION_KERNEL("show only this release; default: all", false),
 	OPTION_ROOT,
-	{ "porcelain", NULL, "lines for programs, whose format stays",
+	{ "porcelain", NULL, "print lines for programs, in a stable format",
 	  offsetof(struct params, porcelain), false },
 	{ 0 },
 };

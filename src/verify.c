@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * wgkmod verify: what install finds out about the bundle, its signatures and whether it
- * fits, and nothing else: what else would be in install's way is for install --dry-run.
+ * wgkmod verify: check the bundle, its signatures, and whether its modules fit, as
+ * install does. Other obstacles to an install are for install --dry-run.
  */
-#include "verify.h"
+#include "verbs.h"
 
-#include "fit.h"
-#include "host.h"
-#include "hurdles.h"
-#include "log.h"
-#include "payload.h"
-#include "proof.h"
+#include "base/host.h"
+#include "base/log.h"
+#include "bundle/payload.h"
+#include "bundle/trust.h"
+#include "fit/proof.h"
+#include "kernel/preflight.h"
 
 static enum exit_code run(const struct params *params)
 {
+	const struct trust_policy policy = { params->root, params->key,
+					     params->allow_unsigned };
 	const char *release = params->kernel ? params->kernel : params->running;
 	_cleanup_payload_ struct payload payload = { 0 };
 	_cleanup_host_ struct host host = HOST_INIT;
@@ -21,25 +23,26 @@ static enum exit_code run(const struct params *params)
 	struct reason reason = { 0 };
 	enum exit_code code;
 
-	code = payload_read(&payload, params, params->operands[0], release);
+	code = payload_read(&payload, &policy, params->operands[0], release);
 	if (code != EXIT_DONE)
 		return code;
 	if (host_open(&host, params->root, release, &reason) < 0) {
-		log_cannot(release, "%s", reason.text);
+		log_failure(release, "%s", reason.text);
 		return EXIT_FAILED;
 	}
-	code = fit_prove(&proof, &host, &payload, NULL, params);
+	code = proof_on_host(&proof, &host, payload.modules, payload.n_modules, NULL,
+			     params->symvers);
 	if (code == EXIT_DONE)
-		code = hurdles_signatures(&host, &payload, params);
+		code = preflight_signatures(&host, &payload, params->running,
+					    params->load);
 	if (code == EXIT_DONE)
-		fit_say(&proof, "are whole and fit");
+		proof_print(&proof, "are whole and fit");
 	return code;
 }
 
 static const struct option_spec options[] = {
-	OPTION_KERNEL("the release to verify it for; else the running kernel", false),
-	OPTION_SYMVERS("the kernel's table of exported symbols; else the host's own",
-		       false),
+	OPTION_KERNEL("the release to verify it for; default: the running kernel", false),
+	OPTION_SYMVERS("the kernel's symbol table; default: the host's own", false),
 	OPTION_ROOT,
 	OPTION_KEY,
 	OPTION_ALLOW_UNSIGNED,

@@ -241,7 +241,7 @@ symbol_line() { # SYMBOL SED-SCRIPT: on that symbol's line of the symvers
 	refute_line "symbol versions equal"
 }
 
-@test "a Module.symvers that is empty, a folder, or holds a NUL is a refusal" {
+@test "a Module.symvers that is empty, a directory, or holds a NUL is a refusal" {
 	: >"$SV"
 	check 3 "$SET_DIR"/*.ko
 	assert_line "^wgkmod: cannot check '$SV': it is empty$"
@@ -421,7 +421,7 @@ check_root() { # STATUS ROOT
 	assert_line ": 1 problem$"
 }
 
-@test "without modules.dep, or without the kernel's folder, there is no reference" {
+@test "without modules.dep, or without the kernel's directory, there is no reference" {
 	root_make "$BATS_TEST_TMPDIR/root"
 	rm "$BATS_TEST_TMPDIR/root/lib/modules/$RELEASE/modules.dep"
 	check_root 3 "$BATS_TEST_TMPDIR/root"

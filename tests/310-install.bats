@@ -120,7 +120,7 @@ load lib/install
 	refused 3 "wireguard.ko': version of 'udp_sock_create4' is 0xffffffff, but"
 }
 
-@test "another kernel's folder, or none, is refused" {
+@test "another kernel's directory, or none, is refused" {
 	run_cmd 1 "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel 5.10.0-33-amd64 "$PAYLOAD"
 	assert_line "^wgkmod: cannot install '5.10.0-33-amd64': .*/lib/modules/5.10.0-33-amd64: No such file"
 	mv "$MODULES" "$ROOT/lib/modules/5.10.0-33-amd64"
@@ -146,16 +146,16 @@ load lib/install
 	refused 4 "libchacha.ko': not an ELF file"
 }
 
-@test "a module, or a folder, that is a link is refused, whatever it points to" {
+@test "a module, or a directory, that is a link is refused, whatever it points to" {
 	local file=$PAYLOAD/modules/kernel/lib/crypto/libchacha.ko
 	mv "$file" "$BATS_TEST_TMPDIR/moved.ko"
 	ln -s "$BATS_TEST_TMPDIR/moved.ko" "$file"
-	refused 4 "libchacha.ko': it is, or lies behind, a link$"
+	refused 4 "libchacha.ko': it is a link, or its path leads through one$"
 	rm "$file"
 	mv "$BATS_TEST_TMPDIR/moved.ko" "$file"
 	mv "$PAYLOAD/modules/kernel/lib" "$BATS_TEST_TMPDIR/lib"
 	ln -s "$BATS_TEST_TMPDIR/lib" "$PAYLOAD/modules/kernel/lib"
-	refused 4 "libchacha.ko': it is, or lies behind, a link$"
+	refused 4 "libchacha.ko': it is a link, or its path leads through one$"
 }
 
 @test "no SHA256SUMS, an empty one, a link, a pipe: refused" {
@@ -194,7 +194,7 @@ load lib/install
 		modules/kernel/compressed.ko.xz
 		modules/kernel/no-suffix
 		modules/kernel/.ko
-		modules/kernel/folder.ko/
+		modules/kernel/directory.ko/
 		modules/kernel/with space.ko
 		modules/kernel/with\\backslash.ko
 		modules/kernel/\$(touch x).ko
@@ -328,7 +328,7 @@ load lib/install
 	install_it 0
 }
 
-@test "a folder of modules that is itself a link, or mounted over, is refused" {
+@test "a directory of modules that is itself a link, or mounted over, is refused" {
 	mv "$MODULES" "$ROOT/lib/modules/real"
 	ln -s real "$MODULES"
 	before=$(tree_print "$ROOT")
@@ -375,10 +375,10 @@ on_tmpfs() {
 	on_tmpfs 0 "nr_inodes=$((there + 64 + clone))"
 }
 
-@test "a file system that cannot exchange two folders is refused" {
+@test "a file system that cannot exchange two directories is refused" {
 	plain_only
 	FAKE_NO_EXCHANGE=1 FAKE_RELEASE=x LD_PRELOAD=$TOOLS/preload refused 1 \
-		"^wgkmod: cannot install '$RELEASE': its file system cannot exchange two folders: Invalid argument$"
+		"^wgkmod: cannot install '$RELEASE': its file system cannot exchange two directories: Invalid argument$"
 }
 
 @test "a link that leads out of the root is refused" {
@@ -391,7 +391,7 @@ on_tmpfs() {
 	ln -sfn ../lib "$ROOT/lib"
 	install_it 1
 	assert_line "^wgkmod: cannot install '$RELEASE': "
-	# Also where it would lead to a kernel's folder within the root as well.
+	# Also where it would lead to a kernel's directory within the root as well.
 	ln -sfn "$BATS_TEST_TMPDIR/lib" "$ROOT/lib"
 	mkdir -p "$ROOT/$BATS_TEST_TMPDIR"
 	cp -r "$BATS_TEST_TMPDIR/lib" "$ROOT/$BATS_TEST_TMPDIR/"
@@ -408,7 +408,7 @@ on_tmpfs() {
 	installed
 }
 
-@test "a folder of modules that is a link is not followed" {
+@test "a directory of modules that is a link is not followed" {
 	mkdir "$BATS_TEST_TMPDIR/elsewhere"
 	ln -s "$BATS_TEST_TMPDIR/elsewhere" "$MODULES/kernel/drivers"
 	before=$(tree_print "$ROOT")
@@ -416,8 +416,8 @@ on_tmpfs() {
 	[ -z "$(ls -A "$BATS_TEST_TMPDIR/elsewhere")" ]
 }
 
-@test "for root, a folder of somebody else, or that others may write to, is refused" {
-	needs_root 'only root can give a folder away'
+@test "for root, a directory of somebody else, or that others may write to, is refused" {
+	needs_root 'only root can give a directory away'
 	local file
 	for file in "$PAYLOAD" "$PAYLOAD/SHA256SUMS"; do
 		chown 65534 "$file"

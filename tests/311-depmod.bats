@@ -3,7 +3,7 @@
 # shellcheck shell=bats
 #
 # wgkmod install where depmod fails, lies, hangs or is killed, and where somebody else is at work in
-# the same folder meanwhile.
+# the same directory meanwhile.
 
 # shellcheck disable=SC2034,SC2153 # before and MODULES are install.bash's
 
@@ -142,7 +142,7 @@ load lib/install
 		cp '$STOCK/kernel/lib/crypto/libchacha.ko' '$MODULES/kernel/crypto/came.ko'; }
 		exec $(command -v depmod) \"\$@\""
 	install_it 0
-	assert_line "^wgkmod: $MODULES: somebody else is changing it: kernel/crypto"
+	assert_line "^wgkmod: $MODULES: another process is changing it: kernel/crypto"
 	refute_line 'in no index'
 	installed
 	grep -q ^kernel/crypto/came.ko: "$MODULES/modules.dep"
@@ -151,7 +151,7 @@ load lib/install
 @test "when it does not stop changing, it is left alone" {
 	fake_program depmod "touch '$MODULES/kernel/crypto/came'; rm '$MODULES/kernel/crypto/came'
 		exec $(command -v depmod) \"\$@\""
-	refused 1 "^wgkmod: somebody else does not stop changing it; try again later$"
+	refused 1 "^wgkmod: another process keeps changing the modules of $RELEASE; try again later$"
 }
 
 @test "a file that comes, changes, is renamed, or goes meanwhile: none is overlooked" {
@@ -167,7 +167,7 @@ load lib/install
 			touch '$BATS_TEST_TMPDIR/once'; $change; }
 			exec $real \"\$@\""
 		install_it 0
-		assert_line "^wgkmod: $MODULES: somebody else "
+		assert_line "^wgkmod: $MODULES: another process "
 	done
 }
 
@@ -190,8 +190,8 @@ load lib/install
 	installed
 }
 
-# late_depmod LINES: a depmod that read the folder before the exchange, does LINES once that is made, and
-# writes into the new folder what it read; in the background, until it has.
+# late_depmod LINES: a depmod that read the directory before the exchange, does LINES once that is made, and
+# writes into the new directory what it read; in the background, until it has.
 late_depmod() {
 	mkdir -p "$BATS_TEST_TMPDIR/late"
 	cat >"$BATS_TEST_TMPDIR/late/depmod" <<-EOF
@@ -213,7 +213,7 @@ late_depmod() {
 	late_depmod ''
 	install_it 0
 	wait
-	assert_line "^wgkmod: $MODULES: another depmod wrote what was there before$"
+	assert_line "^wgkmod: $MODULES: another depmod wrote the index of the old directory$"
 	installed
 }
 
@@ -221,7 +221,7 @@ late_depmod() {
 	late_depmod "cp '$STOCK/kernel/lib/crypto/libchacha.ko' '$MODULES/kernel/crypto/came.ko'"
 	install_it 0
 	wait
-	assert_line "^wgkmod: $MODULES: somebody else is changing it: kernel/crypto"
+	assert_line "^wgkmod: $MODULES: another process is changing it: kernel/crypto"
 	refute_line 'in no index'
 	installed
 	[[ -e $MODULES/kernel/crypto/came.ko ]]
@@ -240,8 +240,8 @@ amid() {
 	amid "mkdir new && cp '$other' new/one.ko && rm kernel/crypto/adiantum.ko && cp '$other' kernel/crypto/aes_ti.ko.x &&
 			mv kernel/crypto/aes_ti.ko.x kernel/crypto/aes_ti.ko && echo early >both" \
 		"mkdir -p new && cp '$other' new/two.ko && echo late >both" install_it 0
-	assert_line "^wgkmod: $MODULES: somebody else is changing it: "
-	assert_line "^wgkmod: $MODULES: what somebody else changed is in the new folder, and in no index: run depmod$"
+	assert_line "^wgkmod: $MODULES: another process is changing it: "
+	assert_line "^wgkmod: $MODULES: what another process changed is in the new directory, but in no index: run depmod$"
 	installed
 	for file in new/one.ko new/two.ko kernel/crypto/aes_ti.ko; do
 		cmp "$MODULES/$file" "$other"
@@ -276,19 +276,19 @@ amid() {
 	fake_program depmod ": >'$top/modules.dep.tmp'; sleep 0.3; $real \"\$@\" || exit
 		: >'$top/modules.newindex'; rm '$top/modules.dep.tmp'"
 	amid "cp '$other' kernel/came.ko" : install_it 0
-	assert_line "^wgkmod: $MODULES: somebody else is changing it: kernel"
+	assert_line "^wgkmod: $MODULES: another process is changing it: kernel"
 	installed
 	grep -q ^kernel/came.ko: "$MODULES/modules.dep"
 }
 
-@test "a folder that somebody else puts in the place of the kernel's right before the exchange stays" {
+@test "a directory that somebody else puts in the place of the kernel's right before the exchange stays" {
 	amid "mv ../$RELEASE ../gone && cp -a ../gone ../$RELEASE && echo 1 >../$RELEASE/theirs" : install_it 0
-	assert_line "^wgkmod: $MODULES: somebody else put another folder there$"
+	assert_line "^wgkmod: $MODULES: another process put another directory there$"
 	installed
 	assert_equal "$(<"$MODULES/theirs")" 1
 }
 
-@test "with a change right after the exchange, such a folder is put aside, and the place is said" {
+@test "with a change right after the exchange, such a directory is put aside, and the place is said" {
 	local aside
 	amid "mv ../$RELEASE ../gone && cp -a ../gone ../$RELEASE && echo 1 >../$RELEASE/theirs" "echo 2 >two" install_it 0
 	aside=$(put_aside)

@@ -110,7 +110,7 @@ missing() { # VERB MODULE SYMBOL OWNER
 	missing verify wireguard udp_sock_create4 net/ipv4/udp_tunnel
 	mkdir "$MODULES/modules.builtin"
 	verify_it 3
-	assert_line "^wgkmod: cannot verify '$RELEASE': what it has of the kernel's own modules: $MODULES/modules.builtin: not a regular file$"
+	assert_line "^wgkmod: cannot verify '$RELEASE': its lists of modules: $MODULES/modules.builtin: not a regular file$"
 }
 
 @test "it is asked with --symvers too, not by check, and without a table it is left to the kernel" {

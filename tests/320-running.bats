@@ -101,13 +101,13 @@ refused() { # STATUS REGEX [OPTION...]
 	inside_make
 	modprobe_says "cp /out/modules/kernel/lib/crypto/libchacha.ko /lib/modules/$RELEASE/kernel/came.ko; exit 1"
 	inside 1 install --allow-unsigned --load /out
-	assert_line "^wgkmod: .*: somebody else is changing it: kernel; the modules stay installed: 'wgkmod remove' takes them out$"
+	assert_line "^wgkmod: .*: another process is changing it: kernel; the modules stay installed: 'wgkmod remove' takes them out$"
 	[[ -n $(find "$ROOT/lib/modules" -name came.ko) ]]
 	inside 0 remove
 	[[ -n $(find "$ROOT/lib/modules" -name came.ko) ]]
 }
 
-@test "--load: what somebody does in the old folder meanwhile is put aside, and the place is said" {
+@test "--load: what somebody does in the old directory meanwhile is put aside, and the place is said" {
 	local aside
 	inside_make
 	modprobe_says "echo 1 >/lib/modules/.wgkmod-$RELEASE/kernel/came; cp -r /fake/* /sys/module/"
@@ -122,7 +122,7 @@ refused() { # STATUS REGEX [OPTION...]
 	inside 0 install --allow-unsigned /out
 	modprobe_says 'exit 1'
 	inside 1 install --allow-unsigned --load /out
-	assert_line "^wgkmod: they stay installed, as they were before$"
+	assert_line "^wgkmod: the modules stay installed, as they were before$"
 }
 
 @test "--load: no interface can be made, and a module that cannot be unloaded" {
@@ -143,7 +143,7 @@ refused() { # STATUS REGEX [OPTION...]
 	poke "$ROOT/sys/module/wireguard/notes/.note.gnu.build-id" 20 'XXXX'
 	modprobe_says :
 	inside 5 install --allow-unsigned --load /out
-	assert_line "wireguard.ko': another module of its name is loaded; unload that, or boot again$"
+	assert_line "wireguard.ko': another module of that name is loaded; unload it, or reboot$"
 	[ -e "$ROOT/sys/module/wireguard/initstate" ]
 	assert_absent "$ROOT/var/lib/wgkmod"
 }
@@ -168,7 +168,7 @@ refused() { # STATUS REGEX [OPTION...]
 
 @test "a kernel that takes only signed modules, for one reason or another" {
 	local module unsigned
-	unsigned="^wgkmod: cannot install 'modules/.*\.ko': the kernel takes only signed modules \(module.sig_enforce or lockdown\), and it is not signed; build it with 'make artifacts MODULE_KEY= MODULE_CERT='$"
+	unsigned="^wgkmod: cannot install 'modules/.*\.ko': the kernel accepts only signed modules \(module.sig_enforce or lockdown\), and it is not signed; build it with 'make artifacts MODULE_KEY= MODULE_CERT='$"
 	inside_make
 	for module in "$ROOT"/out/modules/kernel/lib/crypto/*.ko; do
 		objcopy --strip-debug "$module"
@@ -216,10 +216,10 @@ keyring() {
 	key_line 0000000b asymmetri "key: $id: X509.rsa 01234567 []" >"$ROOT/fake/keys.good"
 	cp "$ROOT/fake/keys.good" "$ROOT/fake/keys"
 	keyring .secondary_trusted_keys
-	refused 4 "^wgkmod: cannot install '$RELEASE': the kernel takes only .* the key $id of 'CN=key', which signed these, is not in its keyrings"
+	refused 4 "^wgkmod: cannot install '$RELEASE': the kernel accepts only .* the key $id of 'CN=key', which signed these, is not in its keyrings"
 	cp "$ROOT/fake/keys.good" "$ROOT/fake/keys"
 	keyring .platform 0000000b
-	refused 4 "^wgkmod: cannot install '$RELEASE': the kernel takes only .* is in its keyring .platform alone, .*; --load asks this one, and takes them out again if it refuses$"
+	refused 4 "^wgkmod: cannot install '$RELEASE': the kernel accepts only .* is in its keyring .platform alone, .*; --load tries this kernel, and removes the modules again if it refuses them$"
 	before=$(modules_look)
 	modprobe_says 'printf "3,2,2,-;Loading of module with unavailable key is rejected\n" >>/dev/kmsg; exit 1'
 	inside 5 install --allow-unsigned --load /out
@@ -241,7 +241,7 @@ keyring() {
 @test "a kernel that takes no modules any more" {
 	inside_make
 	echo 1 >"$ROOT/fake/modules_disabled"
-	refused 1 "^wgkmod: cannot install '$RELEASE': the kernel takes no modules until it is booted again" --load
+	refused 1 "^wgkmod: cannot install '$RELEASE': the kernel accepts no modules until the next boot" --load
 	inside 0 install --allow-unsigned /out
-	assert_line "^wgkmod: the kernel takes no modules until it is booted again"
+	assert_line "^wgkmod: the kernel accepts no modules until the next boot"
 }

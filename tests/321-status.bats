@@ -81,7 +81,7 @@ status_inside() { # STATUS SRCVERSION-OF-LOADED-WIREGUARD|none
 	assert_line "/wireguard.ko: intact, loaded$"
 	assert_line "/libchacha.ko: intact, not loaded$"
 	status_inside 0 0123456789ABCDEF0123456
-	assert_line "/wireguard.ko: intact, another one is loaded$"
+	assert_line "/wireguard.ko: intact, another module of that name is loaded$"
 	status_inside 0 none
 	assert_line "/wireguard.ko: intact, not loaded$"
 }
@@ -114,7 +114,7 @@ status_inside() { # STATUS SRCVERSION-OF-LOADED-WIREGUARD|none
 	assert_line "^replaced $RELEASE $path$"
 	status_it 1
 	assert_line "^  $path: missing$"
-	assert_line "^  $path: replaced; 'wgkmod remove' gives it back$"
+	assert_line "^  $path: replaced; 'wgkmod remove' puts it back$"
 }
 
 @test "a module that another of its name shadows, and one that is in no index" {
@@ -125,14 +125,14 @@ status_inside() { # STATUS SRCVERSION-OF-LOADED-WIREGUARD|none
 	porcelain 1
 	assert_line "^module $RELEASE kernel/net/ipv4/udp_tunnel.ko intact - updates/udp_tunnel.ko$"
 	status_it 1
-	assert_line "udp_tunnel.ko: intact, and modprobe takes updates/udp_tunnel.ko instead$"
+	assert_line "udp_tunnel.ko: intact, but modprobe loads updates/udp_tunnel.ko instead$"
 	mv "$MODULES/kernel/drivers/net/wireguard/wireguard.ko" "$BATS_TEST_TMPDIR/"
 	depmod -b "$ROOT" "$RELEASE"
 	mv "$BATS_TEST_TMPDIR/wireguard.ko" "$MODULES/kernel/drivers/net/wireguard/"
 	porcelain 1
 	assert_line "/wireguard.ko intact - -$"
 	status_it 1
-	assert_line "/wireguard.ko: intact, and in no index: run depmod$"
+	assert_line "/wireguard.ko: intact, but in no index: run depmod$"
 }
 
 @test "what counts is the index that modprobe reads, not modules.dep" {
@@ -140,10 +140,10 @@ status_inside() { # STATUS SRCVERSION-OF-LOADED-WIREGUARD|none
 	install_it 0
 	cp "$BATS_TEST_TMPDIR/stale" "$MODULES/modules.dep.bin"
 	status_it 1
-	assert_line "/wireguard.ko: intact, and in no index: run depmod$"
+	assert_line "/wireguard.ko: intact, but in no index: run depmod$"
 	truncate -s 0 "$MODULES/modules.dep.bin"
 	status_it 1
-	assert_line "/wireguard.ko: intact, and in no index: run depmod$"
+	assert_line "/wireguard.ko: intact, but in no index: run depmod$"
 	depmod -b "$ROOT" "$RELEASE"
 	status_it 0
 }
@@ -152,9 +152,9 @@ status_inside() { # STATUS SRCVERSION-OF-LOADED-WIREGUARD|none
 	install_it 0
 	mkdir "$ROOT/lib/modules/.wgkmod-$RELEASE"
 	status_it 0
-	assert_line '^  a run was killed; the next one cleans up behind it$'
+	assert_line '^  a run was interrupted; the next one cleans up after it$'
 	run_cmd 0 flock "$ROOT/lib/modules" "$WGKMOD" status --root "$ROOT"
-	assert_line '^  a run is at work$'
+	assert_line '^  another run is at work$'
 }
 
 @test "the taint to expect" {
@@ -187,7 +187,7 @@ status_inside() { # STATUS SRCVERSION-OF-LOADED-WIREGUARD|none
 	echo nonsense >"$ROOT/var/lib/wgkmod/.$RELEASE.journal"
 	status_it 4
 	install_it 4
-	assert_line "^wgkmod: cannot install '$RELEASE': .$RELEASE.journal: it does not name a folder$"
+	assert_line "^wgkmod: cannot install '$RELEASE': .$RELEASE.journal: it does not name a directory$"
 	rm "$ROOT/var/lib/wgkmod/.$RELEASE.journal"
 	install_it 0
 }

@@ -82,7 +82,7 @@ other_target() {
 	[ "$(sha256sum <"$BUNDLE")" = "$first" ]
 }
 
-@test "an output folder that is missing or damaged makes no bundle" {
+@test "an output directory that is missing or damaged makes no bundle" {
 	echo more >>"$OUT/$RELEASE/explain.txt"
 	bundle_it 1
 	assert_line "^wgkmod: '$OUT/$RELEASE' is not what its SHA256SUMS says"
@@ -164,7 +164,7 @@ other_target() {
 	diff <(printf '%s\n' "$before") <(tree_print "$ROOT")
 }
 
-@test "what is wrong in another kernel's folder is a refusal too" {
+@test "what is wrong in another kernel's directory is a refusal too" {
 	root_make "$ROOT"
 	other_target
 	bundle_it 0 other "$TARGET_NAME"
@@ -197,7 +197,7 @@ other_target() {
 	root_make "$ROOT"
 	bundle_it 0
 	run_cmd 4 "$WGKMOD" verify --root "$ROOT" --kernel "$RELEASE" "$BUNDLE"
-	assert_line "^wgkmod: cannot verify '$BUNDLE': it is not signed; --allow-unsigned takes it all the same$"
+	assert_line "^wgkmod: cannot verify '$BUNDLE': it is not signed; --allow-unsigned accepts it, this run only$"
 	sed 's/^0x........\tskb_push\t/0x12345678\tskb_push\t/' "$BARE" >"$MODULES/symvers"
 	run_cmd 3 "$WGKMOD" verify --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$BUNDLE"
 	assert_line "^wgkmod: cannot verify '.*/wireguard.ko': version of 'skb_push' is "

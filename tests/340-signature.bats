@@ -131,24 +131,24 @@ line_set() { # FILE LINE, bytes on standard input
 	sed -n '3,4p' "$BATS_TEST_TMPDIR/revoked" >>"$BUNDLE.minisig"
 	agree no "its trusted comment was changed$"
 	cp "$BATS_TEST_TMPDIR/revoked" "$BUNDLE.minisig"
-	agree no "it is not of these bytes$"
+	agree no "it does not match the file: one of the two was changed$"
 }
 
 @test "another key is refused, by its id and by its bytes" {
 	key_sign "$OTHER" "$BUNDLE"
-	agree no "minisig': it is of key $(key_id "$OTHER.pub"), which is not among the 1 trusted here: see --key$"
+	agree no "minisig': it was made by key $(key_id "$OTHER.pub"), which is not one of the 1 trusted keys: see --key$"
 	# The key that is trusted, under the id of the one that signed.
 	{
 		line_bytes "$OTHER.pub" 2 | head -c 10
 		line_bytes "$KEY.pub" 2 | tail -c 32
 	} | line_set "$KEY.pub" 2
-	agree no "it is not of these bytes$"
+	agree no "it does not match the file: one of the two was changed$"
 }
 
 @test "the kind of a signature cannot be exchanged" {
 	key_sign "$KEY" "$BUNDLE"
 	line_bytes "$BUNDLE.minisig" 2 | sed '1s/^ED/Ed/' | line_set "$BUNDLE.minisig" 2
-	agree no "it is not of these bytes$"
+	agree no "it does not match the file: one of the two was changed$"
 	line_bytes "$BUNDLE.minisig" 2 | sed '1s/^Ed/XX/' | line_set "$BUNDLE.minisig" 2
 	agree malformed "line 2: an unknown algorithm$"
 }
@@ -191,7 +191,7 @@ line_set() { # FILE LINE, bytes on standard input
 }
 
 @test "no signature is a refusal, and --allow-unsigned takes it, and says so, each time" {
-	refused "^wgkmod: cannot install '$BUNDLE': it is not signed; --allow-unsigned takes it all the same$" --key "$KEY.pub"
+	refused "^wgkmod: cannot install '$BUNDLE': it is not signed; --allow-unsigned accepts it, this run only$" --key "$KEY.pub"
 	verify_it 0 --allow-unsigned
 	assert_line "^wgkmod: '$BUNDLE' is not signed: nothing says who made it$"
 	verify_it 4
@@ -220,13 +220,13 @@ line_set() { # FILE LINE, bytes on standard input
 @test "--allow-unsigned is for what has no signature, not for one that is wrong" {
 	key_sign "$KEY" "$BUNDLE"
 	verify_it 4 --allow-unsigned
-	assert_line "not among the 0 trusted here"
+	assert_line "not one of the 0 trusted keys"
 	flip "$BUNDLE" 100
 	verify_it 4 --allow-unsigned --key "$KEY.pub"
-	assert_line "it is not of these bytes$"
+	assert_line "it does not match the file: one of the two was changed$"
 }
 
-@test "a folder needs --allow-unsigned" {
+@test "a directory needs --allow-unsigned" {
 	BUNDLE=$BATS_FILE_TMPDIR/payload
 	refused "^wgkmod: cannot install '$BUNDLE': it is not signed"
 	verify_it 0 --allow-unsigned
@@ -242,7 +242,7 @@ line_set() { # FILE LINE, bytes on standard input
 	assert_line "is signed by key .* \($keys/b.pub\)"
 	mv "$keys/b.pub" "$keys/b.old"
 	verify_it 4
-	assert_line "not among the 1 trusted here"
+	assert_line "not one of the 1 trusted keys"
 	mv "$keys/b.old" "$keys/.b.pub"
 	verify_it 4
 }
@@ -264,7 +264,7 @@ line_set() { # FILE LINE, bytes on standard input
 	assert_line "\($keys/b.pub\)"
 	rm "$keys/b.pub"
 	verify_it 4
-	assert_line "it is not of these bytes$"
+	assert_line "it does not match the file: one of the two was changed$"
 }
 
 @test "a key that cannot be read is a refusal, also beside a good one" {
@@ -372,7 +372,7 @@ flips() { # SEED OFFSET COUNT STEP
 	local numbers=$BATS_TEST_TMPDIR/numbers
 	sample "$1" 150 $(($3 * 8)) >"$numbers"
 	[[ $(wc -l <"$numbers") -eq $([[ -n ${FULL:-} ]] && echo $(($3 * 8)) || echo 150) ]]
-	output=$("$TOOLS/flips" "$BUNDLE" "$2" "$4" 4 "minisig': it is not of these bytes" \
+	output=$("$TOOLS/flips" "$BUNDLE" "$2" "$4" 4 "minisig': it does not match the file: one of the two was changed" \
 		"$WGKMOD" install --root "$ROOT" --kernel "$RELEASE" --key "$KEY.pub" "$BUNDLE" <"$numbers")
 	printf '# %d flips refused\n' "$output" >&3
 	assert_equal "$output" "$(wc -l <"$numbers")"
@@ -414,7 +414,7 @@ flips() { # SEED OFFSET COUNT STEP
 	for at in $(sample 3 60 "$blocks") 0 $((blocks - 1)); do
 		head -c $((at * BLOCK)) "$BUNDLE" >"$BATS_TEST_TMPDIR/cut.tar"
 		run_cmd 4 "$WGKMOD" install --root "$ROOT" --kernel "$RELEASE" --key "$KEY.pub" "$BATS_TEST_TMPDIR/cut.tar"
-		assert_line "it is not of these bytes$"
+		assert_line "it does not match the file: one of the two was changed$"
 		mv "$BATS_TEST_TMPDIR/cut.tar" "$BATS_TEST_TMPDIR/unsigned.tar"
 		run_cmd 4 "$WGKMOD" install --root "$ROOT" --kernel "$RELEASE" --allow-unsigned "$BATS_TEST_TMPDIR/unsigned.tar"
 		assert_line "^wgkmod: cannot install '(.*/unsigned.tar|[^/]*/.*)': "

@@ -48,7 +48,7 @@ with_entry() { # REGEX NAME [FIELD=TEXT]...
 	} | finish | refused "$regex"
 }
 
-# A good bundle out of a payload that COMMAND changed; it runs in the payload's folder.
+# A good bundle out of a payload that COMMAND changed; it runs in the payload's directory.
 with_payload() { # REGEX COMMAND...
 	local regex=$1 dir=$BATS_TEST_TMPDIR/changed
 	shift
@@ -134,7 +134,7 @@ E=explain.txt
 
 @test "names that are too long are refused, whole and in part" {
 	local name=$RELEASE/modules/kernel no='not a path that a bundle may have'
-	with_entry "entry '(a{155}/b{99,100}|a{155}/.*)': it lies in no folder of a kernel" \
+	with_entry "entry '(a{155}/b{99,100}|a{155}/.*)': it lies in no directory of a kernel" \
 		"$(printf 'b%.0s' {1..100})" "prefix=$(printf 'a%.0s' {1..155})" <<<x
 	with_entry "entry '$RELEASE/modules/(\\\\001){60}.*': $no" \
 		"$RELEASE/modules/$(printf '\\001%.0s' {1..80})" "prefix=" <<<x
@@ -147,7 +147,7 @@ E=explain.txt
 	with_entry "entry '$name': a symbolic link" "$name" type=2 link=/etc/passwd </dev/null
 	with_entry "entry '$name': a device" "$name" type=3 </dev/null
 	with_entry "entry '$name': a device" "$name" type=4 </dev/null
-	with_entry "entry '$RELEASE/modules': a folder" "$RELEASE/modules" type=5 </dev/null
+	with_entry "entry '$RELEASE/modules': a directory" "$RELEASE/modules" type=5 </dev/null
 	with_entry "entry '$name': a FIFO" "$name" type=6 </dev/null
 	with_entry "entry '$name': of no kind that ustar has" "$name" type=7 <<<x
 	with_entry "entry '$name': of no kind that ustar has" "$name" 'type=\0' <<<x
@@ -176,7 +176,7 @@ E=explain.txt
 	tar --create --format=gnu -C "$BATS_TEST_TMPDIR/files" "$RELEASE" | refused "entry '$RELEASE/': its header is not ustar's"
 	tar --create --format=pax -C "$BATS_TEST_TMPDIR/files" "$RELEASE/$E" | refused "entry '$RELEASE/PaxHeaders/$E': a pax header, .*"
 	tar --create --format=v7 -C "$BATS_TEST_TMPDIR/files" "$RELEASE/$E" | refused "entry '$RELEASE/$E': its header is not ustar's"
-	tar --create --format=ustar -C "$BATS_TEST_TMPDIR/files" "$RELEASE" | refused "entry '$RELEASE/': a folder"
+	tar --create --format=ustar -C "$BATS_TEST_TMPDIR/files" "$RELEASE" | refused "entry '$RELEASE/': a directory"
 	(cd "$BATS_TEST_TMPDIR/files" && find . | cpio --quiet --create --format=newc) | refused "entry '.*': its header is not ustar's"
 	gzip -n <"$GOOD" | refused "entry '.*': its header is not ustar's"
 	xz <"$GOOD" | refused "entry '.*': its header is not ustar's"
@@ -194,7 +194,7 @@ E=explain.txt
 	with_entry "entry '$name': $no" "$name" size=777777777777 <<<x
 	with_entry "entry '$name': $no" "$name" size=00000000009 <<<x
 	# One byte less than there is leaves one that is not a zero behind the end.
-	with_entry "entry '$name': there is something behind its end" "$name" size=00000000001 <<<x
+	with_entry "entry '$name': there is data after its end" "$name" size=00000000001 <<<x
 }
 
 @test "a header with a wrong checksum is refused" {
@@ -209,18 +209,18 @@ E=explain.txt
 	{
 		cat "$GOOD"
 		head -c $((20 * BLOCK)) /dev/zero
-	} | refused 'there is something behind its end'
+	} | refused 'there is data after its end'
 	{
 		cat "$GOOD"
 		printf x
-	} | refused 'there is something behind its end'
+	} | refused 'there is data after its end'
 	{
 		cat "$GOOD" "$GOOD"
-	} | refused 'there is something behind its end'
+	} | refused 'there is data after its end'
 	{
 		head -c -1 "$GOOD"
 		printf x
-	} | refused 'there is something behind its end'
+	} | refused 'there is data after its end'
 	head -c -1 "$GOOD" | refused 'it was cut short'
 	head -c -512 "$GOOD" | refused 'it was cut short'
 	refused 'it was cut short' <"$ENTRIES"
@@ -230,20 +230,20 @@ E=explain.txt
 		entry "$RELEASE/zzz" <<<x
 	} | head -c -1 | refused "entry '$RELEASE/zzz': larger than what is left of the bundle"
 	refused 'it was cut short' </dev/null
-	head -c $((20 * BLOCK)) /dev/zero | refused 'it holds nothing'
+	head -c $((20 * BLOCK)) /dev/zero | refused 'it is empty'
 }
 
-@test "a name that is there twice, or as a file and a folder, is refused" {
-	with_entry "entry '$RELEASE/$E': it is there twice" "$RELEASE/$E" <"$BATS_FILE_TMPDIR/payload/$E"
-	with_entry "entry '$RELEASE/SHA256SUMS': it is there twice" "$RELEASE/SHA256SUMS" <"$BATS_FILE_TMPDIR/payload/SHA256SUMS"
-	with_entry "entry '$RELEASE/$E/x': it lies below a file" "$RELEASE/$E/x" <<<x
-	with_entry "entry '$RELEASE/.*': it lies below a file" "$RELEASE" <<<x
+@test "a name that is there twice, or as a file and a directory, is refused" {
+	with_entry "entry '$RELEASE/$E': it appears twice" "$RELEASE/$E" <"$BATS_FILE_TMPDIR/payload/$E"
+	with_entry "entry '$RELEASE/SHA256SUMS': it appears twice" "$RELEASE/SHA256SUMS" <"$BATS_FILE_TMPDIR/payload/SHA256SUMS"
+	with_entry "entry '$RELEASE/$E/x': its parent is a file" "$RELEASE/$E/x" <<<x
+	with_entry "entry '$RELEASE/.*': its parent is a file" "$RELEASE" <<<x
 }
 
-@test "what lies in no kernel's folder, or in one without SHA256SUMS, is refused" {
-	with_entry "entry 'wgkmod': it lies in no folder of a kernel" wgkmod <<<x
-	with_entry "entry 'SHA256SUMS': it lies in no folder of a kernel" SHA256SUMS <<<x
-	with_entry "entry '-x/y': it lies in no folder of a kernel" -x/y <<<x
+@test "what lies in no kernel's directory, or in one without SHA256SUMS, is refused" {
+	with_entry "entry 'wgkmod': it lies in no directory of a kernel" wgkmod <<<x
+	with_entry "entry 'SHA256SUMS': it lies in no directory of a kernel" SHA256SUMS <<<x
+	with_entry "entry '-x/y': it lies in no directory of a kernel" -x/y <<<x
 	with_entry "entry '6\.1\.0/SHA256SUMS': it is missing" 6.1.0/x <<<x
 }
 
@@ -308,7 +308,7 @@ symbols_outside() { poke "$1" $(($(section_header_offset "$1" .symtab) + 24)) '\
 			install -D -m 644 modules/kernel/lib/crypto/libchacha.ko "$name"
 			payload_sums .
 		}
-		with_payload "SHA256SUMS names '$name', which is no path of a module" another_module
+		with_payload "SHA256SUMS names '$name', which is not a path of a module" another_module
 	done
 }
 

@@ -41,12 +41,12 @@ as_before() {
 # An access list: the owner rwx, user 1234 r-x, the group r-x, mask rwx, others r-x.
 ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff20000500ffffffff
 
-@test "owners, modes, attributes and access lists of folders are kept" {
-	local folder=$MODULES/kernel/net/ipv4
-	chmod 2750 "$folder"
-	[[ $(id -u) -ne 0 ]] || chown 1234:2345 "$folder"
-	"$TOOLS/look" -x user.test 612076616c7565 "$folder" "$MODULES" "$MODULES/kernel/crypto"
-	"$TOOLS/look" -x system.posix_acl_default "$ACL" "$folder"
+@test "owners, modes, attributes and access lists of directories are kept" {
+	local directory=$MODULES/kernel/net/ipv4
+	chmod 2750 "$directory"
+	[[ $(id -u) -ne 0 ]] || chown 1234:2345 "$directory"
+	"$TOOLS/look" -x user.test 612076616c7565 "$directory" "$MODULES" "$MODULES/kernel/crypto"
+	"$TOOLS/look" -x system.posix_acl_default "$ACL" "$directory"
 	"$TOOLS/look" -x system.posix_acl_access "$ACL" "$MODULES/kernel/crypto"
 	before=$(looks "$ROOT")
 	install_it 0
@@ -56,7 +56,7 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	as_before
 }
 
-@test "a default access list of the parent does not get into the kernel's folders" {
+@test "a default access list of the parent does not get into the kernel's directories" {
 	"$TOOLS/look" -x system.posix_acl_default "$ACL" "$ROOT/lib/modules"
 	before=$(looks "$ROOT")
 	install_it 0
@@ -140,11 +140,11 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	as_before
 }
 
-@test "--replace: a folder in the way stays" {
+@test "--replace: a directory in the way stays" {
 	mkdir -p "$MODULES/kernel/net/ipv4/udp_tunnel.ko/x"
 	before=$(looks "$ROOT")
 	install_it 1 --replace
-	assert_line "udp_tunnel.ko': it is a folder; move it away first$"
+	assert_line "udp_tunnel.ko': it is a directory; move it away first$"
 	as_before
 }
 
@@ -186,7 +186,7 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	echo theirs >"$file"
 	remove_it 0
 	assert_line "'kernel/net/ipv4/udp_tunnel.ko' was changed since wgkmod installed it, and stays$"
-	assert_line "what was replaced at 'kernel/net/ipv4/udp_tunnel.ko' is kept on: move away what is there now, and"
+	assert_line "the file that was replaced at 'kernel/net/ipv4/udp_tunnel.ko' is still kept: move away what is there now, and"
 	assert_line "^wgkmod: 11 modules for $RELEASE removed$"
 	run_cmd 0 "$WGKMOD" status --root "$ROOT"
 	assert_line "^$RELEASE: 0 modules$"
@@ -194,7 +194,7 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	# Nothing is to be done until then, nor is there room for a second original.
 	remove_it 1
 	install_it 1 --replace
-	assert_line "udp_tunnel.ko': it is there, and not from wgkmod, and another file that was replaced there is kept still; move"
+	assert_line "udp_tunnel.ko': it is there, and not from wgkmod, and an earlier file from there is still kept; move"
 	assert_equal "$(cat "$file")" theirs
 	# The same file once more, as a package's reinstallation puts it, is no second one.
 	rm "$file"
@@ -227,14 +227,14 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	as_before
 }
 
-@test "a folder that was made for us and is used by others stays" {
+@test "a directory that was made for us and is used by others stays" {
 	install_it 0
 	echo x >"$MODULES/kernel/drivers/net/wireguard/note"
 	remove_it 0
 	assert_equal "$(ls "$MODULES/kernel/drivers/net/wireguard")" note
 }
 
-@test "a folder that was there and empty stays" {
+@test "a directory that was there and empty stays" {
 	mkdir -p "$MODULES/kernel/drivers/net/wireguard"
 	before=$(looks "$ROOT")
 	install_it 0
@@ -242,29 +242,29 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	as_before
 }
 
-@test "the kernel's folder is gone: what is known of it goes as well" {
+@test "the kernel's directory is gone: what is known of it goes as well" {
 	install_it 0
 	rm -r "$MODULES"
 	remove_it 0 --dry-run
 	assert_line "would forget $RELEASE"
 	remove_it 0
-	assert_equal "$output" "wgkmod: $RELEASE is forgotten: its folder is gone"
+	assert_equal "$output" "wgkmod: $RELEASE is forgotten: its directory is gone"
 	assert_absent "$ROOT/var/lib/wgkmod"
 	install_it 1
 }
 
-@test "the kernel's folder is gone, and something was replaced in it: that is not deleted" {
+@test "the kernel's directory is gone, and something was replaced in it: that is not deleted" {
 	local path=kernel/net/ipv4/udp_tunnel.ko kept=$ROOT/var/lib/wgkmod/$RELEASE/replaced
 	mkdir -p "$MODULES/kernel/net/ipv4"
 	cp "$STOCK/kernel/lib/crypto/libchacha.ko" "$MODULES/$path"
 	install_it 0 --replace
 	rm -r "$MODULES"
 	remove_it 1
-	assert_line "^wgkmod: cannot remove '$RELEASE': its folder is gone, and what was replaced in it is in '$kept': move that away first$"
+	assert_line "^wgkmod: cannot remove '$RELEASE': its directory is gone, and the files that were replaced in it are in '$kept': move them away first$"
 	cmp "$kept/$path" "$STOCK/kernel/lib/crypto/libchacha.ko"
 	mv "$kept" "$BATS_TEST_TMPDIR/"
 	remove_it 0
-	assert_equal "$output" "wgkmod: $RELEASE is forgotten: its folder is gone"
+	assert_equal "$output" "wgkmod: $RELEASE is forgotten: its directory is gone"
 }
 
 @test "owner, mode and attributes of the indexes are kept, and come back" {
@@ -292,7 +292,7 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	as_before
 }
 
-@test "--dir: they go to another folder, and another again" {
+@test "--dir: they go to another directory, and another again" {
 	install_it 0 --dir extra
 	[ -z "$(find "$MODULES/kernel" -name wireguard.ko)" ]
 	cmp "$PAYLOAD/modules/kernel/drivers/net/wireguard/wireguard.ko" \
@@ -326,7 +326,7 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	diff <(printf '%s\n' "$before") <("$TOOLS/look" "$ROOT")
 }
 
-@test "--dir takes a folder below the kernel's, and nothing else" {
+@test "--dir takes a directory below the kernel's, and nothing else" {
 	local dir
 	for dir in / /etc .. ../x a/../b .hidden 'a b' a//b a/ 'a~b' updates/a=b ''; do
 		install_it 2 --dir "$dir"
@@ -339,14 +339,14 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	before=$(looks "$ROOT")
 	install_it 1 --dry-run
 	install_it 0 --dry-run --replace
-	assert_line "^wgkmod: would replace, and keep for later, 'kernel/net/ipv4/udp_tunnel.ko'$"
+	assert_line "^wgkmod: would replace, and keep, 'kernel/net/ipv4/udp_tunnel.ko'$"
 	assert_line "^wgkmod: would write 'kernel/drivers/net/wireguard/wireguard.ko'$"
 	as_before
 	install_it 0 --replace
 	before=$(looks "$ROOT")
 	remove_it 0 --dry-run
 	assert_line "^wgkmod: would remove 'kernel/drivers/net/wireguard/wireguard.ko'$"
-	assert_line "^wgkmod: would give back 'kernel/net/ipv4/udp_tunnel.ko'$"
+	assert_line "^wgkmod: would put back 'kernel/net/ipv4/udp_tunnel.ko'$"
 	as_before
 }
 
@@ -361,7 +361,7 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	as_before
 }
 
-@test "links in the kernel's folder lead where they led, and modules behind them are indexed" {
+@test "links in the kernel's directory lead where they led, and modules behind them are indexed" {
 	mkdir -p "$ROOT/lib/modules/5.10.0-1-other/extra" "$MODULES/weak-updates"
 	cp "$STOCK/kernel/lib/crypto/libchacha.ko" "$ROOT/lib/modules/5.10.0-1-other/extra/weak.ko"
 	ln -s ../../5.10.0-1-other/extra/weak.ko "$MODULES/weak-updates/weak.ko"
@@ -385,7 +385,7 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	[[ -s $MODULES/modules.dep ]]
 }
 
-@test "when depmod passes over a folder with what is given back, nothing is removed" {
+@test "when depmod passes over a directory with what is given back, nothing is removed" {
 	local file=$MODULES/updates/udp_tunnel.ko
 	mkdir "${file%/*}"
 	cp "$STOCK/kernel/net/ipv4/udp_tunnel.ko" "$file"

@@ -3,7 +3,7 @@
 # shellcheck shell=bats
 #
 # wgkmod, killed before each of its system calls, and with each of them failed once: the
-# kernel's folder is the old one or the new one, and the same command again ends as if
+# kernel's directory is the old one or the new one, and the same command again ends as if
 # nothing had happened.  A sample with a fixed seed; all of it with FULL=1.
 
 load lib/helpers

@@ -161,7 +161,7 @@ sequence() { # SEED
 	done
 	sequence_remove
 	model_root "$SMALL/model"
-	# Which of the two made the folder of foreign files is no difference.
+	# Which of the two made the directory of foreign files is no difference.
 	mkdir -p "$kernel/kernel/lib/crypto" "$SMALL/model/lib/modules/$RELEASE/kernel/lib/crypto"
 	diff <(looks "$SMALL/model") <(looks "$root") || fail "$said"
 }
@@ -204,7 +204,7 @@ sequence() { # SEED
 		while pgrep -f "depmod -b $root " >/dev/null; do sleep 0.1; done
 		run_cmd 0 "$WGKMOD" status --root "$root"
 		assert_line "^$RELEASE: 2 modules$"
-		# Each index is what depmod makes of the folder, and nothing of a run is left.
+		# Each index is what depmod makes of the directory, and nothing of a run is left.
 		cp -a "$root" "$root.fresh"
 		depmod -b "$root.fresh" "$RELEASE"
 		diff <(looks "$root.fresh") <(looks "$root")

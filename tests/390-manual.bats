@@ -9,12 +9,12 @@ load lib/helpers
 
 MANUAL=$ROOT_DIR/docs/wgkmod.8
 
-# The verbs, and a verb's options, by the program's help.
+# The verbs, and a verb's options (without a verb: those of the program), by the program's help.
 verbs() {
 	"$WGKMOD" --help | sed -n '/^Verbs:$/,/^$/s/^  \([a-z]*\) .*/\1/p'
 }
-options() { # VERB
-	"$WGKMOD" "$1" --help | sed -n '/^Options:$/,/^$/s/^  \(--[a-z-]*\) .*/\1/p'
+options() { # [VERB]
+	"$WGKMOD" ${1:+"$1"} --help | sed -n '/^Options:$/,/^$/s/^  \(--[a-z-]*\) .*/\1/p'
 }
 
 # A section of the manual page, as text without marks.
@@ -34,12 +34,13 @@ complete_it() { # WORDS...
 		"$WGKMOD" "$verb" --help | sed -n 's/^Usage: //p'
 	done < <(verbs) >"$BATS_TEST_TMPDIR/help"
 	[ "$(wc -l <"$BATS_TEST_TMPDIR/help")" -ge 4 ]
+	options | sed 's/^/wgkmod /' >>"$BATS_TEST_TMPDIR/help"
 	diff "$BATS_TEST_TMPDIR/help" <(manual SYNOPSIS | grep '^wgkmod ')
 }
 
 @test "the manual page has a part for each verb and a paragraph for each option, no more" {
 	diff <(verbs) <(manual DESCRIPTION | sed -n 's/^\.SS //p')
-	diff <(for verb in $(verbs); do options "$verb"; done | LC_ALL=C sort -u) \
+	diff <(for verb in '' $(verbs); do options "$verb"; done | LC_ALL=C sort -u) \
 		<(manual OPTIONS | sed -n 's/^\.BI \(--[a-z-]*\).*/\1/p')
 }
 
@@ -52,6 +53,18 @@ complete_it() { # WORDS...
 	done
 }
 
+@test "-h and help print what --help prints, -V what --version prints: the release" {
+	local verb
+	for verb in '' $(verbs); do
+		diff <("$WGKMOD" ${verb:+"$verb"} --help) <("$WGKMOD" ${verb:+"$verb"} -h)
+		diff <("$WGKMOD" ${verb:+"$verb"} --help) <("$WGKMOD" help ${verb:+"$verb"})
+	done
+	run_cmd 2 "$WGKMOD" help nonsense
+	run_cmd 0 "$WGKMOD" --version
+	assert_equal "$output" "wgkmod $(cat "$ROOT_DIR/VERSION")"
+	diff <("$WGKMOD" --version) <("$WGKMOD" -V)
+}
+
 @test "the manual page lists the exit codes as help does" {
 	diff <("$WGKMOD" --help | sed -n '/^Exit status:$/,/^$/s/^  \([0-9]\)  /\1 /p') \
 		<(manual 'EXIT STATUS' | sed -n '/^\.B /{s/^\.B //;N;s/\n/ /;p}')
@@ -60,7 +73,9 @@ complete_it() { # WORDS...
 @test "completion knows the verbs and each verb's options" {
 	local verb
 	complete_it ''
-	diff <(verbs && echo --help) <(printf '%s\n' "$output")
+	diff <(verbs && echo help && options) <(printf '%s\n' "$output")
+	complete_it help ''
+	diff <(verbs) <(printf '%s\n' "$output")
 	complete_it st
 	assert_equal "$output" status
 	for verb in $(verbs); do
@@ -71,14 +86,14 @@ complete_it() { # WORDS...
 	assert_equal "$output" $'--kernel\n--key'
 }
 
-@test "completion knows what a value is: a folder, a file" {
-	mkdir "$BATS_TEST_TMPDIR/folder one"
+@test "completion knows what a value is: a directory, a file" {
+	mkdir "$BATS_TEST_TMPDIR/from here"
 	touch "$BATS_TEST_TMPDIR/file two.tar"
 	cd "$BATS_TEST_TMPDIR"
 	complete_it install --root f
-	assert_equal "$output" 'folder one'
+	assert_equal "$output" 'from here'
 	complete_it install --key f
-	assert_equal "$(sort <<<"$output")" $'file two.tar\nfolder one'
+	assert_equal "$(sort <<<"$output")" $'file two.tar\nfrom here'
 	complete_it install --allow-unsigned 'fi'
 	assert_equal "$output" 'file two.tar'
 }

@@ -29,7 +29,7 @@ memory() { # STATUS CLONE
 @test "a fuzz target that finds something fails, and says where" {
 	clone "$BATS_TEST_TMPDIR/clone"
 	sed -i 's/^\(bool index_is_whole(.*\))$/bool index_is_whole(const struct buf *file)\n{\n\tabort();\n}\nstatic bool unused(const struct buf *file)/' \
-		"$BATS_TEST_TMPDIR/clone/src/index.c"
+		"$BATS_TEST_TMPDIR/clone/src/tree/index.c"
 	fuzz 1 "$BATS_TEST_TMPDIR/clone" index
 	assert_line "^index +a finding: see .*/index-\\*$"
 	[[ -n $(find "$BATS_TEST_TMPDIR/fuzz" -name 'index-crash-*') ]]
@@ -45,7 +45,7 @@ memory() { # STATUS CLONE
 
 @test "a leak is a finding" {
 	clone "$BATS_TEST_TMPDIR/clone"
-	sed -i 's/^\tfree(host->kernels);$//' "$BATS_TEST_TMPDIR/clone/src/host.c"
+	sed -i 's/^\tfree(host->kernels);$//' "$BATS_TEST_TMPDIR/clone/src/base/host.c"
 	memory 1 "$BATS_TEST_TMPDIR/clone"
 	assert_line '^memory +sanitizers: .* [1-9][0-9]* findings'
 	grep -rq LeakSanitizer "$BATS_TEST_TMPDIR/memory"

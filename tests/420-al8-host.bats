@@ -95,7 +95,7 @@ bundle_of() {
 	ln -sfn ../vm "$OUT/signed/vm"
 	OUT=$OUT/signed VM_EXTRA=$extra VM_OPTIONS=module.sig_enforce=1 vm 0 standin-9 al8-signed
 	assert_line "^taint_before 0$"
-	assert_line "^unsigned wgkmod: cannot install 'modules/.*\.ko': the kernel takes only signed modules .* not signed"
+	assert_line "^unsigned wgkmod: cannot install 'modules/.*\.ko': the kernel accepts only signed modules .* not signed"
 	assert_line "^other wgkmod: cannot install '$release': .* of 'CN=somebody else', which signed these, is not in its keyrings"
 	assert_line "^damaged wgkmod: cannot install 'modules/kernel/lib/crypto/libcurve25519-generic.ko': its module signature does not hold"
 	assert_line "^verify wgkmod: its modules are signed for the kernel by '$subject', key [0-9a-f]+$"

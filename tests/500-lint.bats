@@ -9,6 +9,17 @@ load lib/helpers
 	TIMEOUT=900 run_cmd 0 make -C "$ROOT_DIR" --no-print-directory lint
 }
 
+@test "an include that runs up, and a circle of includes, are findings" {
+	local dir=$BATS_TEST_TMPDIR/clone
+	clone "$dir"
+	run_cmd 0 "$dir/tests/run/check-includes.sh"
+	echo '#include "tree/state.h"' >>"$dir/src/fit/symvers.c"
+	echo '#include "fit/module.h"' >>"$dir/src/fit/elf.h"
+	run_cmd 1 "$dir/tests/run/check-includes.sh"
+	assert_line '^fit/symvers.c:[0-9]+: fit may not include tree/state.h$'
+	assert_line '^a circle of includes: .*fit/module .*fit/elf fit/module$'
+}
+
 @test "every source file names its licence" {
 	local file files
 	cd "$ROOT_DIR"

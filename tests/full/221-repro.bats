@@ -29,7 +29,7 @@ setup_file() { run_cmd 0 "$ROOT_DIR/scripts/fetch.sh" "$TARGET_NAME"; }
 	image_forget "$BATS_TEST_TMPDIR/copy"
 }
 
-@test "from the cache alone: no network, an empty image store, another folder, umask, locale, zone and HOME" {
+@test "from the cache alone: no network, an empty image store, another directory, umask, locale, zone and HOME" {
 	local clone="$BATS_TEST_TMPDIR/a clone/elsewhere"
 	run_cmd 0 make -C "$ROOT_DIR" --no-print-directory artifacts TARGET="$TARGET_NAME"
 	clone "$clone"

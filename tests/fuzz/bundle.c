@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Bundles: what bundle_parse() lets through has plain names, each once, and data that end
+ * Bundles: what ustar_parse() lets through has plain names, each once, and data that end
  * in a NUL. Headers are given their right checksums first, or no change would get past
  * libarchive; but for some, by their first byte, which keep their own.
  */
@@ -8,10 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "bundle.h"
-#include "contents.h"
-#include "log.h"
-#include "sums.h"
+#include "base/log.h"
+#include "base/sha256sums.h"
+#include "bundle/contents.h"
+#include "bundle/ustar.h"
 
 #define BLOCK 512
 #define CHECKSUM 148
@@ -34,18 +34,18 @@ static void fix_checksum(char *header)
 
 static void check(const char *data, size_t size)
 {
-	_cleanup_bundle_ struct bundle bundle;
+	_cleanup_ustar_ struct ustar bundle;
 	_cleanup_sums_ struct sums sums = { 0 };
 	struct reason reason = { 0 };
 
-	if (bundle_parse(&bundle, data, size, &reason) < 0) {
+	if (ustar_parse(&bundle, data, size, &reason) < 0) {
 		if (!*reason.text)
 			abort();
 		return;
 	}
 	for (size_t i = 0; i < bundle.count; i++)
 		if (!sums_is_path(bundle.files[i].path) ||
-		    bundle_find(&bundle, bundle.files[i].path) != &bundle.files[i] ||
+		    ustar_find(&bundle, bundle.files[i].path) != &bundle.files[i] ||
 		    bundle.files[i].data.data[bundle.files[i].data.size])
 			abort();
 	if (contents_check(&bundle, "fuzz") == EXIT_DONE &&

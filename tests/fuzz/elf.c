@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Modules, as far as they are read here and not by libkmod: whatever passes has symbols,
  * relocations and namespaces inside of it. */
-#include "exports.h"
-#include "log.h"
-#include "relocs.h"
+#include "base/log.h"
+#include "fit/exports.h"
+#include "fit/relocs.h"
 #include "text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -28,7 +28,7 @@ static int check(const char *data, size_t size, struct reason *reason)
 	int ret = elf_open(&elf, data, size, reason);
 
 	if (ret == 0)
-		ret = loader_check(&elf, &layout, reason);
+		ret = elf_rules_check(&elf, &layout, reason);
 	if (ret == 0)
 		ret = relocs_check(&elf, &layout, reason);
 	if (ret == 0)

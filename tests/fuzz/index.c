@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Binary indexes of depmod: what is whole has no byte more or less, and walking any ends. */
-#include "index.h"
-#include "file.h"
+#include "tree/index.h"
+#include "base/file.h"
 #include "text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

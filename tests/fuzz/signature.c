@@ -4,8 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "log.h"
-#include "signature.h"
+#include "base/log.h"
+#include "bundle/minisign.h"
 
 /* The public key of RFC 8032's first test: a point, as those of real keys are. */
 static const unsigned char test_key[ED25519_KEY_BYTES] = {
@@ -19,20 +19,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct public_key key;
-	_cleanup_signature_ struct signature sig;
+	_cleanup_minisign_ struct minisign sig;
 	struct reason reason = { 0 };
 	char id[KEY_ID_DIGITS + 1];
 
 	if (public_key_parse(&key, (const char *)data, size, &reason) < 0 &&
 	    !*reason.text)
 		abort();
-	if (signature_parse(&sig, (const char *)data, size, &reason) < 0)
+	if (minisign_parse(&sig, (const char *)data, size, &reason) < 0)
 		return 0;
 	memcpy(key.key, test_key, sizeof(key.key));
 	memcpy(key.id, sig.id, sizeof(key.id));
 	key_id_hex(key.id, id);
 	if (strlen(id) != KEY_ID_DIGITS ||
-	    signature_verify(&sig, &key, "payload", strlen("payload"), &reason) == 0)
+	    minisign_verify(&sig, &key, "payload", strlen("payload"), &reason) == 0)
 		abort();
 	return 0;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Lists of digests, SHA256SUMS and the state: what is read is sorted, no path twice. */
-#include "log.h"
-#include "sums.h"
+#include "base/log.h"
+#include "base/sha256sums.h"
 #include "text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

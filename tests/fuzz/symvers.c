@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Symbol tables: what is read is sorted, and its strings end. */
-#include "symvers.h"
-#include "log.h"
+#include "fit/symvers.h"
+#include "base/log.h"
 #include "text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -77,14 +77,14 @@ stage() {
 	"$ROOT_DIR/scripts/stage.sh" "$@"
 }
 
-# clone DIR: the files of the repository, as git has them or would have them, in the folder DIR.
+# clone DIR: the files of the repository, as git has them or would have them, in the directory DIR.
 clone() {
 	mkdir -p "$1"
 	(cd "$ROOT_DIR" && git ls-files -z --cached --others --exclude-standard |
 		tar -c --null -T - -f -) | tar -x --no-same-owner -C "$1"
 }
 
-# small_target DIR: a folder of targets with one, "small", whose lock names three small files that
+# small_target DIR: a directory of targets with one, "small", whose lock names three small files that
 # are in the cache; for tests of the lock and the cache.
 small_target() {
 	mkdir -p "$1"

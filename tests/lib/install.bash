@@ -38,10 +38,10 @@ installed() {
 	[ -z "$(find "$ROOT" -name '.*')" ]
 }
 
-# put_aside: where the last run says that it put what somebody else changed.
+# put_aside: where the last run says that it put what another process changed.
 # shellcheck disable=SC2154 # run_cmd sets output
 put_aside() {
-	sed -n "s/^wgkmod: what somebody else changed meanwhile is in '\(.*\)'$/\1/p" <<<"$output"
+	sed -n "s/^wgkmod: what another process changed meanwhile is in '\(.*\)'$/\1/p" <<<"$output"
 }
 
 # A program of this name and these lines comes first in PATH.

@@ -7,7 +7,7 @@
 #
 #   $RELEASE     the kernel that the modules are of
 #   $VERMAGIC    its vermagic
-#   $STOCK       its modules' folder, as packaged, with a modules.dep
+#   $STOCK       its modules' directory, as packaged, with a modules.dep
 #   $SYMVERS     its Module.symvers, as packaged
 #   $BARE        the same without the lines of the modules in SET
 #
@@ -26,7 +26,7 @@ SET=(
 	net/ipv4/udp_tunnel net/ipv6/ip6_udp_tunnel
 )
 
-# One member of a Debian package's file tree, or a folder of it, into DIR.
+# One member of a Debian package's file tree, or a directory of it, into DIR.
 deb_extract() { # DEB DIR MEMBER...
 	local deb=$1 dir=$2
 	shift 2
@@ -65,12 +65,12 @@ modules_make() { # DIR
 }
 
 # Leave of a tree what the tests use: the set, and a few dozen others.
-root_trim() { # MODULES-FOLDER
+root_trim() { # MODULES-DIRECTORY
 	local keep=$1/keep
 
 	printf 'kernel/%s.ko\n' "${SET[@]}" >"$keep"
-	(cd "$1" && for folder in kernel/crypto kernel/net/ipv4; do
-		find "$folder" -name '*.ko' | LC_ALL=C sort | head -n 30
+	(cd "$1" && for directory in kernel/crypto kernel/net/ipv4; do
+		find "$directory" -name '*.ko' | LC_ALL=C sort | head -n 30
 	done) >>"$keep"
 	(cd "$1" && find kernel -type f | grep -vxFf keep | xargs rm)
 	find "$1/kernel" -type d -empty -delete
@@ -84,7 +84,7 @@ symvers_without() { # FILE MODULE...
 	printf '%s\n' "$@" | awk -F'\t' 'NR == FNR { hide[$1]; next } !($3 in hide)' - "$file"
 }
 
-# A folder of the set's modules, flat, to be changed at will.
+# A directory of the set's modules, flat, to be changed at will.
 set_make() { # DIR
 	local module
 
@@ -107,7 +107,7 @@ root_make() { # ROOT
 	depmod -b "$1" "$RELEASE"
 }
 
-# A build's output folder with the set.
+# A build's output directory with the set.
 payload_make() { # DIR
 	local module
 
@@ -154,7 +154,7 @@ tree_print() { # DIR [times]
 		find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum)
 }
 
-# With $MUTANTS, a folder, every module that a test changes is kept there, NUMBER/NAME.ko, beside
+# With $MUTANTS, a directory, every module that a test changes is kept there, NUMBER/NAME.ko, beside
 # what was done to it, NUMBER/what: 411-kernel.bats offers them to a kernel.
 mutant_keep() { # FILE WHAT...
 	local dir

@@ -62,22 +62,17 @@ seed() {
 	esac
 }
 
-# objects: of src/, but main.c, in TMP/objects.
-objects() {
-	local flags
-	read -ra flags <<<"$(pkg-config --cflags libkmod libcrypto libarchive)"
-	mkdir "$TMP/objects"
-	find "$TOP/src" -name '*.c' ! -name main.c -print0 | (
-		cd "$TMP/objects"
-		xargs -0 -n 4 -P "$(nproc)" "${clang[@]}" "${flags[@]}" -fsanitize=fuzzer-no-link -c
-	) || die "src/ does not compile"
+# library: all of src/ but main.c, as fuzz targets need it: TMP/libwgkmod-debug.a.
+library() {
+	make --no-print-directory -C "$TOP/src" O="$TMP" CC=clang CFLAGS=-fsanitize=fuzzer-no-link \
+		-j "$(nproc)" library-debug >/dev/null || die "src/ does not compile"
 }
 
 # compile NAME: out/fuzz/NAME.bin.
 compile() {
 	local name=$1 libs
 	read -ra libs <<<"$(pkg-config --libs libkmod libcrypto libarchive)"
-	"${clang[@]}" -fsanitize=fuzzer -o "$dir/$name.bin" "$TOP/tests/fuzz/$name.c" "$TMP"/objects/*.o "${libs[@]}" ||
+	"${clang[@]}" -fsanitize=fuzzer -o "$dir/$name.bin" "$TOP/tests/fuzz/$name.c" "$TMP/libwgkmod-debug.a" "${libs[@]}" ||
 		die "tests/fuzz/$name.c does not compile"
 }
 
@@ -99,7 +94,7 @@ mkdir -p "$dir"
 	mapfile -t names < <(cd "$TOP/tests/fuzz" && printf '%s\n' *.c)
 	set -- "${names[@]%.c}"
 }
-objects
+library
 found=0
 for name; do
 	[[ -f $TOP/tests/fuzz/$name.c ]] || die "there is no '$TOP/tests/fuzz/$name.c'"

@@ -9,11 +9,11 @@
 # tools_setup and small_setup.
 #
 # A case is a command on a root: install, upgrade, replace (a foreign file and a module of the
-# name elsewhere), remove (after replace) or forget (a removal where the kernel's folder is gone).  case_make CASE sets
+# name elsewhere), remove (after replace) or forget (a removal where the kernel's directory is gone).  case_make CASE sets
 #
 #	$CASE_DIR	a root before it, "before"; where the root to meddle with goes, "root"
 #	$CASE_CMD	the command, on "root"
-#	$CASE_OLD, $CASE_NEW	how the kernel's folder looks before and after
+#	$CASE_OLD, $CASE_NEW	how the kernel's directory looks before and after
 #	$CASE_END	how the whole root looks after
 #	$CASE_CALLS	its system calls, as sweep names them, and in
 #	$CASE_MAIN	which of them main() begins: those before are the dynamic loader's
@@ -107,7 +107,7 @@ case_fresh() {
 	cp -a "$CASE_DIR/before" "$CASE_DIR/root"
 }
 
-# Where the kernel's folder is gone, whether anything is said to be installed for it.
+# Where the kernel's directory is gone, whether anything is said to be installed for it.
 case_look() {
 	if [[ -d $CASE_DIR/before/lib/modules/$RELEASE ]]; then
 		"$TOOLS/look" "$CASE_DIR/root/lib/modules/$RELEASE"

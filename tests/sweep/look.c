@@ -3,7 +3,7 @@
  * look DIR			everything that a tree is, a line for each path, sorted:
  *				kind, mode, owner, size, link, digest of the content,
  *				extended attributes
- * look -t DIR			the modification times as well, but of folders and indexes
+ * look -t DIR			the modification times as well, but of directories and indexes
  * look -x NAME HEX PATH...	set an extended attribute
  *
  * One process for a tree, as the sweeps look at thousands.

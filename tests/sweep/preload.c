@@ -2,11 +2,11 @@
 /*
  * LD_PRELOAD for a wgkmod that believes it is on another system: the kernel's release is
  * $FAKE_RELEASE, making an interface has the error $FAKE_LINK, a number, and unloading a
- * module takes its folder out of /sys/module, unless it holds a file "permanent". What
+ * module takes its directory out of /sys/module, unless it holds a file "permanent". What
  * kernel.modules_disabled is, /fake/modules_disabled says, and what a keyring holds,
  * /fake/ring-SERIAL. With $FAKE_NO_EXCHANGE no file system can exchange two names. The
  * commands $FAKE_BEFORE and $FAKE_AFTER run right before and after the first exchange of
- * the kernel's folder.
+ * the kernel's directory.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>

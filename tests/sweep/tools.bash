@@ -48,7 +48,7 @@ small_setup() {
 	payload_sums "$SMALL/two"
 }
 
-# middle_path FOLDER: of all its paths in the order of src/snapshot.h, a folder before what is in it.
+# middle_path DIRECTORY: of all its paths in the order of src/tree/snapshot.h, a directory before what is in it.
 middle_path() {
 	(cd "$1" && find . | tr / '\001' | LC_ALL=C sort | tr '\001' / | awk '{ path[NR] = $0 } END { print path[int((NR + 1) / 2) + 1] }')
 }

@@ -40,7 +40,7 @@ report taint_before "$(cat /proc/sys/kernel/tainted)"
 assert_built
 taken_out /run/vm/bundle.tar
 snapshot times >/tmp/before
-refuses unsigned 'the kernel takes only signed modules .* and it is not signed'
+refuses unsigned 'the kernel accepts only signed modules .* and it is not signed'
 refuses other 'which signed these, is not in its keyrings .builtin_trusted_keys'
 refuses damaged 'its module signature does not hold: module or signature were changed'
 refuses nameless 'without a signing_key.x509 in the bundle'

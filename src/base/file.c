@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "base/file.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+
+bool is_system_error(int err)
+{
+	switch (-err) {
+	case 0:
+	case EAGAIN: /* read_fd(): it changed while it was read */
+	case EBADMSG:
+	case EFBIG:
+	case EINVAL:
+	case EISDIR:
+	case ELOOP:
+	case ENAMETOOLONG:
+	case ENODATA:
+	case ENOENT:
+	case ENOEXEC:
+	case ENOTDIR:
+	case EXDEV:
+		return false;
+	default:
+		return true;
+	}
+}
+
+void buf_free(struct buf *buf)
+{
+	free(buf->data);
+	buf->data = NULL;
+	buf->size = 0;
+}
+
+static bool component_ok(const char *name, size_t len)
+{
+	if (len == 0 || len > NAME_MAX)
+		return false;
+	return !(name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.')));
+}
+
+int open_parent(int dirfd, const char *path, const char **base)
+{
+	_cleanup_close_ int at = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const char *slash;
+
+	if (at < 0)
+		return -errno;
+	while ((slash = strchr(path, '/'))) {
+		size_t len = (size_t)(slash - path);
+		char name[NAME_MAX + 1];
+		int next;
+
+		if (!component_ok(path, len))
+			return -EINVAL;
+		memcpy(name, path, len);
+		name[len] = '\0';
+		next = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (next < 0)
+			return -errno;
+		close(at);
+		at = next;
+		path = slash + 1;
+	}
+	if (!component_ok(path, strlen(path)))
+		return -EINVAL;
+	*base = path;
+	return TAKE_FD(at);
+}
+
+int open_beneath(int dirfd, const char *path, int flags)
+{
+	_cleanup_close_ int parent = -1;
+	const char *base = NULL;
+	int fd;
+
+	parent = open_parent(dirfd, path, &base);
+	if (parent < 0)
+		return parent;
+	/* O_NONBLOCK: opening a FIFO, which will be refused, must not block. */
+	fd = openat(parent, base, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+static int read_loop(int fd, char *data, size_t size, size_t *got)
+{
+	*got = 0;
+	while (*got < size) {
+		ssize_t n = read(fd, data + *got, size - *got);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		if (n == 0)
+			break;
+		*got += (size_t)n;
+	}
+	return 0;
+}
+
+int read_fd(int fd, size_t max, struct buf *out, struct reason *reason)
+{
+	_cleanup_free_ char *data = NULL;
+	struct stat st;
+	size_t size, got;
+	int ret;
+
+	if (fstat(fd, &st) < 0)
+		return reason_errno(reason, -errno);
+	if (!S_ISREG(st.st_mode))
+		return reason_set(reason, -EINVAL, "not a regular file");
+	if (st.st_size < 0 || (unsigned long long)st.st_size > max)
+		return reason_set(reason, -EFBIG, "larger than %zu bytes", max);
+
+	size = (size_t)st.st_size;
+	data = malloc(size + 1);
+	if (!data)
+		return reason_errno(reason, -ENOMEM);
+	/* Ask for one byte more, to notice a file that grows. */
+	ret = read_loop(fd, data, size + 1, &got);
+	if (ret < 0)
+		return reason_errno(reason, ret);
+	if (got != size)
+		return reason_set(reason, -EAGAIN, "changed while it was read");
+	data[size] = '\0';
+	out->data = data;
+	out->size = size;
+	data = NULL;
+	return 0;
+}
+
+int read_beneath(int dirfd, const char *path, size_t max, struct buf *out,
+		 struct reason *reason)
+{
+	_cleanup_close_ int fd = open_beneath(dirfd, path, O_RDONLY);
+
+	return fd < 0 ? reason_errno(reason, fd) : read_fd(fd, max, out, reason);
+}
+
+int read_path(const char *path, size_t max, struct buf *out, struct reason *reason)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0)
+		return reason_errno(reason, -errno);
+	return read_fd(fd, max, out, reason);
+}
+
+int open_guarded(int dirfd, const char *path, struct reason *reason)
+{
+	int fd = openat(dirfd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0 && errno == ELOOP)
+		return reason_set(reason, -EBADMSG, "it is a link: name the file itself");
+	return fd < 0 ? reason_errno(reason, -errno) : fd;
+}
+
+/* Return true for root, for the real user, and for the user that sudo names. */
+static bool is_caller(uid_t uid)
+{
+	const char *sudo = getenv("SUDO_UID");
+	char *end;
+	unsigned long value;
+
+	if (uid == 0 || uid == getuid())
+		return true;
+	if (!sudo || *sudo < '0' || *sudo > '9')
+		return false;
+	value = strtoul(sudo, &end, 10);
+	return !*end && value == uid;
+}
+
+int check_guarded(int fd, struct reason *reason)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return reason_errno(reason, -errno);
+	if (geteuid() != 0)
+		return 0;
+	if (!is_caller(st.st_uid))
+		return reason_set(reason, -EBADMSG,
+				  "it belongs to user %u, neither root nor the caller",
+				  (unsigned int)st.st_uid);
+	if (st.st_mode & (S_IWGRP | S_IWOTH))
+		return reason_set(reason, -EBADMSG,
+				  "others than its owner may write to it: chmod go-w");
+	return 0;
+}
+
+int read_guarded(int fd, size_t max, struct buf *out, struct reason *reason)
+{
+	int ret = check_guarded(fd, reason);
+
+	if (ret == 0)
+		ret = read_fd(fd, max, out, reason);
+	return ret == -EINVAL || ret == -EFBIG || ret == -EAGAIN ? -EBADMSG : ret;
+}
+
+int write_all(int fd, const char *data, size_t size)
+{
+	while (size > 0) {
+		ssize_t n = write(fd, data, size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		data += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+ssize_t read_small(const char *path, char *out, size_t room)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	return fd < 0 ? -1 : read(fd, out, room);
+}
+
+char *read_first_line(const char *path)
+{
+	char text[SMALL_MAX_BYTES];
+	ssize_t len = read_small(path, text, sizeof(text) - 1);
+
+	if (len < 0)
+		return NULL;
+	text[len] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	return strdup(text);
+}

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Read whole files once, and open paths without following a link. */
+#pragma once
+
+#include "base/util.h"
+
+struct reason;
+
+/* The bytes of a file. @data is owned; a NUL follows it, which @size does not count. */
+struct buf {
+	char *data;
+	size_t size;
+};
+
+/*
+ * Return true if the error @err (-errno) means that the system failed (no memory, a
+ * broken disk, no permission), and false if the file is at fault: missing, malformed, too
+ * large or of another kind.
+ */
+bool is_system_error(int err) _must_check_;
+
+void buf_free(struct buf *buf);
+#define _cleanup_buf_ _cleanup_(buf_free)
+
+/*
+ * Open @path, relative to the directory @dirfd, with @flags. No component may be a link,
+ * empty, "." or "..". Returns a descriptor that the caller owns, or -errno: -ELOOP or
+ * -ENOTDIR for a link, -EINVAL for such a path.
+ */
+int open_beneath(int dirfd, const char *path, int flags) _must_check_ _nonnull_all_;
+
+/*
+ * Open the directory that holds @path, under the rules of open_beneath(), and set *@base
+ * to the last component, inside @path. Returns a descriptor that the caller owns, or
+ * -errno.
+ */
+int open_parent(int dirfd, const char *path,
+		const char **base) _must_check_ _nonnull_all_;
+
+/*
+ * Read the regular file @fd whole into @out, at most @max bytes. Returns 0, or -errno
+ * with @reason filled in: -EFBIG for a larger file, -EINVAL for one that is not regular.
+ */
+int read_fd(int fd, size_t max, struct buf *out,
+	    struct reason *reason) _must_check_ _nonnull_all_;
+
+/* Open @path as open_beneath() does, and read it as read_fd() does. */
+int read_beneath(int dirfd, const char *path, size_t max, struct buf *out,
+		 struct reason *reason) _must_check_ _nonnull_all_;
+
+/* Open @path, which the user named, following links, and read it as read_fd() does. */
+int read_path(const char *path, size_t max, struct buf *out,
+	      struct reason *reason) _must_check_ _nonnull_all_;
+
+/*
+ * Open @path, relative to @dirfd, for read_guarded(). Its last component may not be a
+ * link. Returns a descriptor that the caller owns, or -errno with @reason filled in:
+ * -EBADMSG for a link.
+ */
+int open_guarded(int dirfd, const char *path,
+		 struct reason *reason) _must_check_ _nonnull_all_;
+
+/*
+ * Read @fd as read_fd() does, but refuse a file that the wrong user could have written:
+ * when run as root, the file must belong to root or to the caller (under sudo: SUDO_UID),
+ * and nobody else may have write access. Returns 0, or -errno with @reason filled in:
+ * -EBADMSG for a file that breaks this rule, is not regular, or is too large.
+ */
+int read_guarded(int fd, size_t max, struct buf *out,
+		 struct reason *reason) _must_check_ _nonnull_all_;
+
+/*
+ * Apply the rule of read_guarded() to the directory @fd. Returns 0, -EBADMSG or -errno.
+ */
+int check_guarded(int fd, struct reason *reason) _must_check_ _nonnull_all_;
+
+/* Write all of @data to @fd. Returns 0 or -errno. */
+int write_all(int fd, const char *data, size_t size) _must_check_ _nonnull_all_;
+
+/* The largest file of sysfs or procfs that is read here. */
+#define SMALL_MAX_BYTES 4096
+
+/*
+ * Read the start of the file @path of sysfs or procfs, at most @room bytes, into @out,
+ * without asking for its size, which sysfs does not tell. Returns the number of bytes, or
+ * -1.
+ */
+ssize_t read_small(const char *path, char *out, size_t room) _must_check_ _nonnull_all_;
+
+/* Return the first line of such a file, owned by the caller, or NULL. */
+char *read_first_line(const char *path) _must_check_ _nonnull_all_;

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The system that the modules are for: a root directory and a kernel release in it. Every
+ * path stays below the root, even where a link on the way is absolute.
+ */
+#pragma once
+
+#include "base/util.h"
+
+struct reason;
+
+struct host {
+	const char *release; /* owned by the caller */
+	char *root;	     /* canonical, owned; "/" for the running system */
+	char *kernels;	     /* ROOT/lib/modules, canonical, owned */
+	char *modules;	     /* ROOT/lib/modules/RELEASE, canonical, owned */
+	int kernels_fd;	     /* open descriptors of the two */
+	int modules_fd;
+};
+
+/* clang-format off */
+#define HOST_INIT { .kernels_fd = -1, .modules_fd = -1 }
+/* clang-format on */
+
+/* Return true if @release can be a release: one component of [A-Za-z0-9._+~-]. */
+bool host_release_ok(const char *release) _nonnull_all_;
+
+/*
+ * Open the directory of @release's modules below @root. Returns 0, or -errno with @reason
+ * filled in: -EXDEV when a link leads out of @root, as depmod would follow it. Call
+ * host_close() in either case.
+ */
+int host_open(struct host *host, const char *root, const char *release,
+	      struct reason *reason) _must_check_ _nonnull_all_;
+
+/*
+ * Open the host to change it: as host_open(), and with @kernels_fd locked, so that one
+ * process at a time makes changes below a root and the others wait (lock.h). Returns
+ * -ELOOP also when the kernel's directory itself is a link. After a failure @host still
+ * holds what was found until then.
+ */
+int host_open_locked(struct host *host, const char *root, const char *release,
+		     struct reason *reason) _must_check_ _nonnull_all_;
+
+void host_close(struct host *host);
+#define _cleanup_host_ _cleanup_(host_close)

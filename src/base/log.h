@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Messages. The function that knows the operation and the path prints each problem, once;
+ * functions below it hand their reason up in a struct reason.
+ */
+#pragma once
+
+#include "base/util.h"
+
+#define REASON_MAX 512
+
+/* Why something failed, in words, without a newline. A longer text is cut. */
+struct reason {
+	char text[REASON_MAX];
+};
+
+/* Set the verb of the messages of log_failure(). @verb is a literal, and not copied. */
+void log_set_verb(const char *verb) _nonnull_all_;
+
+/*
+ * Print "wgkmod: cannot VERB 'PATH': reason" on standard error. This function and those
+ * below print a control character, which a hostile name may hold, as '?'.
+ */
+void log_failure(const char *path, const char *fmt, ...) _nonnull_all_ _printf_(2, 3);
+
+/* Print "wgkmod: sentence" on standard error. */
+void log_error(const char *fmt, ...) _nonnull_all_ _printf_(1, 2);
+
+/* Print "wgkmod: sentence" on standard output. */
+void log_info(const char *fmt, ...) _nonnull_all_ _printf_(1, 2);
+
+/* "s" unless @count is one, as in "%zu file%s". */
+#define PLURAL(count) ((count) == 1 ? "" : "s")
+
+/* Write @fmt into @reason and return @err, as in "return reason_set(…)". */
+int reason_set(struct reason *reason, int err, const char *fmt, ...) _nonnull_all_
+	_printf_(3, 4);
+
+/* Return a new string, which the caller frees, or NULL without memory. */
+char *strdup_printf(const char *fmt, ...) _must_check_ _nonnull_all_ _printf_(1, 2);
+
+/* Write the text of the error @err (-errno) into @reason and return @err. */
+int reason_errno(struct reason *reason, int err) _nonnull_all_;

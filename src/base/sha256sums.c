@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "base/sha256sums.h"
+
+#include <openssl/evp.h>
+#include <string.h>
+
+#include "base/log.h"
+
+static const char digits[] = "0123456789abcdef";
+
+int sha256(const void *data, size_t size, unsigned char digest[static SHA256_BYTES])
+{
+	unsigned int len = 0;
+
+	if (EVP_Digest(data, size, digest, &len, EVP_sha256(), NULL) != 1)
+		return -EIO;
+	return len == SHA256_BYTES ? 0 : -EIO;
+}
+
+void sha256_hex(const unsigned char digest[static SHA256_BYTES],
+		char hex[static SHA256_DIGITS + 1])
+{
+	for (size_t i = 0; i < SHA256_BYTES; i++) {
+		hex[2 * i] = digits[digest[i] >> 4];
+		hex[2 * i + 1] = digits[digest[i] & 0xf];
+	}
+	hex[SHA256_DIGITS] = '\0';
+}
+
+int sha256_parse(const char *hex, unsigned char digest[static SHA256_BYTES])
+{
+	if (strspn(hex, digits) < SHA256_DIGITS)
+		return -EINVAL;
+	for (size_t i = 0; i < SHA256_BYTES; i++) {
+		size_t high = (size_t)(strchr(digits, hex[2 * i]) - digits);
+		size_t low = (size_t)(strchr(digits, hex[2 * i + 1]) - digits);
+
+		digest[i] = (unsigned char)(high << 4 | low);
+	}
+	return 0;
+}
+
+#define MAX_COMPONENT 200
+#define MAX_PATH 1000
+
+void sums_free(struct sums *sums)
+{
+	free(sums->entries);
+	free(sums->text);
+	*sums = (struct sums){ 0 };
+}
+
+static int compare(const void *a, const void *b)
+{
+	return strcmp(((const struct sum *)a)->path, ((const struct sum *)b)->path);
+}
+
+static bool component_ok(const char *name, size_t len)
+{
+	if (len == 0 || len > MAX_COMPONENT || name[0] == '.')
+		return false;
+	return strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+			    "0123456789._+-") >= len;
+}
+
+bool sums_is_path(const char *path)
+{
+	const char *name = path, *slash;
+
+	if (strlen(path) > MAX_PATH)
+		return false;
+	while ((slash = strchr(name, '/'))) {
+		if (!component_ok(name, (size_t)(slash - name)))
+			return false;
+		name = slash + 1;
+	}
+	return component_ok(name, strlen(name));
+}
+
+bool sums_is_module_path(const char *path)
+{
+	size_t len = strlen(path), base;
+
+	if (!sums_is_path(path) || strncmp(path, "kernel/", strlen("kernel/")) != 0)
+		return false;
+	base = strlen(strrchr(path, '/') + 1);
+	return base > 3 && !strcmp(path + len - 3, ".ko");
+}
+
+/* Parse one line. Returns NULL, or what is wrong with it. */
+static const char *parse_line(const char *line, struct sum *sum)
+{
+	if (sha256_parse(line, sum->digest) < 0)
+		return "not a digest of 64 digits";
+	line += SHA256_DIGITS;
+	if (line[0] != ' ' || (line[1] != ' ' && line[1] != '*'))
+		return "no two spaces after the digest";
+	sum->path = line + 2;
+	if (!*sum->path)
+		return "no path";
+	for (const char *c = sum->path; *c; c++)
+		if (*c < ' ' || *c > '~')
+			return "a path that is not printable ASCII";
+	return NULL;
+}
+
+static int parse_lines(struct sums *sums, struct reason *reason)
+{
+	char *line = sums->text, *end;
+
+	for (size_t number = 1; *line; number++, line = end + 1) {
+		const char *wrong;
+
+		end = strchr(line, '\n');
+		if (!end)
+			return reason_set(reason, -EBADMSG,
+					  "line %zu: no newline, the file was cut short",
+					  number);
+		*end = '\0';
+		wrong = parse_line(line, &sums->entries[sums->count]);
+		if (wrong)
+			return reason_set(reason, -EBADMSG, "line %zu: %s", number,
+					  wrong);
+		sums->count++;
+	}
+	return 0;
+}
+
+static int sort(struct sums *sums, struct reason *reason)
+{
+	if (!sums->entries || !sums->count)
+		return 0;
+	qsort(sums->entries, sums->count, sizeof(*sums->entries), compare);
+	for (size_t i = 1; i < sums->count; i++)
+		if (!compare(&sums->entries[i - 1], &sums->entries[i]))
+			return reason_set(reason, -EBADMSG, "it lists '%s' twice",
+					  sums->entries[i].path);
+	return 0;
+}
+
+int sums_parse(struct sums *sums, char *text, size_t size, struct reason *reason)
+{
+	size_t lines = 0;
+	int ret;
+
+	*sums = (struct sums){ .text = text };
+	for (size_t i = 0; i < size; i++)
+		lines += text[i] == '\n';
+	sums->entries = calloc(lines + 1, sizeof(*sums->entries));
+	if (!sums->entries)
+		ret = reason_errno(reason, -ENOMEM);
+	else if (memchr(text, '\0', size))
+		ret = reason_set(reason, -EBADMSG, "it holds a NUL byte");
+	else
+		ret = parse_lines(sums, reason);
+	if (ret == 0)
+		ret = sort(sums, reason);
+	if (ret < 0)
+		sums_free(sums);
+	return ret;
+}
+
+const struct sum *sums_find(const struct sums *sums, const char *path)
+{
+	const struct sum key = { .path = path };
+
+	if (!sums->count)
+		return NULL;
+	return bsearch(&key, sums->entries, sums->count, sizeof(key), compare);
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A list of strings, mostly paths, and its form as text: one a line. */
+#pragma once
+
+#include "base/util.h"
+
+struct buf;
+struct reason;
+
+struct strlist {
+	char **items; /* owned, and each string too */
+	size_t count;
+};
+
+void strlist_free(struct strlist *names);
+#define _cleanup_strlist_ _cleanup_(strlist_free)
+
+/* Append a copy of @name. Returns 0 or -ENOMEM. */
+int strlist_add(struct strlist *names, const char *name) _must_check_ _nonnull_all_;
+
+/* Return true if @name is in the list. */
+bool strlist_has(const struct strlist *names, const char *name) _nonnull_all_;
+
+/* Return true if @name is in the list, which strlist_sort() has sorted. */
+bool strlist_find(const struct strlist *sorted, const char *name) _nonnull_all_;
+
+/* Remove the item at @index, and keep the order of the others. */
+void strlist_drop(struct strlist *names, size_t index) _nonnull_all_;
+
+/* Sort by strcmp(). */
+void strlist_sort(struct strlist *names) _nonnull_all_;
+
+/*
+ * Return true if @path is relative and its components consist of [A-Za-z0-9._+@~=-], are
+ * not empty and do not start with '.'.
+ */
+bool strlist_path_ok(const char *path) _nonnull_all_;
+
+/*
+ * Parse @text: each line, the last one too, is a path that strlist_path_ok() accepts and
+ * a newline. Returns 0, or with @reason filled in -EBADMSG or -ENOMEM.
+ */
+int strlist_parse(struct strlist *names, const char *text,
+		  struct reason *reason) _must_check_ _nonnull_all_;
+
+/*
+ * Write @names to @out in the format of strlist_parse(). Returns 0 or -errno; call
+ * buf_free() in either case.
+ */
+int strlist_format(const struct strlist *names,
+		   struct buf *out) _must_check_ _nonnull_all_;

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What there is to install: modules in memory, which have the digests in the SHA256SUMS
+ * of the payload. They come from a bundle, or from the output directory of a build, of
+ * which a bundle is made.
+ */
+#pragma once
+
+#include "base/file.h"
+#include "base/sha256sums.h"
+#include "base/util.h"
+#include "bundle/modsig.h"
+
+struct module;
+struct trust_policy;
+
+struct payload_file {
+	const char *name; /* as in SHA256SUMS: "modules/kernel/…/x.ko"; owned by @sums */
+	const char *path;	     /* the same without "modules/" */
+	const unsigned char *digest; /* owned by @sums */
+	struct buf data;
+	struct modsig sig;
+};
+
+struct payload {
+	struct sums sums;
+	struct payload_file *files;  /* sorted by path */
+	struct module *modules;	     /* the parsed files */
+	struct x509_st *certificate; /* of the signer of the modules; NULL: unknown */
+	size_t count;
+	size_t n_modules;
+};
+
+/*
+ * Read and verify @path for the kernel @release: a bundle under the rules of trust_read()
+ * and contents_check(), or a directory, which @policy has to allow. In a directory,
+ * SHA256SUMS is read, and then each file that it names below modules/, once, without
+ * following a link. Of the other files in it only these are read:
+ *
+ *	signing_key.x509	the certificate of the key that must have signed every
+ *				module; without it, module signatures are read but not
+ *				verified
+ *	SHA256SUMS.unsigned	the digests of the modules without their signatures
+ *
+ * Prints everything that is wrong, and who signed. Returns EXIT_DONE, EXIT_UNTRUSTED,
+ * EXIT_WRONG_KERNEL (for another kernel or architecture) or EXIT_FAILED; call
+ * payload_free() in any case.
+ */
+enum exit_code payload_read(struct payload *payload, const struct trust_policy *policy,
+			    const char *path,
+			    const char *release) _must_check_ _nonnull_all_;
+
+void payload_free(struct payload *payload);
+#define _cleanup_payload_ _cleanup_(payload_free)

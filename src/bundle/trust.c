@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "bundle/trust.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/root.h"
+
+#define KEYS_DIRECTORY "etc/wgkmod/keys.d"
+#define KEY_SUFFIX ".pub"
+
+/* The keys whose signatures count: ROOT/etc/wgkmod/keys.d/NAME.pub, and that of --key. */
+struct key {
+	struct public_key public;
+	char *path; /* owned */
+};
+
+struct keys {
+	struct key *list;
+	size_t count;
+};
+
+static enum exit_code refuse(const char *path, int ret, const struct reason *reason)
+{
+	log_failure(path, "%s", reason->text);
+	return ret == -EBADMSG ? EXIT_UNTRUSTED : EXIT_FAILED;
+}
+
+static void keys_free(struct keys *keys)
+{
+	for (size_t i = 0; i < keys->count; i++)
+		free(keys->list[i].path);
+	free(keys->list);
+	*keys = (struct keys){ 0 };
+}
+
+/* Add the key @path, relative to @dirfd, which messages call @shown. */
+static enum exit_code add_key(struct keys *keys, int dirfd, const char *path,
+			      const char *shown)
+{
+	_cleanup_close_ int fd = -1;
+	_cleanup_buf_ struct buf text = { 0 };
+	struct reason reason = { 0 };
+	struct key key = { 0 };
+	struct key *list;
+	int ret;
+
+	fd = open_guarded(dirfd, path, &reason);
+	if (fd < 0)
+		return refuse(shown, fd, &reason);
+	ret = read_guarded(fd, PUBLIC_KEY_MAX_BYTES, &text, &reason);
+	if (ret == 0)
+		ret = public_key_parse(&key.public, text.data, text.size, &reason);
+	if (ret < 0)
+		return refuse(shown, ret, &reason);
+
+	key.path = strdup(shown);
+	list = reallocarray(keys->list, keys->count + 1, sizeof(*list));
+	if (list)
+		keys->list = list;
+	if (!list || !key.path) {
+		free(key.path);
+		log_error("%s", strerror(ENOMEM));
+		return EXIT_FAILED;
+	}
+	list[keys->count++] = key;
+	return EXIT_DONE;
+}
+
+static bool is_key(const char *name)
+{
+	size_t len = strlen(name), suffix = strlen(KEY_SUFFIX);
+
+	return name[0] != '.' && len > suffix && !strcmp(name + len - suffix, KEY_SUFFIX);
+}
+
+static enum exit_code add_named(struct keys *keys, int dirfd, const char *directory,
+				const char *name)
+{
+	_cleanup_free_ char *shown = strdup_printf("%s/%s", directory, name);
+
+	if (!shown) {
+		log_error("%s", strerror(ENOMEM));
+		return EXIT_FAILED;
+	}
+	return add_key(keys, dirfd, name, shown);
+}
+
+static void close_directory(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
+static int open_directory(const char *directory, DIR **dir, struct reason *reason)
+{
+	*dir = opendir(directory);
+	if (!*dir)
+		return reason_errno(reason, -errno);
+	return check_guarded(dirfd(*dir), reason);
+}
+
+static enum exit_code add_directory(struct keys *keys, const char *directory)
+{
+	_cleanup_(close_directory) DIR *dir = NULL;
+	enum exit_code worst = EXIT_DONE;
+	struct reason reason = { 0 };
+	const struct dirent *entry;
+	int ret = open_directory(directory, &dir, &reason);
+
+	while (ret == 0 && (errno = 0, entry = readdir(dir))) {
+		enum exit_code code;
+
+		if (!is_key(entry->d_name))
+			continue;
+		code = add_named(keys, dirfd(dir), directory, entry->d_name);
+		if (code > worst)
+			worst = code;
+	}
+	if (ret == 0 && errno)
+		ret = reason_errno(&reason, -errno);
+	return ret < 0 ? refuse(directory, ret, &reason) : worst;
+}
+
+/*
+ * Find the directory of keys below the root. Returns 0, -ENOENT if there is none, or
+ * -errno.
+ */
+static int find_directory(const char *root_name, char **directory)
+{
+	_cleanup_free_ char *root = realpath(root_name, NULL);
+
+	if (!root)
+		return errno == ENOENT ? -ENOTDIR : -errno;
+	return root_resolve(root, KEYS_DIRECTORY, directory);
+}
+
+/*
+ * Read all keys. A key that cannot be read is a refusal, even if another key would do: it
+ * may have been meant to replace that one. Having no keys at all is EXIT_DONE. Prints
+ * what is wrong. Returns EXIT_DONE, EXIT_UNTRUSTED or EXIT_FAILED; call keys_free() in
+ * any case.
+ */
+static enum exit_code keys_load(struct keys *keys, const struct trust_policy *policy)
+{
+	_cleanup_free_ char *directory = NULL;
+	enum exit_code code = EXIT_DONE;
+	int ret = find_directory(policy->root, &directory);
+
+	*keys = (struct keys){ 0 };
+	if (ret < 0 && ret != -ENOENT) {
+		log_failure(policy->root, "its " KEYS_DIRECTORY ": %s", strerror(-ret));
+		return EXIT_FAILED;
+	}
+	if (directory)
+		code = add_directory(keys, directory);
+	if (code == EXIT_DONE && policy->key)
+		code = add_key(keys, AT_FDCWD, policy->key, policy->key);
+	return code;
+}
+
+void signer_free(struct signer *signer)
+{
+	free(signer->key_path);
+	free(signer->comment);
+	*signer = (struct signer){ 0 };
+}
+
+void signer_say(const struct signer *signer, const char *path)
+{
+	if (*signer->id)
+		log_info("'%s' is signed by key %s (%s): %s", path, signer->id,
+			 signer->key_path, signer->comment);
+}
+
+enum exit_code trust_unsigned(const struct trust_policy *policy, const char *path)
+{
+	if (policy->allow_unsigned) {
+		log_error("'%s' is not signed: nothing says who made it", path);
+		return EXIT_DONE;
+	}
+	log_failure(path, "it is not signed; --allow-unsigned accepts it, this run only");
+	return EXIT_UNTRUSTED;
+}
+
+/*
+ * Try every key with the id of the signature: an id is eight bytes that anybody can
+ * choose, so several keys may have it.
+ */
+static int find_signer(const struct minisign *sig, const struct keys *keys,
+		       const struct buf *data, struct signer *signer,
+		       struct reason *reason)
+{
+	int ret = -ENOENT;
+
+	key_id_hex(sig->id, signer->id);
+	for (size_t i = 0; i < keys->count && ret != 0; i++) {
+		const struct key *key = &keys->list[i];
+
+		if (memcmp(key->public.id, sig->id, sizeof(sig->id)) != 0)
+			continue;
+		ret = minisign_verify(sig, &key->public, data->data, data->size, reason);
+		if (ret != 0)
+			continue;
+		signer->key_path = strdup(key->path);
+		signer->comment = strdup(sig->comment);
+		if (!signer->key_path || !signer->comment)
+			return reason_errno(reason, -ENOMEM);
+	}
+	if (ret == -ENOENT)
+		return reason_set(reason, -EBADMSG,
+				  "it was made by key %s, which is not one of the %zu "
+				  "trusted keys: see --key",
+				  signer->id, keys->count);
+	return ret;
+}
+
+static enum exit_code verify(const struct trust_policy *policy, const char *sig_path,
+			     const struct buf *sig_text, const struct buf *data,
+			     struct signer *signer)
+{
+	_cleanup_minisign_ struct minisign sig = { 0 };
+	_cleanup_(keys_free) struct keys keys = { 0 };
+	struct reason reason = { 0 };
+	enum exit_code code;
+	int ret;
+
+	ret = minisign_parse(&sig, sig_text->data, sig_text->size, &reason);
+	if (ret < 0)
+		return refuse(sig_path, ret, &reason);
+	code = keys_load(&keys, policy);
+	if (code != EXIT_DONE)
+		return code;
+	ret = find_signer(&sig, &keys, data, signer, &reason);
+	return ret == 0 ? EXIT_DONE : refuse(sig_path, ret, &reason);
+}
+
+static enum exit_code verify_beside(const struct trust_policy *policy, const char *path,
+				    const struct buf *data, struct signer *signer)
+{
+	_cleanup_free_ char *sig_path = strdup_printf("%s.minisig", path);
+	_cleanup_buf_ struct buf sig_text = { 0 };
+	_cleanup_close_ int fd = -1;
+	struct reason reason = { 0 };
+	int ret;
+
+	if (!sig_path) {
+		log_error("%s", strerror(ENOMEM));
+		return EXIT_FAILED;
+	}
+	fd = open_guarded(AT_FDCWD, sig_path, &reason);
+	if (fd == -ENOENT)
+		return trust_unsigned(policy, path);
+	if (fd < 0)
+		return refuse(sig_path, fd, &reason);
+	ret = read_guarded(fd, MINISIGN_MAX_BYTES, &sig_text, &reason);
+	if (ret < 0)
+		return refuse(sig_path, ret, &reason);
+	return verify(policy, sig_path, &sig_text, data, signer);
+}
+
+enum exit_code trust_read(const struct trust_policy *policy, const char *path, int fd,
+			  struct buf *out, struct signer *signer)
+{
+	struct reason reason = { 0 };
+	int ret;
+
+	*signer = (struct signer){ 0 };
+	ret = read_guarded(fd, TRUST_MAX_BYTES, out, &reason);
+	if (ret < 0)
+		return refuse(path, ret, &reason);
+	return verify_beside(policy, path, out, signer);
+}

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "fit/elf_rules.h"
+
+#include <string.h>
+
+#include "base/log.h"
+
+/* SHF_RELA_LIVEPATCH in include/uapi/linux/elf.h: relocations for live patching. */
+#define SHF_LIVEPATCH 0x00100000UL
+
+enum known {
+	SYMTAB,
+	STRTAB,
+	THIS_MODULE,
+	MODINFO,
+	VERSIONS,
+	EXPORT_STRINGS,
+	EXPORTS, /* pairs of exports and their CRCs */
+	EXPORTS_END = EXPORTS + 10,
+};
+
+/*
+ * The sections that the proof uses. The kernel's find_sec() takes the first one of a name
+ * that has SHF_ALLOC, libkmod the first one of that name. So each name may appear once
+ * only, and a section that is not empty must have that flag. The exports are those of
+ * find_module_sections().
+ */
+static const struct {
+	const char *name;
+	unsigned int type;
+	bool needed;
+	bool loaded;
+} known[] = {
+	[SYMTAB] = { ".symtab", SHT_SYMTAB, true, false },
+	[STRTAB] = { ".strtab", SHT_STRTAB, true, false },
+	[THIS_MODULE] = { ".gnu.linkonce.this_module", SHT_PROGBITS, true, true },
+	[MODINFO] = { ".modinfo", SHT_PROGBITS, true, true },
+	[VERSIONS] = { "__versions", SHT_PROGBITS, false, true },
+	[EXPORT_STRINGS] = { "__ksymtab_strings", SHT_PROGBITS, false, true },
+	[EXPORTS] = { "__ksymtab", SHT_PROGBITS, false, true },
+	{ "__kcrctab", SHT_PROGBITS, false, true },
+	{ "__ksymtab_gpl", SHT_PROGBITS, false, true },
+	{ "__kcrctab_gpl", SHT_PROGBITS, false, true },
+	{ "__ksymtab_gpl_future", SHT_PROGBITS, false, true },
+	{ "__kcrctab_gpl_future", SHT_PROGBITS, false, true },
+	{ "__ksymtab_unused", SHT_PROGBITS, false, true },
+	{ "__kcrctab_unused", SHT_PROGBITS, false, true },
+	{ "__ksymtab_unused_gpl", SHT_PROGBITS, false, true },
+	{ "__kcrctab_unused_gpl", SHT_PROGBITS, false, true },
+};
+
+struct found {
+	unsigned int index[ARRAY_SIZE(known)]; /* 0: no such section */
+	size_t size[ARRAY_SIZE(known)];
+};
+
+static int note_known(struct found *found, enum known which, unsigned int index,
+		      const Elf64_Shdr *section, struct reason *reason)
+{
+	const char *name = known[which].name;
+
+	if (found->index[which])
+		return reason_set(reason, -EBADMSG, "damaged: it has two sections %s",
+				  name);
+	found->index[which] = index;
+	found->size[which] = section->sh_size;
+	if (!section->sh_size)
+		return 0;
+	if (section->sh_type != known[which].type)
+		return reason_set(reason, -EBADMSG,
+				  "damaged: its section %s is of type %u, not %u", name,
+				  section->sh_type, known[which].type);
+	if (known[which].loaded && !(section->sh_flags & SHF_ALLOC))
+		return reason_set(
+			reason, -EBADMSG,
+			"damaged: its section %s is not to be loaded (SHF_ALLOC)", name);
+	return 0;
+}
+
+/*
+ * module_enforce_rwx_sections() refuses the first kind, and apply_relocations() the
+ * second; the third is a section that the kernel would take for the symbol table, by its
+ * type.
+ */
+static int check_section(const Elf64_Shdr *section, const char *name,
+			 struct reason *reason)
+{
+	const unsigned long writable_code = SHF_WRITE | SHF_EXECINSTR;
+
+	if ((section->sh_flags & writable_code) == writable_code)
+		return reason_set(reason, -EBADMSG,
+				  "damaged: its section %s is writable and executable",
+				  name);
+	if (section->sh_flags & SHF_LIVEPATCH)
+		return reason_set(reason, -EBADMSG,
+				  "damaged: its section %s is of a live patch", name);
+	if (section->sh_type == SHT_SYMTAB && strcmp(name, known[SYMTAB].name) != 0)
+		return reason_set(reason, -EBADMSG,
+				  "damaged: its section %s is one more symbol table",
+				  name);
+	return 0;
+}
+
+static int check_sections(const struct elf *elf, struct found *found,
+			  struct reason *reason)
+{
+	for (unsigned int i = 1; i < elf->header.e_shnum; i++) {
+		const Elf64_Shdr section = elf_section(elf, i);
+		const char *name = elf_section_name(elf, &section);
+		int ret = check_section(&section, name, reason);
+
+		for (unsigned int k = 0; ret == 0 && k < ARRAY_SIZE(known); k++)
+			if (!strcmp(name, known[k].name))
+				ret = note_known(found, k, i, &section, reason);
+		if (ret < 0)
+			return ret;
+	}
+	for (unsigned int k = 0; k < ARRAY_SIZE(known); k++)
+		if (known[k].needed && !found->size[k])
+			return reason_set(reason, -EBADMSG,
+					  "damaged: it has no section %s", known[k].name);
+	return 0;
+}
+
+static int check_strings(const struct elf *elf, const struct found *found,
+			 struct reason *reason)
+{
+	const Elf64_Shdr symtab = elf_section(elf, found->index[SYMTAB]);
+	const Elf64_Shdr strtab = elf_section(elf, found->index[STRTAB]);
+	const char *strings = elf->data + strtab.sh_offset;
+
+	if (symtab.sh_link == found->index[STRTAB] && !strings[0] &&
+	    !strings[strtab.sh_size - 1])
+		return 0;
+	return reason_set(
+		reason, -EBADMSG,
+		"damaged: its section %s does not have the names of its symbols",
+		known[STRTAB].name);
+}
+
+Elf64_Sym elf_rules_symbol(const struct elf *elf, const struct layout *layout,
+			   size_t index)
+{
+	Elf64_Sym symbol;
+
+	memcpy(&symbol,
+	       elf->data + elf_section(elf, layout->symtab).sh_offset +
+		       index * sizeof(symbol),
+	       sizeof(symbol));
+	return symbol;
+}
+
+const char *elf_rules_symbol_name(const struct elf *elf, const struct layout *layout,
+				  const Elf64_Sym *symbol)
+{
+	return elf->data + elf_section(elf, layout->strtab).sh_offset + symbol->st_name;
+}
+
+/*
+ * Apply the rules of simplify_symbols(): an index that it does not know, or leaves to
+ * live patches, would lead it out of the section table.
+ */
+static int check_symbol(const struct elf *elf, const Elf64_Sym *symbol, size_t index,
+			const char *name, struct reason *reason)
+{
+	if (symbol->st_shndx == SHN_UNDEF && !*name)
+		return reason_set(reason, -EBADMSG,
+				  "damaged: it needs symbol %zu, which has no name",
+				  index);
+	if (symbol->st_shndx == SHN_COMMON && strncmp(name, "__gnu_lto", 9) != 0)
+		return reason_set(reason, -EBADMSG,
+				  "damaged: its symbol '%s' is a common one (compiled "
+				  "without -fno-common)",
+				  name);
+	if (symbol->st_shndx >= elf->header.e_shnum && symbol->st_shndx != SHN_COMMON &&
+	    symbol->st_shndx != SHN_ABS)
+		return reason_set(reason, -EBADMSG,
+				  "damaged: its symbol '%s' is in section %u of %u", name,
+				  symbol->st_shndx, elf->header.e_shnum);
+	return 0;
+}
+
+static int check_symbols(const struct elf *elf, const struct layout *layout,
+			 struct reason *reason)
+{
+	const size_t strings = elf_section(elf, layout->strtab).sh_size;
+
+	for (size_t i = 0; i < layout->n_symbols; i++) {
+		const Elf64_Sym symbol = elf_rules_symbol(elf, layout, i);
+		int ret = 0;
+
+		if (!i && symbol.st_shndx != SHN_UNDEF)
+			return reason_set(reason, -EBADMSG,
+					  "damaged: there is something in symbol 0");
+		if (symbol.st_name >= strings)
+			return reason_set(reason, -EBADMSG,
+					  "damaged: the name of its symbol %zu is "
+					  "outside of the string table",
+					  i);
+		if (i)
+			ret = check_symbol(elf, &symbol, i,
+					   elf_rules_symbol_name(elf, layout, &symbol),
+					   reason);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+/*
+ * Return the first section of exports without CRCs: check_module_license_and_versions().
+ * The kernel reads as many CRCs as there are exports.
+ */
+static const char *unversioned_exports(const struct found *found)
+{
+	for (unsigned int k = EXPORTS; k < EXPORTS_END; k += 2)
+		if (found->size[k] && !found->size[k + 1])
+			return known[k].name;
+	return NULL;
+}
+
+int elf_rules_check(const struct elf *elf, struct layout *out, struct reason *reason)
+{
+	struct found found = { 0 };
+	int ret = check_sections(elf, &found, reason);
+
+	if (ret == 0)
+		ret = check_strings(elf, &found, reason);
+	if (ret < 0)
+		return ret;
+	*out = (struct layout){
+		.symtab = found.index[SYMTAB],
+		.strtab = found.index[STRTAB],
+		.export_strings = found.index[EXPORT_STRINGS],
+		.n_symbols = found.size[SYMTAB] / sizeof(Elf64_Sym),
+		.struct_bytes = found.size[THIS_MODULE],
+		.unversioned = unversioned_exports(&found),
+	};
+	return check_symbols(elf, out, reason);
+}

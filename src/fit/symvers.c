@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "fit/symvers.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/host.h"
+#include "base/log.h"
+#include "base/root.h"
+
+#define SYMVERS_MAX_BYTES (64UL << 20)
+#define CRC_DIGITS 8
+#define MIN_COLUMNS 4
+#define MAX_COLUMNS 5
+
+void symvers_free(struct symvers *sv)
+{
+	symtab_free(&sv->table);
+	free(sv->text);
+	sv->text = NULL;
+}
+
+static bool is_word(const char *s)
+{
+	if (!*s)
+		return false;
+	for (; *s; s++)
+		if (*s <= ' ' || *s > '~')
+			return false;
+	return true;
+}
+
+static int parse_crc(const char *s, uint64_t *crc)
+{
+	if (strncmp(s, "0x", 2) != 0 || strlen(s) != 2 + CRC_DIGITS)
+		return -EBADMSG;
+	if (strspn(s + 2, "0123456789abcdefABCDEF") != CRC_DIGITS)
+		return -EBADMSG;
+	*crc = strtoull(s + 2, NULL, 16);
+	return 0;
+}
+
+/* Parse an export type: the names of export_str() in scripts/mod/modpost.c since 5.7. */
+static int parse_export(const char *s, bool *gpl_only)
+{
+	/* clang-format off */
+	static const struct {
+		const char *name;
+		bool gpl_only;
+	} types[] = {
+		{ "EXPORT_SYMBOL", false },
+		{ "EXPORT_SYMBOL_GPL", true },
+		{ "EXPORT_SYMBOL_GPL_FUTURE", true },
+		{ "EXPORT_UNUSED_SYMBOL", false },
+		{ "EXPORT_UNUSED_SYMBOL_GPL", true },
+	};
+	/* clang-format on */
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+		if (!strcmp(s, types[i].name)) {
+			*gpl_only = types[i].gpl_only;
+			return 0;
+		}
+	}
+	return -EBADMSG;
+}
+
+static size_t split(char *line, char *columns[static MAX_COLUMNS])
+{
+	size_t n = 0;
+	char *column;
+
+	while ((column = strsep(&line, "\t"))) {
+		if (n == MAX_COLUMNS)
+			return n + 1;
+		columns[n++] = column;
+	}
+	return n;
+}
+
+/* Parse one line, and cut it into its columns. Returns NULL, or what is wrong with it. */
+static const char *parse_line(char *line, struct symbol *sym)
+{
+	char *columns[MAX_COLUMNS] = { NULL };
+	size_t n = split(line, columns);
+
+	if (n < MIN_COLUMNS || n > MAX_COLUMNS)
+		return "not 4 or 5 columns";
+	if (parse_crc(columns[0], &sym->crc) < 0)
+		return "not a CRC of 0x and 8 digits";
+	if (!is_word(columns[1]))
+		return "not a symbol's name";
+	if (!is_word(columns[2]))
+		return "not a module's name";
+	if (parse_export(columns[3], &sym->gpl_only) < 0)
+		return "not a kind of export";
+	sym->name = columns[1];
+	sym->owner = columns[2];
+	if (n == MAX_COLUMNS && *columns[4]) {
+		if (!is_word(columns[4]))
+			return "not a namespace";
+		sym->ns = columns[4];
+	}
+	return NULL;
+}
+
+static int parse_text(struct symvers *sv, size_t size, struct reason *reason)
+{
+	char *line = sv->text, *end;
+
+	if (!size)
+		return reason_set(reason, -EBADMSG, "it is empty");
+	if (memchr(line, '\0', size))
+		return reason_set(reason, -EBADMSG, "it holds a NUL byte");
+	for (size_t number = 1; *line; number++, line = end + 1) {
+		struct symbol sym = { 0 };
+		const char *wrong;
+
+		end = strchr(line, '\n');
+		if (!end)
+			return reason_set(reason, -EBADMSG,
+					  "line %zu: no newline, the file was cut short",
+					  number);
+		*end = '\0';
+		wrong = parse_line(line, &sym);
+		if (wrong)
+			return reason_set(reason, -EBADMSG, "line %zu: %s", number,
+					  wrong);
+		if (symtab_add(&sv->table, &sym) < 0)
+			return reason_errno(reason, -ENOMEM);
+	}
+	symtab_sort(&sv->table);
+	return 0;
+}
+
+int symvers_parse(struct symvers *sv, char *text, size_t size, struct reason *reason)
+{
+	int ret;
+
+	*sv = (struct symvers){ .text = text };
+	ret = parse_text(sv, size, reason);
+	if (ret < 0)
+		symvers_free(sv);
+	return ret;
+}
+
+/* The text of @file, which may be compressed: libarchive finds out how. */
+static int unpack(const struct buf *file, struct buf *text, struct reason *reason)
+{
+	struct archive *in = archive_read_new();
+	struct archive_entry *entry;
+	la_ssize_t len = -1;
+
+	text->data = malloc(SYMVERS_MAX_BYTES + 1);
+	if (!in || !text->data) {
+		archive_read_free(in);
+		reason_errno(reason, -ENOMEM);
+		return -ENOMEM;
+	}
+	archive_read_support_filter_gzip(in);
+	archive_read_support_filter_xz(in);
+	archive_read_support_format_raw(in);
+	if (archive_read_open_memory(in, file->data, file->size) == ARCHIVE_OK &&
+	    archive_read_next_header(in, &entry) == ARCHIVE_OK)
+		len = archive_read_data(in, text->data, SYMVERS_MAX_BYTES + 1);
+	if (len < 0)
+		reason_set(reason, -EBADMSG, "it cannot be unpacked: %s",
+			   archive_error_string(in) ? archive_error_string(in) : "?");
+	archive_read_free(in);
+	if (len < 0)
+		return -EBADMSG;
+	if ((unsigned long)len > SYMVERS_MAX_BYTES)
+		return reason_set(reason, -EFBIG, "larger than %lu bytes, unpacked",
+				  SYMVERS_MAX_BYTES);
+	text->data[len] = '\0';
+	text->size = (size_t)len;
+	return 0;
+}
+
+/* Return true if @file starts as gzip or xz files do. */
+static bool is_packed(const struct buf *file)
+{
+	return (file->size > 2 && !memcmp(file->data, "\x1f\x8b", 2)) ||
+	       (file->size > 6 && !memcmp(file->data,
+					  "\xfd"
+					  "7zXZ",
+					  6));
+}
+
+int symvers_load(struct symvers *sv, const char *path, struct reason *reason)
+{
+	struct buf file = { 0 }, text = { 0 };
+	int ret;
+
+	*sv = (struct symvers){ 0 };
+	ret = read_path(path, SYMVERS_MAX_BYTES, &file, reason);
+	if (ret < 0)
+		return ret;
+	if (!is_packed(&file))
+		return symvers_parse(sv, file.data, file.size, reason);
+	ret = unpack(&file, &text, reason);
+	buf_free(&file);
+	if (ret < 0) {
+		buf_free(&text);
+		return ret;
+	}
+	return symvers_parse(sv, text.data, text.size, reason);
+}
+
+int symvers_find(const struct host *host, char **out)
+{
+	static const struct {
+		const char *before;
+		const char *after;
+	} places[] = {
+		{ "lib/modules/", "/symvers" },
+		{ "lib/modules/", "/symvers.gz" },
+		{ "lib/modules/", "/symvers.xz" },
+		{ "lib/modules/", "/build/Module.symvers" },
+		{ "boot/symvers-", "" },
+		{ "boot/symvers-", ".gz" },
+		{ "boot/symvers-", ".xz" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		_cleanup_free_ char *below = NULL;
+		int ret;
+
+		below = strdup_printf("%s%s%s", places[i].before, host->release,
+				      places[i].after);
+		if (!below)
+			return -ENOMEM;
+		ret = root_resolve(host->root, below, out);
+		if (ret != -ENOENT && ret != -ENOTDIR)
+			return ret;
+	}
+	*out = NULL;
+	return 0;
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The keys whose signatures on modules the running kernel accepts: those in its keyrings
+ * .builtin_trusted_keys and .secondary_trusted_keys, and in the keyrings that these hold
+ * (mod_verify_sig() in the kernel's kernel/module_signing.c). Some distributions' kernels
+ * also ask .platform, which holds the keys of UEFI and shim; nothing in /proc or /sys
+ * shows which kernels do. Only the kernel can make a keyring whose name starts with a
+ * dot.
+ */
+#pragma once
+
+#include "base/util.h"
+
+struct reason;
+
+enum keyrings_answer {
+	KEYRINGS_FOREIGN, /* in none of them */
+	KEYRINGS_TRUSTED,
+	KEYRINGS_PLATFORM, /* only in .platform */
+	KEYRINGS_UNKNOWN,  /* /proc/keys or a keyring cannot be read */
+};
+
+/*
+ * Find the key @name, a result of certificate_key_name(), in the keyrings. Fills in
+ * @reason for KEYRINGS_UNKNOWN.
+ */
+enum keyrings_answer keyrings_trust(const char *name,
+				    struct reason *reason) _must_check_ _nonnull_all_;

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The modules of the running kernel, as /proc and /sys show them. */
+#pragma once
+
+#include "base/util.h"
+
+enum loaded {
+	LOADED_NONE,	/* no module of that name is loaded */
+	LOADED_SAME,	/* this file is loaded */
+	LOADED_OTHER,	/* another module of that name is loaded */
+	LOADED_UNKNOWN, /* a module of that name is, and cannot be compared */
+};
+
+/*
+ * Compare the module file @path in the directory @fd with the loaded module of its name,
+ * by srcversion and by the linker's build-id, as far as both have them. A kernel without
+ * MODULE_SRCVERSION_ALL gives few modules a srcversion.
+ */
+enum loaded loaded_compare(int fd, const char *path) _must_check_ _nonnull_all_;
+
+/* Return true if a module of @name is loaded. */
+bool loaded_any(const char *name) _must_check_ _nonnull_all_;

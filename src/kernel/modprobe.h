@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* install --load: load the modules with modprobe, and check that they are live. */
+#pragma once
+
+#include "base/util.h"
+
+struct strlist;
+
+/*
+ * Load wireguard with modprobe from the running kernel's directory @fd. Then check that
+ * wireguard is loaded, that each loaded module of @paths comes from its file in @fd, and
+ * that an interface of its kind can be made. Otherwise print why, with what the kernel
+ * logged, and unload the modules that were not loaded before; some have no exit and stay.
+ * Returns EXIT_DONE or EXIT_NOT_LOADED.
+ */
+enum exit_code modprobe_load(int fd,
+			     const struct strlist *paths) _must_check_ _nonnull_all_;

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Find out before the first write whether anything would make a change of the kernel's
+ * modules fail or have no effect.
+ */
+#pragma once
+
+#include "base/util.h"
+
+struct host;
+struct payload;
+
+/*
+ * Check for each of these, and print what is wrong and what to do about it:
+ *
+ *  - a mount over the kernel's directory or in it, which the clone would not have;
+ *  - a file system that is read-only or has no room for the clone;
+ *  - a module of @payload that the kernel has built in, or that modprobe is configured
+ *    not to load;
+ *  - for the running kernel, which alone can be asked: that it accepts no modules any
+ *    more, or not these (preflight_signatures()); with @load, that @host is not the
+ *    running kernel.
+ *
+ * @payload is NULL for a removal. @running is the release of the running kernel. @load is
+ * true if the modules are to be loaded after the install. Returns EXIT_DONE, EXIT_FAILED,
+ * EXIT_UNTRUSTED or EXIT_USAGE.
+ */
+enum exit_code preflight_check(const struct host *host, const struct payload *payload,
+			       const char *running, bool load) _must_check_
+	_nonnull_(1, 3);
+
+/*
+ * If the running kernel is that of @host and accepts only signed modules, check that each
+ * module of @payload is signed by a key that the kernel trusts. Prints each that is not,
+ * and what to do. Returns EXIT_DONE, EXIT_UNTRUSTED or EXIT_FAILED.
+ */
+enum exit_code preflight_signatures(const struct host *host,
+				    const struct payload *payload, const char *running,
+				    bool load) _must_check_ _nonnull_all_;

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The command line of a verb: from the table of its options, parsing and help are made.
+ * A verb is a file: a struct verb and run(). main.c has the table of verbs.
+ */
+#pragma once
+
+#include "base/util.h"
+
+/* What was on the command line. All strings are borrowed from argv, or literals. */
+struct params {
+	const char *root;     /* --root, else "/" */
+	const char *kernel;   /* --kernel, or NULL */
+	const char *symvers;  /* --symvers, or NULL */
+	const char *vermagic; /* --vermagic, or NULL */
+	const char *running;  /* release of the running kernel */
+	const char *dir;      /* --dir, or NULL */
+	const char *key;      /* --key, or NULL */
+	bool allow_unsigned;  /* --allow-unsigned */
+	bool dry_run;	      /* --dry-run */
+	bool load;	      /* --load */
+	bool porcelain;	      /* --porcelain */
+	bool replace;	      /* --replace */
+	char **operands;
+	size_t n_operands;
+};
+
+struct option_spec {
+	const char *name; /* without the dashes; NULL ends a table */
+	const char *arg;  /* the name of its value in help; NULL: it takes none */
+	const char *help;
+	size_t offset; /* in struct params: a const char *, or a bool if it takes none */
+	bool required;
+};
+
+struct verb {
+	const char *name;
+	const char *operands; /* their name in help; NULL: it takes none */
+	bool many;	      /* takes one operand or more, not exactly one */
+	bool changes;	      /* changes the system: a closed stdout is no failure */
+	const char *summary;
+	const struct option_spec *options;
+	enum exit_code (*run)(const struct params *params);
+};
+
+/* clang-format off */
+#define OPTION_KERNEL(text, must) \
+	{ "kernel", "RELEASE", text, offsetof(struct params, kernel), must }
+#define OPTION_ROOT \
+	{ "root", "DIR", "work on the system below DIR instead of /", \
+	  offsetof(struct params, root), false }
+#define OPTION_DRY_RUN \
+	{ "dry-run", NULL, "only print what would be done", \
+	  offsetof(struct params, dry_run), false }
+#define OPTION_KEY \
+	{ "key", "FILE", "also trust this minisign public key", \
+	  offsetof(struct params, key), false }
+#define OPTION_ALLOW_UNSIGNED \
+	{ "allow-unsigned", NULL, "accept an unsigned bundle, this run only", \
+	  offsetof(struct params, allow_unsigned), false }
+#define OPTION_SYMVERS(text, must) \
+	{ "symvers", "FILE", text, offsetof(struct params, symvers), must }
+/* clang-format on */
+
+/*
+ * Parse the options and operands in @argv, which ends with NULL, into @params, and check
+ * that none is missing, given twice or malformed. Moves the operands to the front of
+ * @argv. Returns 0, or -EINVAL after printing the error.
+ */
+int options_parse(const struct verb *verb, struct params *params,
+		  char **argv) _must_check_ _nonnull_all_;
+
+/* Return true if @argv, which ends with NULL, asks for help. */
+bool options_want_help(char **argv) _must_check_ _nonnull_all_;
+
+/* Print the help of @verb to standard output. */
+void options_print_help(const struct verb *verb) _nonnull_all_;
+
+/* Print what each exit status means to standard output. */
+void options_print_exit_codes(void);

@@ -1,0 +1,407 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "tree/clone.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "base/strlist.h"
+#include "tree/snapshot.h"
+#include "tree/worker.h"
+
+#define COPY_BYTES ((size_t)128 * 1024)
+
+static int copy_xattr(int from, int to, const char *name)
+{
+	_cleanup_free_ char *value = malloc(2 * (size_t)XATTR_SIZE_MAX);
+	char *there;
+	ssize_t size;
+
+	if (!value)
+		return -ENOMEM;
+	there = value + XATTR_SIZE_MAX;
+	size = fgetxattr(from, name, value, XATTR_SIZE_MAX);
+	if (size < 0)
+		return -errno;
+	/* The label may be right already, and setting it may be forbidden. */
+	if (fgetxattr(to, name, there, XATTR_SIZE_MAX) == size &&
+	    !memcmp(value, there, (size_t)size))
+		return 0;
+	return fsetxattr(to, name, value, (size_t)size, 0) < 0 ? -errno : 0;
+}
+
+/* List the extended attributes of @fd; none on a file system without them. */
+static int list_xattrs(int fd, struct strlist *names)
+{
+	_cleanup_free_ char *list = malloc(XATTR_LIST_MAX);
+	ssize_t size;
+
+	if (!list)
+		return -ENOMEM;
+	size = flistxattr(fd, list, XATTR_LIST_MAX);
+	if (size < 0)
+		return errno == EOPNOTSUPP ? 0 : -errno;
+	for (const char *name = list; name < list + size; name += strlen(name) + 1)
+		if (strlist_add(names, name) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+/* Copy them, and remove others: a new directory may have inherited access lists. */
+static int copy_xattrs(int from, int to)
+{
+	_cleanup_strlist_ struct strlist wanted = { 0 }, there = { 0 };
+	int ret = list_xattrs(from, &wanted);
+
+	if (ret == 0)
+		ret = list_xattrs(to, &there);
+	for (size_t i = 0; ret == 0 && i < there.count; i++) {
+		const char *name = there.items[i];
+
+		if (strlist_has(&wanted, name) || !strncmp(name, "security.", 9))
+			continue;
+		if (fremovexattr(to, name) < 0)
+			ret = -errno;
+	}
+	for (size_t i = 0; ret == 0 && i < wanted.count; i++)
+		ret = copy_xattr(from, to, wanted.items[i]);
+	return ret;
+}
+
+/* Set the owner before the mode, parts of which a change of owner may clear. */
+static int copy_rights(int from, const struct stat *want, int to)
+{
+	struct stat have;
+	bool other_owner;
+
+	if (fstat(to, &have) < 0)
+		return -errno;
+	other_owner = want->st_uid != have.st_uid || want->st_gid != have.st_gid;
+	if (other_owner && fchown(to, want->st_uid, want->st_gid) < 0)
+		return -errno;
+	if ((other_owner || want->st_mode != have.st_mode) &&
+	    fchmod(to, want->st_mode & 07777) < 0)
+		return -errno;
+	return copy_xattrs(from, to);
+}
+
+/* Set the times last: the other changes would change them. */
+static int copy_looks(int from, int to)
+{
+	struct timespec times[2];
+	struct stat want;
+	int ret;
+
+	if (fstat(from, &want) < 0)
+		return -errno;
+	ret = copy_rights(from, &want, to);
+	if (ret < 0)
+		return ret;
+	times[0] = want.st_atim;
+	times[1] = want.st_mtim;
+	return futimens(to, times) < 0 ? -errno : 0;
+}
+
+static int copy_bytes(int from, int to)
+{
+	_cleanup_free_ char *data = malloc(COPY_BYTES);
+	ssize_t size;
+
+	if (!data)
+		return -ENOMEM;
+	for (;;) {
+		int ret;
+
+		size = read(from, data, COPY_BYTES);
+		if (size < 0 && errno == EINTR)
+			continue;
+		if (size <= 0)
+			return size < 0 ? -errno : 0;
+		ret = write_all(to, data, (size_t)size);
+		if (ret < 0)
+			return ret;
+	}
+}
+
+static int copy_regular(int from, const char *name, int to, const char *to_name)
+{
+	_cleanup_close_ int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	int out, ret;
+
+	if (in < 0)
+		return -errno;
+	out = openat(to, to_name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+		     0600);
+	if (out < 0)
+		return -errno;
+	ret = copy_bytes(in, out);
+	if (ret == 0)
+		ret = copy_looks(in, out);
+	if (close(out) < 0 && ret == 0)
+		ret = -errno;
+	if (ret < 0)
+		unlinkat(to, to_name, 0);
+	return ret;
+}
+
+static int copy_link(int from, const char *name, int to, const char *to_name,
+		     const struct stat *st)
+{
+	const struct timespec times[2] = { st->st_atim, st->st_mtim };
+	char target[PATH_MAX];
+	ssize_t len = readlinkat(from, name, target, sizeof(target) - 1);
+
+	if (len < 0)
+		return -errno;
+	target[len] = '\0';
+	if (symlinkat(target, to, to_name) < 0)
+		return -errno;
+	if (fchownat(to, to_name, st->st_uid, st->st_gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+	    utimensat(to, to_name, times, AT_SYMLINK_NOFOLLOW) < 0) {
+		int ret = -errno;
+
+		unlinkat(to, to_name, 0);
+		return ret;
+	}
+	return 0;
+}
+
+int clone_copy(int from, const char *name, int to, const char *to_name)
+{
+	struct stat st;
+
+	if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	if (S_ISLNK(st.st_mode))
+		return copy_link(from, name, to, to_name, &st);
+	if (S_ISREG(st.st_mode))
+		return copy_regular(from, name, to, to_name);
+	return -EOPNOTSUPP;
+}
+
+/* Return true for an error of link() after which a copy may still work. */
+static bool wants_copy(int err)
+{
+	return err == EXDEV || err == EMLINK || err == EOPNOTSUPP || err == ENOSYS;
+}
+
+int clone_file(int from, const char *name, int to, const char *to_name)
+{
+	int err;
+
+	if (linkat(from, name, to, to_name, 0) == 0)
+		return 0;
+	err = errno;
+	/*
+	 * Some file systems cannot make a hard link to a symbolic link, and return EPERM.
+	 */
+	if (err == EPERM) {
+		struct stat st;
+
+		if (fstatat(from, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		    S_ISLNK(st.st_mode))
+			return copy_link(from, name, to, to_name, &st);
+	}
+	return wants_copy(err) ? clone_copy(from, name, to, to_name) : -err;
+}
+
+static int clone_entry(const struct snapshot_entry *entry, int from, int to,
+		       clone_how_fn how)
+{
+	if (S_ISDIR(entry->st.st_mode))
+		return mkdirat(to, entry->path, 0700 | (entry->st.st_mode & 0777)) < 0
+			       ? -errno
+			       : 0;
+	switch (S_ISREG(entry->st.st_mode) && how ? how(entry->path) : CLONE_LINK) {
+	case CLONE_SKIP:
+		return 0;
+	case CLONE_COPY:
+		return clone_copy(from, entry->path, to, entry->path);
+	case CLONE_LINK:
+	default:
+		return clone_file(from, entry->path, to, entry->path);
+	}
+}
+
+int copy_ownership(int from, int to, const char *name)
+{
+	_cleanup_close_ int in = -1, out = -1;
+	struct stat want;
+
+	in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (in < 0 && errno == ELOOP)
+		return 0; /* a link has no owner or mode to give */
+	if (in < 0 || fstat(in, &want) < 0)
+		return -errno;
+	out = openat(to, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (out < 0)
+		return -errno;
+	return copy_rights(in, &want, out);
+}
+
+int copy_metadata(int from, const char *name, int to, const char *to_name)
+{
+	_cleanup_close_ int in = -1, out = -1;
+
+	in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (in < 0)
+		return -errno;
+	out = openat(to, to_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (out < 0)
+		return -errno;
+	return copy_looks(in, out);
+}
+
+/* What one of two processes makes: entries [begin, end) of the snapshot. */
+struct share {
+	const struct snapshot *snap;
+	int from, to;
+	clone_how_fn how;
+	size_t begin, end;
+};
+
+static int make_entry(const struct share *share, size_t i, struct reason *reason)
+{
+	const struct snapshot_entry *entry = &share->snap->entries[i];
+	int ret = clone_entry(entry, share->from, share->to, share->how);
+
+	return ret < 0 ? reason_set(reason, ret, "%s: cannot be linked: %s", entry->path,
+				    strerror(-ret))
+		       : 0;
+}
+
+/* Those of the share that hold @path, or the others. */
+static int make_entries(const struct share *share, const char *path, bool above,
+			struct reason *reason)
+{
+	for (size_t i = share->begin; i < share->end; i++) {
+		int ret = 0;
+
+		if (snapshot_is_below(path, &share->snap->entries[i]) == above)
+			ret = make_entry(share, i, reason);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+/* Do this last, as making entries in a directory changes its times. */
+static int dress_directories(const struct share *share, struct reason *reason)
+{
+	for (size_t i = share->end; i-- > share->begin;) {
+		const char *path = share->snap->entries[i].path;
+		int ret = 0;
+
+		if (S_ISDIR(share->snap->entries[i].st.st_mode))
+			ret = copy_metadata(share->from, path, share->to, path);
+		if (ret < 0)
+			return reason_set(reason, ret, "%s: cannot be copied: %s", path,
+					  strerror(-ret));
+	}
+	return 0;
+}
+
+static int make_share(const void *arg, struct reason *reason)
+{
+	const struct share *share = arg;
+	int ret = make_entries(share, "", false, reason);
+
+	return ret < 0 ? ret : dress_directories(share, reason);
+}
+
+/*
+ * The second half by a process of its own. The directories that both halves have something in
+ * are of the first: made before that process begins, and dressed when it has ended.
+ */
+int clone_make(const struct snapshot *snap, int from, int to, clone_how_fn how,
+	       struct reason *reason)
+{
+	size_t half = (snap->count + 1) / 2;
+	struct share first = { snap, from, to, how, 1, half };
+	const struct share second = { snap, from, to, how, half, snap->count };
+	const char *border = half < snap->count ? snap->entries[half].path : "";
+	struct reason why = { 0 };
+	struct worker worker;
+	int ret = make_entries(&first, border, true, reason), other;
+
+	if (ret < 0)
+		return ret;
+	worker_start(&worker, make_share, &second);
+	ret = make_entries(&first, border, false, reason);
+	other = worker_end(&worker, ret < 0 ? &why : reason);
+	if (ret == 0)
+		ret = other;
+	first.begin = 0; /* the directory itself as well */
+	return ret < 0 ? ret : dress_directories(&first, reason);
+}
+
+static int drop_directory(int parent, const char *name);
+
+static int drop_one(int parent, const char *name)
+{
+	struct stat st;
+
+	if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
+		return 0;
+	/* A read-only file system returns this first. */
+	if (errno == EROFS)
+		return fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0 &&
+				       errno == ENOENT
+			       ? 0
+			       : -EROFS;
+	/* POSIX has EPERM for a directory, Linux EISDIR. */
+	if (errno != EISDIR && errno != EPERM)
+		return -errno;
+	return drop_directory(parent, name);
+}
+
+static int drop_entries(DIR *dir)
+{
+	const struct dirent *entry;
+	int first = 0;
+
+	while ((errno = 0, entry = readdir(dir))) {
+		int ret;
+
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+			continue;
+		ret = entry->d_type == DT_DIR ? drop_directory(dirfd(dir), entry->d_name)
+					      : drop_one(dirfd(dir), entry->d_name);
+		if (ret < 0 && first == 0)
+			first = ret;
+	}
+	return first ? first : -errno;
+}
+
+static int drop_directory(int parent, const char *name)
+{
+	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int ret = -errno;
+	DIR *dir;
+
+	if (fd < 0)
+		return ret == -ENOENT ? 0 : ret;
+	dir = fdopendir(fd);
+	if (!dir) {
+		ret = -errno;
+		close(fd);
+		return ret;
+	}
+	ret = drop_entries(dir);
+	closedir(dir);
+	if (unlinkat(parent, name, AT_REMOVEDIR) < 0 && ret == 0)
+		ret = -errno;
+	return ret;
+}
+
+int clone_drop(int parent, const char *name)
+{
+	return drop_one(parent, name);
+}

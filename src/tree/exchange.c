@@ -1,0 +1,485 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "tree/exchange.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/host.h"
+#include "base/log.h"
+#include "fit/providers.h"
+#include "tree/carry.h"
+#include "tree/clone.h"
+#include "tree/depmod.h"
+#include "tree/edit.h"
+#include "tree/indexes.h"
+#include "tree/others.h"
+#include "tree/recover.h"
+#include "tree/state.h"
+
+/* Block termination signals from the first write to the last. */
+static void hold_signals(sigset_t *before)
+{
+	sigset_t all;
+
+	sigemptyset(&all);
+	sigaddset(&all, SIGHUP);
+	sigaddset(&all, SIGINT);
+	sigaddset(&all, SIGQUIT);
+	sigaddset(&all, SIGTERM);
+	sigprocmask(SIG_BLOCK, &all, before);
+}
+
+static int make_private(int parent, const char *name, mode_t mode)
+{
+	int fd;
+
+	if (mkdirat(parent, name, mode) < 0)
+		return -errno;
+	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
+/*
+ * Try an exchange on two empty directories, before any work that a failure would waste.
+ */
+static int try_exchange(int fd, struct reason *reason)
+{
+	int ret = 0;
+
+	if (mkdirat(fd, "a", 0700) < 0 || mkdirat(fd, "b", 0700) < 0)
+		return reason_errno(reason, -errno);
+	if (renameat2(fd, "a", fd, "b", RENAME_EXCHANGE) < 0)
+		ret = reason_set(reason, -errno,
+				 "its file system cannot exchange two directories: %s",
+				 strerror(errno));
+	if (unlinkat(fd, "a", AT_REMOVEDIR) < 0 || unlinkat(fd, "b", AT_REMOVEDIR) < 0)
+		return ret < 0 ? ret : reason_errno(reason, -errno);
+	return ret;
+}
+
+static int clone_tree(struct exchange *exchange, struct reason *reason)
+{
+	const struct host *host = exchange->host;
+	_cleanup_free_ char *name = recover_clone_name(host);
+	int ret;
+
+	if (!name)
+		return reason_errno(reason, -ENOMEM);
+	ret = snapshot_take(&exchange->live, host->modules_fd, reason);
+	if (ret < 0)
+		return ret;
+	exchange->tree_fd = make_private(host->kernels_fd, name, 0700);
+	if (exchange->tree_fd < 0)
+		return reason_set(reason, exchange->tree_fd, "cannot make '%s/%s': %s",
+				  host->kernels, name, strerror(-exchange->tree_fd));
+	ret = try_exchange(exchange->tree_fd, reason);
+	if (ret < 0)
+		return ret;
+	ret = clone_make(&exchange->live, host->modules_fd, exchange->tree_fd,
+			 indexes_how, reason);
+	/* It was deleted after the snapshot. */
+	return ret == -ENOENT ? -EAGAIN : ret;
+}
+
+static int clone_state(struct exchange *exchange, struct reason *reason)
+{
+	_cleanup_free_ char *name = state_name(exchange->host->release, "next");
+	_cleanup_snapshot_ struct snapshot snap = { 0 };
+	_cleanup_close_ int old = -1;
+	int ret;
+
+	if (!name)
+		return reason_errno(reason, -ENOMEM);
+	exchange->base_fd = state_open_base(exchange->host, &exchange->made_directories);
+	if (exchange->base_fd < 0)
+		return reason_errno(reason, exchange->base_fd);
+	exchange->state_fd = make_private(exchange->base_fd, name, 0755);
+	if (exchange->state_fd < 0)
+		return reason_errno(reason, exchange->state_fd);
+	old = open_beneath(exchange->base_fd, exchange->host->release,
+			   O_RDONLY | O_DIRECTORY);
+	if (old == -ENOENT)
+		return 0;
+	if (old < 0)
+		return reason_errno(reason, old);
+	ret = snapshot_take(&snap, old, reason);
+	if (ret < 0)
+		return ret;
+	return clone_make(&snap, old, exchange->state_fd, NULL, reason);
+}
+
+int exchange_begin(struct exchange *exchange, const struct host *host,
+		   struct reason *reason)
+{
+	struct reason why = { 0 };
+	int ret;
+
+	*exchange = (struct exchange)EXCHANGE_INIT;
+	exchange->host = host;
+	hold_signals(&exchange->signals);
+	umask(022);
+	ret = clone_state(exchange, &why);
+	if (ret < 0)
+		return reason_set(reason, ret, "its state cannot be written: %s",
+				  why.text);
+	return clone_tree(exchange, reason);
+}
+
+/*
+ * Make the directory for -b of depmod: it has lib/modules/RELEASE in it, and
+ * usr/lib/modules/RELEASE for a depmod that was built for that.
+ */
+static int make_base(const struct exchange *exchange, char **path)
+{
+	const struct host *host = exchange->host;
+	_cleanup_free_ char *base = state_name(host->release, "base");
+	_cleanup_free_ char *clone = recover_clone_name(host);
+	_cleanup_free_ char *target =
+		strdup_printf("%s/%s", host->kernels, clone ? clone : "");
+	_cleanup_free_ char *modules = NULL, *usr = NULL, *link = NULL, *self = NULL;
+	int ret;
+
+	modules = strdup_printf("%s/lib/modules", base ? base : "");
+	usr = strdup_printf("%s/usr", base ? base : "");
+	link = strdup_printf("%s/%s", modules ? modules : "", host->release);
+	self = strdup_printf("/proc/self/fd/%d/%s", exchange->base_fd, base ? base : "");
+	if (!base || !clone || !target || !modules || !usr || !link || !self)
+		return -ENOMEM;
+	if (mkdirat(exchange->base_fd, base, 0700) < 0)
+		return -errno;
+	ret = edit_make_directory(exchange->base_fd, modules, NULL);
+	if (ret < 0)
+		return ret;
+	if (symlinkat(".", exchange->base_fd, usr) < 0 ||
+	    symlinkat(target, exchange->base_fd, link) < 0)
+		return -errno;
+	*path = realpath(self, NULL);
+	return *path ? 0 : -errno;
+}
+
+/* What does not have to wait for depmod, which writes into the directory itself alone. */
+static int look_and_flush(struct exchange *exchange, struct reason *reason)
+{
+	int ret = snapshot_take(&exchange->made, exchange->tree_fd, reason);
+
+	if (ret == 0 && syncfs(exchange->tree_fd) < 0)
+		ret = reason_errno(reason, -errno);
+	return ret;
+}
+
+static int run_depmod(struct exchange *exchange, const char *base, struct reason *reason)
+{
+	struct reason why = { 0 };
+	struct depmod depmod;
+	int ret = depmod_start(&depmod, exchange->host, base, reason), meanwhile;
+
+	if (ret < 0)
+		return ret;
+	meanwhile = look_and_flush(exchange, &why);
+	ret = depmod_end(&depmod, reason);
+	if (ret < 0)
+		return ret;
+	if (meanwhile < 0) {
+		*reason = why;
+		return meanwhile;
+	}
+	return snapshot_renew(&exchange->made, exchange->tree_fd, reason);
+}
+
+int exchange_index(struct exchange *exchange, struct reason *reason)
+{
+	_cleanup_free_ char *base = NULL;
+	int ret = make_base(exchange, &base);
+
+	if (ret < 0)
+		return reason_set(reason, ret,
+				  "cannot make a base directory for depmod: %s",
+				  strerror(-ret));
+	ret = run_depmod(exchange, base, reason);
+	if (ret == 0)
+		ret = indexes_check(&exchange->live, &exchange->made,
+				    exchange->host->modules_fd, exchange->tree_fd,
+				    reason);
+	return ret < 0 ? ret
+		       : modules_dep_read_at(exchange->tree_fd, &exchange->dep, reason);
+}
+
+/* Write everything to the disk that the exchange will make visible. */
+static int flush(struct exchange *exchange)
+{
+	struct stat tree, state;
+
+	if (fstat(exchange->tree_fd, &tree) < 0 || fstat(exchange->state_fd, &state) < 0)
+		return -errno;
+	if (syncfs(exchange->tree_fd) < 0)
+		return -errno;
+	if (tree.st_dev != state.st_dev && syncfs(exchange->state_fd) < 0)
+		return -errno;
+	return state_write_journal(exchange->host, exchange->base_fd, exchange->tree_fd);
+}
+
+static int rename_both(const struct host *host)
+{
+	_cleanup_free_ char *clone = recover_clone_name(host);
+
+	if (!clone)
+		return -ENOMEM;
+	return renameat2(host->kernels_fd, clone, host->kernels_fd, host->release,
+			 RENAME_EXCHANGE) < 0
+		       ? -errno
+		       : 0;
+}
+
+static int say_changed(const char *path, struct reason *reason)
+{
+	return path ? reason_set(reason, -EAGAIN, "another process is changing it: %s",
+				 path)
+		    : 0;
+}
+
+/* Check that the directory @fd is as in @before, except for the output of depmod. */
+static int look_again(const struct snapshot *before, int fd, struct reason *reason)
+{
+	_cleanup_snapshot_ struct snapshot now = { 0 };
+	int ret = snapshot_take(&now, fd, reason);
+
+	return ret < 0 ? ret
+		       : say_changed(snapshot_difference(before, &now, indexes_is_output),
+				     reason);
+}
+
+/* Check that @name is the kernel's directory that was opened. */
+static int still_opened(const struct host *host, const char *name, struct reason *reason)
+{
+	struct stat opened, named;
+
+	if (fstat(host->modules_fd, &opened) < 0 ||
+	    fstatat(host->kernels_fd, name, &named, AT_SYMLINK_NOFOLLOW) < 0)
+		return reason_errno(reason, -errno);
+	if (opened.st_ino == named.st_ino && opened.st_dev == named.st_dev)
+		return 0;
+	return reason_set(reason, -EAGAIN, "another process put another directory there");
+}
+
+static bool dep_is_ours(const struct exchange *exchange)
+{
+	_cleanup_buf_ struct buf dep = { 0 };
+	struct reason ignored = { 0 };
+
+	return modules_dep_read_at(exchange->tree_fd, &dep, &ignored) == 0 &&
+	       dep.size == exchange->dep.size &&
+	       !memcmp(dep.data, exchange->dep.data, dep.size);
+}
+
+/*
+ * A depmod that began before the exchange and ends after it writes what was. Once more,
+ * as the next one may have made that good. *@others is how many there were.
+ */
+static int let_others_end(const struct exchange *exchange, size_t *others,
+			  struct reason *reason)
+{
+	*others = 0;
+	for (int i = 0; i < 2; i++) {
+		*others += others_wait(exchange->host);
+		if (dep_is_ours(exchange))
+			return 0;
+	}
+	return reason_set(reason, -EAGAIN,
+			  "another depmod wrote the index of the old directory");
+}
+
+/* Check that the old directory has the name of the clone now. */
+static int old_is_opened(const struct exchange *exchange, struct reason *reason)
+{
+	_cleanup_free_ char *clone = recover_clone_name(exchange->host);
+
+	return clone ? still_opened(exchange->host, clone, reason)
+		     : reason_errno(reason, -ENOMEM);
+}
+
+/*
+ * Check for changes between the last check and the exchange: they are in the old
+ * directory now.
+ */
+static int look_at_old(const struct exchange *exchange, struct reason *reason)
+{
+	int ret = old_is_opened(exchange, reason);
+
+	return ret < 0 ? ret
+		       : look_again(&exchange->live, exchange->host->modules_fd, reason);
+}
+
+/* The old directory and the new one are as they have to be, and nobody is at work in them. */
+static int settle_down(const struct exchange *exchange, struct reason *reason)
+{
+	size_t others;
+	int ret = look_at_old(exchange, reason);
+
+	if (ret == 0)
+		ret = let_others_end(exchange, &others, reason);
+	/* That may have taken a minute. */
+	if (ret == 0 && others)
+		ret = look_at_old(exchange, reason);
+	if (ret < 0)
+		return ret;
+	ret = edit_sync(exchange->host->kernels_fd);
+	return ret < 0 ? reason_errno(reason, ret) : 0;
+}
+
+int exchange_commit(struct exchange *exchange, struct reason *reason)
+{
+	struct reason back = { 0 };
+	int ret = flush(exchange), taken;
+
+	if (ret < 0)
+		return reason_errno(reason, ret);
+	/* Look quickly; what this misses is found after the exchange. */
+	ret = say_changed(snapshot_changed(&exchange->live, exchange->host->modules_fd),
+			  reason);
+	if (ret == 0)
+		ret = still_opened(exchange->host, exchange->host->release, reason);
+	if (ret < 0)
+		return ret;
+	ret = rename_both(exchange->host);
+	if (ret < 0)
+		return reason_set(reason, ret, "it cannot be exchanged: %s",
+				  strerror(-ret));
+	exchange->exchanged = true;
+	ret = settle_down(exchange, reason);
+	if (ret == 0)
+		return 0;
+	taken = exchange_revert(exchange, &back);
+	if (taken == 0)
+		return ret;
+	*reason = back;
+	/* Where the new directory stays, all is looked at anew, from there. */
+	return exchange->exchanged ? -EAGAIN : -EIO;
+}
+
+/* Exchange again, so that the kernel has the old directory. */
+static int take_back(struct exchange *exchange, struct reason *reason)
+{
+	struct reason ignored = { 0 };
+	int ret = look_again(&exchange->made, exchange->tree_fd, reason);
+
+	if (ret < 0)
+		return ret;
+	ret = rename_both(exchange->host);
+	if (ret < 0)
+		return reason_set(reason, ret, "it cannot be exchanged back: %s",
+				  strerror(-ret));
+	/* Changes after that check are in the directory that would be dropped now. */
+	if (look_again(&exchange->made, exchange->tree_fd, &ignored) < 0 &&
+	    rename_both(exchange->host) == 0) {
+		*reason = ignored;
+		return -EAGAIN;
+	}
+	exchange->exchanged = false;
+	ret = edit_sync(exchange->host->kernels_fd);
+	return ret < 0 ? reason_errno(reason, ret) : 0;
+}
+
+/*
+ * Rename the old directory to a name that recovery never removes: it holds the only copy
+ * of the changes.
+ */
+static int put_aside(const struct exchange *exchange, struct reason *reason)
+{
+	const struct host *host = exchange->host;
+	_cleanup_free_ char *clone = recover_clone_name(host);
+	_cleanup_free_ char *aside =
+		strdup_printf(".wgkmod-%s.before-%ld", host->release, (long)getpid());
+
+	if (!clone || !aside)
+		return reason_errno(reason, -ENOMEM);
+	if (renameat2(host->kernels_fd, clone, host->kernels_fd, aside,
+		      RENAME_NOREPLACE) < 0)
+		return reason_errno(reason, -errno);
+	log_error("what another process changed meanwhile is in '%s/%s'", host->kernels,
+		  aside);
+	return 0;
+}
+
+static int carry(const struct exchange *exchange, struct reason *reason)
+{
+	int ret = old_is_opened(exchange, reason);
+
+	return ret < 0 ? ret
+		       : carry_changes(&exchange->live, exchange->host->modules_fd,
+				       &exchange->made, exchange->tree_fd,
+				       indexes_is_output, reason);
+}
+
+/*
+ * The new directory stays, and the old one would be dropped: what somebody else did there
+ * between the last look and the exchange is done in the new one as well.
+ */
+static void keep_changes(struct exchange *exchange)
+{
+	const struct host *host = exchange->host;
+	struct reason why = { 0 };
+	int ret = carry(exchange, &why);
+
+	if (ret > 0)
+		log_error("%s: what another process changed is in the new directory, but "
+			  "in no index: run depmod",
+			  host->modules);
+	if (ret >= 0)
+		return;
+	log_failure(host->modules, "%s", why.text);
+	if (put_aside(exchange, &why) < 0)
+		log_failure(host->modules, "%s", why.text);
+}
+
+int exchange_revert(struct exchange *exchange, struct reason *reason)
+{
+	int ret = take_back(exchange, reason);
+
+	if (ret < 0 && exchange->exchanged)
+		keep_changes(exchange);
+	return ret;
+}
+
+void exchange_confirm(struct exchange *exchange)
+{
+	struct reason why = { 0 };
+
+	if (look_at_old(exchange, &why) < 0 && put_aside(exchange, &why) < 0)
+		log_failure(exchange->host->modules, "%s", why.text);
+}
+
+static void prune_made(struct exchange *exchange)
+{
+	_cleanup_close_ int root =
+		open(exchange->host->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	bool gone;
+
+	if (exchange->exchanged || root < 0)
+		return;
+	while (exchange->made_directories.count > 0) {
+		const char *path = exchange->made_directories
+					   .items[exchange->made_directories.count - 1];
+
+		if (edit_prune(root, path, &gone) < 0)
+			return;
+		strlist_drop(&exchange->made_directories,
+			     exchange->made_directories.count - 1);
+	}
+}
+
+void exchange_finish(struct exchange *exchange)
+{
+	recover_or_leave(exchange->host);
+	prune_made(exchange);
+	close_fd(&exchange->base_fd);
+	close_fd(&exchange->tree_fd);
+	close_fd(&exchange->state_fd);
+	snapshot_free(&exchange->live);
+	snapshot_free(&exchange->made);
+	strlist_free(&exchange->made_directories);
+	buf_free(&exchange->dep);
+	sigprocmask(SIG_SETMASK, &exchange->signals, NULL);
+}

@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "tree/plan.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "base/host.h"
+#include "base/log.h"
+#include "bundle/payload.h"
+#include "fit/module.h"
+#include "fit/providers.h"
+#include "tree/edit.h"
+#include "tree/indexes.h"
+
+#define KEPT "replaced/"
+
+/* The context of making a plan. */
+struct planning {
+	struct plan *plan;
+	const struct host *host;
+	const struct payload *payload; /* NULL for a removal */
+	const struct state *state;
+	const struct plan_how *how;
+	bool ok;
+	struct strlist wanted; /* names of the payload's modules */
+};
+
+static void planning_free(struct planning *p)
+{
+	strlist_free(&p->wanted);
+}
+#define _cleanup_planning_ _cleanup_(planning_free)
+
+void plan_free(struct plan *plan)
+{
+	free(plan->changes);
+	strlist_free(&plan->paths);
+	strlist_free(&plan->others);
+	*plan = (struct plan){ 0 };
+}
+
+static void add_change(struct planning *p, enum change_kind kind, const char *path,
+		       const struct payload_file *file)
+{
+	struct plan *plan = p->plan;
+
+	if (plan->count == plan->room) {
+		size_t room = plan->room ? 2 * plan->room : 32;
+		struct change *grown = reallocarray(plan->changes, room, sizeof(*grown));
+
+		if (!grown) {
+			log_error("%s", strerror(ENOMEM));
+			p->ok = false;
+			return;
+		}
+		plan->changes = grown;
+		plan->room = room;
+	}
+	plan->removed += kind == CHANGE_REMOVE;
+	plan->kept += kind == CHANGE_KEEP;
+	plan->restored += kind == CHANGE_RESTORE;
+	plan->changes[plan->count++] = (struct change){ kind, path, file };
+}
+
+/*
+ * Add the path of a payload file in the kernel's directory: --dir replaces its first
+ * component.
+ */
+static int add_path(struct planning *p, const struct payload_file *file)
+{
+	const char *dir = p->how->dir ? p->how->dir : "kernel";
+	const char *slash = strchr(file->path, '/');
+	_cleanup_free_ char *path = strdup_printf("%s%s", dir, slash ? slash : "/");
+	_cleanup_free_ char *name = module_name_of(file->path);
+
+	if (!path || !name || strlist_add(&p->wanted, name) < 0)
+		return -ENOMEM;
+	return strlist_add(&p->plan->paths, path);
+}
+
+/* Find out what became of @path. Returns false after a message if that fails. */
+static bool look_at(struct planning *p, const char *path, const struct sum **sum,
+		    enum state_file *found)
+{
+	static const unsigned char no_digest[SHA256_BYTES];
+	struct reason reason = { 0 };
+	int ret;
+
+	*sum = sums_find(&p->state->installed, path);
+	ret = state_compare(p->host, path, *sum ? (*sum)->digest : no_digest, found,
+			    &reason);
+	if (ret == 0)
+		return true;
+	log_failure(path, "%s", reason.text);
+	return p->ok = false;
+}
+
+/* Keep the foreign file at @path, if that is wanted and possible. */
+static bool keep(struct planning *p, const char *path, const char *why)
+{
+	_cleanup_close_ int fd = -1;
+
+	if (!p->how->replace) {
+		log_failure(path, "%s; move it away first, or use --replace", why);
+		return p->ok = false;
+	}
+	fd = open_beneath(p->host->modules_fd, path, O_PATH | O_DIRECTORY);
+	if (fd >= 0) {
+		log_failure(path, "it is a directory; move it away first");
+		return p->ok = false;
+	}
+	/* There is one place to keep it in, and a second original must not be lost. */
+	if (strlist_has(&p->state->kept, path) && !state_keeps_same(p->host, path)) {
+		log_failure(path,
+			    "%s, and an earlier file from there is still kept; move it "
+			    "away first",
+			    why);
+		return p->ok = false;
+	}
+	add_change(p, CHANGE_KEEP, path, NULL);
+	return p->ok;
+}
+
+static void plan_file(struct planning *p, const char *path,
+		      const struct payload_file *file)
+{
+	enum state_file found;
+	const struct sum *sum;
+
+	if (!look_at(p, path, &sum, &found))
+		return;
+	if (found == STATE_INTACT && sum &&
+	    !memcmp(sum->digest, file->digest, SHA256_BYTES))
+		return;
+	if (found == STATE_CHANGED &&
+	    !keep(p, path,
+		  sum ? "it was changed since wgkmod installed it"
+		      : "it is there, and not from wgkmod"))
+		return;
+	add_change(p, CHANGE_WRITE, path, file);
+}
+
+/* Return true if the payload has a module of the name of @path. */
+static bool is_wanted(struct planning *p, const char *path)
+{
+	_cleanup_free_ char *name = module_name_of(path);
+
+	if (!name) {
+		log_error("%s", strerror(ENOMEM));
+		return p->ok = false;
+	}
+	return strlist_has(&p->wanted, name);
+}
+
+/* Plan to delete the installed files that the payload does not have. */
+static void plan_removals(struct planning *p)
+{
+	for (size_t i = 0; i < p->state->installed.count; i++) {
+		const char *path = p->state->installed.entries[i].path;
+		enum state_file found;
+		const struct sum *sum;
+
+		if (strlist_has(&p->plan->paths, path) || !look_at(p, path, &sum, &found))
+			continue;
+		if (found == STATE_INTACT) {
+			add_change(p, CHANGE_REMOVE, path, NULL);
+		} else if (found == STATE_CHANGED && p->payload &&
+			   (is_wanted(p, path) || !p->how->replace)) {
+			keep(p, path, "it was changed since wgkmod installed it");
+		} else if (found == STATE_CHANGED) {
+			log_error("'%s' was changed since wgkmod installed it, and stays",
+				  path);
+		}
+	}
+}
+
+/*
+ * Plan to restore a kept file if no module of its name is wanted and its place is free.
+ */
+static void plan_restores(struct planning *p)
+{
+	for (size_t i = 0; i < p->state->kept.count; i++) {
+		const char *path = p->state->kept.items[i];
+		enum state_file found;
+		const struct sum *sum;
+
+		if (is_wanted(p, path) || !look_at(p, path, &sum, &found))
+			continue;
+		if (found != STATE_CHANGED)
+			add_change(p, CHANGE_RESTORE, path, NULL);
+		else
+			log_error("the file that was replaced at '%s' is still kept: "
+				  "move away what is there now, and 'wgkmod remove' puts "
+				  "it back",
+				  path);
+	}
+}
+
+/*
+ * Find other modules of the same names: modprobe could load either, the kernel only one.
+ */
+static void plan_names(struct planning *p, char *cursor)
+{
+	char *path;
+
+	while ((path = modules_dep_next(&cursor))) {
+		_cleanup_close_ int fd = -1;
+
+		if (!is_wanted(p, path) || strlist_has(&p->plan->paths, path) ||
+		    sums_find(&p->state->installed, path))
+			continue;
+		/* modules.dep may be out of date: does the file exist? */
+		fd = open_beneath(p->host->modules_fd, path, O_RDONLY);
+		if (fd == -ENOENT || fd == -ENOTDIR)
+			continue;
+		/* The path points into a buffer: copy it. */
+		if (strlist_add(&p->plan->others, path) < 0) {
+			p->ok = false;
+			return;
+		}
+		keep(p, p->plan->others.items[p->plan->others.count - 1],
+		     "the kernel has this module of the same name already");
+	}
+}
+
+static bool is_listed(const struct plan *plan, int fd)
+{
+	_cleanup_buf_ struct buf dep = { 0 };
+	struct reason ignored = { 0 };
+	char *cursor, *path;
+	size_t listed = 0;
+
+	if (modules_dep_read_at(fd, &dep, &ignored) < 0)
+		return false;
+	cursor = dep.data;
+	while ((path = modules_dep_next(&cursor)))
+		listed += strlist_has(&plan->paths, path);
+	return listed == plan->paths.count;
+}
+
+bool plan_is_indexed(const struct plan *plan, int fd)
+{
+	_cleanup_buf_ struct buf dep = { 0 };
+
+	if (!is_listed(plan, fd) || indexes_read(fd, &dep) < 0)
+		return false;
+	for (size_t i = 0; i < plan->paths.count; i++) {
+		_cleanup_free_ char *taken = indexes_taken(&dep, plan->paths.items[i]);
+
+		if (!taken || strcmp(taken, plan->paths.items[i]) != 0)
+			return false;
+	}
+	return true;
+}
+
+enum exit_code plan_install(struct plan *plan, const struct host *host,
+			    const struct payload *payload, const struct state *state,
+			    const struct plan_how *how)
+{
+	_cleanup_planning_ struct planning p = { plan, host, payload, state,
+						 how,  true, { 0 } };
+	_cleanup_buf_ struct buf dep = { 0 };
+	struct reason ignored = { 0 };
+
+	*plan = (struct plan){ 0 };
+	for (size_t i = 0; i < payload->count; i++) {
+		if (add_path(&p, &payload->files[i]) < 0) {
+			log_error("%s", strerror(ENOMEM));
+			return EXIT_FAILED;
+		}
+	}
+	plan_removals(&p);
+	plan_restores(&p);
+	/*
+	 * Without modules.dep there are no other modules; depmod will say what is wrong
+	 * with it.
+	 */
+	if (modules_dep_read(host, &dep, &ignored) == 0)
+		plan_names(&p, dep.data);
+	for (size_t i = 0; i < payload->count; i++)
+		plan_file(&p, plan->paths.items[i], &payload->files[i]);
+	plan->indexed = plan_is_indexed(plan, host->modules_fd);
+	return p.ok ? EXIT_DONE : EXIT_FAILED;
+}
+
+enum exit_code plan_remove(struct plan *plan, const struct host *host,
+			   const struct state *state)
+{
+	static const struct plan_how how = { 0 };
+	_cleanup_planning_ struct planning p = { plan, host, NULL, state,
+						 &how, true, { 0 } };
+
+	*plan = (struct plan){ 0 };
+	plan_removals(&p);
+	plan_restores(&p);
+	return p.ok ? EXIT_DONE : EXIT_FAILED;
+}
+
+/* Delete the directories that held the files which are not kept any more. */
+static int forget_directories(int state_fd, const char *kept)
+{
+	_cleanup_free_ char *path = strdup(kept);
+	char *slash;
+
+	if (!path)
+		return -ENOMEM;
+	while ((slash = strrchr(path, '/'))) {
+		bool gone;
+		int ret;
+
+		*slash = '\0';
+		ret = edit_prune(state_fd, path, &gone);
+		if (ret < 0 || !gone)
+			return ret;
+	}
+	return 0;
+}
+
+static int make_change(const struct change *change, int tree_fd, int state_fd,
+		       struct strlist *made)
+{
+	_cleanup_free_ char *kept = strdup_printf(KEPT "%s", change->path);
+	int ret;
+
+	if (!kept)
+		return -ENOMEM;
+	switch (change->kind) {
+	case CHANGE_REMOVE:
+		return edit_remove(tree_fd, change->path);
+	case CHANGE_KEEP:
+		return edit_move(tree_fd, change->path, state_fd, kept, NULL);
+	case CHANGE_RESTORE:
+		ret = edit_move(state_fd, kept, tree_fd, change->path, NULL);
+		return ret < 0 ? ret : forget_directories(state_fd, kept);
+	case CHANGE_WRITE:
+		return edit_write(tree_fd, change->path, change->file->data.data,
+				  change->file->data.size, made);
+	}
+	return -EINVAL;
+}
+
+int plan_carry_out(const struct plan *plan, int tree_fd, int state_fd,
+		   struct strlist *made, const char **path)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		int ret;
+
+		*path = plan->changes[i].path;
+		ret = make_change(&plan->changes[i], tree_fd, state_fd, made);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+void plan_print(const struct plan *plan)
+{
+	static const char *const words[] = {
+		[CHANGE_REMOVE] = "remove",
+		[CHANGE_KEEP] = "replace, and keep,",
+		[CHANGE_RESTORE] = "put back",
+		[CHANGE_WRITE] = "write",
+	};
+
+	for (size_t i = 0; i < plan->count; i++)
+		log_info("would %s '%s'", words[plan->changes[i].kind],
+			 plan->changes[i].path);
+}

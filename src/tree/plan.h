@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Plan what an install or a removal has to change: compare what is wanted with what is
+ * there, and with what wgkmod installed before.
+ */
+#pragma once
+
+#include "base/util.h"
+#include "tree/state.h"
+
+struct host;
+struct payload;
+struct payload_file;
+
+enum change_kind {
+	CHANGE_REMOVE,	/* delete a file that wgkmod installed */
+	CHANGE_KEEP,	/* move a foreign file into the state, to restore it later */
+	CHANGE_RESTORE, /* move it back */
+	CHANGE_WRITE,	/* write a file of the payload */
+};
+
+struct change {
+	enum change_kind kind;
+	const char *path;		 /* owned by the plan or the state */
+	const struct payload_file *file; /* for CHANGE_WRITE */
+};
+
+struct plan {
+	struct change *changes; /* in the order to make them in */
+	size_t count;
+	size_t room;
+	size_t removed, kept, restored; /* changes of each kind */
+	struct strlist paths;		/* where each file of the payload goes */
+	struct strlist others;		/* modules of the same names elsewhere */
+	bool indexed;			/* modules.dep lists all @paths already */
+};
+
+struct plan_how {
+	const char *dir; /* the directory to use instead of kernel/, or NULL */
+	bool replace;	 /* keep and replace files in the way, not refuse them */
+};
+
+/*
+ * Plan an install: compare @payload with the host. Unless @how->replace is set, print
+ * each file in the way that wgkmod did not install: one that @state does not list with
+ * its digest, or a module of the same name at another place. @payload and @state must
+ * outlive @plan. Returns EXIT_DONE or EXIT_FAILED; call plan_free() in either case.
+ */
+enum exit_code plan_install(struct plan *plan, const struct host *host,
+			    const struct payload *payload, const struct state *state,
+			    const struct plan_how *how) _must_check_ _nonnull_all_;
+
+/*
+ * Plan a removal: delete each file of @state that is unchanged since the install, and
+ * restore the files that it keeps. Prints each file that was changed since: it stays, and
+ * what it had replaced is still kept.
+ */
+enum exit_code plan_remove(struct plan *plan, const struct host *host,
+			   const struct state *state) _must_check_ _nonnull_all_;
+
+/*
+ * Make the changes in the directories @tree_fd and @state_fd; @made is that of
+ * edit_write(). Returns 0, or -errno with *@path set to the path at fault, borrowed.
+ */
+int plan_carry_out(const struct plan *plan, int tree_fd, int state_fd,
+		   struct strlist *made, const char **path) _must_check_ _nonnull_all_;
+
+/* Print what plan_carry_out() would do. */
+void plan_print(const struct plan *plan) _nonnull_all_;
+
+/* Return true if modules.dep of the directory @fd lists every module of the payload. */
+bool plan_is_indexed(const struct plan *plan, int fd) _must_check_ _nonnull_all_;
+
+void plan_free(struct plan *plan);
+#define _cleanup_plan_ _cleanup_(plan_free)

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "tree/snapshot.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/strlist.h"
+
+void snapshot_free(struct snapshot *snap)
+{
+	for (size_t i = 0; i < snap->count; i++)
+		free(snap->entries[i].path);
+	free(snap->entries);
+	*snap = (struct snapshot){ 0 };
+}
+
+/* Append an entry, and take ownership of @path, on failure too. */
+static int add(struct snapshot *snap, char *path, const struct stat *st)
+{
+	_cleanup_free_ char *owned = path;
+
+	if (!path)
+		return -ENOMEM;
+	if (snap->count == snap->room) {
+		size_t room = snap->room ? 2 * snap->room : 256;
+		struct snapshot_entry *grown =
+			reallocarray(snap->entries, room, sizeof(*grown));
+
+		if (!grown)
+			return -ENOMEM;
+		snap->entries = grown;
+		snap->room = room;
+	}
+	snap->entries[snap->count++] =
+		(struct snapshot_entry){ .path = owned, .st = *st };
+	owned = NULL;
+	return 0;
+}
+
+/* strdup_printf() takes five times as long, and there are thousands of paths. */
+static char *join(const char *directory, const char *name)
+{
+	size_t len = strlen(directory), size = strlen(name) + 1;
+	char *path = malloc(len + 1 + size);
+
+	if (!path)
+		return NULL;
+	if (len) {
+		memcpy(path, directory, len + 1);
+		path[len++] = '/';
+	}
+	memcpy(path + len, name, size);
+	return path;
+}
+
+static void close_directory(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
+/* List the names in the directory, sorted. */
+static int list(DIR *dir, struct strlist *names)
+{
+	const struct dirent *entry;
+
+	while ((errno = 0, entry = readdir(dir))) {
+		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
+			continue;
+		if (strlist_add(names, entry->d_name) < 0)
+			return -ENOMEM;
+	}
+	if (errno)
+		return -errno;
+	strlist_sort(names);
+	return 0;
+}
+
+bool snapshot_is_below(const char *path, const struct snapshot_entry *directory)
+{
+	size_t len = strlen(directory->path);
+
+	return S_ISDIR(directory->st.st_mode) && !strncmp(path, directory->path, len) &&
+	       path[len] == '/';
+}
+
+/* What the directory @path held by @known. 1, or 0 when that knows of no such directory. */
+static int take_over(struct snapshot *snap, const struct snapshot *known,
+		     const char *path, ino_t inode)
+{
+	const struct snapshot_entry *directory = snapshot_find(known, path);
+	const struct snapshot_entry *entry = directory;
+	const struct snapshot_entry *end = known->entries + known->count;
+
+	if (!directory || !S_ISDIR(directory->st.st_mode) ||
+	    directory->st.st_ino != inode)
+		return 0;
+	while (++entry < end && snapshot_is_below(entry->path, directory))
+		if (add(snap, strdup(entry->path), &entry->st) < 0)
+			return -ENOMEM;
+	return 1;
+}
+
+static int walk(struct snapshot *snap, const struct snapshot *known, int directory_fd,
+		const char *directory, struct reason *reason);
+
+/* @known is NULL, or an earlier look that tells what a directory holds. */
+static int look_at(struct snapshot *snap, const struct snapshot *known, int fd,
+		   const char *directory, const char *name, struct reason *reason)
+{
+	const char *path;
+	struct stat st;
+	int child, ret;
+
+	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+		/* It was deleted after its name was read. */
+		if (errno == ENOENT)
+			return 0;
+		return reason_set(reason, -errno, "%s/%s: %s", directory, name,
+				  strerror(errno));
+	}
+	if (add(snap, join(directory, name), &st) < 0)
+		return reason_errno(reason, -ENOMEM);
+	path = snap->entries[snap->count - 1].path;
+	if (st.st_dev != snap->entries[0].st.st_dev)
+		return reason_set(reason, -EXDEV, "%s: something is mounted there", path);
+	if (!S_ISDIR(st.st_mode))
+		return 0;
+	ret = known ? take_over(snap, known, path, st.st_ino) : 0;
+	if (ret != 0)
+		return ret < 0 ? reason_errno(reason, ret) : 0;
+	child = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (child < 0)
+		return reason_set(reason, -errno, "%s: %s", path, strerror(errno));
+	return walk(snap, known, child, path, reason);
+}
+
+static int say(const char *directory, int ret, struct reason *reason)
+{
+	return reason_set(reason, ret, "%s: %s", *directory ? directory : ".",
+			  strerror(-ret));
+}
+
+/* Take ownership of @directory_fd. */
+static int walk(struct snapshot *snap, const struct snapshot *known, int directory_fd,
+		const char *directory, struct reason *reason)
+{
+	_cleanup_close_ int fd = directory_fd;
+	_cleanup_(close_directory) DIR *dir = fdopendir(fd);
+	_cleanup_strlist_ struct strlist names = { 0 };
+	int ret;
+
+	if (!dir)
+		return say(directory, -errno, reason);
+	fd = -1; /* the DIR owns it */
+	ret = list(dir, &names);
+	if (ret < 0)
+		return say(directory, ret, reason);
+	for (size_t i = 0; i < names.count; i++) {
+		ret = look_at(snap, known, dirfd(dir), directory, names.items[i], reason);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+static int take(struct snapshot *snap, const struct snapshot *known, int fd,
+		struct reason *reason)
+{
+	struct stat st;
+	int own, ret;
+
+	*snap = (struct snapshot){ 0 };
+	if (fstat(fd, &st) < 0)
+		return reason_errno(reason, -errno);
+	if (add(snap, strdup("."), &st) < 0)
+		return reason_errno(reason, -ENOMEM);
+	own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ret = own < 0 ? reason_errno(reason, -errno) : walk(snap, known, own, "", reason);
+	if (ret < 0)
+		snapshot_free(snap);
+	return ret;
+}
+
+int snapshot_take(struct snapshot *snap, int fd, struct reason *reason)
+{
+	return take(snap, NULL, fd, reason);
+}
+
+int snapshot_renew(struct snapshot *snap, int fd, struct reason *reason)
+{
+	_cleanup_snapshot_ struct snapshot known = *snap;
+
+	return take(snap, &known, fd, reason);
+}
+
+static bool same_time(const struct timespec *a, const struct timespec *b)
+{
+	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+/* Sort '/' first, so that a directory is followed by what is in it. */
+static unsigned int rank(char c)
+{
+	return c == '/' ? 1 : c ? (unsigned char)c + 1U : 0;
+}
+
+static int compare(const void *path, const void *entry)
+{
+	const char *a = path, *b = ((const struct snapshot_entry *)entry)->path;
+
+	while (*a && *a == *b) {
+		a++;
+		b++;
+	}
+	return (rank(*a) > rank(*b)) - (rank(*a) < rank(*b));
+}
+
+const struct snapshot_entry *snapshot_find(const struct snapshot *snap, const char *path)
+{
+	/* Skip the directory itself, which is first. */
+	return snap->count < 2 ? NULL
+			       : bsearch(path, snap->entries + 1, snap->count - 1,
+					 sizeof(*snap->entries), compare);
+}
+
+bool snapshot_same(const struct snapshot_entry *a, const struct snapshot_entry *b)
+{
+	const struct stat *x = &a->st, *y = &b->st;
+
+	if (strcmp(a->path, b->path) != 0 || x->st_ino != y->st_ino ||
+	    x->st_mode != y->st_mode || x->st_uid != y->st_uid || x->st_gid != y->st_gid)
+		return false;
+	/*
+	 * Its entries are compared one by one; its times may be due to ignored entries.
+	 */
+	if (!strcmp(a->path, "."))
+		return true;
+	if (!same_time(&x->st_mtim, &y->st_mtim))
+		return false;
+	if (S_ISDIR(x->st_mode))
+		return same_time(&x->st_ctim, &y->st_ctim);
+	return x->st_size == y->st_size && x->st_rdev == y->st_rdev;
+}
+
+/* Return the next entry from *@i on that counts, or NULL. */
+static const struct snapshot_entry *next(const struct snapshot *snap, size_t *i,
+					 bool (*ignored)(const char *path))
+{
+	while (*i < snap->count && ignored(snap->entries[*i].path))
+		(*i)++;
+	return *i < snap->count ? &snap->entries[(*i)++] : NULL;
+}
+
+const char *snapshot_difference(const struct snapshot *a, const struct snapshot *b,
+				bool (*ignored)(const char *path))
+{
+	size_t i = 0, j = 0;
+
+	for (;;) {
+		const struct snapshot_entry *x = next(a, &i, ignored);
+		const struct snapshot_entry *y = next(b, &j, ignored);
+
+		if (!x && !y)
+			return NULL;
+		if (!x || !y || !snapshot_same(x, y))
+			return x ? x->path : y->path;
+	}
+}
+
+const char *snapshot_changed(const struct snapshot *snap, int fd)
+{
+	for (size_t i = 1; i < snap->count; i++) {
+		const struct snapshot_entry *entry = &snap->entries[i];
+		struct snapshot_entry now = { .path = entry->path };
+
+		if (S_ISDIR(entry->st.st_mode) &&
+		    (fstatat(fd, now.path, &now.st, AT_SYMLINK_NOFOLLOW) < 0 ||
+		     !snapshot_same(entry, &now)))
+			return entry->path;
+	}
+	return NULL;
+}

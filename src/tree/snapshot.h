@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A snapshot of a directory: every path with its inode, kind, mode, owner, size and
+ * times. Two snapshots tell whether anything changed in between. The change time of a
+ * file does not count, as a hard link to the file changes it; neither do the times of the
+ * directory itself, which is renamed. Any other change to a file in place shows in each
+ * of its links.
+ */
+#pragma once
+
+#include <sys/stat.h>
+
+#include "base/util.h"
+
+struct reason;
+
+struct snapshot_entry {
+	char *path; /* below the directory, or first "." for itself */
+	struct stat st;
+};
+
+struct snapshot {
+	struct snapshot_entry *entries; /* a directory comes before its sorted entries */
+	size_t count;
+	size_t room;
+};
+
+/*
+ * Take a snapshot of the directory @fd, without following a link. Returns 0, or -errno
+ * with @reason filled in: -EXDEV if anything is mounted below it. After a failure @snap
+ * is empty.
+ */
+int snapshot_take(struct snapshot *snap, int fd,
+		  struct reason *reason) _must_check_ _nonnull_all_;
+
+/*
+ * Take the snapshot of the entries of the directory @fd itself again, and keep what @snap
+ * has of the directories below. Returns as snapshot_take().
+ */
+int snapshot_renew(struct snapshot *snap, int fd,
+		   struct reason *reason) _must_check_ _nonnull_all_;
+
+void snapshot_free(struct snapshot *snap);
+#define _cleanup_snapshot_ _cleanup_(snapshot_free)
+
+/* Return the entry of @path, owned by @snap, or NULL. "." is not found. */
+const struct snapshot_entry *snapshot_find(const struct snapshot *snap,
+					   const char *path) _nonnull_all_;
+
+/* Return true if @directory is one and @path is below it. */
+bool snapshot_is_below(const char *path,
+		       const struct snapshot_entry *directory) _nonnull_all_;
+
+/*
+ * Return true if neither file nor metadata changed between the two entries of one path
+ * (see the top of this file).
+ */
+bool snapshot_same(const struct snapshot_entry *a,
+		   const struct snapshot_entry *b) _nonnull_all_;
+
+/*
+ * Return the path of the first difference between the two, owned by one of them, or NULL.
+ * A difference at a path that @ignored accepts does not count.
+ */
+const char *snapshot_difference(const struct snapshot *a, const struct snapshot *b,
+				bool (*ignored)(const char *path)) _nonnull_all_;
+
+/*
+ * Look quickly: return the path of the first directory below @fd whose times have
+ * changed, or NULL. That shows new and removed entries, except in the directory @fd
+ * itself, and within one tick of the clock of the file system.
+ */
+const char *snapshot_changed(const struct snapshot *snap, int fd) _nonnull_all_;

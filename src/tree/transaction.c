@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "tree/transaction.h"
+
+#include <string.h>
+
+#include "base/log.h"
+#include "bundle/payload.h"
+#include "tree/edit.h"
+#include "tree/indexes.h"
+#include "tree/recover.h"
+
+void transaction_end(struct transaction *tx)
+{
+	if (tx->begun)
+		exchange_finish(&tx->exchange);
+	plan_free(&tx->plan);
+	state_free(&tx->state);
+	state_free(&tx->next);
+	host_close(&tx->host);
+	*tx = (struct transaction)TRANSACTION_INIT;
+}
+
+static enum exit_code recover(struct transaction *tx, bool dry)
+{
+	struct reason reason = { 0 };
+	int ret;
+
+	if (dry) {
+		if (recover_is_needed(&tx->host))
+			log_info("would clean up after an interrupted run");
+		return EXIT_DONE;
+	}
+	ret = recover_settle(&tx->host, &reason);
+	if (ret == 0)
+		return EXIT_DONE;
+	log_failure(tx->host.release, "%s", reason.text);
+	return ret == -EBADMSG ? EXIT_UNTRUSTED : EXIT_FAILED;
+}
+
+enum exit_code transaction_open(struct transaction *tx, const char *root,
+				const char *release, bool dry, bool gone)
+{
+	struct reason reason = { 0 };
+	enum exit_code code;
+	int ret;
+
+	ret = host_open_locked(&tx->host, root, release, &reason);
+	if (ret < 0 && !(gone && ret == -ENOENT && tx->host.root)) {
+		log_failure(release, "%s", reason.text);
+		return EXIT_FAILED;
+	}
+	code = recover(tx, dry);
+	if (code != EXIT_DONE)
+		return code;
+	ret = state_load(&tx->state, &tx->host, &reason);
+	if (ret < 0) {
+		log_failure(release, "%s", reason.text);
+		return ret == -EBADMSG ? EXIT_UNTRUSTED : EXIT_FAILED;
+	}
+	return EXIT_DONE;
+}
+
+static int copy_names(struct strlist *to, const struct strlist *from)
+{
+	for (size_t i = 0; i < from->count; i++)
+		if (strlist_add(to, from->items[i]) < 0)
+			return -ENOMEM;
+	return 0;
+}
+
+/*
+ * List the kept files after the change: those before, less the restored ones, and the new
+ * ones.
+ */
+static int prepare_kept(struct transaction *tx)
+{
+	const struct plan *plan = &tx->plan;
+	_cleanup_strlist_ struct strlist restored = { 0 };
+	struct strlist *kept = &tx->next.kept;
+	int ret = 0;
+
+	for (size_t i = 0; ret == 0 && i < plan->count; i++)
+		if (plan->changes[i].kind == CHANGE_RESTORE)
+			ret = strlist_add(&restored, plan->changes[i].path);
+		else if (plan->changes[i].kind == CHANGE_KEEP)
+			ret = strlist_add(kept, plan->changes[i].path);
+	for (size_t i = 0; ret == 0 && i < tx->state.kept.count; i++)
+		if (!strlist_has(&restored, tx->state.kept.items[i]))
+			ret = strlist_add(kept, tx->state.kept.items[i]);
+	return ret;
+}
+
+/* Fill in the next state, as far as it is known now. */
+static int prepare_next(struct transaction *tx, const struct payload *payload)
+{
+	struct sums *sums = &tx->next.installed;
+	int ret;
+
+	sums->entries = calloc(tx->plan.paths.count + 1, sizeof(*sums->entries));
+	if (!sums->entries)
+		return -ENOMEM;
+	for (size_t i = 0; i < tx->plan.paths.count; i++) {
+		struct sum *sum = &sums->entries[sums->count++];
+
+		sum->path = tx->plan.paths.items[i];
+		memcpy(sum->digest, payload->files[i].digest, sizeof(sum->digest));
+	}
+	ret = prepare_kept(tx);
+	if (ret == 0)
+		ret = copy_names(&tx->next.directories, &tx->state.directories);
+	if (ret < 0)
+		return ret;
+	return state_is_empty(&tx->state)
+		       ? indexes_list(&tx->exchange.live, &tx->next.indexes)
+		       : copy_names(&tx->next.indexes, &tx->state.indexes);
+}
+
+/*
+ * Remove directories that were made for files which are gone; the deepest were made last.
+ */
+static int prune_directories(struct transaction *tx)
+{
+	struct strlist *directories = &tx->next.directories;
+
+	for (size_t i = directories->count; i-- > 0;) {
+		bool gone;
+		int ret = edit_prune(tx->exchange.tree_fd, directories->items[i], &gone);
+
+		if (ret < 0)
+			return ret;
+		if (gone)
+			strlist_drop(directories, i);
+	}
+	return 0;
+}
+
+static int change_clone(struct transaction *tx, const struct payload *payload)
+{
+	const char *path = tx->host.release;
+	int ret = prepare_next(tx, payload);
+
+	if (ret == 0)
+		ret = plan_carry_out(&tx->plan, tx->exchange.tree_fd,
+				     tx->exchange.state_fd, &tx->next.directories, &path);
+	if (ret == 0) {
+		path = tx->host.release;
+		ret = prune_directories(tx);
+	}
+	if (ret < 0)
+		log_failure(path, "%s", strerror(-ret));
+	return ret;
+}
+
+static int make_indexes(struct transaction *tx, bool payload)
+{
+	struct reason reason = { 0 };
+	int ret = exchange_index(&tx->exchange, &reason);
+
+	if (ret == 0 && payload && !plan_is_indexed(&tx->plan, tx->exchange.tree_fd))
+		ret = reason_set(&reason, -EIO, "depmod did not list all modules");
+	if (ret == 0 && !payload) {
+		ret = indexes_drop_new(tx->exchange.tree_fd, &tx->state.indexes);
+		if (ret < 0)
+			reason_errno(&reason, ret);
+	}
+	if (ret < 0)
+		log_failure(tx->host.modules, "%s", reason.text);
+	return ret;
+}
+
+/* Print why it failed; a failure that leads to another try is not an error yet. */
+static void say(struct transaction *tx, const char *path, int ret,
+		const struct reason *reason)
+{
+	tx->again = ret == -EAGAIN;
+	if (tx->again)
+		log_info("%s: %s", path, reason->text);
+	else
+		log_failure(path, "%s", reason->text);
+}
+
+static int exchange(struct transaction *tx)
+{
+	struct reason reason = { 0 };
+	int ret = state_save(&tx->next, tx->exchange.state_fd);
+
+	if (ret < 0)
+		reason_set(&reason, ret, "its state could not be written: %s",
+			   strerror(-ret));
+	else
+		ret = exchange_commit(&tx->exchange, &reason);
+	if (ret < 0)
+		say(tx, tx->host.modules, ret, &reason);
+	return ret;
+}
+
+enum exit_code transaction_commit(struct transaction *tx, const struct payload *payload)
+{
+	struct reason reason = { 0 };
+	int ret;
+
+	tx->begun = true;
+	ret = exchange_begin(&tx->exchange, &tx->host, &reason);
+	if (ret < 0) {
+		say(tx, tx->host.release, ret, &reason);
+		return EXIT_FAILED;
+	}
+	if (change_clone(tx, payload) < 0 || make_indexes(tx, payload != NULL) < 0)
+		return EXIT_FAILED;
+	return exchange(tx) < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+enum exit_code transaction_revert(struct transaction *tx)
+{
+	struct reason reason = { 0 };
+
+	if (exchange_revert(&tx->exchange, &reason) == 0)
+		return EXIT_DONE;
+	if (!tx->exchange.exchanged) {
+		log_failure(tx->host.kernels,
+			    "the restored directory may not be on disk yet: %s",
+			    reason.text);
+		return EXIT_DONE;
+	}
+	log_error("%s: %s; the modules stay installed: 'wgkmod remove' takes them out",
+		  tx->host.modules, reason.text);
+	return EXIT_FAILED;
+}
