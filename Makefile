@@ -58,7 +58,7 @@ need_target = programs=$$(scripts/programs.sh $(call quote,$(target))) && $(need
 c_sources := $(wildcard src/*.[ch] src/*/*.[ch] tests/fuzz/*.[ch] tests/sweep/*.c tests/vm/*.c tests/parity/*.c tests/parity/*.h)
 # What the tests compile, beside tests/parity.
 helpers := $(wildcard tests/sweep/*.c tests/vm/*.c)
-shell_sources := $(wildcard *.sh scripts/*.sh builder/*.sh builder/families/*.sh tests/*/*.sh tests/*/*/*.sh) \
+shell_sources := $(wildcard *.sh scripts/*.sh scripts/lib/*.sh builder/*.sh builder/families/*.sh tests/*/*.sh tests/*/*/*.sh) \
 	.ci/run docs/wgkmod.bash-completion
 bats_sources := $(wildcard tests/*.bats tests/*/*.bats tests/*/*.bash)
 

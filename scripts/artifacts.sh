@@ -8,8 +8,8 @@
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
-# shellcheck source=scripts/podman.sh
-. "$TOP/scripts/podman.sh"
+# shellcheck source=scripts/lib/podman.sh
+. "$TOP/scripts/lib/podman.sh"
 [[ $# -eq 1 ]] || die "usage: artifacts.sh TARGET"
 read_target "$1"
 read_lock "$TARGET" base toolchain source
@@ -29,7 +29,7 @@ made_from() {
 is_made() {
 	[[ -f $stamp && -f $dest/SHA256SUMS ]] &&
 		[[ $(cat "$stamp") == "$1"$'\n'"$(sha256sum <"$dest/SHA256SUMS")" ]] &&
-		(cd "$dest" && sha256sum --check --quiet --strict SHA256SUMS) >/dev/null 2>&1 &&
+		check_sums "$dest" &&
 		[[ $(cd "$dest" && find . ! -type d ! -name SHA256SUMS ! -path "./wireguard-$RELEASE.tar*" -printf '%P\n' | sort) == \
 			"$(sed 's/^[0-9a-f]*  //' "$dest/SHA256SUMS")" ]]
 }
@@ -65,8 +65,7 @@ mv -T "$TMP/made/sources" "$TMP/sources"
 mv -T "$TMP/sbom.spdx.json" "$TMP/made/sbom.spdx.json"
 "$TOP/scripts/provenance.sh" "$TARGET" "$TMP/made" >"$TMP/provenance.json"
 mv -T "$TMP/provenance.json" "$TMP/made/provenance.json"
-(cd "$TMP/made" && find . -type f -printf '%P\0' | sort -z | xargs -0 sha256sum) >"$TMP/SHA256SUMS"
-mv -T "$TMP/SHA256SUMS" "$TMP/made/SHA256SUMS"
+write_sums "$TMP/made"
 
 [[ $(made_from) == "$inputs" ]] || die "the sources of wgkmod or the target changed while it was built; build again"
 

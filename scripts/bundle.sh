@@ -19,9 +19,7 @@ SIGN_KEY=${SIGN_KEY:-}
 # collect RELEASE DIR: what goes into the bundle, verified, with a SHA256SUMS of just that.
 collect() {
 	local from=$OUT/$1 to=$2/$1 file
-	[[ -f $from/SHA256SUMS ]] || die "there is no '$from/SHA256SUMS'; run: make artifacts TARGET=$TARGET"
-	(cd "$from" && sha256sum --check --quiet --strict SHA256SUMS >/dev/null 2>&1) ||
-		die "'$from' is not what its SHA256SUMS says; remove it and run: make artifacts TARGET=$TARGET"
+	require_output
 	mkdir "$to"
 	awk '$2 !~ /^[*]?debug\//' "$from/SHA256SUMS" >"$to/SHA256SUMS"
 	chmod 644 "$to/SHA256SUMS"

@@ -9,8 +9,8 @@
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
-# shellcheck source=scripts/podman.sh
-. "$TOP/scripts/podman.sh"
+# shellcheck source=scripts/lib/podman.sh
+. "$TOP/scripts/lib/podman.sh"
 [[ $# -eq 1 || ($# -eq 2 && $2 == --name) ]] || die "usage: image.sh TARGET [--name]"
 read_target "$1"
 read_lock "$TARGET" base toolchain source

@@ -17,6 +17,8 @@
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=scripts/lib/podman.sh
+. "$TOP/scripts/lib/podman.sh"
 
 [[ $# -eq 1 ]] || die "usage: rebuild.sh BUNDLE"
 [[ -f $1 ]] || die "there is no bundle '$1'"
@@ -109,11 +111,7 @@ put_signature() {
 	tail -c "+$((body + 1))" "$2" >"$tail"
 	size=$(($(stat -c %s "$tail") - 40))
 	[[ $size -gt 0 ]] || return 0
-	# shellcheck disable=SC2059 # the length in bytes
-	tail -c 40 "$tail" | cmp -s - <(
-		printf "\0\0\2\0\0\0\0\0$(printf '\\%03o' $((size >> 24 & 255)) $((size >> 16 & 255)) $((size >> 8 & 255)) $((size & 255)))"
-		printf '~Module signature appended~\n'
-	) || return 0
+	tail -c 40 "$tail" | cmp -s - <(signature_trailer "$size") || return 0
 	cat "$tail" >>"$1"
 }
 
@@ -127,8 +125,7 @@ put_signatures() {
 	while read -r file; do
 		if in_bundle "$1/$file" >"$TMP/signed"; then put_signature "$dir/$file" "$TMP/signed"; fi
 	done < <(cd "$dir" && find modules -name '*.ko')
-	(cd "$dir" && find . -type f ! -name SHA256SUMS -printf '%P\0' | sort -z | xargs -0 sha256sum) >"$TMP/sums"
-	mv "$TMP/sums" "$dir/SHA256SUMS"
+	write_sums "$dir"
 	say rebuild "$1: its modules are signed for the kernel; the signatures are taken as they are"
 }
 
@@ -153,15 +150,13 @@ while read -r release; do read_provenance "$release"; done <<<"$releases"
 sort -u -o "$TMP/files" "$TMP/files"
 find_project
 
-mkdir "$TMP/store"
-printf '[storage]\ndriver = "overlay"\ngraphroot = "%s/graph"\nrunroot = "%s/run"\n' "$TMP/store" "$TMP/store" >"$TMP/store/storage.conf"
+own_storage "$TMP/store"
 made=$TMP/out
 export TARGET_DIR=$target_dir
 for name in "${targets[@]}"; do
 	read -ra words < <("$project/scripts/programs.sh" "$name" 8>&- | paste -sd ' ')
 	"$TOP/scripts/install-deps.sh" "${words[@]}" 8>&-
-	CONTAINERS_STORAGE_CONF=$TMP/store/storage.conf OUT=$made \
-		"$project/scripts/artifacts.sh" "$name" 8>&- || die "'$name' could not be built again"
+	OUT=$made "$project/scripts/artifacts.sh" "$name" 8>&- || die "'$name' could not be built again"
 done
 while read -r release; do put_signatures "$release"; done <<<"$releases"
 OUT=$made SIGN_KEY='' "$project/scripts/bundle.sh" "${targets[@]}" >/dev/null 8>&- ||

@@ -23,12 +23,11 @@ MODULE_KEY=${MODULE_KEY:-} MODULE_CERT=${MODULE_CERT:-}
 read_target "$1"
 from=$OUT/$RELEASE to=$OUT/signed/$RELEASE
 
-marker='~Module signature appended~'
 pin=()
 [[ -z ${KBUILD_SIGN_PIN:-} ]] || pin=(-passin env:KBUILD_SIGN_PIN)
 
 # is_signed FILE: whether it ends in the marker of a module signature.
-is_signed() { [[ $(tail -c 28 "$1" | tr -d '\0') == "$marker" ]]; }
+is_signed() { [[ $(tail -c 28 "$1" | tr -d '\0') == "$signature_marker" ]]; }
 
 # sign FILE: appends the signature: PKCS#7, struct module_signature, the marker
 # (include/linux/module_signature.h and scripts/sign-file.c of the kernel).
@@ -41,10 +40,7 @@ sign() {
 	size=$(stat -c %s "$TMP/p7s")
 	{
 		cat "$TMP/p7s"
-		# algo, hash, id_type (2: PKCS#7), signer_len, key_id_len, pad, sig_len
-		# shellcheck disable=SC2059 # the length in bytes
-		printf "\0\0\2\0\0\0\0\0$(printf '\\%03o' $((size >> 24 & 255)) $((size >> 16 & 255)) $((size >> 8 & 255)) $((size & 255)))"
-		printf '%s\n' "$marker"
+		signature_trailer "$size"
 	} >>"$1"
 }
 
@@ -61,7 +57,7 @@ check() {
 
 phase_begin sign
 make_tmp "$OUT"
-[[ -f $from/SHA256SUMS ]] || die "there is no '$from/SHA256SUMS'; run: make artifacts TARGET=$TARGET"
+require_output
 openssl x509 -in "$MODULE_CERT" -out "$TMP/cert.pem" 2>>"$LOG" ||
 	openssl x509 -inform DER -in "$MODULE_CERT" -out "$TMP/cert.pem" 2>>"$LOG" ||
 	die "'$MODULE_CERT' is no certificate"
@@ -77,10 +73,7 @@ for file in "${modules[@]}"; do
 	sign "$TMP/signed/$file"
 	check "$TMP/signed/$file" "$from/$file"
 done
-(cd "$from" && sha256sum --check --quiet --strict SHA256SUMS >>"$LOG" 2>&1) ||
-	die "'$from' is not what its SHA256SUMS says; remove it and run: make artifacts TARGET=$TARGET"
-(cd "$TMP/signed" && find . -type f ! -name SHA256SUMS -printf '%P\0' | sort -z | xargs -0 sha256sum) >"$TMP/SHA256SUMS"
-mv "$TMP/SHA256SUMS" "$TMP/signed/SHA256SUMS"
+write_sums "$TMP/signed"
 mkdir -p "$OUT/signed"
 rm -rf "$to"
 mv -T "$TMP/signed" "$to"

@@ -130,7 +130,7 @@ refused() {
 	stage "$TARGET_NAME" base "$packages"
 	run_cmd 0 dpkg-deb --build "$deb" "$packages/hostile_1_all.deb"
 	IMAGES=localhost/wgkmod-test:hostile
-	run_cmd 0 bash -c '. "$ROOT_DIR/scripts/lib.sh"; . "$ROOT_DIR/scripts/podman.sh"; read_target "$TARGET_NAME"
+	run_cmd 0 bash -c '. "$ROOT_DIR/scripts/lib.sh"; . "$ROOT_DIR/scripts/lib/podman.sh"; read_target "$TARGET_NAME"
 		phase_begin base; family_base "$1" "$2"; cat "$LOG"' - "$packages" "$IMAGES"
 	assert_line '^ran$'
 	victim_unchanged

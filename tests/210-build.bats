@@ -187,7 +187,7 @@ outputs() { find . -type f ! -name 'wireguard-*.tar*' -printf '%P\n' | sort; }
 	local image
 	image=$("$ROOT_DIR/scripts/image.sh" "$TARGET_NAME" --name)
 	run_cmd 0 env IMAGE="$image" TARGET="$TARGET_NAME" bash -c '
-		. "$ROOT_DIR/scripts/lib.sh"; . "$ROOT_DIR/scripts/podman.sh"; LOG=/dev/null
+		. "$ROOT_DIR/scripts/lib.sh"; . "$ROOT_DIR/scripts/lib/podman.sh"; LOG=/dev/null
 		podman_probe "$IMAGE"
 		sealed "$IMAGE" bash -c "
 			echo net: /sys/class/net/*
@@ -223,7 +223,7 @@ outputs() { find . -type f ! -name 'wireguard-*.tar*' -printf '%P\n' | sort; }
 	local image
 	image=$("$ROOT_DIR/scripts/image.sh" "$TARGET_NAME" --name)
 	run_cmd 0 env IMAGE="$image" TARGET="$TARGET_NAME" bash -c '
-		. "$ROOT_DIR/scripts/lib.sh"; . "$ROOT_DIR/scripts/podman.sh"; LOG=/dev/null
+		. "$ROOT_DIR/scripts/lib.sh"; . "$ROOT_DIR/scripts/lib/podman.sh"; LOG=/dev/null
 		podman_probe "$IMAGE" >/dev/null
 		sealed "$IMAGE" bash -c "find /kernel /usr/src /usr/lib /tmp -name \*.c; ls -d /kernel/slice/*/*"'
 	assert_line '^/kernel/slice/drivers/net/wireguard/main.c$'

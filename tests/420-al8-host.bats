@@ -142,8 +142,8 @@ by_hand_run() {
 	unset TARGET_DIR
 	# shellcheck source=scripts/lib.sh
 	. "$ROOT_DIR/scripts/lib.sh"
-	# shellcheck source=scripts/podman.sh
-	. "$ROOT_DIR/scripts/podman.sh"
+	# shellcheck source=scripts/lib/podman.sh
+	. "$ROOT_DIR/scripts/lib/podman.sh"
 	LOG=/dev/null
 	"$ROOT_DIR/scripts/image.sh" "$TARGET_NAME"
 	builder=$("$ROOT_DIR/scripts/image.sh" "$TARGET_NAME" --name)

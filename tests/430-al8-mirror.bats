@@ -67,7 +67,7 @@ image_with_key() {
 	run_cmd 0 skopeo copy "oci:$AL8_IMAGE" "containers-storage:$image"
 	LOG=/dev/null run_cmd 0 bash -euc '
 		. "$ROOT_DIR/scripts/lib.sh"
-		. "$ROOT_DIR/scripts/podman.sh"
+		. "$ROOT_DIR/scripts/lib/podman.sh"
 		podman_probe "$1"
 		container=$("${PODMAN[@]}" create --network=none --pull=never "${PODMAN_LIMITS[@]}" --security-opt=label=disable \
 			--volume "$2:/key:ro" "$1" rpmkeys --import /key)

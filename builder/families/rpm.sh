@@ -107,8 +107,8 @@ family_lock() {
 	printf 'base %s docker://%s@sha256:%s\n' "$digest" "$name" "$digest"
 	base=localhost/wgkmod-lock:${digest:0:16}
 	run skopeo copy "docker://$name@sha256:$digest" "containers-storage:$base"
-	# shellcheck source=scripts/podman.sh
-	. "$TOP/scripts/podman.sh"
+	# shellcheck source=scripts/lib/podman.sh
+	. "$TOP/scripts/lib/podman.sh"
 	podman_probe "$base" >&2
 	read -ra words <<<"$KERNEL_DEVEL $TOOLCHAIN"
 	rpm_resolve toolchain "$base" "${words[@]}"
@@ -135,8 +135,8 @@ family_unpack() {
 # VMDIR, which rpm knows of.  Their scripts are not run: the kernel's would look for a boot loader.
 family_root() (
 	image=localhost/wgkmod-vm:$BASHPID container=
-	# shellcheck source=scripts/podman.sh
-	. "$TOP/scripts/podman.sh"
+	# shellcheck source=scripts/lib/podman.sh
+	. "$TOP/scripts/lib/podman.sh"
 	# An image of two names keeps its container when one of them goes.
 	trap '[[ -z $container ]] || run podman rm --force --ignore "$container"
 		run podman image rm --force --ignore "$image"' EXIT

@@ -17,8 +17,8 @@
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../../scripts/lib.sh"
-# shellcheck source=scripts/podman.sh
-. "$TOP/scripts/podman.sh"
+# shellcheck source=scripts/lib/podman.sh
+. "$TOP/scripts/lib/podman.sh"
 AL8=$TOP/tests/al8
 TARGET_DIR=$AL8/targets
 export TARGET_DIR

@@ -77,8 +77,8 @@ in_builder_run() {
 	(
 		# shellcheck source=scripts/lib.sh
 		. "$ROOT_DIR/scripts/lib.sh"
-		# shellcheck source=scripts/podman.sh
-		. "$ROOT_DIR/scripts/podman.sh"
+		# shellcheck source=scripts/lib/podman.sh
+		. "$ROOT_DIR/scripts/lib/podman.sh"
 		LOG=/dev/null
 		podman_probe "$BUILDER" >&2
 		"${PODMAN[@]}" run --rm --network=none --pull=never "${PODMAN_LIMITS[@]}" \

@@ -9,8 +9,8 @@
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../../scripts/lib.sh"
-# shellcheck source=scripts/podman.sh
-. "$TOP/scripts/podman.sh"
+# shellcheck source=scripts/lib/podman.sh
+. "$TOP/scripts/lib/podman.sh"
 [[ $# -eq 1 ]] || die "usage: bench.sh TARGET"
 read_target "$1"
 [[ $FAMILY == deb ]] || die "the hand procedure of make bench is written for the family deb"

@@ -79,3 +79,10 @@ podman_probe() {
 require_no_network() {
 	sealed "$1" sh -c "$(cat "$TOP/builder/check-offline.sh")" || exit 1
 }
+
+# own_storage DIR: from here on podman keeps images and containers in the new directory DIR alone.
+own_storage() {
+	mkdir "$1"
+	printf '[storage]\ndriver = "overlay"\ngraphroot = "%s/graph"\nrunroot = "%s/run"\n' "$1" "$1" >"$1/storage.conf"
+	export CONTAINERS_STORAGE_CONF=$1/storage.conf
+}

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# lock.sh - locks, and the cache of what they name.
+
+# A lock has a line for each input: STAGE SHA256 LOCATION.  The stage says what needs it (base,
+# toolchain, source, vm); the digest is "-" where it is not known yet; the location is a path
+# below a mirror, an https address, or docker://IMAGE for a base image.
+
+# is_kernel_image LOCATION: whether the file is a package that the target's KERNEL_IMAGE names, as
+# NAME=VERSION (deb: NAME_VERSION_ARCH.deb) or as NAME (rpm: NAME.rpm).
+is_kernel_image() {
+	local file=${1##*/} word words
+	file=${file//%2b/+} file=${file//%7e/\~}
+	read -ra words <<<"$KERNEL_IMAGE"
+	for word in "${words[@]}"; do
+		[[ $file != "${word/=/_}"_* && $file != "$word.rpm" ]] || return 0
+	done
+	return 1
+}
+
+# read_lock NAME [STAGE...]: sets LOCK_STAGE, LOCK_SHA256, LOCK_WHERE (arrays of equal length);
+# only the stages named, where any are; "kernel" is what of the stage vm KERNEL_IMAGE names.  Exits
+# on a malformed or missing lock.
+read_lock() {
+	local file=$TARGET_DIR/$1.lock n=0 stage sha where rest stages
+	shift
+	stages=" $* "
+	LOCK_STAGE=() LOCK_SHA256=() LOCK_WHERE=()
+	[[ -f $file ]] || die "there is no lock '$file'; run: make lock TARGET=$TARGET"
+	while read -r stage sha where rest || [[ -n $stage ]]; do
+		((++n))
+		[[ $stage == '' || $stage == '#'* ]] && continue
+		[[ $stage =~ ^(base|toolchain|source|vm)$ && $sha =~ ^(-|[0-9a-f]{64})$ &&
+			$where =~ ^[A-Za-z0-9][A-Za-z0-9._+~:/@%-]*$ && $where != *..* && -z $rest ]] ||
+			die "$file:$n: not of the form STAGE SHA256 LOCATION"
+		[[ $# -eq 0 || $stages == *" $stage "* ||
+			($stages == *' kernel '* && $stage == vm) ]] || continue
+		[[ $# -eq 0 || $stages == *" $stage "* ]] || is_kernel_image "$where" || continue
+		LOCK_STAGE+=("$stage") LOCK_SHA256+=("$sha") LOCK_WHERE+=("$where")
+	done <"$file"
+}
+
+# require_complete_lock NAME: refuses a lock (as read by read_lock) with an unknown digest.
+require_complete_lock() {
+	local i missing=() where
+	for i in "${!LOCK_SHA256[@]}"; do
+		[[ ${LOCK_SHA256[i]} != - ]] || missing+=("${LOCK_WHERE[i]##*/}")
+	done
+	[[ ${#missing[@]} -gt 0 || ${#LOCK_SHA256[@]} -eq 0 ]] || return 0
+	where=${missing[*]:-all of them}
+	die "the lock of '$1' is not complete: no digest is known for $where;" \
+		"run 'make lock TARGET=$1' where the distribution's mirrors can be reached"
+}
+
+# ---- the cache ------------------------------------------------------------------------
+
+cached() { printf '%s/sha256/%s\n' "$CACHE" "$1"; }
+
+# image_blobs MANIFEST: the digests of what an image's manifest names (OCI image-spec, manifest.md;
+# Docker's schema 2 has the same fields).
+image_blobs() {
+	jq --raw-output '.config, .layers[] | .digest | capture("^sha256:(?<hex>[0-9a-f]{64})$").hex' "$1"
+}
+
+# check_cached: verifies that each file of the lock that is in the cache has its digest, an image's
+# blobs included; sets MISSING to the indexes of those that are not (whole) there.  A damaged file
+# ends the script.
+check_cached() {
+	local i file blob blobs whole
+	MISSING=()
+	for i in "${!LOCK_SHA256[@]}"; do
+		file=$(cached "${LOCK_SHA256[i]}") whole=1
+		if [[ ! -f $file ]]; then
+			MISSING+=("$i")
+			continue
+		fi
+		printf '%s  %s\n' "${LOCK_SHA256[i]}" "$file"
+		[[ ${LOCK_WHERE[i]} == docker://* ]] || continue
+		blobs=$(image_blobs "$file") || die "the image manifest '$file' in the cache cannot be read"
+		for blob in $blobs; do
+			[[ -f $(cached "$blob") ]] || whole=
+			[[ -z $whole ]] || printf '%s  %s\n' "$blob" "$(cached "$blob")"
+		done
+		[[ -n $whole ]] || MISSING+=("$i")
+	done >"$TMP/in-cache"
+	[[ -s $TMP/in-cache ]] || return 0
+	if ! sha256sum --check --quiet "$TMP/in-cache" >"$TMP/damaged" 2>/dev/null; then
+		die_damaged "$(sed -n '1s/: FAILED.*//p' "$TMP/damaged")"
+	fi
+}
+
+die_damaged() {
+	local i name=
+	for i in "${!LOCK_SHA256[@]}"; do
+		[[ $1 != */"${LOCK_SHA256[i]}" ]] || name=${LOCK_WHERE[i]##*/}
+	done
+	die "the cache is damaged: '$1' ($name) does not have the digest it is named by;" \
+		"remove that file and run the command again"
+}

@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# target.sh - target files, and what the bits of a target come from.
+
+# What builder/families/FAMILY.sh sets: its keys, the programs it needs, also for make lock, and those of
+# its mirrors that are only tried in the end.
+# shellcheck disable=SC2034 # for those who source this file
+family_keys='' family_programs='' family_lock_programs='' family_fallbacks=''
+
+# Every key of a target file.  "!" required, "?" may be left out; a family adds its own.
+target_keys='!FAMILY !ARCH !RELEASE !TOOLCHAIN !KERNEL_DEVEL !SOURCE !BTF ?HIDE ?SOURCE_DIR ?KERNEL_IMAGE ?VM'
+
+# near_targets NAME: the known targets whose names are the nearest by edit distance, one a line.
+near_targets() {
+	list_targets | awk -v want="$1" '
+		function min(a, b) { return a < b ? a : b }
+		{
+			n = length(want); m = length($0)
+			for (j = 0; j <= m; j++) d[0, j] = j
+			for (i = 1; i <= n; i++) {
+				d[i, 0] = i
+				for (j = 1; j <= m; j++) {
+					differ = substr(want, i, 1) != substr($0, j, 1)
+					d[i, j] = min(min(d[i-1, j], d[i, j-1]) + 1, d[i-1, j-1] + differ)
+				}
+			}
+			print d[n, m], $0
+		}' | sort -n | awk 'NR <= 3 { print $2 }'
+}
+
+# list_targets: the names in TARGET_DIR, one a line.
+list_targets() {
+	local file
+	for file in "$TARGET_DIR"/*.lock; do
+		[[ -f ${file%.lock} ]] && basename "$file" .lock
+	done | sort -V
+}
+
+# refuse_shipped NAME: exits when targets/ships-wireguard says that this kernel needs no build.
+refuse_shipped() {
+	local name=$1 distribution first reason version
+	[[ -f $TARGET_DIR/ships-wireguard ]] || return 0
+	while read -r distribution first reason; do
+		[[ $distribution == '' || $distribution == '#'* ]] && continue
+		[[ $name == "$distribution"-* ]] || continue
+		version=${name#"$distribution"-} version=${version%.x86_64} version=${version%.al8}
+		if [[ $(printf '%s\n%s\n' "$first" "$version" | sort -V | head -n1) == "$first" ]]; then
+			die "'$name' is refused: $reason"
+		fi
+	done <"$TARGET_DIR/ships-wireguard"
+}
+
+# unset_keys KEYS: no key comes from the environment.
+unset_keys() {
+	local word words
+	read -ra words <<<"$1"
+	for word in "${words[@]}"; do unset "${word:1}"; done
+}
+
+# read_target NAME: reads TARGET_DIR/NAME; sets TARGET and one variable for each key (empty
+# where an optional key is absent), and loads builder/families/FAMILY.sh.  Bad input ends the script
+# with file, line and key.
+read_target() {
+	local name=$1 file=$TARGET_DIR/$1 n=0 line key='' value keys word words seen=' '
+
+	[[ $name =~ ^[A-Za-z0-9][A-Za-z0-9._+-]*$ ]] || die "'$name' is not a target's name"
+	refuse_shipped "$name"
+	if [[ ! -f $file || $name == *.lock || $name == ships-wireguard ]]; then
+		die "unknown target '$name'; the nearest are: $(near_targets "$name" | paste -sd ' ')" \
+			"(make targets lists all)"
+	fi
+	keys=" $target_keys "
+	unset_keys "$keys"
+	while IFS= read -r line || [[ -n $line ]]; do
+		((++n))
+		[[ $line =~ ^[[:space:]]*(#.*)?$ ]] && continue
+		if [[ $line =~ ^[[:space:]] ]]; then
+			[[ -n $key ]] || die "$file:$n: a continuation line, but no key before it"
+			read -r value <<<"$line"
+			printf -v "$key" '%s %s' "${!key}" "$value"
+			continue
+		fi
+		[[ $line =~ ^([A-Z_]+)[[:space:]]*=[[:space:]]*(.*)$ ]] ||
+			die "$file:$n: '$line' is not of the form KEY = value"
+		key=${BASH_REMATCH[1]}
+		read -r value <<<"${BASH_REMATCH[2]}" || [[ -n $value ]] || value=''
+		[[ $seen != *" $key "* ]] || die "$file:$n: $key is given twice"
+		seen+="$key "
+		if [[ $key == FAMILY ]]; then
+			[[ $value =~ ^[a-z]+$ && -f $TOP/builder/families/$value.sh ]] ||
+				die "$file:$n: unknown FAMILY '$value'; there are:" \
+					"$(cd "$TOP/builder/families" && printf '%s ' *.sh | sed 's/\.sh//g')"
+			# shellcheck source=/dev/null
+			. "$TOP/builder/families/$value.sh"
+			keys=" $target_keys $family_keys "
+			unset_keys "$family_keys"
+		elif [[ $seen != *' FAMILY '* ]]; then
+			die "$file:$n: FAMILY must be the first key, but $key is"
+		fi
+		[[ $keys == *" !$key "* || $keys == *" ?$key "* ]] ||
+			die "$file:$n: unknown key '$key'"
+		[[ " $value" != *' -'* ]] || die "$file:$n: $key: a word that begins with '-' could be taken for an option"
+		printf -v "$key" '%s' "$value"
+	done <"$file"
+	read -ra words <<<"$keys"
+	for word in "${words[@]}"; do
+		key=${word:1}
+		[[ $word == '?'* || -n ${!key:-} ]] || die "$file:$n: the key $key is missing"
+		[[ -n ${!key:-} ]] || printf -v "$key" ''
+	done
+	[[ $RELEASE =~ ^[A-Za-z0-9][A-Za-z0-9._+-]*$ ]] || die "$file: RELEASE '$RELEASE' is not a kernel release"
+	[[ $ARCH == x86_64 ]] || die "$file: ARCH '$ARCH' is not supported; x86_64 is"
+	[[ $BTF == off ]] || die "$file: BTF '$BTF' is not supported; off is"
+	[[ -z $SOURCE_DIR || ($SOURCE_DIR =~ ^/build/[A-Za-z0-9._+/-]+[A-Za-z0-9]$ && $SOURCE_DIR != *..*) ]] ||
+		die "$file: SOURCE_DIR '$SOURCE_DIR' is not a folder below /build/, where alone the build can write"
+	# shellcheck disable=SC2034 # for those who source this file
+	TARGET=$name
+}
+
+# ---- what the bits come from ----------------------------------------------------------
+
+# image_files: the project's files that go into the builder image of the target that was read, by
+# their paths below TOP, a line each.
+image_files() {
+	(
+		cd "$TOP" || exit
+		printf '%s\n' Containerfile VERSION build.sh "builder/families/$FAMILY".*
+		find builder -maxdepth 1 -type f
+		find crypto src -type f \( -name '*.[ch]' -o -name Makefile -o -name 'Kbuild*' \)
+	) | sort
+}
+
+# host_files: those that make bits on the host.
+host_files() { (cd "$TOP" && find scripts -type f | sort); }
+
+# target_inputs: "KEY = VALUE" of the target that was read, less what only a VM needs.
+target_inputs() {
+	local word words
+	read -ra words <<<"$target_keys $family_keys"
+	for word in "${words[@]:1}"; do
+		word=${word:1}
+		[[ $word == KERNEL_IMAGE || $word == VM || -z ${!word} ]] || printf '%s = %s\n' "$word" "${!word}"
+	done | { printf 'FAMILY = %s\n' "$FAMILY" && sort; }
+}
+
+# lock_inputs: the lines of the lock of the target that was read that the build needs.
+lock_inputs() {
+	local i
+	for i in "${!LOCK_SHA256[@]}"; do
+		[[ ${LOCK_STAGE[i]} == vm ]] || printf '%s %s %s\n' "${LOCK_STAGE[i]}" "${LOCK_SHA256[i]}" "${LOCK_WHERE[i]}"
+	done
+}
