@@ -49,11 +49,9 @@ signs = $(or $(MODULE_KEY),$(MODULE_CERT))
 # The targets of a bundle: TARGETS=, else the one above.
 bundled = $(or $(TARGETS),$(target))
 need := scripts/install-deps.sh
-need_check = programs=$$(scripts/programs.sh $(DEMO)) && $(need) curl jq flock unshare xz column $$programs podman skopeo docker-registry qemu-system-x86_64 mke2fs cpio fakeroot depmod cc pkg-config libkmod libcrypto \
-	libarchive libelf minisign strace openssl bats git shellcheck cppcheck clang-tidy clang-format readelf setpriv pkill useradd \
-	buildah disorderfs faketime clang valgrind diffoscope localedef /usr/share/i18n/locales/en_US taskset /usr/lib/python3/dist-packages/rdflib \
-	rpm2cpio rpmbuild rpmsign createrepo_c gpg python3
-need_target = programs=$$(scripts/programs.sh $(call quote,$(target))) && $(need) curl jq flock unshare xz $$programs
+need_check = programs=$$(scripts/programs.sh $(DEMO)) && \
+	$(need) @fetch @image @vm @c @lint @memory @fuzz @check $$programs
+need_target = programs=$$(scripts/programs.sh $(call quote,$(target))) && $(need) @fetch $$programs
 
 c_sources := $(wildcard src/*.[ch] src/*/*.[ch] tests/fuzz/*.[ch] tests/sweep/*.c tests/vm/*.c tests/parity/*.c tests/parity/*.h)
 # What the tests compile, beside tests/parity.
@@ -71,19 +69,19 @@ help: ## this list
 .PHONY: demo
 demo: ## the whole job: modules for Debian 11's kernel, booted in a VM, a tunnel through them
 	@$(MAKE) --no-print-directory artifacts TARGET=$(DEMO)
-	@$(need) curl qemu-system-x86_64 mke2fs cpio fakeroot depmod minisign
+	@$(need) @vm
 	@scripts/fetch.sh $(DEMO) base vm
 	@tests/vm/tunnel.sh $(DEMO)
 
 .PHONY: artifacts
 artifacts: ## fetch, image, build and proof of one kernel: out/KERNEL/ (MODULE_KEY=, MODULE_CERT=)
-	@$(need_target) podman $(if $(signs),openssl)
+	@$(need_target) @image $(if $(signs),@sign)
 	@scripts/artifacts.sh $(call quote,$(target))
 	@$(if $(signs),scripts/sign-modules.sh $(call quote,$(target)))
 
 .PHONY: bundle
 bundle: ## one file for any host: out/KERNEL/wireguard-KERNEL.tar (SIGN_KEY=, TARGETS="A B")
-	@$(if $(SIGN_KEY),$(need) minisign)
+	@$(if $(SIGN_KEY),$(need) @sign)
 	@for name in $(call each,$(bundled)); do $(MAKE) --no-print-directory artifacts TARGET="$$name"; done
 	@$(if $(signs),OUT="$${OUT:-out}/signed") scripts/bundle.sh $(call each,$(bundled))
 
@@ -93,7 +91,7 @@ targets: ## the kernels that are known
 
 .PHONY: explain
 explain: ## the closure of one kernel: each symbol, who selects it, what is built and why
-	@$(need_target) podman
+	@$(need_target) @image
 	@scripts/explain.sh $(call quote,$(target))
 
 .PHONY: lock
@@ -108,7 +106,7 @@ fetch: ## download what the lock names into the cache (network)
 
 .PHONY: image
 image: ## the builder image of one kernel, from the cache alone
-	@$(need_target) podman
+	@$(need_target) @image
 	@scripts/image.sh $(call quote,$(target))
 
 # What needs the stand-in's kernels, what takes long, and the rest.
@@ -123,7 +121,7 @@ check: ## the tests: lint, every part of wgkmod and of the builder, one real bui
 
 .PHONY: check-vm
 check-vm: ## the tests that take long: builds under other surroundings, parity, modules in a real kernel
-	@$(need_check)
+	@$(need_check) @repro @bench @disks @proof
 	@tests/run/check.sh $(vm_tests) $(if $(FULL),$(wildcard tests/full/*.bats))
 
 .PHONY: check-al8
@@ -133,16 +131,16 @@ check-al8: ## the tests on the stand-in for Alibaba Cloud Linux 3, which they ma
 
 # The programs that the proofs need; "all" means every target that has a kernel to prove.
 proof_target = $(if $(filter all,$(TARGET)),$(DEMO),$(target))
-need_proof = programs=$$(scripts/programs.sh $(call quote,$(proof_target))) && $(need) curl jq flock unshare xz podman column $$programs
+need_proof = programs=$$(scripts/programs.sh $(call quote,$(proof_target))) && $(need) @fetch @image @proof $$programs
 
 .PHONY: parity
 parity: ## our modules against those of the kernel's own package, byte by byte (TARGET=all: a table)
-	@$(need_proof) cc pkg-config libelf
+	@$(need_proof) @c libelf
 	@tests/run/proofs.sh parity $(call quote,$(or $(TARGET),$(target)))
 
 .PHONY: boot
 boot: ## the kernel in a VM, our modules, a tunnel through them (TARGET=all: a table)
-	@$(need_proof) qemu-system-x86_64 mke2fs cpio fakeroot depmod minisign
+	@$(need_proof) @vm
 	@tests/run/proofs.sh boot $(call quote,$(or $(TARGET),$(target)))
 
 # A second target for what has to hold of more than one, and the newest series for upstream's test.
@@ -157,50 +155,51 @@ check-full: ## everything, nothing sampled (hours): the tests, then each proof, 
 .PHONY: powercut
 powercut: ## the power is cut at random moments of an install on ext4, xfs and btrfs, in the VM
 	@$(MAKE) --no-print-directory artifacts TARGET=$(DEMO)
-	@$(need) curl qemu-system-x86_64 mke2fs mkfs.xfs mkfs.btrfs cpio fakeroot depmod minisign cc
+	@$(need) @vm @disks @c
 	@scripts/fetch.sh $(DEMO) base vm
 	@tests/vm/powercut.sh $(DEMO)
 
 .PHONY: memory
 memory: ## the tests of wgkmod under ASan and UBSan, and again under valgrind
-	@$(need_target) cc pkg-config libkmod libcrypto libarchive minisign strace openssl bats depmod valgrind setpriv cpio pkill
+	@$(need_target) @c @sign @memory
 	@scripts/fetch.sh $(DEMO)
 	@tests/run/memory.sh
 
 .PHONY: selftest
 selftest: ## upstream's own test of WireGuard, netns.sh, on the stock kernel in a VM with our modules
-	@$(need_target) podman qemu-system-x86_64 mke2fs cpio fakeroot depmod minisign
+	@$(need_target) @image @vm
 	@$(MAKE) --no-print-directory artifacts TARGET=$(call quote,$(target))
 	@scripts/fetch.sh $(call quote,$(target)) base source vm
 	@tests/vm/selftest.sh $(call quote,$(target))
 
 .PHONY: repro
 repro: ## build N= times under another path, user, clock, host, locale, file order ...: the same bits?
-	@$(need_target) podman buildah disorderfs faketime diffoscope localedef /usr/share/i18n/locales/en_US useradd setpriv taskset pkill
+	@$(need_target) @image @repro
 	@scripts/fetch.sh $(call quote,$(target))
 	@tests/run/repro.sh $(call quote,$(target)) $(call quote,$(N))
 
 .PHONY: rebuild
 rebuild: ## make the bundle BUNDLE= again from what its provenance names, and compare
 	@$(if $(BUNDLE),,echo 'usage: make rebuild BUNDLE=file' >&2; exit 2)
-	@$(need) curl jq flock unshare xz git tar podman
+	@$(need) @fetch @image @rebuild
 	@scripts/rebuild.sh $(call quote,$(BUNDLE))
 
 .PHONY: fuzz
 fuzz: ## fuzz what reads bundles, signatures, modules, symbol tables and states: FUZZ_SECONDS= each (600)
-	@$(need) clang pkg-config libkmod libcrypto libarchive minisign depmod
+	@$(need) @fuzz @c @sign
 	@tests/run/fuzz.sh $(call each,$(FUZZ))
 
 .PHONY: bench
 bench: ## the figures: the build against the bare compile and by hand; an install against depmod and dkms
-	@$(need_target) podman depmod dkms strace cc pkg-config libkmod libcrypto libarchive
+	@$(need_target) @image @bench @c
 	@tests/run/bench.sh $(DEMO)
 	@tests/run/bench-install.sh $(DEMO)
 
 .PHONY: lint
 lint: ## what reads the sources: shellcheck, gcc -fanalyzer, cppcheck, clang-tidy, clang-format
-	@$(need) shellcheck cppcheck clang-tidy clang-format cc pkg-config libkmod libcrypto libarchive libelf
+	@$(need) @lint
 	shellcheck --external-sources $(shell_sources) $(bats_sources)
+	codespell --ignore-words-list=extraversion,asymmetri,relaese,inh README.md CONTRIBUTING.md docs src scripts builder tests targets Makefile Containerfile build.sh
 	clang-format --dry-run --Werror $(c_sources)
 	$(MAKE) --no-print-directory -C src lint
 	$(MAKE) --no-print-directory -C tests/parity lint
@@ -225,7 +224,7 @@ version = $(shell cat VERSION)$(shell git describe --always --dirty --exclude='*
 
 .PHONY: install
 install: ## wgkmod, its manual page and completion, below PREFIX= (/usr/local) and DESTDIR=
-	@$(need) cc pkg-config libkmod libcrypto libarchive
+	@$(need) @c
 	@$(MAKE) --no-print-directory -C src O=$(CURDIR)/out/install VERSION=$(call quote,$(version))
 	install -D -m 755 out/install/wgkmod $(call quote,$(sbin)/wgkmod)
 	install -D -m 644 docs/wgkmod.8 $(call quote,$(man8)/wgkmod.8)

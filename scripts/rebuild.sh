@@ -78,7 +78,7 @@ has_targets() {
 
 # find_project: sets project and target_dir to the sources that the bundle says it was made from.
 find_project() {
-	local commit
+	local commit other
 	project=$TOP target_dir=$TARGET_DIR
 	if (cd "$TOP" && sha256sum --check --status --strict "$TMP/files") && has_targets "$TOP" "$TARGET_DIR"; then
 		say rebuild "the files that the provenance names, and the locks, are this clone's own"
@@ -96,8 +96,10 @@ find_project() {
 			return
 		done
 	fi
+	other=$(cd "$TOP" && sha256sum --check "$TMP/files" 2>/dev/null | sed -n 's/: FAILED.*//p' | paste -sd ' ')
 	die "it was made by a version of wgkmod that this clone does not have: neither the work tree nor a commit in" \
-		"HEAD's history has all files with the digests named, and the target's keys and lock"
+		"HEAD's history has all files with the digests named, and the target's keys and lock" \
+		"(in the work tree, other than named: ${other:-the target or its lock})"
 }
 
 # in_bundle FILE: the file, as the bundle has it.
