@@ -16,6 +16,7 @@ SIGN_KEY ?=
 MODULE_KEY ?=
 MODULE_CERT ?=
 FUZZ ?=
+FILES ?=
 N ?= 1
 VARY ?=
 WITHOUT ?=
@@ -28,7 +29,7 @@ PREFIX ?= /usr/local
 DEMO := debian11-5.10.0-32-amd64
 
 # What the user says is text, whatever is in it: for make, and by $(call quote,...) for the shell.
-words := TARGET CACHE MIRROR TARGETS SIGN_KEY MODULE_KEY MODULE_CERT FUZZ N VARY WITHOUT BUNDLE DESTDIR PREFIX
+words := FILES TARGET CACHE MIRROR TARGETS SIGN_KEY MODULE_KEY MODULE_CERT FUZZ N VARY WITHOUT BUNDLE DESTDIR PREFIX
 $(foreach word,$(words),$(eval override $(word) := $$(value $(word))))
 quote = '$(subst ','\'',$(1))'
 each = $(foreach word,$(1),$(call quote,$(word)))
@@ -111,7 +112,7 @@ image: ## the builder image of one kernel, from the cache alone
 
 # What needs the stand-in's kernels, what takes long, and the rest.
 al8_tests := $(wildcard tests/*-al8*.bats)
-vm_tests := $(wildcard tests/220-*.bats tests/230-*.bats tests/410-*.bats tests/411-*.bats)
+vm_tests := $(wildcard tests/220-*.bats tests/230-*.bats tests/41[01]-*.bats tests/450-*.bats)
 check_tests := $(filter-out $(al8_tests) $(vm_tests),$(wildcard tests/*.bats))
 
 .PHONY: check
@@ -160,10 +161,10 @@ powercut: ## the power is cut at random moments of an install on ext4, xfs and b
 	@tests/vm/powercut.sh $(DEMO)
 
 .PHONY: memory
-memory: ## the tests of wgkmod under ASan and UBSan, and again under valgrind
+memory: ## the tests of wgkmod under ASan and UBSan, and again under valgrind (FILES=tests/X.bats)
 	@$(need_target) @c @sign @memory
 	@scripts/fetch.sh $(DEMO)
-	@tests/run/memory.sh
+	@tests/run/memory.sh $(call each,$(FILES))
 
 .PHONY: selftest
 selftest: ## upstream's own test of WireGuard, netns.sh, on the stock kernel in a VM with our modules

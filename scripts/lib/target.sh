@@ -11,24 +11,6 @@ family_keys='' family_programs='' family_lock_programs='' family_fallbacks=''
 # Every key of a target file.  "!" required, "?" may be left out; a family adds its own.
 target_keys='!FAMILY !ARCH !RELEASE !TOOLCHAIN !KERNEL_DEVEL !SOURCE !BTF ?HIDE ?SOURCE_DIR ?KERNEL_IMAGE ?VM'
 
-# near_targets NAME: the known targets whose names are the nearest by edit distance, one a line.
-near_targets() {
-	list_targets | awk -v want="$1" '
-		function min(a, b) { return a < b ? a : b }
-		{
-			n = length(want); m = length($0)
-			for (j = 0; j <= m; j++) d[0, j] = j
-			for (i = 1; i <= n; i++) {
-				d[i, 0] = i
-				for (j = 1; j <= m; j++) {
-					differ = substr(want, i, 1) != substr($0, j, 1)
-					d[i, j] = min(min(d[i-1, j], d[i, j-1]) + 1, d[i-1, j-1] + differ)
-				}
-			}
-			print d[n, m], $0
-		}' | sort -n | awk 'NR <= 3 { print $2 }'
-}
-
 # list_targets: the names in TARGET_DIR, one a line.
 list_targets() {
 	local file
@@ -67,8 +49,7 @@ read_target() {
 	[[ $name =~ ^[A-Za-z0-9][A-Za-z0-9._+-]*$ ]] || die "'$name' is not a target's name"
 	refuse_shipped "$name"
 	if [[ ! -f $file || $name == *.lock || $name == ships-wireguard ]]; then
-		die "unknown target '$name'; the nearest are: $(near_targets "$name" | paste -sd ' ')" \
-			"(make targets lists all)"
+		die "unknown target '$name'; 'make targets' lists those that are known"
 	fi
 	keys=" $target_keys "
 	unset_keys "$keys"

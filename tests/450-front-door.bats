@@ -1,0 +1,108 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# Every command of make help does its job: here those that no other file runs, where they take long in
+# a short form.  Each ends with a figure of its own.
+
+# shellcheck disable=SC2030,SC2031 # each test is a subshell
+
+load lib/helpers
+
+KERNEL=5.10.0-32-amd64
+
+door() { TIMEOUT=${LIMIT:-900} run_cmd 0 make -C "$ROOT_DIR" --no-print-directory "$@"; }
+
+@test "every command of make help is run by a test or by CI" {
+	local goal file missing=()
+	door help
+	while read -r _ goal _; do
+		file=$(grep -lE "\b(make|door|parts?)\b.*[ '\"(]$goal\b|^for part in .*\b$goal\b" "$ROOT_DIR"/tests/*.bats \
+			"$ROOT_DIR"/tests/lib/*.bash "$ROOT_DIR/.ci/run") || missing+=("$goal")
+		[[ -z ${V:-} ]] || printf '%s: %s\n' "$goal" "$file"
+	done < <(grep '^  make ' <<<"$output")
+	assert_equal "${missing[*]}" ''
+}
+
+@test "make demo: the whole job, from the cache to a tunnel" {
+	door demo
+	assert_line '^(tunnel|demo) .*'
+	assert_line '[0-9.]+ (MiB|MB)/s'
+}
+
+@test "make explain, make fetch and make image say what is there" {
+	door explain TARGET="$TARGET_NAME"
+	assert_line '^WIREGUARD +n +m +built: drivers/net/wireguard/wireguard.ko'
+	door fetch TARGET="$TARGET_NAME"
+	assert_line '^fetch +[0-9]+ inputs are in the cache'
+	door image TARGET="$TARGET_NAME"
+	assert_line '^image +localhost/wgkmod-builder:[0-9a-f]{16} is there'
+}
+
+@test "make parity and make boot of one kernel" {
+	door parity TARGET="$TARGET_NAME"
+	assert_line "^parity +7 modules of $KERNEL are the vendor.s code: [0-9]+ sections of [0-9]+ bytes"
+	door boot TARGET="$TARGET_NAME"
+	assert_line '^(tunnel|boot) '
+}
+
+@test "make bench, one round: the build against the bare compile and by hand, install against depmod" {
+	needs_root 'make bench mounts'
+	export BENCH_ROUNDS=1
+	door bench
+	assert_line '^bare compile +[0-9.]+ s +48 runs of the compiler'
+	assert_line '^make artifacts +[0-9.]+ s +[0-9.]+ times the bare compile'
+	assert_line '^by hand +[0-9.]+ s '
+	assert_line '^wgkmod install +[0-9.]+ s .* times depmod \+ syncfs$'
+}
+
+@test "make memory of one file: no finding" {
+	door memory FILES=tests/312-providers.bats
+	assert_line '^memory +sanitizers: [1-9][0-9]* of [0-9]+ tests passed, .* 0 findings'
+	assert_line '^memory +valgrind: [1-9][0-9]* of [0-9]+ tests passed, .* 0 findings'
+}
+
+@test "make fuzz, a second for each target: no finding" {
+	door fuzz FUZZ_SECONDS=1
+	assert_line '^bundle +[0-9]+ runs, no finding'
+}
+
+@test "make powercut, two moments on each file system" {
+	needs_root 'to make the disks'
+	export POWERCUT_COUNT=2
+	LIMIT=1800 door powercut
+	assert_line '^powercut +.*9 of 9'
+}
+
+@test "make repro, one build with other surroundings" {
+	needs_root 'make repro makes users and mounts'
+	door repro TARGET="$TARGET_NAME" VARY='umask locale timezone env home'
+	assert_line '^repro +equal, 5 variations shown'
+}
+
+@test "make rebuild of the bundle: equal" {
+	door bundle TARGET="$TARGET_NAME"
+	door rebuild BUNDLE="$OUT/$KERNEL/wireguard-$KERNEL.tar"
+	assert_line '^rebuild +equal: .*, sha256 [0-9a-f]{64} '
+}
+
+@test "make selftest: upstream's own test of WireGuard" {
+	LIMIT=2400 door selftest TARGET="$TARGET_NAME"
+	assert_line '^selftest +passed '
+}
+
+@test "make install, uninstall, format and clean leave what they say" {
+	local dir=$BATS_TEST_TMPDIR goal
+	clone "$dir/clone"
+	for goal in install uninstall format clean; do
+		run_cmd 0 make -C "$dir/clone" --no-print-directory "$goal" DESTDIR="$dir/it's there" PREFIX=/usr
+		case $goal in
+		install)
+			run_cmd 0 "$dir/it's there/usr/sbin/wgkmod" --version
+			assert_line '^wgkmod [0-9]+\.[0-9]+\.[0-9]+'
+			;;
+		uninstall) assert_equal "$(find "$dir/it's there" -type f)" '' ;;
+		format) diff -r "$ROOT_DIR/src" "$dir/clone/src" --exclude='obj*' --exclude='*.a' ;;
+		clean) assert_absent "$dir/clone/out" ;;
+		esac
+	done
+}
