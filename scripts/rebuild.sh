@@ -96,7 +96,7 @@ find_project() {
 			return
 		done
 	fi
-	other=$(cd "$TOP" && sha256sum --check "$TMP/files" 2>/dev/null | sed -n 's/: FAILED.*//p' | paste -sd ' ')
+	other=$(cd "$TOP" && { sha256sum --check "$TMP/files" 2>/dev/null || [[ $? -eq 1 ]]; } | sed -n 's/: FAILED.*//p' | paste -sd ' ')
 	die "it was made by a version of wgkmod that this clone does not have: neither the work tree nor a commit in" \
 		"HEAD's history has all files with the digests named, and the target's keys and lock" \
 		"(in the work tree, other than named: ${other:-the target or its lock})"
