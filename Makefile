@@ -6,6 +6,11 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-builtin-rules
 
+ifeq ($(shell test -x scripts/fetch.sh && echo yes),)
+$(error no script of '$(CURDIR)' can be executed: its file system may be mounted noexec; \
+	use a clone on another one)
+endif
+
 # What the user may set; the scripts read the rest from the environment.
 TARGET ?=
 CACHE ?=

@@ -28,12 +28,16 @@ fi
 # download MIRROR: asks one mirror for all that is MISSING; an address that stands whole in the
 # lock is asked for as it is.
 download() {
-	local mirror=$1 i config=$TMP/curl url
+	local mirror=$1 i config=$TMP/curl url reachable=1
+	is_reachable "$mirror" || reachable=
 	for i in "${MISSING[@]}"; do
 		case ${LOCK_WHERE[i]} in
 		docker://*) continue ;;
 		*://*) url=${LOCK_WHERE[i]} ;;
-		*) url=$mirror/${LOCK_WHERE[i]} ;;
+		*)
+			[[ -n $reachable ]] || continue
+			url=$mirror/${LOCK_WHERE[i]}
+			;;
 		esac
 		printf 'url = "%s"\noutput = "%s"\n' "$url" "$TMP/${LOCK_SHA256[i]}"
 	done >"$config"
@@ -46,6 +50,19 @@ download() {
 	fi
 }
 
+# is_reachable MIRROR: its name is resolved, and something answers there; asked once, not for each file.
+is_reachable() {
+	local status=0
+	curl --silent --head --output /dev/null --max-time "$((PATIENCE < 20 ? PATIENCE : 20))" "$1/" || status=$?
+	case $status in
+	5 | 6 | 7 | 28) # no proxy's name, no name, no connection, no answer: curl(1)
+		printf '%d\n' "$status" >"$TMP/curl-status"
+		printf 'curl: %s is given up, status %d\n' "$1" "$status" | logged
+		return 1
+		;;
+	esac
+}
+
 # curl_config CONFIG OPTION: one file that is not there does not keep the others from being
 # tried, so curl's status is not the verdict (it goes into the message): what arrives must have
 # its digest.
@@ -54,7 +71,7 @@ curl_config() {
 	[[ $(printf '7.67\n%s\n' "$(curl --version | sed -n '1s/^curl \([0-9.]*\).*/\1/p')" | sort -V | head -n 1) == 7.67 ]] ||
 		many=(--silent --show-error) # older: one after the other
 	# what the servers answered: that a mirror does not have it is another thing than silence
-	curl -q --config "$1" "${many[@]}" --fail --location --retry 2 --write-out '%{http_code} %{filename_effective}\n' \
+	curl --config "$1" "${many[@]}" --fail --location --retry 2 --write-out '%{http_code} %{filename_effective}\n' \
 		--connect-timeout "$((PATIENCE < 20 ? PATIENCE : 20))" --speed-limit 1024 --speed-time "$PATIENCE" \
 		>"$TMP/answers" || status=$?
 	printf '%d\n' "$status" >"$TMP/curl-status"
@@ -125,6 +142,7 @@ if [[ $count -gt 0 ]]; then
 	for i in "${MISSING[@]}"; do
 		[[ ${LOCK_WHERE[i]} != docker://* ]] || fetch_image "${LOCK_SHA256[i]}" "${LOCK_WHERE[i]}"
 	done
+	family_network
 	mapfile -t mirrors < <(family_mirrors)
 	for mirror in "${mirrors[@]}"; do
 		download "$mirror"

@@ -6,7 +6,7 @@
 
 set -euo pipefail
 umask 022
-unset CDPATH GREP_OPTIONS TAR_OPTIONS POSIXLY_CORRECT
+unset CDPATH GREP_OPTIONS TAR_OPTIONS POSIXLY_CORRECT GZIP XZ_OPT XZ_DEFAULTS
 export LC_ALL=C TZ=UTC
 PATH=$PATH:/usr/sbin:/sbin # for depmod and mke2fs: who is not root lacks them on Debian
 
@@ -27,6 +27,10 @@ TMP='' PHASE='' NOT_EQUAL=''
 
 # The exit status of fetch, and of those who call it, where the mirrors no longer have an input.
 EXIT_GONE=69
+
+# What the user has configured for curl and jq is not for the calls here; proxies are, by the environment.
+curl() { command curl -q "$@"; }
+jq() { HOME=/nonexistent command jq "$@"; }
 
 # shellcheck source=scripts/lib/log.sh
 . "$TOP/scripts/lib/log.sh"

@@ -16,6 +16,7 @@ make_tmp "$OUT"
 
 lock=$TARGET_DIR/$TARGET.lock
 printf '# The inputs of %s by digest; written by make lock.\n# STAGE SHA256 LOCATION\n' "$TARGET" >"$TMP/lock"
+family_network
 family_lock >>"$TMP/lock"
 
 # The same file with another digest is a thing to look at, never to take.

@@ -105,3 +105,10 @@ bare_machine() {
 	assert_line '^wgkmod: 1 of 3 failed$'
 	PATH=$BATS_TEST_TMPDIR/bin:$PATH run_cmd 0 "$ROOT_DIR/tests/run/check-full.sh" one
 }
+
+@test "a clone whose scripts cannot be executed is refused with the reason" {
+	clone "$BATS_TEST_TMPDIR/clone"
+	chmod a-x "$BATS_TEST_TMPDIR"/clone/scripts/*.sh
+	run_cmd 2 make -C "$BATS_TEST_TMPDIR/clone" --no-print-directory targets
+	assert_line "no script of '.*/clone' can be executed: its file system may be mounted noexec"
+}

@@ -188,3 +188,37 @@ in_cache() {
 	assert_line '/small.lock:4: not of the form STAGE SHA256 LOCATION$'
 	assert_line '^small +FAILED( +-){7}$'
 }
+
+@test "a mirror whose name is not resolved is given up at once, and the next is asked" {
+	mirror "$BATS_TEST_TMPDIR/mirror"
+	MIRROR="http://nowhere.invalid $MIRROR" TIMEOUT=30 fetch 0
+	assert_line '^fetch +3 of 3 inputs downloaded'
+	rm -rf "$CACHE"
+	MIRROR=http://nowhere.invalid TIMEOUT=30 fetch 1
+	assert_equal "$(grep -c 'http://nowhere.invalid' "$OUT"/log/small-fetch.log)" 1
+}
+
+@test "what the user has configured for curl and jq changes nothing" {
+	mirror "$BATS_TEST_TMPDIR/mirror"
+	mkdir "$BATS_TEST_TMPDIR/home"
+	printf 'include\n' >"$BATS_TEST_TMPDIR/home/.curlrc"
+	printf 'def has(x): false;\n' >"$BATS_TEST_TMPDIR/home/.jq"
+	HOME=$BATS_TEST_TMPDIR/home fetch 0
+	assert_line '^fetch +3 of 3 inputs downloaded'
+	HOME=$BATS_TEST_TMPDIR/home run_cmd 0 bash -c '. "$ROOT_DIR/scripts/lib.sh"; jq -n "{a: 1} | has(\"a\")"'
+	assert_equal "$output" true
+}
+
+@test "apt's list of mirrors and apt's proxy are used, where the user names none" {
+	local dir=$BATS_TEST_TMPDIR
+	mirror "$dir/mirror"
+	mkdir "$dir/bin"
+	printf '# a comment\n%s priority:1\n' "$MIRROR" >"$dir/list"
+	printf '#!/bin/sh\necho mirror+file:%s/list\n' "$dir" >"$dir/bin/apt-get"
+	printf "#!/bin/sh\necho \"proxy='http://127.0.0.1:9/'\"\n" >"$dir/bin/apt-config"
+	chmod +x "$dir"/bin/*
+	PATH=$dir/bin:$PATH MIRROR='' fetch 0
+	assert_line '^fetch +3 of 3 inputs downloaded'
+	PATH=$dir/bin:$PATH run_cmd 0 bash -c '. "$ROOT_DIR/scripts/lib.sh"; read_target small; family_network; echo "$http_proxy"'
+	assert_equal "$output" 'http://127.0.0.1:9/'
+}

@@ -18,6 +18,26 @@ family_fallbacks='http://archive.debian.org/debian http://archive.debian.org/deb
 
 # ---- on the host ----------------------------------------------------------------------
 
+# deb_mirror_lists: copies addresses from standard input, and in the place of "mirror+file:FILE" those that
+# FILE lists (apt-transport-mirror(1)).
+deb_mirror_lists() {
+	local address
+	while read -r address; do
+		case $address in
+		mirror+file:*) sed -E 's/#.*//; s/[[:space:]].*//; /^$/d' "${address#mirror+file:}" ;;
+		*) printf '%s\n' "$address" ;;
+		esac
+	done
+}
+
+# family_network: where the environment names no proxy, apt's own is taken for downloads.
+family_network() {
+	local proxy
+	[[ -z ${http_proxy:-} ]] && command -v apt-config >/dev/null || return 0
+	proxy=$(apt-config shell proxy Acquire::http::Proxy | sed -n "s/^proxy='\(.*\)'$/\1/p")
+	[[ -z $proxy || $proxy == DIRECT ]] || export http_proxy=$proxy
+}
+
 # family_mirrors: the addresses to try, one a line, in order.
 family_mirrors() {
 	if [[ -n ${MIRROR:-} ]]; then
@@ -25,7 +45,7 @@ family_mirrors() {
 		return
 	fi
 	if command -v apt-get >/dev/null; then
-		apt-get indextargets --no-release-info --format "\$(REPO_URI)" | sed 's,/$,,' | awk '!seen[$0]++'
+		apt-get indextargets --no-release-info --format "\$(REPO_URI)" | deb_mirror_lists | sed 's,/$,,' | awk '!seen[$0]++'
 	fi
 	tr ' ' '\n' <<<"$family_fallbacks"
 }
@@ -55,7 +75,7 @@ deb_alone() {
 deb_mirror() {
 	local mirror
 	while read -r mirror; do
-		if curl -q --silent --fail --head --max-time 20 "$mirror/dists/$1/Release" >/dev/null; then
+		if curl --silent --fail --head --max-time 20 "$mirror/dists/$1/Release" >/dev/null; then
 			printf '%s\n' "$mirror"
 			return
 		fi

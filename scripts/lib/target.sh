@@ -7,6 +7,8 @@
 # its mirrors that are only tried in the end.
 # shellcheck disable=SC2034 # for those who source this file
 family_keys='' family_programs='' family_lock_programs='' family_fallbacks=''
+# family_network: what a family sets before a download.
+family_network() { :; }
 
 # Every key of a target file.  "!" required, "?" may be left out; a family adds its own.
 target_keys='!FAMILY !ARCH !RELEASE !TOOLCHAIN !KERNEL_DEVEL !SOURCE !BTF ?HIDE ?SOURCE_DIR ?KERNEL_IMAGE ?VM'
