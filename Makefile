@@ -205,7 +205,7 @@ bench: ## the figures: the build against the bare compile and by hand; an instal
 lint: ## what reads the sources: shellcheck, gcc -fanalyzer, cppcheck, clang-tidy, clang-format
 	@$(need) @lint
 	shellcheck --external-sources $(shell_sources) $(bats_sources)
-	codespell --ignore-words-list=extraversion,asymmetri,relaese,inh README.md CONTRIBUTING.md docs src scripts builder tests targets Makefile Containerfile build.sh
+	codespell --ignore-words-list=extraversion,asymmetri,relaese,inh *.md docs src scripts builder tests targets Makefile Containerfile build.sh
 	clang-format --dry-run --Werror $(c_sources)
 	$(MAKE) --no-print-directory -C src lint
 	$(MAKE) --no-print-directory -C tests/parity lint
