@@ -67,33 +67,51 @@ rule() {
 	done
 }
 
-licence() {
-	local line
-	line=$(sed -n '1,5s/.*SPDX-License-Identifier: *//p' "$1" | sed -n 1p)
-	line=${line%%\*/*}
-	printf '%s\n' "${line%"${line##*[! ]}"}"
+# licences FILE...: what the SPDX line among the first five of each says, a line each.
+licences() {
+	awk 'FNR == 1 && NR > 1 { print licence; licence = "" }
+		FNR <= 5 && licence == "" && sub(/.*SPDX-License-Identifier: */, "") {
+			sub(/\*\/.*/, "")
+			sub(/ +$/, "")
+			licence = $0
+		}
+		END { print licence }' "$@"
 }
 
-devel_real=$(readlink -f "$devel")
-for module; do
-	others=0
-	inputs "$module" >"$src/.inputs"
+# origins MODULE: what it was compiled from, in the slice, a line each; then "- COUNT".  What a file comes
+# from is asked once, whichever module it is for.
+declare -A known=()
+origins() {
+	local module=$1 word others=0 made=
 	while read -r word; do
 		resolve "$word" "$src/${module%/*}"
 		[[ ! -L $file ]] || file=$(readlink -f "$file") # kernel-devel's, where SRC has links to it
 		case $file in
-		"$src"/* | "$obj"/*) origin "$file" >>"$src/.origins" ;;
+		"$src"/* | "$obj"/*)
+			[[ -n ${known[$file]:-} ]] || known[$file]=$(origin "$file")
+			made+=${known[$file]}$'\n'
+			;;
 		"$devel_real"/* | /usr/src/* | /usr/lib/* | /wgkmod/crypto/*) others=$((others + 1)) ;;
 		*) die "'$module' was made from '$file', which is neither the kernel's source nor a package's" ;;
 		esac
 	done <"$src/.inputs"
-	[[ -s $src/.origins ]] || die "Kbuild says nothing of what '$module' was made of"
-	while read -r path; do
-		file=$slice/$path
-		read -r sha1 _ < <(sha1sum "$file")
-		read -r sha256 _ < <(sha256sum "$file")
-		printf '%s\t%s\t%s\t%s\t%s\n' "$module" "$path" "$sha1" "$sha256" "$(licence "$file")"
-	done < <(sort -u "$src/.origins")
-	printf '%s\t-\t%d\n' "$module" "$others"
-	rm "$src/.origins" "$src/.inputs"
-done
+	[[ -n $made ]] || die "Kbuild says nothing of what '$module' was made of"
+	sort -u <<<"${made%$'\n'}"
+	printf -- '- %d\n' "$others"
+}
+
+devel_real=$(readlink -f "$devel")
+for module; do
+	inputs "$module" >"$src/.inputs"
+	origins "$module" >"$src/.origins"
+	sed "s,^,$module\t," "$src/.origins"
+done >"$src/.all"
+mapfile -t files < <(cut -f 2 "$src/.all" | grep -v '^- ' | sort -u)
+(
+	cd "$slice"
+	paste <(printf '%s\n' "${files[@]}") <(sha1sum "${files[@]}" | cut -d ' ' -f 1) \
+		<(sha256sum "${files[@]}" | cut -d ' ' -f 1) <(licences "${files[@]}")
+) >"$src/.files"
+awk -F '\t' 'NR == FNR { of[$1] = $0; next }
+	$2 ~ /^- / { print $1 "\t-\t" substr($2, 3); next }
+	{ print $1 "\t" of[$2] }' "$src/.files" "$src/.all"

@@ -4,6 +4,18 @@
 
 def rows: split("\n") | map(select(. != "") | split("\t"));
 
+# Name, version and purl of a package, by the name of its file; of another file its name alone.
+def purl($type; $name; $version; $arch): [$name, $version, "pkg:\($type)/\($name)@\($version | @uri)?arch=\($arch)"];
+def package:
+	. as $where | split("/") | last |
+	if endswith(".deb") then rtrimstr(".deb") | gsub("%2b"; "+") | gsub("%3a"; ":") |
+		(capture("^(?<name>[^_]+)_(?<version>[^_]+)_(?<arch>[^_]+)$") // error("\($where) is not named as a package is")) |
+		purl("deb/debian"; .name; .version; .arch)
+	elif endswith(".rpm") then rtrimstr(".rpm") |
+		(capture("^(?<name>.+)-(?<version>[^-]+-[^-]+)\\.(?<arch>[^.]+)$") // error("\($where) is not named as a package is")) |
+		purl("rpm"; .name; .version; .arch)
+	else [split("@")[0], "-", "-"] end;
+
 # An SPDX identifier: letters, digits, "." and "-"; any other character becomes its code.
 def id($kind): "SPDXRef-\($kind)-" + ([explode[] |
 	if (. >= 48 and . <= 57) or (. >= 65 and . <= 90) or (. >= 97 and . <= 122) or . == 46 or . == 45
@@ -32,7 +44,7 @@ def file($kind; $name; $sha1; $sha256; $concluded; $found; $types): {
 # The module, as list-sources.sh names it, of a file of the output.
 def module_of: ltrimstr("debug/") | ltrimstr("modules/") | ltrimstr("kernel/") | rtrimstr(".debug") | rtrimstr(".ko");
 
-($files | rows) as $files | ($project | rows) as $project | ($packages | rows) as $packages |
+($files | rows) as $files | ($project | rows) as $project | ($packages | rows | map(. + (.[2] | package))) as $packages |
 ($sources | rows) as $sources |
 ($sources | map(select(.[1] != "-"))) as $compiled |
 ($compiled | group_by(.[0]) | map({key: .[0][0], value: map(.[4]) | all_of}) | from_entries) as $licences |

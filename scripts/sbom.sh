@@ -22,37 +22,19 @@ digests() {
 	paste <(sha1sum -- "$@" | cut -d ' ' -f 1) <(sha256sum -- "$@" | sed 's/  /\t/')
 }
 
-# package_of LOCATION: "NAME VERSION PURL" of a package by its file's name.
-package_of() {
-	local file=${1##*/}
-	case $file in
-	*.deb)
-		file=${file%.deb} file=${file//%2b/+} file=${file//%3a/:}
-		[[ $file =~ ^([^_]+)_([^_]+)_([^_]+)$ ]] || die "'$1' is not named as a package is"
-		printf '%s %s pkg:deb/debian/%s@%s?arch=%s\n' "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" \
-			"${BASH_REMATCH[1]}" "$(jq -rn --arg v "${BASH_REMATCH[2]}" '$v | @uri')" "${BASH_REMATCH[3]}"
-		;;
-	*.rpm)
-		[[ ${file%.rpm} =~ ^(.+)-([^-]+-[^-]+)\.([^.]+)$ ]] || die "'$1' is not named as a package is"
-		printf '%s %s pkg:rpm/%s@%s?arch=%s\n' "${BASH_REMATCH[1]}" "${BASH_REMATCH[2]}" \
-			"${BASH_REMATCH[1]}" "$(jq -rn --arg v "${BASH_REMATCH[2]}" '$v | @uri')" "${BASH_REMATCH[3]}"
-		;;
-	*) printf '%s - -\n' "${file%%@*}" ;;
-	esac
-}
-
 (cd "$dir" && mapfile -t files < <(find . -type f -printf '%P\n' | sort) && digests "${files[@]}") >"$TMP/files"
 (
 	cd "$TOP"
 	mapfile -t files < <(image_files | grep '^src/')
-	digests "${files[@]}" | while IFS=$'\t' read -r sha1 sha256 file; do
-		printf '%s\t%s\t%s\t%s\n' "$sha1" "$sha256" "$file" \
-			"$(sed -n '1,3s/.*SPDX-License-Identifier: *\([^ ]*\).*/\1/p' "$file")"
-	done
+	paste <(digests "${files[@]}") <(awk 'FNR == 1 && NR > 1 { print licence; licence = "" }
+		FNR <= 3 && match($0, /SPDX-License-Identifier: *[^ ]*/) {
+			licence = substr($0, RSTART, RLENGTH)
+			sub(/.*: */, "", licence)
+		}
+		END { print licence }' "${files[@]}")
 ) >"$TMP/project"
 for i in "${!LOCK_SHA256[@]}"; do
-	read -r name version purl < <(package_of "${LOCK_WHERE[i]}")
-	printf '%s\t%s\t%s\t%s\t%s\t%s\n' "${LOCK_STAGE[i]}" "${LOCK_SHA256[i]}" "${LOCK_WHERE[i]}" "$name" "$version" "$purl"
+	printf '%s\t%s\t%s\n' "${LOCK_STAGE[i]}" "${LOCK_SHA256[i]}" "${LOCK_WHERE[i]}"
 done >"$TMP/packages"
 
 jq --null-input --arg release "$RELEASE" --rawfile files "$TMP/files" --rawfile project "$TMP/project" \
