@@ -78,6 +78,7 @@ full_disk() {
 on_exit() {
 	local status=$?
 	if [[ $status -ne 0 && -n ${PHASE:-} ]]; then
+		[[ $(type -t phase_failed) != function ]] || phase_failed || printf 'wgkmod: no report could be written\n' >&2
 		full_disk "${TMP:-$OUT}"
 		if [[ -s $LOG ]]; then
 			[[ -n $V ]] || tail -n 15 "$LOG" | sed 's/^/  | /' >&2
@@ -154,7 +155,7 @@ make_tmp() {
 family_keys='' family_programs='' family_lock_programs='' family_fallbacks=''
 
 # Every key of a target file.  "!" required, "?" may be left out; a family adds its own.
-target_keys='!FAMILY !ARCH !RELEASE !TOOLCHAIN !KERNEL_DEVEL !SOURCE !BTF ?HIDE ?SOURCE_DIR ?KERNEL_IMAGE ?VM'
+target_keys='!FAMILY !ARCH !RELEASE !TOOLCHAIN !KERNEL_DEVEL !SOURCE !BTF ?HIDE ?SOURCE_DIR ?COMPILER ?KERNEL_IMAGE ?VM'
 
 # near_targets NAME: the known targets whose names are the nearest by edit distance, one a line.
 near_targets() {
