@@ -163,7 +163,8 @@ report() {
 	read -ra words <<<"$1"
 	for word in "${words[@]}"; do
 		timeout 120 "${dnf[@]}" --quiet --cacheonly repoquery --showduplicates --disable-modular-filtering \
-			--queryformat '%{name}-%{evr}.%{arch} %{repoid}' "$word" >/tmp/found 2>&1
+			--queryformat '%{name}-%{evr}.%{arch} %{repoid}' "$word" >/tmp/found 2>/tmp/said ||
+			cat /tmp/said
 		if [[ -s /tmp/found ]]; then cat /tmp/found; else printf '%s: none\n' "$word"; fi
 	done
 	printf '\n-- of the image\n'

@@ -404,7 +404,8 @@ rpm_lock() {
 
 # family_report: all that somebody who is not there must know, on standard output.
 family_report() {
-	local program word repo
+	local program repo end
+	end=$(tail -n 60 "$LOG")
 	printf '==== wgkmod: make lock TARGET=%s, %s ====\n' "$TARGET" "$(date --utc '+%F %T UTC')"
 	printf 'MIRROR=%s\n' "${MIRROR:-}"
 	cat "$TARGET_DIR/$TARGET"
@@ -431,5 +432,5 @@ family_report() {
 		printf 'it was not had\n'
 	fi
 	printf '\n==== the end of the log ====\n'
-	tail -n 60 "$LOG"
+	printf '%s\n' "$end"
 }

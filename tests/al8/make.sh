@@ -250,7 +250,7 @@ make_mirror() {
 	gcc_packages updates 3.9 3.9.al8
 	note libgomp 10.2.1 3.9.al8 image
 	note libarchive 8 2.al8 image
-	note elfutils-libelf 7 1.al8 image
+	note openssl-libs 7 1.al8 image
 	note make 99 2.al8 module
 	note linux-firmware 1 1.al8 updates
 	name=$(find "$TMP/vm" -name '*.deb' -printf '%f\n' | sort | comm -23 - <({
