@@ -70,7 +70,20 @@ compile() {
 	"${kbuild[@]}" M="$src" CC="$cc" WGKMOD_SRC="$src" WGKMOD_MODULES="${modules[*]}" \
 		KCFLAGS="$map $flags" KAFLAGS="$map -include /wgkmod/crypto/file-symbol.h -Wa,--debug-prefix-map=$src/= $flags" "${config[@]}" \
 		CONFIG_DEBUG_INFO_BTF_MODULES= -j"$(($(nproc) + 1))" modules 2>&1 | tee "$log" >&2 || die "kbuild failed"
-	! grep -q '^WARNING' "$log" || die "kbuild warned: $(grep -m1 '^WARNING' "$log")"
+	judge_warnings "$log"
+}
+
+# judge_warnings LOG: ends the build on a warning that says that a module does not fit the kernel or
+# would not do what its source says: modpost's of undefined symbols, of symbols without a version or
+# of another namespace, of a missing Module.symvers, and of references between sections (modpost reads
+# our modules alone).  The others are shown.
+judge_warnings() {
+	local line matter='undefined!|has no CRC|no symbol version|version generation failed|symbol will not be versioned'
+	matter+='|from namespace|Symbol version dump|Module\.symvers is missing|[Ss]ection mismatch'
+	while IFS= read -r line; do
+		! grep -Eq "$matter" <<<"$line" || die "kbuild warned: $line"
+		printf 'wgkmod: kbuild warned, of nothing that keeps the modules from fitting: %s\n' "$line" >&2
+	done < <(grep -E '^WARNING|warning: ' "$1" || [[ $? -eq 1 ]])
 }
 
 # find_needed: sets needed to the modules that WireGuard uses a symbol of, directly or not (by
@@ -121,7 +134,8 @@ prove() {
 }
 
 bash /wgkmod/check-offline.sh
-require_compiler "$devel"
+require_compiler "$devel" "$(cat /kernel/stands-in)"
+[[ -z $stands_in ]] || printf "wgkmod: compiled by '%s', which stands in for '%s'\n" "$stands_in" "$(compiler_text "$devel")" >&2
 require_symvers "$devel"
 cd "$build"
 compile

@@ -7,6 +7,7 @@
 # turns on that the kernel RELEASE lacks, and leaves in /kernel:
 #
 #	cc          the kernel's compiler (the first word of CONFIG_CC_VERSION_TEXT)
+#	stands-in   the text of the compiler that $COMPILER says may stand in for it, where it does
 #	devel       link to the kernel's build tree
 #	vermagic    what modules of this kernel must say, by its own linux/vermagic.h
 #	config      CONFIG_X=m for make, a line each
@@ -199,7 +200,7 @@ inside_modules() {
 
 # ---- the kernel -----------------------------------------------------------------------
 
-require_compiler "$devel"
+require_compiler "$devel" "${COMPILER:-}"
 require_symvers "$devel"
 [[ $(kernel_release "$devel") == "$release" ]] ||
 	die "'$devel' is the build tree of $(kernel_release "$devel"), not of $release"
@@ -226,10 +227,18 @@ selects >"$work/selects"
 
 # ---- the configuration before: the kernel's, less what is hidden ----------------------
 
-cp "$devel/.config" "$work/own"
+# unlike: the symbols that the source's Kconfig completes otherwise than the kernel's own did, but for
+# what it finds out about compiler and linker.
+unlike() {
+	comm -3 <(grep '^CONFIG_' "$devel/.config" | sort) <(grep '^CONFIG_' "$work/own" | sort) |
+		sed 's/^\t//; s/^CONFIG_\([^=]*\)=.*/\1/' | sort -u |
+		grep -vE '^(AS|CLANG|GCC|LD|LLD|PAHOLE|RUSTC|BINDGEN)_|^CC_(VERSION|IS|HAS|CAN|IMPLICIT)_|^(PLUGIN_HOSTCC|TOOLS_SUPPORT_RELR|RUST_IS_AVAILABLE)$' || [[ $? -eq 1 ]]
+}
 
+cp "$devel/.config" "$work/own"
 kconfig "$work/own"
 cp "$work/own" "$work/before"
+unlike >"$work/unlike"
 
 # unset_symbols SYMBOL...: takes them out of the configuration before; what selects one and has no
 # module of its own (CRYPTO_LIB_CHACHA) goes with it.
@@ -357,6 +366,7 @@ tar -xf "$work/linux.tar" -C /kernel/slice --strip-components=1 \
 # ---- what the build reads -------------------------------------------------------------
 
 printf '%s\n' "$cc" >/kernel/cc
+printf '%s' "$stands_in" >/kernel/stands-in
 ln -s "$devel" /kernel/devel
 gained "$work/before" "$work/after" | sed 's/^/CONFIG_/; s/ /=/' >/kernel/config
 printf '%s\n' "${!built[@]}" | sort >/kernel/modules
@@ -428,18 +438,27 @@ selected_by() {
 }
 
 {
+	reachable
+	gained "$work/before" "$work/after" | sed 's/ .*//'
+} | awk '!seen[$1]++' >"$work/closure"
+symbol=$(awk 'NR == FNR { unlike[$1]; next } $1 in unlike { print $1; exit }' "$work/unlike" "$work/closure")
+[[ -z $symbol ]] ||
+	die "$release has CONFIG_$symbol=$(value "$devel/.config" "$symbol"), but Kconfig of the source makes it $(value "$work/own" "$symbol"):" \
+		"the source is not that of this kernel ($(wc -l <"$work/unlike") symbols differ)"
+
+{
 	printf '# What CONFIG_WIREGUARD=m takes on %s, by its own Kconfig.\n' "$release"
+	[[ -z $stands_in ]] || printf '# Kernel made by: %s\n# Modules made by: %s\n' "$(compiler_text "$devel")" "$stands_in"
+	[[ ! -s $work/unlike ]] || printf '# Of its other symbols the source has %d otherwise: %s\n' \
+		"$(wc -l <"$work/unlike")" "$(head -n 12 "$work/unlike" | paste -sd ' ')"
 	[[ ${#hidden[@]} -eq 0 ]] || printf '# Treated as absent from the kernel: %s\n' "${hidden[*]}"
 	printf '#\n%-34s %-6s %-5s %s\n' '# symbol' kernel needs 'decision; selected by'
-	{
-		reachable
-		gained "$work/before" "$work/after" | sed 's/ .*//'
-	} | awk '!seen[$1]++' | while read -r symbol parents; do
+	while read -r symbol parents; do
 		had=$(value "$work/before" "$symbol") gets=$(value "$work/after" "$symbol")
 		[[ -z ${left_out[$symbol]:-} ]] || gets=${left_value[$symbol]}
 		printf '%-34s %-6s %-5s %s; %s\n' "$symbol" "$had" "$gets" \
 			"$(decision "$symbol" "$had" "$gets")" \
 			"$(selected_by "$symbol" "$parents")"
-	done
+	done <"$work/closure"
 } >/kernel/explain.txt
 cat /kernel/explain.txt

@@ -76,5 +76,7 @@ mv -T "$TMP/made" "$dest"
 printf '%s\n%s\n' "$inputs" "$(sha256sum <"$dest/SHA256SUMS")" >"$TMP/stamp"
 mv -T "$TMP/stamp" "$stamp"
 proof=$(grep -a '^wgkmod: .*fit' "$LOG" | tail -n1)
-phase_end "$(find "$dest/modules" -name '*.ko' | wc -l) modules in $dest"
+compiled=$(sed -n 's/^wgkmod: \(compiled by\)/, \1/p' "$LOG" | tail -n 1)
+phase_end "$(find "$dest/modules" -name '*.ko' | wc -l) modules in $dest$compiled"
+sed -n 's/^wgkmod: \(kbuild warned\)/\1/p' "$LOG" | while IFS= read -r line; do say warning "$line"; done
 say proof "${proof#wgkmod: }"

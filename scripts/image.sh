@@ -67,7 +67,7 @@ mkdir "$TMP/context"
 	die "the sources of wgkmod changed while the image was made; start again"
 run "${PODMAN[@]}" build --network=none --pull-never --timestamp 0 "${PODMAN_LIMITS[@]}" \
 	--build-arg "BASE=$base" --build-arg "FAMILY=$FAMILY" --build-arg "RELEASE=$RELEASE" \
-	--build-arg "HIDE=$HIDE" --build-arg "SOURCE_DIR=$SOURCE_DIR" --build-arg "LOCK=$lock" \
+	--build-arg "HIDE=$HIDE" --build-arg "COMPILER=$COMPILER" --build-arg "SOURCE_DIR=$SOURCE_DIR" --build-arg "LOCK=$lock" \
 	--build-context "packages=$TMP/toolchain" --build-context "kernel-source=$TMP/source" \
 	--tag "$builder" "$TMP/context"
 size=$(podman image inspect --format '{{.Size}}' "$builder")

@@ -4,8 +4,9 @@
 # usage: lock.sh TARGET
 #
 # Resolves what the target's file asks for to files and digests, with the distribution's own
-# package manager and signatures, and writes targets/TARGET.lock.  Needs the network.  What
-# changed against the lock that was there is printed; a lock that stays the same is not touched.
+# package manager and signatures, downloads all of it into the cache, and writes targets/TARGET.lock.
+# Needs the network.  What changed against the lock that was there is printed; a lock that stays the
+# same is not touched.  Where it fails, out/log/TARGET-lock-report.txt has what was found out.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -15,9 +16,30 @@ phase_begin lock
 make_tmp "$OUT"
 
 lock=$TARGET_DIR/$TARGET.lock
+report=$OUT/log/$TARGET-lock-report.txt
+rm -f "$report"
+
+# phase_failed: the family's report of what was found out, where it has one.
+phase_failed() {
+	declare -F family_report >/dev/null || return 0
+	family_report >"$report" 2>&1
+	printf 'wgkmod: what was found out is in %s: send it with a question\n' "$report" >&2
+}
+
+# fetch_lines FILE STAGE...: what the lock in FILE names of the stages is in the cache, from here on.
+fetch_lines() {
+	local file=$1
+	shift
+	mkdir -p "$TMP/targets"
+	cp "$TARGET_DIR/$TARGET" "$TMP/targets/"
+	cp "$file" "$TMP/targets/$TARGET.lock"
+	TARGET_DIR=$TMP/targets "$TOP/scripts/fetch.sh" "$TARGET" "$@" >&2
+}
+
 printf '# The inputs of %s by digest; written by make lock.\n# STAGE SHA256 LOCATION\n' "$TARGET" >"$TMP/lock"
 family_network
 family_lock >>"$TMP/lock"
+[[ ! -f $TMP/wants-report ]] || phase_failed
 
 # The same file with another digest is a thing to look at, never to take.
 read_known() { awk '!/^#/ && $2 != "-" { print $3, $2 }' "$1" | sort -u; }
@@ -26,6 +48,13 @@ if [[ -f $lock ]]; then
 	read_known "$TMP/lock" | join "$TMP/known" - | awk '$2 != $3' >"$TMP/changed"
 	[[ ! -s $TMP/changed ]] || die "$(head -n1 "$TMP/changed" | awk -v f="$lock" '{
 		print $1 " has the digest " $3 " now, and " $2 " in the lock; if that is meant to be, take its line out of " f }')"
+fi
+
+# What cannot be had is not pinned; what only a VM boots is none of the build's business.
+fetch_lines "$TMP/lock" base toolchain source
+if grep -q '^vm ' "$TMP/lock" && ! fetch_lines "$TMP/lock" vm; then
+	sed -i '/^vm /d' "$TMP/lock"
+	say lock 'the lock is complete for the build, but without what only the VM boots, which cannot be fetched'
 fi
 
 if cmp --silent "$TMP/lock" "$lock"; then

@@ -29,6 +29,9 @@ inputs=$(lock_inputs | jq --raw-input --null-input \
 	'[inputs | split(" ") | {uri: .[2], digest: {sha256: .[1]}, annotations: {stage: .[0]}}]')
 keys=$(target_inputs | jq --raw-input --null-input \
 	'[inputs | capture("^(?<key>[A-Z_]+) = (?<value>.*)$")] | from_entries')
+# where a compiler stands in for the kernel's, both
+compilers=$(jq --raw-input --null-input '[inputs | capture("^# (?<key>Kernel|Modules) made by: (?<value>.*)$")
+	| .key |= ascii_downcase] | from_entries' "$dir/explain.txt")
 project=$(
 	cd "$TOP"
 	{ image_files && host_files; } | digests_of
@@ -37,7 +40,7 @@ project=$(descriptors uri <<<"$project")
 
 jq --null-input --sort-keys \
 	--argjson subject "$subject" --argjson inputs "$inputs" --argjson project "$project" \
-	--argjson keys "$keys" --arg target "$TARGET" '{
+	--argjson keys "$keys" --argjson compilers "$compilers" --arg target "$TARGET" '{
 	_type: "https://in-toto.io/Statement/v1",
 	subject: $subject,
 	predicateType: "https://slsa.dev/provenance/v1",
@@ -45,12 +48,12 @@ jq --null-input --sort-keys \
 		buildDefinition: {
 			buildType: "urn:wgkmod:build:artifacts:v1",
 			externalParameters: {command: ["make", "artifacts", "TARGET=\($target)"], target: $target},
-			internalParameters: {
+			internalParameters: ({
 				target: $keys,
 				network: "none",
 				container: ["podman", "run", "--network=none", "--read-only", "--cap-drop=all",
 					"bash", "/wgkmod/build.sh"]
-			},
+			} + (if $compilers == {} then {} else {compilers: $compilers} end)),
 			resolvedDependencies: ($project + $inputs)
 		},
 		runDetails: {builder: {id: "urn:wgkmod:builder:containerfile"}}

@@ -102,13 +102,27 @@ line_of() { grep -n "^$1" "$FILE" | cut -d : -f 1; }
 	unset TARGET_DIR
 	export OUT=$BATS_TEST_TMPDIR/out CACHE=$BATS_TEST_TMPDIR/cache
 	local name
-	for name in 5.10.23-6 5.10.60-9 5.10.84-10.4 5.10.112-11.2 5.10.134-12.2; do
+	for name in 5.10.23-{4,5,6,6.1} 5.10.60-9 5.10.84-10.{2,3,4} 5.10.112-11{,.1,.2} 5.10.134-12{,.1,.2}; do
 		run_cmd 1 "$ROOT_DIR/scripts/artifacts.sh" "alinux3-$name.x86_64"
 		assert_line "^wgkmod: the lock of 'alinux3-$name.x86_64' is not complete: no digest is known for .*kernel-devel-$name.al8.x86_64.rpm; run 'make lock TARGET=alinux3-$name.x86_64' where the distribution's mirrors can be reached$"
 		assert_equal "$(wc -l <<<"$output")" 1
 	done
 	assert_absent "$OUT"
 	assert_absent "$CACHE"
+	assert_equal "$(cd "$ROOT_DIR/targets" && printf '%s\n' alinux3-*.lock | wc -l)" 14
+}
+
+@test "the targets of Alibaba Cloud Linux 3 differ in nothing but the release and what follows from it" {
+	local file version release seen
+	for file in "$ROOT_DIR"/targets/alinux3-*.x86_64; do
+		release=${file##*/alinux3-} release=${release%.x86_64} version=${release%-*}
+		assert_equal "$(sed -n 's/^RELEASE *= //p' "$file")" "$release.al8.x86_64"
+		grep -v '^#' "$file" | sed "s/$release\\.al8/R/g; s/linux-$version\\./linux-V./" >"$BATS_TEST_TMPDIR/plain"
+		seen=${seen:-$(cat "$BATS_TEST_TMPDIR/plain")}
+		diff "$BATS_TEST_TMPDIR/plain" - <<<"$seen"
+		# a tag that does not move
+		grep -Eq '^IMAGE .*:[0-9][0-9.]+$' "$file"
+	done
 }
 
 @test "a kernel that ships WireGuard is refused with the reason" {

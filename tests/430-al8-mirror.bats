@@ -1,7 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Mirrors that are not what they were: make lock and make fetch refuse, and say which package and why.
+# Mirrors that are not what they were, and repositories that are broken: make lock and make fetch refuse, and
+# say what the cause is and what to do.
 
 # shellcheck disable=SC2030,SC2031 # each test is a subshell
 
@@ -28,7 +29,8 @@ setup() {
 	[[ ! -f $OUT/.podman ]] || cp "$OUT/.podman" "$BATS_TEST_TMPDIR/out/"
 	OUT=$BATS_TEST_TMPDIR/out
 	al8_targets "$TARGET_DIR" "$PORT"
-	sed -i '/^  elf/d; /^KERNEL_IMAGE/d; /^VM/d; s/^KERNEL_DEVEL.*/KERNEL_DEVEL = m4/; s/^TOOLCHAIN.*/TOOLCHAIN = make/
+	cp "$TARGET_DIR/standin-9" "$BATS_TEST_TMPDIR/whole"
+	sed -i '/^  elf/d; /^KERNEL_IMAGE/d; /^VM/d; s/^TOOLCHAIN.*/TOOLCHAIN = gcc make/
 		s,^SOURCE .*,SOURCE = http://127.0.0.1:'"$PORT"'/RPM-GPG-KEY-ALINUX-3,' "$TARGET_DIR/standin-9"
 }
 
@@ -58,7 +60,16 @@ resign() {
 	run_cmd 0 rpmsign --delsign "$3" # the same key's would be left as it is
 	run_cmd 0 rpmsign --define "__gpg $(command -v gpg)" --define "_gpg_path $1" --define "_gpg_name $2" --addsign "$3"
 }
-index() { run_cmd 0 createrepo_c --quiet --update "$OS"; }
+index() { run_cmd 0 createrepo_c --quiet --update "$@" "$OS"; }
+
+# refused REGEX: the first line of a refusal; and there are a report and no lock.
+refused() {
+	local first
+	first=$(grep -m 1 '^wgkmod: ' <<<"$output")
+	[[ $first =~ $1 ]] || fail "the first line does not match '$1': $first"$'\n'"$output"
+	[[ -s $OUT/log/standin-9-lock-report.txt ]] || fail "no report was left"
+	assert_absent "$TARGET_DIR/standin-9.lock"
+}
 
 # image_with_key KEY NAME: the registry has the image NAME, which is the stand-in's with the key in rpm's
 # database.
@@ -86,8 +97,7 @@ no_lock() { assert_absent "$TARGET_DIR/standin-9.lock"; }
 	flip "$OS/Packages/$PACKAGE.rpm" 100000
 	serve
 	lock 2
-	assert_line "^wgkmod: the packages of the stage toolchain cannot be had: $PACKAGE.rpm: .*checksum doesn't match"
-	no_lock
+	refused "^wgkmod: the packages of the stage toolchain cannot be had: $PACKAGE.rpm: .*checksum doesn't match"
 }
 
 @test "the same where the mirror's index says that it has to be so" {
@@ -96,8 +106,7 @@ no_lock() { assert_absent "$TARGET_DIR/standin-9.lock"; }
 	index
 	serve
 	lock 2
-	assert_line "^wgkmod: the packages .*: $PACKAGE.rpm: (digests|DIGESTS) (signatures|SIGNATURES) NOT OK, by the key of the target"
-	no_lock
+	refused "^wgkmod: the packages .*: $PACKAGE.rpm is damaged: its signature by the key [0-9a-f]+ does not hold: take it from another mirror"
 }
 
 @test "an unsigned package is refused" {
@@ -106,8 +115,7 @@ no_lock() { assert_absent "$TARGET_DIR/standin-9.lock"; }
 	index
 	serve
 	lock 2
-	assert_line "^wgkmod: the packages .*: Package $PACKAGE.rpm is not signed"
-	no_lock
+	refused "^wgkmod: the packages .*: $PACKAGE.rpm is not signed: take it from another mirror"
 }
 
 @test "a package signed by another key is refused" {
@@ -117,8 +125,7 @@ no_lock() { assert_absent "$TARGET_DIR/standin-9.lock"; }
 	index
 	serve
 	lock 2
-	assert_line "^wgkmod: the packages .*: Public key for $PACKAGE.rpm is not installed"
-	no_lock
+	refused "^wgkmod: the packages .*: $PACKAGE.rpm is signed by another key, [0-9a-f]+, than the target's, [0-9a-f]+ \\(gpg\\(wgkmod stand-in\\)\\): take it"
 }
 
 @test "a key that the image has, and that is not the target's, does not count" {
@@ -131,8 +138,7 @@ no_lock() { assert_absent "$TARGET_DIR/standin-9.lock"; }
 	image_with_key "$BATS_TEST_TMPDIR/key" alinux3/keys:latest
 	sed -i "s,^IMAGE .*,IMAGE = 127.0.0.1:$REGISTRY_PORT/alinux3/keys:latest," "$TARGET_DIR/standin-9"
 	lock 2
-	assert_line "^wgkmod: the packages .*: $PACKAGE.rpm: (digests|DIGESTS) (signatures|SIGNATURES) NOT OK, by the key of the target"
-	no_lock
+	refused "^wgkmod: the packages .*: $PACKAGE.rpm is signed by another key, "
 	run_cmd 0 skopeo inspect --raw "docker://127.0.0.1:$REGISTRY_PORT/alinux3/keys:latest"
 	run_cmd 0 podman image rm "localhost/wgkmod-lock:$(printf %s "$output" | sha256sum | cut -c 1-16)"
 }
@@ -147,9 +153,9 @@ no_lock() { assert_absent "$TARGET_DIR/standin-9.lock"; }
 	assert_line "^wgkmod: cannot fetch $PACKAGE.rpm \(of 'standin-9'\): the mirrors that could be reached do not have it any more"
 	rm "$TARGET_DIR/standin-9.lock"
 	index
-	lock 2
-	assert_line '^wgkmod: the packages .*: no repository has make$'
-	no_lock
+	CACHE=$BATS_TEST_TMPDIR/empty lock 2
+	refused '^wgkmod: the packages .*: no repository has make: '
+	grep -q '^make: none$' "$OUT/log/standin-9-lock-report.txt"
 }
 
 @test "a changed package is refused by fetch, and by make lock with both digests; a new one shows as a difference" {
@@ -162,7 +168,7 @@ no_lock() { assert_absent "$TARGET_DIR/standin-9.lock"; }
 	resign "$AL8_MIRROR/gnupg" 'wgkmod stand-in' "$OS/Packages/$PACKAGE.rpm"
 	new=$(sha256sum <"$OS/Packages/$PACKAGE.rpm" | cut -d ' ' -f 1)
 	index
-	fetch 1
+	CACHE=$BATS_TEST_TMPDIR/empty fetch 1
 	assert_line "^wgkmod: Packages/$PACKAGE.rpm: the digest is $new, not $old as in the lock"
 	lock 2
 	assert_line "^wgkmod: Packages/$PACKAGE.rpm has the digest $new now, and $old in the lock"
@@ -180,34 +186,153 @@ no_lock() { assert_absent "$TARGET_DIR/standin-9.lock"; }
 	lock 0
 	MIRROR_STOPS=$((PORT + 1))
 	server_start "http://127.0.0.1:$MIRROR_STOPS/" python3 "$ROOT_DIR/tests/al8/silent.py" "$MIRROR_STOPS" "$WWW" "$PACKAGE.rpm"
+	export CACHE=$BATS_TEST_TMPDIR/empty
 	MIRROR="http://127.0.0.1:$MIRROR_STOPS/alinux/3/os/x86_64" fetch 1
-	assert_line "^wgkmod: cannot fetch $PACKAGE.rpm "
+	assert_line "^wgkmod: cannot fetch .*$PACKAGE.rpm "
 	# that the next one does not have it does not make it gone
 	MIRROR="http://127.0.0.1:$MIRROR_STOPS/alinux/3/os/x86_64 http://127.0.0.1:$PORT/alinux/3/plus/x86_64" fetch 1
 	assert_line '^wgkmod: cannot fetch .*: no mirror could be reached that has it'
 	rm "$TARGET_DIR/standin-9.lock"
-	MIRROR="http://127.0.0.1:$MIRROR_STOPS/alinux/3/os/x86_64" lock 2
-	assert_line "^wgkmod: the packages .*: $PACKAGE.rpm: .*Timeout was reached"
-	no_lock
+	MIRROR="http://127.0.0.1:$MIRROR_STOPS/alinux/3/os/x86_64 http://127.0.0.1:$PORT/alinux/3/updates/x86_64" lock 2
+	refused "^wgkmod: the packages .*: $PACKAGE.rpm: .*Timeout was reached"
 }
 
-@test "a repository that cannot be had is not left out: the lock would be another" {
-	serve
-	rm -r "$WWW/alinux/3/updates"
-	lock 2
-	assert_line "^wgkmod: the packages .*updates/x86_64/repodata/repomd.xml"
-	no_lock
-}
-
-@test "a mirror that takes connections and says nothing is given up" {
+@test "a mirror that takes connections and says nothing is given up by fetch" {
 	serve
 	lock 0
 	python3 "$ROOT_DIR/tests/al8/silent.py" "$((PORT + 1))" "$WWW" >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- 4>&- &
 	printf '%d\n' $! >>"$BATS_FILE_TMPDIR/servers"
-	MIRROR="http://127.0.0.1:$((PORT + 1))/alinux/3/os/x86_64" fetch 1
-	assert_line '^wgkmod: cannot fetch m4-.*\.rpm make-.*\.rpm '
-	rm "$TARGET_DIR/standin-9.lock"
-	MIRROR="http://127.0.0.1:$((PORT + 1))/alinux/3/os/x86_64" lock 2
-	assert_line "^wgkmod: the packages .*: Curl error .*Timeout was reached for http://127.0.0.1:$((PORT + 1))/"
-	no_lock
+	MIRROR="http://127.0.0.1:$((PORT + 1))/alinux/3/os/x86_64" CACHE=$BATS_TEST_TMPDIR/empty fetch 1
+	assert_line '^wgkmod: cannot fetch .*make-.*\.rpm '
+}
+
+# ---- broken repositories ---------------------------------------------------------------
+
+# One fault each: FAULT | the first line of the refusal | a line of the report.
+BROKEN='
+no_compiler      | the kernel was made by .gcc \(GCC\) 10.2.1 20200825 \(Alibaba 10.2.1-3 2.32\)., but the compiler here is .*10.2.1-3.9 2.32\).: they differ in the package revision \(10.2.1-3 there, 10.2.1-3.9 here\); .*add this line to the target: COMPILER = gcc \(GCC\) 10.2.1 20200825 \(Alibaba 10.2.1-3.9 2.32\)$ | ^tried:  gcc-10.2.1-3.9.al8.x86_64: gcc
+solver           | the packages of the stage toolchain cannot be had: its packages do not go together: Problem: .*nothing provides libfuture >= 9 needed by make-4.4-1.al8.x86_64.*: name versions that go together in the target.s TOOLCHAIN | ^make-4.4-1.al8.x86_64 wgkmod-1$
+modular          | the packages of the stage toolchain cannot be had: modular filtering hides make .*: write @MODULE:STREAM | ^al8-tools +hides
+bad_signature    | the packages of the stage toolchain cannot be had: make-4.3-1.al8.x86_64.rpm is damaged: its signature by the key [0-9a-f]+ does not hold: take it from another mirror | ^wgkmod: make-4.3-1.al8.x86_64.rpm is damaged
+wrong_key        | from http://[^ ]*/updates/x86_64/Packages: kernel-devel-5.10.223-9.al8.x86_64.rpm is signed by another key, [0-9a-f]+, than the target.s, [0-9a-f]+ .*: take it from another mirror .* or see whether the distribution has a new key | ^the key [0-9A-F]{40} of somebody
+registry_401     | the registry wants a login for .127.0.0.1:[0-9]+/alinux3/alinux3:3.9.1.: run .skopeo login 127.0.0.1:[0-9]+., or name another registry in IMAGE \(.*\)$ | authentication required
+registry_404     | the registry has no .alinux3:1.2.3.: put one of its tags into the target.s IMAGE | "3.9.1"
+repository_down  | the repository http://127.0.0.1:[0-9]+/alinux/3/updates/x86_64 cannot be had: .*404.*: try again, or set MIRROR= | /alinux/3/updates/x86_64/repodata/repomd.xml: 404
+time_out         | the repository http://127.0.0.1:[0-9]+/alinux/3/os/x86_64 cannot be had: .*Timeout was reached.*: try again, or set MIRROR= | /alinux/3/os/x86_64/repodata/repomd.xml: 000
+devel_gone       | kernel-devel-5.10.223-9.al8.x86_64 is not to be had: .* none of the 5 addresses tried has it .*; add the address of the file to the target | /alinux/3/plus/x86_64/Packages/kernel-devel-5.10.223-9.al8.x86_64.rpm: 404
+'
+
+# broken FAULT: the row of the table: the fault is made, and make lock refuses with its words.
+broken() {
+	local line report
+	line=$(grep "^$1 " <<<"$BROKEN")
+	line=${line#* | } report=${line#* | }
+	"fault_$1"
+	lock 2
+	refused "^wgkmod: ${line% | *}"
+	grep -Eq -- "$report" "$OUT/log/standin-9-lock-report.txt" || fail "no line matches '$report' in:
+$(cat "$OUT/log/standin-9-lock-report.txt")"
+	for line in '^dnf|^4\.[0-9]+\.[0-9]+$' '^RPM version ' '^PRETTY_NAME='; do
+		[[ $1 == registry_* || $1 == repository_down || $1 == time_out ]] ||
+			grep -Eq -- "$line" "$OUT/log/standin-9-lock-report.txt" || fail "the report has no $line"
+	done
+}
+
+fault_no_compiler() {
+	rm "$OS"/Packages/g/gcc-10.2.1-3.1.al8.x86_64.rpm
+	index
+	serve
+}
+
+fault_solver() {
+	local dir=$BATS_TEST_TMPDIR/rpm
+	mkdir -p "$dir/tree/usr/share/al8"
+	touch "$dir/tree/usr/share/al8/make"
+	tar -C "$dir/tree" -cf "$dir/tar" ./usr/share/al8/make
+	printf '"/usr/share/al8/make"\n' >"$dir/list"
+	run_cmd 0 rpmbuild -bb --quiet --target x86_64 --define "_topdir $dir" --define 'al8_name make' --define 'al8_version 4.4' \
+		--define 'al8_release 1.al8' --define 'al8_requires libfuture >= 9' --define "al8_tar $dir/tar" --define "al8_list $dir/list" \
+		"$ROOT_DIR/tests/al8/package.spec"
+	rm "$OS/Packages/$PACKAGE.rpm"
+	cp "$dir"/RPMS/x86_64/*.rpm "$OS/Packages/"
+	resign "$AL8_MIRROR/gnupg" 'wgkmod stand-in' "$OS/Packages/make-4.4-1.al8.x86_64.rpm"
+	index
+	serve
+}
+
+fault_modular() {
+	sed 's/stream: .*/stream: "hides"/; s/make-0:99-2/make-0:4.3-1/' "$ROOT_DIR/tests/al8/modules.yaml" >"$BATS_TEST_TMPDIR/modules.yaml"
+	own "$OS/repodata/repomd.xml"
+	run_cmd 0 modifyrepo_c --mdtype=modules "$BATS_TEST_TMPDIR/modules.yaml" "$OS/repodata"
+	serve
+}
+
+fault_bad_signature() {
+	own "$OS/Packages/$PACKAGE.rpm"
+	flip "$OS/Packages/$PACKAGE.rpm" 100000
+	index
+	serve
+}
+
+# the key at the target's address is another one than that of the packages
+fault_wrong_key() {
+	new_key somebody
+	own "$WWW/RPM-GPG-KEY-ALINUX-3"
+	gpg --homedir "$BATS_TEST_TMPDIR/gnupg" --batch --armor --export >"$WWW/RPM-GPG-KEY-ALINUX-3"
+	serve
+}
+
+fault_registry_401() {
+	serve
+	printf 'nobody:x\n' >"$BATS_TEST_TMPDIR/htpasswd"
+	cat >"$BATS_TEST_TMPDIR/registry.yml" <<-EOY
+		version: 0.1
+		storage: {filesystem: {rootdirectory: $BATS_TEST_TMPDIR/registry}}
+		auth: {htpasswd: {realm: al8, path: $BATS_TEST_TMPDIR/htpasswd}}
+		http: {addr: "127.0.0.1:$((PORT + 1))"}
+	EOY
+	server_start "http://127.0.0.1:$((PORT + 1))/" docker-registry serve "$BATS_TEST_TMPDIR/registry.yml"
+	printf '[[registry]]\nlocation = "127.0.0.1:%d"\ninsecure = true\n' "$((PORT + 1))" >>"$BATS_FILE_TMPDIR/registries.conf"
+	sed -i "s,^IMAGE .*,IMAGE = 127.0.0.1:$((PORT + 1))/alinux3/alinux3:3.9.1," "$TARGET_DIR/standin-9"
+}
+
+fault_registry_404() {
+	serve
+	sed -i 's,^\(IMAGE .*\):3.9.1$,\1:1.2.3,' "$TARGET_DIR/standin-9"
+}
+
+fault_repository_down() {
+	rm -r "$WWW/alinux/3/updates"
+	serve
+}
+
+fault_time_out() {
+	serve
+	python3 "$ROOT_DIR/tests/al8/silent.py" "$((PORT + 1))" "$WWW" >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- 4>&- &
+	printf '%d\n' $! >>"$BATS_FILE_TMPDIR/servers"
+	export MIRROR="http://127.0.0.1:$((PORT + 1))/alinux/3/os/x86_64"
+}
+
+fault_devel_gone() {
+	local updates=$WWW/alinux/3/updates/x86_64
+	rm "$updates/Packages/kernel-devel-5.10.223-9.al8.x86_64.rpm"
+	run_cmd 0 createrepo_c --quiet --update "$updates"
+	serve
+}
+
+@test "broken: no gcc of the kernel's version; the part that differs, the line to add, and all that were tried" { broken no_compiler; }
+@test "broken: a solver's conflict; its reason" { broken solver; }
+@test "broken: a package that modular filtering hides; the streams" { broken modular; }
+@test "broken: a signature that does not hold; the package and the key" { broken bad_signature; }
+@test "broken: another key; both" { broken wrong_key; }
+@test "broken: a registry that wants a login" { broken registry_401; }
+@test "broken: a registry without the tag; those that it has" { broken registry_404; }
+@test "broken: a repository that is down is not left out" { broken repository_down; }
+@test "broken: a mirror that says nothing" { broken time_out; }
+@test "broken: kernel-devel gone from the metadata and from every address; what each answered" { broken devel_gone; }
+
+@test "every fault of the table has a test, and the table ten" {
+	assert_equal "$(grep -c ' | ' <<<"$BROKEN")" 10
+	assert_equal "$(sed -n 's/^@test "broken: .*{ broken \([a-z_0-9]*\); }$/\1/p' "$BATS_TEST_FILENAME" | sort | paste -sd ' ')" \
+		"$(sed -n 's/^\([a-z_0-9]*\) *| .*/\1/p' <<<"$BROKEN" | sort | paste -sd ' ')"
 }

@@ -118,6 +118,16 @@ deb_apt_root() {
 	APT_CONFIG=$root/apt.conf run apt-get update
 }
 
+# deb_prefer_first_suite ROOT: from here on apt takes of the further suites only what the target names
+# by version, and what the first suite has not at all.  A suite is known by its codename, or by the name
+# that changes from release to release.
+deb_prefer_first_suite() {
+	local suite
+	for suite in ${SUITE#"${SUITE%% *}"}; do
+		printf 'Package: *\nPin: release %s=%s\nPin-Priority: 1\n\n' n "$suite" a "$suite"
+	done >"$1/etc/preferences"
+}
+
 # deb_require_one_version: refuses a target whose kernel, build tree and source are not of one and
 # the same version.  A mirror may have the source of a later kernel than its build tree; what that
 # makes may even compile.
@@ -147,6 +157,7 @@ family_lock() {
 	local -a toolchain vm kernel
 	deb_require_one_version
 	deb_apt_root "$root"
+	deb_prefer_first_suite "$root"
 	essential="?narrow(?or(?archive(^$suite\$),?codename(^$suite\$)),?architecture(amd64),?essential)"
 	# shellcheck disable=SC2153 # the keys of the target
 	read -ra toolchain <<<"$TOOLCHAIN $KERNEL_DEVEL"

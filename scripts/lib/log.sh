@@ -59,6 +59,7 @@ full_disk() {
 on_exit() {
 	local status=$?
 	if [[ $status -ne 0 && -n ${PHASE:-} ]]; then
+		[[ $(type -t phase_failed) != function ]] || phase_failed || printf 'wgkmod: no report could be written\n' >&2
 		full_disk "${TMP:-$OUT}"
 		if [[ -s $LOG ]]; then
 			[[ -n $V ]] || tail -n 15 "$LOG" | sed 's/^/  | /' >&2

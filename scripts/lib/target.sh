@@ -11,7 +11,7 @@ family_keys='' family_programs='' family_lock_programs='' family_fallbacks=''
 family_network() { :; }
 
 # Every key of a target file.  "!" required, "?" may be left out; a family adds its own.
-target_keys='!FAMILY !ARCH !RELEASE !TOOLCHAIN !KERNEL_DEVEL !SOURCE !BTF ?HIDE ?SOURCE_DIR ?KERNEL_IMAGE ?VM'
+target_keys='!FAMILY !ARCH !RELEASE !TOOLCHAIN !KERNEL_DEVEL !SOURCE !BTF ?HIDE ?SOURCE_DIR ?COMPILER ?KERNEL_IMAGE ?VM'
 
 # list_targets: the names in TARGET_DIR, one a line.
 list_targets() {

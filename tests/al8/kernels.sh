@@ -22,7 +22,12 @@ export LC_ALL=C TZ=UTC
 export KBUILD_BUILD_USER=al8 KBUILD_BUILD_HOST=al8 KBUILD_BUILD_TIMESTAMP='2024-08-10 00:00:00 UTC'
 
 tree=/kernels/linux
-make=(make -s CC=gcc-10 HOSTCC=gcc-10 "-j$(($(nproc) + 1))")
+# what says of itself that it is the distribution's compiler of then
+mkdir /tmp/bin
+sed 's/REVISION/3/' /al8/gcc >/tmp/bin/gcc
+chmod +x /tmp/bin/gcc
+PATH=/tmp/bin:$PATH
+make=(make -s CC=gcc HOSTCC=gcc "-j$(($(nproc) + 1))")
 
 # name_release RELEASE: as the distribution does it: by the Makefile's EXTRAVERSION.
 name_release() {
@@ -34,14 +39,14 @@ name_release() {
 configure() {
 	local line
 	"${make[@]}" tinyconfig >/dev/null
-	scripts/kconfig/merge_config.sh -m .config /al8/kernel.config >/dev/null
+	scripts/kconfig/merge_config.sh -m .config /al8/real.config /al8/kernel.config >/dev/null
 	"${make[@]}" olddefconfig >/dev/null
 	while read -r line; do
-		grep -qxF -- "$line" .config || {
+		grep -qxF -- "$line" .config || [[ $line == '# '* && $(grep -c "^CONFIG_${line:9:-11}=" .config) -eq 0 ]] || {
 			printf 'kernels.sh: Kconfig did not take %s\n' "$line" >&2
 			exit 1
 		}
-	done < <(grep '^CONFIG_' /al8/kernel.config)
+	done < <(grep -hE '^(CONFIG_|# CONFIG_.* is not set$)' /al8/{real,kernel}.config)
 }
 
 # pack_core: what kernel-core has, as core.tar; the modules signed, as the distribution's are.
@@ -63,10 +68,11 @@ pack_core() {
 	rm -rf "$dir"
 }
 
-# pack_devel FILE: what kernel-devel has: Makefiles and Kconfigs, headers, host tools; no source.
+# pack_devel FILE: what kernel-devel has: Makefiles and Kconfigs (no Kbuild files), headers, host tools; no
+# source.
 pack_devel() {
 	{
-		find . -type f \( -name 'Makefile*' -o -name 'Kconfig*' -o -name 'Kbuild*' \) -printf '%P\n'
+		find . -type f \( -name 'Makefile*' -o -name 'Kconfig*' \) -printf '%P\n'
 		find scripts include arch/x86/include ! -type d ! -path '*/include-prefixes/*'
 		printf '%s\n' .config Module.symvers System.map tools/objtool/objtool
 	} | grep -v -e '\.[coa]$' -e '\.cmd$' | sort -u >/kernels/devel.list
@@ -128,7 +134,7 @@ take_unversioned() {
 
 # without_dst_cache: kernel-devel of a kernel with nothing that takes a tunnel's cache of routes.
 without_dst_cache() {
-	sed -i 's/^CONFIG_\(NET_FOU\|IPV6_FOU\|VXLAN\|GENEVE\|IPV6_SIT\|NET_UDP_TUNNEL\|NET_IP_TUNNEL\|INET_TUNNEL\|DST_CACHE\)=.*/# CONFIG_\1 is not set/' .config
+	sed -i 's/^CONFIG_\(NET_IPIP\|IPV6_TUNNEL\|VXLAN\|GENEVE\|IPV6_SIT\|NET_UDP_TUNNEL\|NET_IP_TUNNEL\|INET_TUNNEL\|DST_CACHE\)=.*/# CONFIG_\1 is not set/' .config
 	"${make[@]}" olddefconfig >/dev/null
 	[[ $(grep -c '^CONFIG_DST_CACHE=' .config) -eq 0 ]]
 	"${make[@]}" modules_prepare
@@ -141,6 +147,7 @@ mkdir "$tree"
 tar -xf linux.tar -C "$tree" --strip-components=1
 cd "$tree"
 cp /kernels/al8.pem certs/al8.pem
+sed -n '/BEGIN CERTIFICATE/,$p' certs/al8.pem >certs/modsign_alinux.pem
 
 name_release 9
 configure

@@ -8,10 +8,16 @@
 # digest of what it is made of:
 #
 #	kernels-*/   what kernels.sh compiles, and al8.pem, the key that the kernels trust
-#	image-*/     the container image, as an OCI layout
-#	mirror-*/    alinux/3/{os,updates,plus}, and other/ for the kernel of the other structure: signed
-#	             packages and their repositories; RPM-GPG-KEY-ALINUX-3; the sources of the kernels;
-#	             and beside them, not to be served: gnupg/, which has the key that signs packages
+#	mirror-*/    alinux/3/{os,updates,plus,module,powertools}, and other/ for the kernel of the other
+#	             structure: signed packages and their repositories; RPM-GPG-KEY-ALINUX-3; the sources of
+#	             the kernels; and beside them, not to be served: gnupg/, which has the key that signs
+#	             packages, and image/, packages that the image alone has
+#	image-*/     the container image, as an OCI layout: an index of two architectures
+#
+# It is as unkind as the real one can be: the newest compiler is not the kernel's; a stream of a module
+# that nobody turned on has a newer make; the image has packages that are newer, and one that is
+# older, than the repositories'; the metadata do not know an old kernel-devel that is still there; the
+# kernel's package asks for what there is not.
 #
 # Prints the three folders: "kernels FOLDER" and so on.
 
@@ -84,14 +90,60 @@ make_kernels() {
 
 # ---- the container image ----------------------------------------------------------------
 
+# in_image IMAGE COMMAND: IMAGE after the shell's COMMAND, with the packages in /packages.
+in_image() {
+	local container
+	container=$("${PODMAN[@]}" create --network=none --pull=never "${PODMAN_LIMITS[@]}" --security-opt=label=disable \
+		--volume "$TMP/all:/packages:ro" "$1" bash -euc "$2")
+	run podman start --attach "$container"
+	run podman commit "$container" "$1"
+	run podman rm "$container"
+}
+
+# add_blob TEXT: sets blob to the digest of the TEXT, which is a blob of the image's layout from here
+# on, and size to its size.
+add_blob() {
+	blob=$(printf '%s' "$1" | sha256sum | cut -d ' ' -f 1) size=${#1}
+	printf '%s' "$1" >"$TMP/image/blobs/sha256/$blob"
+}
+
+# make_index: the image's layout becomes that of an index, in which another architecture stands first.
+make_index() {
+	local first manifest config blob size entry
+	first=$(jq --compact-output '.manifests[0] + {platform: {architecture: "amd64", os: "linux"}} | del(.annotations)' "$TMP/image/index.json")
+	manifest=$TMP/image/blobs/sha256/$(jq --raw-output '.digest | sub("sha256:"; "")' <<<"$first")
+	config=$TMP/image/blobs/sha256/$(jq --raw-output '.config.digest | sub("sha256:"; "")' "$manifest")
+	add_blob "$(jq --compact-output '.architecture = "arm64"' "$config")"
+	add_blob "$(jq --compact-output --arg d "sha256:$blob" --argjson s "$size" '.config += {digest: $d, size: $s}' "$manifest")"
+	entry=$(jq --compact-output --arg d "sha256:$blob" --argjson s "$size" '. + {digest: $d, size: $s, platform: {architecture: "arm64", os: "linux"}}' <<<"$first")
+	add_blob "$(jq --null-input --compact-output --argjson a "$entry" --argjson b "$first" \
+		'{schemaVersion: 2, mediaType: "application/vnd.oci.image.index.v1+json", manifests: [$a, $b]}')"
+	jq --null-input --arg d "sha256:$blob" --argjson s "$size" '{schemaVersion: 2,
+		manifests: [{mediaType: "application/vnd.oci.image.index.v1+json", digest: $d, size: $s}]}' >"$TMP/index.json"
+	mv "$TMP/index.json" "$TMP/image/index.json"
+}
+
+# make_image: the image knows by rpm what it has, and has repositories that nobody reaches.
 make_image() {
-	local image=localhost/wgkmod-al8:${folder##*-}
+	local image=localhost/wgkmod-al8:${folder##*-} name words
 	mkdir "$TMP/all" "$TMP/image"
 	ln "$TMP"/{base,toolchain}/*.deb "$TMP/all"
 	rm "$TMP"/all/linux-{headers,kbuild,compiler}-*.deb # of the kernel that the lock is of
 	family_base "$TMP/all" "$image"
+	rm -r "$TMP/all"
+	mkdir "$TMP/all"
+	cp "$mirror"/image/*.rpm "$TMP/all"
+	while read -r name; do
+		compgen -G "$TMP/all/$name-[0-9]*" >/dev/null || cp "$mirror"/www/alinux/3/*/x86_64/Packages/"$name"-[0-9]*.rpm "$TMP/all"
+	done < <(awk '!/^#/ && !$4 { print $1 }' "$AL8/rpms")
+	podman_probe "$image"
+	in_image "$image" 'rpm --install --nodeps /packages/*.rpm
+		mkdir -p /etc/yum.repos.d
+		printf "[main]\ngpgcheck=1\ninstallonly_limit=3\nclean_requirements_on_remove=True\nbest=True\nskip_if_unavailable=False\n" >/etc/dnf/dnf.conf
+		printf "[alinux3-os]\nname=inside\nbaseurl=http://127.0.0.1:1/\nenabled=1\n" >/etc/yum.repos.d/inside.repo'
 	run skopeo copy "containers-storage:$image" "oci:$TMP/image"
 	run podman image rm "$image"
+	make_index
 	keep "$TMP/image"
 }
 
@@ -152,11 +204,33 @@ repository() {
 	fi
 	mapfile -t files < <(find "$2/Packages" -name '*.rpm')
 	run rpmsign --define "__gpg $(command -v gpg)" --define "_gpg_path $TMP/mirror/gnupg" --define '_gpg_name wgkmod stand-in' --addsign "${files[@]}"
-	run createrepo_c --quiet "$2"
+	run createrepo_c --quiet --excludes "$forgotten*" "$2"
+}
+
+# gcc_packages REPOSITORY REVISION RELEASE: a build of the compiler, which says of itself that it is of
+# that revision.
+gcc_packages() {
+	local version=10.2.1
+	note libgomp "$version" "$3" "$1"
+	debs cpp cpp-10
+	package "$1" cpp "$version" "$3" '' "$TMP/debs.tar"
+	debs gcc gcc-10 libgcc-10-dev libasan6 libatomic1 libcc1-0 libitm1 liblsan0 libquadmath0 libtsan0 libubsan1 libisl23 libmpc3 libmpfr6
+	mkdir -p "$TMP/wrapper/usr/bin"
+	sed "s/REVISION/$2/" "$AL8/gcc" >"$TMP/wrapper/usr/bin/gcc"
+	chmod 755 "$TMP/wrapper/usr/bin/gcc"
+	tar -C "$TMP/wrapper" --owner=0 --group=0 -rf "$TMP/debs.tar" ./usr/bin/gcc
+	package "$1" gcc "$version" "$3" "cpp = $version-$3, libgomp = $version-$3, binutils, glibc-devel" "$TMP/debs.tar"
+}
+
+# note NAME VERSION RELEASE REPOSITORY: a package of nothing.
+note() {
+	debs "$1"
+	package "$4" "$1" "$2" "$3" '' "$TMP/debs.tar"
 }
 
 make_mirror() {
-	local mirror=$TMP/mirror devel='elfutils-libelf, perl-interpreter' name repo requires words
+	local mirror=$TMP/mirror devel='findutils, perl-interpreter' core='kmod, linux-firmware, grubby, dracut' name repo requires words
+	local forgotten=kernel-devel-5.10.223-7.al8
 	local -a list
 	mkdir -p "$mirror/www" "$TMP/rpm"
 	(umask 077 && mkdir "$mirror/gnupg")
@@ -169,23 +243,34 @@ make_mirror() {
 		read -ra list <<<"$words"
 		[[ $requires != - ]] || requires=
 		debs "$name" "${list[@]}"
-		package "$repo" "$name" "$(version_of "${list[@]}")" 1.al8 "${requires//,/, }" "$TMP/debs.tar"
+		requires=${requires//,/, }
+		package "$repo" "$name" "$(version_of "${list[@]}")" 1.al8 "${requires//=/ = }" "$TMP/debs.tar"
 	done <"$AL8/rpms"
+	gcc_packages os 3 3.1.al8
+	gcc_packages updates 3.9 3.9.al8
+	note libgomp 10.2.1 3.9.al8 image
+	note libarchive 8 2.al8 image
+	note openssl-libs 7 1.al8 image
+	note make 99 2.al8 module
+	note linux-firmware 1 1.al8 updates
 	name=$(find "$TMP/vm" -name '*.deb' -printf '%f\n' | sort | comm -23 - <({
 		cat "$TMP/packaged"
 		find "$TMP/toolchain" "$TMP/base" -name '*.deb' -printf '%f\n'
 	} | sort))
 	[[ -z $name ]] || die "no package of tests/al8/rpms takes ${name//$'\n'/ }"
 
-	package updates kernel-core 5.10.223 9.al8 kmod "$kernels/5.10.223-9/core.tar"
+	package updates kernel-core 5.10.223 9.al8 "$core" "$kernels/5.10.223-9/core.tar"
 	package updates kernel-devel 5.10.223 9.al8 "$devel" "$kernels/5.10.223-9/devel.tar"
-	package plus kernel-core 5.10.223 8.al8 kmod "$kernels/5.10.223-8/core.tar"
+	package plus kernel-core 5.10.223 8.al8 "$core" "$kernels/5.10.223-8/core.tar"
 	package plus kernel-devel 5.10.223 8.al8 "$devel" "$kernels/5.10.223-8/devel.tar"
 	package plus kernel-devel 5.10.223 7.al8 "$devel" "$kernels/5.10.223-7/devel.tar"
 	package other kernel-devel 5.10.223 8.al8 "$devel" "$kernels/5.10.223-8/other-devel.tar"
-	for repo in os updates plus; do
+	for repo in os updates plus module powertools; do
 		repository "$repo" "$mirror/www/alinux/3/$repo/x86_64"
 	done
+	run modifyrepo_c --mdtype=modules "$AL8/modules.yaml" "$mirror/www/alinux/3/module/x86_64/repodata"
+	repository image "$mirror/image"
+	mv "$mirror"/image/Packages/*.rpm "$mirror/image/"
 	repository other "$mirror/www/other/3/plus/x86_64"
 	run gpgconf --homedir "$mirror/gnupg" --kill all
 
@@ -202,17 +287,20 @@ make_tmp "$CACHE/al8"
 exec 9>"$CACHE/al8/lock"
 flock 9 # a second run finds what the first made
 part kernels < <(
-	cat "$AL8"/kernel{.config,s.sh}
+	cat "$AL8"/{real.config,kernel.config,kernels.sh,gcc}
 	grep -E '^(base|toolchain|source) ' "$TOP/targets/$demo.lock"
 )
 kernels=$folder
-part image < <(
-	lock_lines base toolchain
-	declare -f family_base
-)
 part mirror < <(
 	lock_lines source vm
 	printf '%s\n' "${kernels##*/}"
-	cat "$AL8"/{rpms,package.spec,make.sh}
+	cat "$AL8"/{rpms,package.spec,modules.yaml,gcc}
+	declare -f package debs version_of repository gcc_packages note make_mirror
+)
+mirror=$folder
+part image < <(
+	lock_lines base toolchain
+	printf '%s\n' "${mirror##*/}"
+	declare -f family_base in_image make_image make_index
 )
 phase_end "the stand-in is in $CACHE/al8"

@@ -29,7 +29,7 @@ al8_setup() {
 		if registry_start "$REGISTRY_PORT"; then break; fi
 	done
 	export MIRROR_PORT REGISTRY_PORT
-	run_cmd 0 skopeo copy --preserve-digests "oci:$AL8_IMAGE" "docker://127.0.0.1:$REGISTRY_PORT/alinux3/alinux3:latest"
+	run_cmd 0 skopeo copy --all --preserve-digests "oci:$AL8_IMAGE" "docker://127.0.0.1:$REGISTRY_PORT/alinux3/alinux3:3.9.1"
 	standins=$(cat "$ROOT_DIR"/tests/al8/targets/standin-* | sha256sum | cut -c 1-16)
 	export OUT=$OUT/al8
 	export AL8_TARGETS=$OUT/targets-${AL8_MIRROR##*-}-$standins-$MIRROR_PORT-$REGISTRY_PORT TARGET_DIR

@@ -29,7 +29,8 @@ assert_rpm_clean() {
 	export HOME=/root # where Debian's rpm keeps what it knows
 	package=$(rpm --query --file "$tree/modules.order")
 	[[ $package == "kernel-core-$(uname -r)" ]] || fail "rpm says that $tree/modules.order is of $package"
-	words=$(rpm --verify "$package" 2>&1) || fail "rpm --verify $package: $words"
+	# what the kernel's package asks for to be installed on a machine is not in the VM
+	words=$(rpm --verify --nodeps "$package" 2>&1) || fail "rpm --verify $package: $words"
 	[[ -z $words ]] || fail "rpm --verify $package: $words"
 }
 
