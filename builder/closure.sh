@@ -33,6 +33,7 @@ release=$1 source=$2
 shift 2
 hidden=("$@")
 srcarch=x86
+programs=/wgkmod
 devel=$(family_kernel_devel "$release")
 work=$(mktemp -d)
 tree=$work/linux
@@ -59,71 +60,16 @@ value() {
 # gained FROM TO: "SYMBOL VALUE" of what TO has and FROM has not, or has otherwise.
 gained() { comm -13 <(values "$1") <(values "$2"); }
 
-# selects: "PARENT CHILD FILE LINE CONDITION" of each select and imply, "-" for no condition.
+# selects: what selects what in the Kconfig files: kconfig.awk.
 selects() {
 	find . -name 'Kconfig*' ! -path './arch/*' -o -path "./arch/$srcarch/*" -name 'Kconfig*' | sort |
-		xargs awk '
-		FNR == 1 { symbol = "" }
-		$1 == "config" || $1 == "menuconfig" { symbol = $2 }
-		$1 == "choice" || $1 == "menu" || $1 == "comment" { symbol = "" }
-		symbol != "" && ($1 == "select" || $1 == "imply") {
-			condition = $0
-			if (!sub(/^.*[ \t]if[ \t]+/, "", condition))
-				condition = $1 == "imply" ? "imply" : "-"
-			print symbol, $2, FILENAME, FNR, condition
-		}'
+		xargs awk -f "$programs/kconfig.awk"
 }
 
-# objects: "SYMBOL KIND FOLDER NAME" of what the Makefiles hang on symbols: KIND is obj for an
-# object of its own, else the composite object that the symbol adds to.  Where it is an ifeq or
-# ifdef on SYMBOL that the line stands in, KIND starts with "?"; where nothing is asked, SYMBOL is "-".
+# objects: what the Makefiles hang on symbols: kbuild.awk.
 objects() {
 	find . \( -name Makefile -o -name Kbuild \) \( ! -path './arch/*' -o -path "./arch/$srcarch/*" \) | sort |
-		xargs awk '
-		# asked_by LINE: the symbols in LINE, each after a space.
-		function asked_by(text,    said) {
-			while (match(text, /CONFIG_[A-Za-z0-9_]+/)) {
-				said = said " " substr(text, RSTART + 7, RLENGTH - 7)
-				text = substr(text, RSTART + RLENGTH)
-			}
-			return said
-		}
-		function say(symbol, kind, object) {
-			sub(/\.o$/, "", object)
-			print symbol, kind, folder, object
-		}
-		function statement(line,    left, right, kind, symbol, i, j, n, word, around, parents, parent) {
-			if (line ~ /^[ \t]*(ifn?eq|ifn?def)/) asked[++depth] = asked_by(line)
-			if (line ~ /^[ \t]*else/) asked[depth] = asked[depth] asked_by(line)
-			if (line ~ /^[ \t]*endif/) depth--
-			for (i = 1; i <= depth; i++) around = around asked[i]
-			parents = split(around, parent)
-			if (match(line, /^[ \t]*[A-Za-z0-9_-]+-(y|m|objs|\$\(CONFIG_[A-Za-z0-9_]+\))[ \t]*[:+]?=/)) {
-				left = substr(line, RSTART, RLENGTH)
-				right = substr(line, RSTART + RLENGTH)
-				sub(/#.*/, "", right)
-				kind = left; sub(/^[ \t]*/, "", kind); sub(/-(y|m|objs|\$.*)[ \t]*[:+]?=$/, "", kind)
-				symbol = asked_by(left); sub(/^ /, "", symbol)
-				n = split(right, word)
-				for (i = 1; i <= n; i++) {
-					if (word[i] !~ /\.o$/) continue
-					say(symbol == "" ? "-" : symbol, kind, word[i])
-					for (j = 1; j <= parents; j++) say(parent[j], "?" kind, word[i])
-				}
-			} else if (match(line, /^[ \t]*[CA]FLAGS_[^ \t]*\.o[ \t]*[:+]?=/)) {
-				left = substr(line, RSTART, RLENGTH)
-				sub(/^[ \t]*[CA]FLAGS_/, "", left); sub(/[ \t]*[:+]?=$/, "", left)
-				for (j = 1; j <= parents; j++) say(parent[j], "?flags", left)
-			}
-		}
-		FNR == 1 {
-			statement(line); line = ""; depth = 0
-			folder = FILENAME; sub(/^\.\//, "", folder); sub(/\/[^\/]*$/, "", folder)
-		}
-		{ line = line $0 }
-		/\\$/ { sub(/\\$/, " ", line); next }
-		{ statement(line); line = "" }
-		END { statement(line) }'
+		xargs awk -f "$programs/kbuild.awk"
 }
 
 # modules_of SYMBOL: "FOLDER/NAME" of the modules that SYMBOL=m makes.
@@ -145,21 +91,8 @@ readers() {
 	local symbol=$1
 	[[ -s $work/members ]] || tar -tRf "$work/linux.tar" >"$work/members"
 	# a file's first line is to start where the file does, not in what tar has before it
-	{ tr '\0' '\n' <"$work/linux.tar" | grep -abE "CONFIG_${symbol}(_MODULE)?([^A-Za-z0-9_]|\$)" || [[ $? -eq 1 ]]; } | awk '
-		NR == FNR { # block N: FILE
-			match($0, /^block [0-9]+: /)
-			start[++n] = substr($0, 7, RLENGTH - 8) * 512
-			file[n] = substr($0, RLENGTH + 1)
-			i = 1
-			next
-		}
-		{ # OFFSET:TEXT
-			offset = $0; sub(/:.*/, "", offset)
-			while (i < n && start[i + 1] <= offset + 0) i++
-			name = file[i]; sub(/^[^\/]*\//, "", name)
-			if (name ~ /\.[chS]$/ && name !~ /^(tools|samples|scripts|Documentation)\//)
-				print name, substr($0, length(offset) + 2)
-		}' "$work/members" - | grep -E "^(arch/$srcarch/|[^a]|a[^r])" || [[ $? -eq 1 ]]
+	{ tr '\0' '\n' <"$work/linux.tar" | grep -abE "CONFIG_${symbol}(_MODULE)?([^A-Za-z0-9_]|\$)" || [[ $? -eq 1 ]]; } |
+		awk -f "$programs/readers.awk" "$work/members" - | grep -E "^(arch/$srcarch/|[^a]|a[^r])" || [[ $? -eq 1 ]]
 }
 
 # inside_modules SYMBOL: whether SYMBOL=y only says how modules that are built are made.  In the
@@ -169,33 +102,7 @@ readers() {
 inside_modules() {
 	local symbol=$1
 	[[ -f $work/readers-$symbol ]] || readers "$symbol" >"$work/readers-$symbol"
-	awk -v s="$symbol" '
-		function whole_is_built(object,    i, k, w) {
-			if (object in built) return 1
-			k = split(whole[object], w)
-			for (i = 1; i <= k; i++) if (!(w[i] in built)) return 0
-			return k > 0
-		}
-		FILENAME ~ /readers-/ {
-			n++
-			text = $0; sub(/^[^ ]+[ \t]+/, "", text)
-			if ($1 ~ /\.h$/) { if (text ~ /^#/ || text ~ /^[^ ]*[ \t]*#/) other = 1 }
-			else { sub(/\.[cS]$/, "", $1); part[$1] }
-			next
-		}
-		FILENAME !~ /objects$/ { if ($2 == "m") m[$1]; next }
-		$2 == "obj" && ($1 in m) { built[$3 "/" $4] }
-		$2 !~ /^(obj|[?].*)$/ { whole[$3 "/" $4] = whole[$3 "/" $4] " " $3 "/" $2 }
-		$1 == s {
-			n++
-			if ($2 == "?flags" || $2 == "?obj") part[$3 "/" $4]
-			else { kind = $2; sub(/^[?]/, "", kind); part[$3 "/" kind] }
-		}
-		END {
-			for (p in part) if (!whole_is_built(p)) other = 1
-			exit other || n == 0
-		}
-	' <(gained "$work/before" "$work/after") "$work/readers-$symbol" "$work/objects"
+	awk -v s="$symbol" -f "$programs/inside.awk" <(gained "$work/before" "$work/after") "$work/readers-$symbol" "$work/objects"
 }
 
 # ---- the kernel -----------------------------------------------------------------------

@@ -9,7 +9,7 @@ load lib/helpers
 # The functions of closure.sh, without running it.
 setup() {
 	local name
-	export srcarch=x86 work=$BATS_TEST_TMPDIR
+	export srcarch=x86 work=$BATS_TEST_TMPDIR programs=$ROOT_DIR/builder
 	for name in values gained objects readers inside_modules; do
 		eval "$(awk -v f="$name" '$0 ~ "^" f "\\(\\) {" { on = 1 } on { print } on && (/^}/ || /^[a-z].*; }$/ || /\| sort; }$/) { exit }' "$ROOT_DIR/builder/closure.sh")"
 	done
@@ -68,4 +68,18 @@ ours() {
 
 @test "an object of the kernel itself inside a condition is not" {
 	ours no lib/crypto/Makefile "ifeq (\$(CONFIG_FLAG),y)" 'obj-y += x.o' endif
+}
+
+@test "kconfig.awk says what selects what, and on which condition" {
+	printf '%s\n' 'config A' '	select B' '	select C if D || E' '	imply F' 'menu "x"' '	select G' 'menuconfig H' '	imply I if J' >Kconfig
+	run_cmd 0 awk -f "$ROOT_DIR/builder/kconfig.awk" Kconfig
+	assert_equal "$output" $'A B Kconfig 2 -\nA C Kconfig 3 D || E\nA F Kconfig 4 imply\nH I Kconfig 8 J'
+}
+
+@test "kbuild.awk says what hangs on which symbol" {
+	# shellcheck disable=SC2016 # make's
+	printf '%s\n' 'obj-$(CONFIG_A) += a.o \' '	b.o # no c.o' 'a-y := x.o' 'ifdef CONFIG_B' 'a-y += y.o' 'CFLAGS_y.o += -D' endif >x
+	mkdir dir && mv x dir/Makefile
+	run_cmd 0 awk -f "$ROOT_DIR/builder/kbuild.awk" ./dir/Makefile
+	assert_equal "$output" "$(printf '%s\n' 'A obj dir a' 'A obj dir b' '- a dir x' '- a dir y' 'B ?a dir y' 'B ?flags dir y')"
 }

@@ -51,7 +51,7 @@ in_builder() {
 		rm -rf /kernel
 		tar -x -f /fixtures/devel.tar -C /
 		devel=/usr/src/linux-headers-5.10.0-32-amd64 release=5.10.0-32-amd64 source=/fixtures
-		cp /repo/builder/closure.sh /repo/build.sh /repo/builder/kernel-devel.sh /repo/builder/check-offline.sh /wgkmod/
+		cp /repo/builder/*.awk /repo/builder/closure.sh /repo/build.sh /repo/builder/kernel-devel.sh /repo/builder/check-offline.sh /wgkmod/
 		cp -r /repo/crypto /wgkmod/
 		cp /repo/builder/families/deb.sh /wgkmod/family.sh
 		echo "family_source() { cat \"\${1%/*}\"/source.tar; }" >>/wgkmod/family.sh
