@@ -78,7 +78,7 @@ ours() {
 
 @test "kbuild.awk says what hangs on which symbol" {
 	# shellcheck disable=SC2016 # make's
-	printf '%s\n' 'obj-$(CONFIG_A) += a.o \' '	b.o # no c.o' 'a-y := x.o' 'ifdef CONFIG_B' 'a-y += y.o' 'CFLAGS_y.o += -D' endif >x
+	printf '%s\n' 'obj-$(CONFIG_A) += a.o '"\\" '	b.o # no c.o' 'a-y := x.o' 'ifdef CONFIG_B' 'a-y += y.o' 'CFLAGS_y.o += -D' endif >x
 	mkdir dir && mv x dir/Makefile
 	run_cmd 0 awk -f "$ROOT_DIR/builder/kbuild.awk" ./dir/Makefile
 	assert_equal "$output" "$(printf '%s\n' 'A obj dir a' 'A obj dir b' '- a dir x' '- a dir y' 'B ?a dir y' 'B ?flags dir y')"
