@@ -277,6 +277,11 @@ provenance_bundle() {
 	sed 's/^KEY .*/KEY = -K\/etc\/passwd/' "$ROOT_DIR/targets/alinux3-5.10.60-9.x86_64" >"$TARGET_DIR/t"
 	run_cmd 1 "$ROOT_DIR/scripts/image.sh" t --name
 	assert_line "KEY: a word that begins with '-' could be taken for an option$"
+	for key in http://mirrors.aliyun.com/KEY file:///etc/passwd; do
+		sed "s,^KEY .*,KEY = $key," "$ROOT_DIR/targets/alinux3-5.10.60-9.x86_64" >"$TARGET_DIR/t"
+		run_cmd 1 "$ROOT_DIR/scripts/image.sh" t --name
+		assert_line "KEY '$key' is not an https address$"
+	done
 }
 
 @test "a password in an address stands neither in a message nor in a log" {

@@ -94,6 +94,11 @@ read_target() {
 	done
 	[[ $RELEASE =~ ^[A-Za-z0-9][A-Za-z0-9._+-]*$ ]] || die "$file: RELEASE '$RELEASE' is not a kernel release"
 	[[ $ARCH == x86_64 ]] || die "$file: ARCH '$ARCH' is not supported; x86_64 is"
+	for key in KEY SOURCE; do
+		# over plain http anybody on the way says what it is; on loopback nobody is
+		[[ ${!key:-} != *://* || ${!key} =~ ^(https://|http://127\.0\.0\.1[:/]) ]] ||
+			die "$file: $key '${!key}' is not an https address"
+	done
 	[[ $BTF == off ]] || die "$file: BTF '$BTF' is not supported; off is"
 	[[ -z $SOURCE_DIR || ($SOURCE_DIR =~ ^/build/[A-Za-z0-9._+/-]+[A-Za-z0-9]$ && $SOURCE_DIR != *..*) ]] ||
 		die "$file: SOURCE_DIR '$SOURCE_DIR' is not a folder below /build/, where alone the build can write"
