@@ -11,6 +11,7 @@ DERIVED='
 /kernel/config
 /kernel/explain.txt
 /kernel/modules
+/kernel/stands-in
 /kernel/vermagic
 DEVEL/.config
 DEVEL/Module.symvers
