@@ -50,7 +50,7 @@ signs = $(or $(MODULE_KEY),$(MODULE_CERT))
 bundled = $(or $(TARGETS),$(target))
 need := scripts/install-deps.sh
 need_check = programs=$$(scripts/programs.sh $(DEMO)) && $(need) curl jq flock unshare xz column $$programs podman skopeo docker-registry qemu-system-x86_64 mke2fs cpio fakeroot depmod cc pkg-config libkmod libcrypto \
-	libarchive libelf minisign strace openssl bats git shellcheck cppcheck clang-tidy clang-format readelf setpriv pkill useradd \
+	zlib liblzma libelf minisign strace openssl bats git shellcheck cppcheck clang-tidy clang-format readelf setpriv pkill useradd \
 	buildah disorderfs faketime clang valgrind diffoscope localedef /usr/share/i18n/locales/en_US taskset /usr/lib/python3/dist-packages/rdflib \
 	rpm2cpio rpmbuild rpmsign createrepo_c gpg python3
 need_target = programs=$$(scripts/programs.sh $(call quote,$(target))) && $(need) curl jq flock unshare xz $$programs
@@ -163,7 +163,7 @@ powercut: ## the power is cut at random moments of an install on ext4, xfs and b
 
 .PHONY: memory
 memory: ## the tests of wgkmod under ASan and UBSan, and again under valgrind
-	@$(need_target) cc pkg-config libkmod libcrypto libarchive minisign strace openssl bats depmod valgrind setpriv cpio pkill
+	@$(need_target) cc pkg-config libkmod libcrypto zlib liblzma minisign strace openssl bats depmod valgrind setpriv cpio pkill
 	@scripts/fetch.sh $(DEMO)
 	@tests/run/memory.sh
 
@@ -188,18 +188,18 @@ rebuild: ## make the bundle BUNDLE= again from what its provenance names, and co
 
 .PHONY: fuzz
 fuzz: ## fuzz what reads bundles, signatures, modules, symbol tables and states: FUZZ_SECONDS= each (600)
-	@$(need) clang pkg-config libkmod libcrypto libarchive minisign depmod
+	@$(need) clang pkg-config libkmod libcrypto zlib liblzma minisign depmod
 	@tests/run/fuzz.sh $(call each,$(FUZZ))
 
 .PHONY: bench
 bench: ## the figures: the build against the bare compile and by hand; an install against depmod and dkms
-	@$(need_target) podman depmod dkms strace cc pkg-config libkmod libcrypto libarchive
+	@$(need_target) podman depmod dkms strace cc pkg-config libkmod libcrypto zlib liblzma
 	@tests/run/bench.sh $(DEMO)
 	@tests/run/bench-install.sh $(DEMO)
 
 .PHONY: lint
 lint: ## what reads the sources: shellcheck, gcc -fanalyzer, cppcheck, clang-tidy, clang-format
-	@$(need) shellcheck cppcheck clang-tidy clang-format cc pkg-config libkmod libcrypto libarchive libelf
+	@$(need) shellcheck cppcheck clang-tidy clang-format cc pkg-config libkmod libcrypto zlib liblzma libelf
 	shellcheck --external-sources $(shell_sources) $(bats_sources)
 	clang-format --dry-run --Werror $(c_sources)
 	$(MAKE) --no-print-directory -C src lint
@@ -225,7 +225,7 @@ version = $(shell cat VERSION)$(shell git describe --always --dirty --exclude='*
 
 .PHONY: install
 install: ## wgkmod, its manual page and completion, below PREFIX= (/usr/local) and DESTDIR=
-	@$(need) cc pkg-config libkmod libcrypto libarchive
+	@$(need) cc pkg-config libkmod libcrypto zlib liblzma
 	@$(MAKE) --no-print-directory -C src O=$(CURDIR)/out/install VERSION=$(call quote,$(version))
 	install -D -m 755 out/install/wgkmod $(call quote,$(sbin)/wgkmod)
 	install -D -m 644 docs/wgkmod.8 $(call quote,$(man8)/wgkmod.8)

@@ -5,8 +5,8 @@
 #
 # Sees to it that the programs are there: as root it installs what is missing with the system's
 # package manager and says so in a line; otherwise it prints the command to run and exits 1.
-# A word with a slash is a file that must exist, one that starts with "lib" a package of headers,
-# by the name that pkg-config knows it by.
+# A word with a slash is a file that must exist, one that starts with "lib", and zlib, a
+# package of headers, by the name that pkg-config knows it by.
 
 set -euo pipefail
 
@@ -36,10 +36,10 @@ git              git                git
 flock            util-linux         util-linux
 gpg              gpg,gpg-agent      gnupg2
 jq               jq                 jq
-libarchive       libarchive-dev     libarchive-devel
 libcrypto        libssl-dev         openssl-devel
 libelf           libelf-dev         elfutils-libelf-devel
 libkmod          libkmod-dev        kmod-devel
+liblzma          liblzma-dev        xz-devel
 localedef        libc-bin           glibc-common
 minisign         minisign           minisign
 mke2fs           e2fsprogs          e2fsprogs
@@ -65,6 +65,7 @@ taskset          util-linux         util-linux
 unshare          util-linux         util-linux
 valgrind         valgrind           valgrind
 xz               xz-utils           xz
+zlib             zlib1g-dev         zlib-devel
 /usr/lib/python3/dist-packages/rdflib python3-click,python3-license-expression,python3-ply,python3-rdflib,python3-semantic-version,python3-uritools,python3-xmltodict,python3-yaml python3-rdflib
 /usr/share/i18n/locales/en_US locales glibc-locale-source
 /usr/share/keyrings/debian-archive-keyring.gpg debian-archive-keyring debian-keyring
@@ -79,7 +80,7 @@ have() { command -v "$1" >/dev/null || [[ -x /usr/sbin/$1 || -x /sbin/$1 ]]; }
 is_there() {
 	case $1 in
 	/*) [[ -e $1 ]] ;;
-	lib*) pkg-config --exists "$1" 2>/dev/null ;;
+	lib* | zlib) pkg-config --exists "$1" 2>/dev/null ;;
 	clang) have clang && compgen -G "$(clang -print-resource-dir)/lib/*/libclang_rt.fuzzer*.a" >/dev/null ;;
 	gpg) have gpg && have gpg-agent ;;
 	podman) have podman && have newuidmap ;;

@@ -295,6 +295,31 @@ symbol_line() { # SYMBOL SED-SCRIPT: on that symbol's line of the symvers
 	assert_line "^wgkmod: cannot check '$SV': line $(wc -l <"$BARE"): no newline, the file was cut short$"
 }
 
+@test "a packed Module.symvers with a wrong checksum, cut short, or with something after it is a refusal" {
+	local pack at size
+	for pack in 'gzip -n' 'xz --check=crc32' 'xz --check=crc64' 'xz --check=sha256'; do
+		$pack <"$BARE" >"$SV"
+		check 0 "$SET_DIR"/*.ko
+		size=$(stat -c %s "$SV")
+		for at in 4000 $((size / 2)) $((size - 8)) $((size - 1)); do
+			flip "$SV" "$at"
+			check 3 "$SET_DIR"/*.ko
+			assert_line "^wgkmod: cannot check '$SV': it cannot be unpacked: "
+			flip "$SV" "$at"
+		done
+		printf x >>"$SV"
+		check 3 "$SET_DIR"/*.ko
+		assert_line "it cannot be unpacked: it is damaged, or there is something after its end$"
+		head -c $((size - 1)) "$SV" >"$SV.cut"
+		mv "$SV.cut" "$SV"
+		check 3 "$SET_DIR"/*.ko
+		assert_line "it cannot be unpacked: "
+	done
+	head -c $(((64 << 20) + 1)) /dev/zero | gzip -n >"$SV"
+	check 3 "$SET_DIR"/*.ko
+	assert_line "^wgkmod: cannot check '$SV': larger than 67108864 bytes, unpacked$"
+}
+
 @test "a truncated module is damaged, wherever it was cut" {
 	local size
 	for size in 0 1 63 64 4096 8192 60000; do

@@ -12,6 +12,12 @@ struct buf {
 	size_t size;
 };
 
+/* Bytes that somebody else owns. */
+struct slice {
+	const char *data;
+	size_t size;
+};
+
 /*
  * Return true if the error @err (-errno) means that the system failed (no memory, a
  * broken disk, no permission), and false if the file is at fault: missing, malformed, too

@@ -83,14 +83,14 @@ static char *hex_text(const unsigned char *bytes, int len)
 	return out;
 }
 
-int certificate_read(struct x509_st **certificate, const struct buf *file,
+int certificate_read(struct x509_st **certificate, struct slice file,
 		     struct reason *reason)
 {
-	const unsigned char *at = (const unsigned char *)file->data;
+	const unsigned char *at = (const unsigned char *)file.data;
 
-	*certificate = d2i_X509(NULL, &at, (long)file->size);
+	*certificate = d2i_X509(NULL, &at, (long)file.size);
 	ERR_clear_error();
-	if (*certificate && at == (const unsigned char *)file->data + file->size)
+	if (*certificate && at == (const unsigned char *)file.data + file.size)
 		return 0;
 	certificate_free(certificate);
 	return reason_set(reason, -EBADMSG, "it is no certificate in DER");
@@ -122,23 +122,23 @@ char *certificate_key_name(const struct x509_st *certificate)
 
 /* The end of the module, as mod_verify_sig() of the kernel's kernel/module_signing.c
  * reads it. */
-static int split(struct modsig *sig, const struct buf *module, size_t *len,
+static int split(struct modsig *sig, struct slice module, size_t *len,
 		 struct reason *reason)
 {
 	const size_t marker = sizeof(MARKER) - 1;
 	struct trailer end;
 	size_t rest;
 
-	sig->body = module->size;
+	sig->body = module.size;
 	*len = 0;
-	if (module->size < marker ||
-	    memcmp(module->data + module->size - marker, MARKER, marker) != 0)
+	if (module.size < marker ||
+	    memcmp(module.data + module.size - marker, MARKER, marker) != 0)
 		return 0;
-	rest = module->size - marker;
+	rest = module.size - marker;
 	if (rest < sizeof(end))
 		return reason_set(reason, -EBADMSG, "its module signature is cut off");
 	rest -= sizeof(end);
-	memcpy(&end, module->data + rest, sizeof(end));
+	memcpy(&end, module.data + rest, sizeof(end));
 	*len = (size_t)end.sig_len[0] << 24 | (size_t)end.sig_len[1] << 16 |
 	       (size_t)end.sig_len[2] << 8 | end.sig_len[3];
 	if (!*len || *len >= rest)
@@ -263,10 +263,9 @@ static char *signer_text(CMS_SignerInfo *info)
 }
 
 static int verify(CMS_ContentInfo *cms, CMS_SignerInfo *info, X509 *certificate,
-		  const struct modsig *sig, const struct buf *module,
-		  struct reason *reason)
+		  const struct modsig *sig, struct slice module, struct reason *reason)
 {
-	_cleanup_bio_ BIO *body = BIO_new_mem_buf(module->data, (int)sig->body);
+	_cleanup_bio_ BIO *body = BIO_new_mem_buf(module.data, (int)sig->body);
 	_cleanup_stack_ STACK_OF(X509) *certificates = sk_X509_new_null();
 	int good;
 
@@ -287,7 +286,7 @@ static int verify(CMS_ContentInfo *cms, CMS_SignerInfo *info, X509 *certificate,
 	return 0;
 }
 
-int modsig_read(struct modsig *sig, const struct buf *module, struct x509_st *certificate,
+int modsig_read(struct modsig *sig, struct slice module, struct x509_st *certificate,
 		struct reason *reason)
 {
 	_cleanup_cms_ CMS_ContentInfo *cms = NULL;
@@ -301,17 +300,17 @@ int modsig_read(struct modsig *sig, const struct buf *module, struct x509_st *ce
 	ret = split(sig, module, &len, reason);
 	if (ret < 0 || !len)
 		return ret;
-	at = (const unsigned char *)module->data + sig->body;
+	at = (const unsigned char *)module.data + sig->body;
 	cms = d2i_CMS_ContentInfo(NULL, &at, (long)len);
 	if (cms && OBJ_obj2nid(CMS_get0_type(cms)) == NID_pkcs7_signed &&
-	    at == (const unsigned char *)module->data + sig->body + len)
+	    at == (const unsigned char *)module.data + sig->body + len)
 		infos = CMS_get0_SignerInfos(cms);
 	ERR_clear_error();
 	if (!infos || sk_CMS_SignerInfo_num(infos) != 1)
 		return reason_set(reason, -EBADMSG,
 				  "its module signature is no PKCS#7 of one signer");
 	info = sk_CMS_SignerInfo_value(infos, 0);
-	if (!is_kernels(cms, info, (const unsigned char *)module->data + sig->body, len))
+	if (!is_kernels(cms, info, (const unsigned char *)module.data + sig->body, len))
 		return reason_set(
 			reason, -EBADMSG,
 			"its module signature is no PKCS#7 that the kernel takes");

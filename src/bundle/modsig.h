@@ -31,8 +31,8 @@ struct modsig {
  * kernel takes, is not of @certificate, or does not hold) or -ENOMEM. modsig_free()
  * either way.
  */
-int modsig_read(struct modsig *sig, const struct buf *module, struct x509_st *certificate,
-		struct reason *reason) _must_check_ _nonnull_(1, 2, 4);
+int modsig_read(struct modsig *sig, struct slice module, struct x509_st *certificate,
+		struct reason *reason) _must_check_ _nonnull_(1, 4);
 
 void modsig_free(struct modsig *sig);
 
@@ -40,7 +40,7 @@ void modsig_free(struct modsig *sig);
  * Read a certificate, DER as the kernel's own signing_key.x509. Returns 0, or with
  * @reason filled in -EBADMSG or -ENOMEM. certificate_free() it.
  */
-int certificate_read(struct x509_st **certificate, const struct buf *file,
+int certificate_read(struct x509_st **certificate, struct slice file,
 		     struct reason *reason) _must_check_ _nonnull_all_;
 
 /*

@@ -18,11 +18,13 @@ struct payload_file {
 	const char *name; /* as in SHA256SUMS: "modules/kernel/…/x.ko"; owned by @sums */
 	const char *path;	     /* the same without "modules/" */
 	const unsigned char *digest; /* owned by @sums */
-	struct buf data;
+	struct slice data;
+	char *own; /* the bytes of @data, owned; NULL: they are in the bundle */
 	struct modsig sig;
 };
 
 struct payload {
+	struct buf bundle; /* empty for a directory */
 	struct sums sums;
 	struct payload_file *files;  /* sorted by path */
 	struct module *modules;	     /* the parsed files */
@@ -33,9 +35,10 @@ struct payload {
 
 /*
  * Read and verify @path for the kernel @release: a bundle under the rules of trust_read()
- * and contents_check(), or a directory, which @policy has to allow. In a directory,
- * SHA256SUMS is read, and then each file that it names below modules/, once, without
- * following a link. Of the other files in it only these are read:
+ * and ustar_parse(), or a directory, which @policy has to allow. Of a bundle only the
+ * directory @release is read, and its SHA256SUMS has to name just what is in it. In a
+ * directory, SHA256SUMS is read, and then each file that it names below modules/, once,
+ * without following a link. Of the other files only these are read:
  *
  *	signing_key.x509	the certificate of the key that must have signed every
  *				module; without it, module signatures are read but not
