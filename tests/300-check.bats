@@ -500,6 +500,13 @@ check_root() { # STATUS ROOT
 	assert_line "^Usage: wgkmod check --kernel RELEASE --symvers FILE \[--vermagic STRING\] \[--root DIR\] MODULE.ko...$"
 }
 
+@test "a kernel without openat2(), older than 5.6, is named" {
+	plain_only
+	run_cmd 1 strace -o /dev/null -e trace=openat2 -e inject=openat2:error=ENOSYS \
+		"$WGKMOD" check --kernel "$RELEASE" --symvers "$SV" --vermagic "$VERMAGIC" "$SET_DIR/wireguard.ko"
+	assert_equal "$output" 'wgkmod: this kernel has no openat2(): wgkmod needs Linux 5.6 or later'
+}
+
 @test "what cannot be written to standard output was not said" {
 	run_cmd 1 bash -c '"$1" --help >/dev/full' - "$WGKMOD"
 	assert_line "^wgkmod: cannot write to standard output: No space left on device$"

@@ -8,6 +8,7 @@
 
 #include "base/host.h"
 #include "base/log.h"
+#include "bundle/modsig.h"
 #include "bundle/trust.h"
 #include "bundle/ustar.h"
 #include "fit/module.h"
@@ -17,7 +18,6 @@
 #define MODULES_PREFIX "modules/"
 #define CERTIFICATE_NAME "signing_key.x509"
 #define CERTIFICATE_MAX_BYTES (1UL << 16)
-#define UNSIGNED_NAME "SHA256SUMS.unsigned"
 
 /* The source of the bytes: the directory @fd, or the directory @release of a bundle. */
 struct source {
@@ -31,10 +31,8 @@ void payload_free(struct payload *payload)
 {
 	for (size_t i = 0; i < payload->n_modules; i++)
 		module_free(&payload->modules[i]);
-	for (size_t i = 0; i < payload->count; i++) {
+	for (size_t i = 0; i < payload->count; i++)
 		free(payload->files[i].own);
-		modsig_free(&payload->files[i].sig);
-	}
 	free(payload->modules);
 	free(payload->files);
 	certificate_free(&payload->certificate);
@@ -139,7 +137,7 @@ static enum exit_code check_releases(const struct source *source)
 	return EXIT_WRONG_KERNEL;
 }
 
-static int check_digest(struct slice data, const unsigned char *want, const char *list,
+static int check_digest(struct slice data, const unsigned char *want,
 			struct reason *reason)
 {
 	unsigned char digest[SHA256_BYTES];
@@ -148,7 +146,7 @@ static int check_digest(struct slice data, const unsigned char *want, const char
 		return reason_set(reason, -EIO, "libcrypto cannot compute its digest");
 	if (!memcmp(digest, want, sizeof(digest)))
 		return 0;
-	return reason_set(reason, -EBADMSG, "its digest is not the one in %s", list);
+	return reason_set(reason, -EBADMSG, "its digest is not the one in " SUMS_NAME);
 }
 
 /*
@@ -174,7 +172,7 @@ static enum exit_code check_entries(const struct payload *payload,
 			ret = reason_set(&reason, -EBADMSG,
 					 "SHA256SUMS does not name it");
 		else
-			ret = check_digest(file->data, sum->digest, SUMS_NAME, &reason);
+			ret = check_digest(file->data, sum->digest, &reason);
 		if (ret < 0) {
 			code = refuse_entry(source, name, ret, &reason);
 			worst = worst == EXIT_FAILED ? worst : code;
@@ -309,7 +307,7 @@ static int read_listed(const struct source *source, const char *name,
 	ret = read_at(source->fd, name, max, &file, reason);
 	*own = file.data;
 	*data = (struct slice){ file.data, file.size };
-	return ret < 0 ? ret : check_digest(*data, digest, SUMS_NAME, reason);
+	return ret < 0 ? ret : check_digest(*data, digest, reason);
 }
 
 /* Read a file once; digest and module are made of the same bytes. */
@@ -325,6 +323,7 @@ static enum exit_code read_file(struct payload *payload, const struct source *so
 			  file->data.data, file->data.size, reason);
 	if (ret < 0)
 		return module_exit_code(ret);
+	file->is_signed = modsig_present(file->data);
 	payload->n_modules++;
 	return EXIT_DONE;
 }
@@ -348,136 +347,50 @@ static enum exit_code read_files(struct payload *payload, const struct source *s
 }
 
 /*
- * Read a further file if SHA256SUMS lists it; otherwise @data stays empty. The caller frees
- * *@own. Prints what is wrong.
+ * Read the certificate of the key that signed the modules for the kernel, if SHA256SUMS
+ * lists it. Then every module has to carry a signature.
  */
-static enum exit_code read_extra(const struct payload *payload,
-				 const struct source *source, const char *name,
-				 size_t max, struct slice *data, char **own)
+static enum exit_code read_certificate(struct payload *payload,
+				       const struct source *source)
 {
-	const struct sum *sum = sums_find(&payload->sums, name);
+	const struct sum *sum = sums_find(&payload->sums, CERTIFICATE_NAME);
+	_cleanup_free_ char *own = NULL;
 	struct reason reason = { 0 };
+	struct slice data;
 	int ret;
 
 	if (!sum)
 		return EXIT_DONE;
-	ret = read_listed(source, sum->path, sum->digest, max, data, own, &reason);
-	if (ret < 0)
-		log_failure(name, "%s", reason.text);
-	return code_of(ret);
-}
-
-/* Read the certificate of the key that must have signed the modules, if there is one. */
-static enum exit_code read_certificate(struct payload *payload,
-				       const struct source *source)
-{
-	_cleanup_free_ char *own = NULL;
-	struct slice data = { 0 };
-	struct reason reason = { 0 };
-	enum exit_code code = read_extra(payload, source, CERTIFICATE_NAME,
-					 CERTIFICATE_MAX_BYTES, &data, &own);
-	int ret;
-
-	if (code != EXIT_DONE || !data.data)
-		return code;
-	ret = certificate_read(&payload->certificate, data, &reason);
+	ret = read_listed(source, CERTIFICATE_NAME, sum->digest, CERTIFICATE_MAX_BYTES,
+			  &data, &own, &reason);
+	if (ret == 0)
+		ret = certificate_read(&payload->certificate, data, &reason);
 	if (ret < 0)
 		log_failure(CERTIFICATE_NAME, "%s", reason.text);
-	return code_of(ret);
-}
-
-/* Read the digests of the modules without their signatures, if they are listed. */
-static enum exit_code read_unsigned(const struct payload *payload,
-				    const struct source *source, struct sums *sums)
-{
-	_cleanup_free_ char *own = NULL;
-	struct reason reason = { 0 };
-	struct slice data = { 0 };
-	enum exit_code code =
-		read_extra(payload, source, UNSIGNED_NAME, SUMS_MAX_BYTES, &data, &own);
-	int ret;
-
-	if (code == EXIT_DONE && !data.data && payload->certificate) {
-		log_failure(UNSIGNED_NAME,
-			    "it is missing, but " CERTIFICATE_NAME " is there");
-		return EXIT_UNTRUSTED;
-	}
-	if (code != EXIT_DONE || !data.data)
-		return code;
-	ret = parse_sums(sums, data, &reason);
-	if (ret < 0)
-		log_failure(UNSIGNED_NAME, "%s", reason.text);
-	return code_of(ret);
-}
-
-static enum exit_code read_signature(const struct payload *payload,
-				     struct payload_file *file, const struct sums *bare,
-				     struct reason *reason)
-{
-	int ret = modsig_read(&file->sig, file->data, payload->certificate, reason);
-	struct slice body = { file->data.data, file->sig.body };
-	const struct sum *sum;
-
-	if (ret < 0)
-		return code_of(ret);
-	if (payload->certificate && file->sig.state == MODSIG_NONE) {
-		reason_set(reason, -EBADMSG,
-			   "it is not signed, but " CERTIFICATE_NAME " is there");
-		return EXIT_UNTRUSTED;
-	}
-	if (!bare->count && !payload->certificate)
-		return EXIT_DONE;
-	sum = sums_find(bare, file->name);
-	if (sum)
-		return code_of(check_digest(body, sum->digest,
-					    UNSIGNED_NAME ", without its signature",
-					    reason));
-	reason_set(reason, -EBADMSG, UNSIGNED_NAME " does not name it");
-	return EXIT_UNTRUSTED;
-}
-
-/*
- * Read the module signatures, which the kernel checks; trust.h is about the whole bundle.
- */
-static enum exit_code read_signatures(struct payload *payload,
-				      const struct source *source)
-{
-	_cleanup_sums_ struct sums bare = { 0 };
-	enum exit_code worst = read_certificate(payload, source);
-
-	if (worst == EXIT_DONE)
-		worst = read_unsigned(payload, source, &bare);
-	if (worst != EXIT_DONE)
-		return worst;
-	for (size_t i = 0; i < payload->count; i++) {
-		struct payload_file *file = &payload->files[i];
-		struct reason reason = { 0 };
-		enum exit_code code = read_signature(payload, file, &bare, &reason);
-
-		if (code == EXIT_DONE)
+	for (size_t i = 0; ret == 0 && i < payload->count; i++) {
+		if (payload->files[i].is_signed)
 			continue;
-		log_failure(file->name, "%s", reason.text);
-		if (code > worst)
-			worst = code;
+		log_failure(payload->files[i].name,
+			    "it is not signed, but " CERTIFICATE_NAME " is there");
+		return EXIT_UNTRUSTED;
 	}
-	return worst;
+	return code_of(ret);
 }
 
-/* Print who signed the modules: the certificate, or else what the first module names. */
+/* Print whose signatures the modules carry, as the certificate says. */
 static void say_signatures(const struct payload *payload)
 {
 	_cleanup_free_ char *subject = NULL, *key = NULL;
-	const struct modsig *first = &payload->files[0].sig;
 
 	if (payload->certificate) {
 		subject = certificate_subject(payload->certificate);
 		key = certificate_key_name(payload->certificate);
-		log_info("its modules are signed for the kernel by '%s', key %s",
+		log_info("its modules are signed for the kernel by '%s', key %s, which "
+			 "the kernel verifies",
 			 subject ? subject : "", key ? key : "");
-	} else if (first->state == MODSIG_UNKNOWN) {
-		log_info("its modules carry signatures for the kernel by %s, which were "
-			 "not verified: there is no " CERTIFICATE_NAME,
-			 first->signer);
+	} else if (payload->files[0].is_signed) {
+		log_info("its modules are signed for the kernel; there is "
+			 "no " CERTIFICATE_NAME " that says by whom");
 	}
 }
 
@@ -499,7 +412,7 @@ static enum exit_code read_modules(struct payload *payload, const struct source 
 	if (code == EXIT_DONE)
 		code = read_files(payload, source);
 	if (code == EXIT_DONE)
-		code = read_signatures(payload, source);
+		code = read_certificate(payload, source);
 	return code;
 }
 

@@ -8,7 +8,6 @@
 #include "base/file.h"
 #include "base/host.h"
 #include "base/log.h"
-#include "fit/cycle.h"
 #include "fit/module.h"
 #include "fit/providers.h"
 #include "fit/symvers.h"
@@ -311,21 +310,6 @@ static int collect_exports(const struct proof *proof, struct symtab *set)
 	return 0;
 }
 
-static int check_cycles(struct proof *proof, const struct symtab *set)
-{
-	_cleanup_free_ const struct module **needs =
-		calloc(proof->n_modules + 1, sizeof(struct module *));
-
-	if (!needs || cycle_find(proof->modules, proof->n_modules, set, needs) < 0)
-		return -ENOMEM;
-	for (size_t i = 0; i < proof->n_modules; i++)
-		if (needs[i])
-			problem(proof, &proof->modules[i],
-				"it needs '%s', which cannot be loaded before it is",
-				needs[i]->path);
-	return 0;
-}
-
 const char *proof_equal_what(const struct proof *proof)
 {
 	return proof->unversioned
@@ -337,7 +321,7 @@ enum exit_code proof_run(struct proof *proof)
 {
 	_cleanup_symtab_ struct symtab set = { 0 };
 
-	if (collect_exports(proof, &set) < 0 || check_cycles(proof, &set) < 0) {
+	if (collect_exports(proof, &set) < 0) {
 		log_error("%s", strerror(ENOMEM));
 		return EXIT_FAILED;
 	}

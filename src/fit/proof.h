@@ -21,8 +21,8 @@
  *   (verify_namespace_is_imported()).
  * - If the host is known, the kernel's module that provides a symbol is installed.
  * - Exports have CRCs if the kernel has them (check_module_license_and_versions()).
- * - No modules of the set need each other, and all were built for the same struct
- *   module (elf_validity_cache_index_mod() of later kernels).
+ * - All modules were built for the same struct module (elf_validity_cache_index_mod() of
+ *   later kernels).
  * - No two modules of the set have the same name, and a name in .modinfo is that of the
  *   file.
  */
