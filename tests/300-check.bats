@@ -432,7 +432,7 @@ check_root() { # STATUS ROOT
 	check_root 0 "$root"
 }
 
-@test "modules of the set and foreign ones are no reference: without others, refusal" {
+@test "modules of the set and foreign ones are no reference: without others, status 1" {
 	local root=$BATS_TEST_TMPDIR/root module
 	mkdir -p "$root/lib/modules/$RELEASE/kernel"
 	cp "$STOCK"/modules.{builtin,order} "$root/lib/modules/$RELEASE"
@@ -441,19 +441,31 @@ check_root() { # STATUS ROOT
 	cp "$module" "$root/lib/modules/$RELEASE/kernel/"
 	modinfo_sed "$root/lib/modules/$RELEASE/kernel/${module##*/}" '/^intree=/d'
 	depmod -b "$root" "$RELEASE"
-	check_root 3 "$root"
-	assert_line "cannot check '$RELEASE': no vermagic to compare with: .* lists no module of the kernel's own"
-	assert_line ": 1 problem$"
+	check_root 1 "$root"
+	assert_line "cannot check '$RELEASE': no vermagic to compare with: .*/modules.dep lists no module of the kernel's own: run 'depmod $RELEASE' first, or name its vermagic by --vermagic$"
 }
 
-@test "without modules.dep, or without the kernel's directory, there is no reference" {
-	root_make "$BATS_TEST_TMPDIR/root"
-	rm "$BATS_TEST_TMPDIR/root/lib/modules/$RELEASE/modules.dep"
-	check_root 3 "$BATS_TEST_TMPDIR/root"
-	assert_line "no vermagic to compare with: .*/modules.dep: No such file"
-	rm -r "$BATS_TEST_TMPDIR/root/lib/modules/$RELEASE"
-	check_root 3 "$BATS_TEST_TMPDIR/root"
-	assert_line "no vermagic to compare with: .*/lib/modules/$RELEASE: No such file"
+@test "without modules.dep, or without the kernel's directory, there is no reference: status 1, and what to do" {
+	local root=$BATS_TEST_TMPDIR/root none="no vermagic to compare with: $BATS_TEST_TMPDIR/root/lib/modules/$RELEASE"
+	root_make "$root"
+	rm "$root/lib/modules/$RELEASE/modules.dep"
+	check_root 1 "$root"
+	assert_line "$none/modules.dep: No such file or directory: run 'depmod $RELEASE' first$"
+	: >"$root/lib/modules/$RELEASE/modules.dep"
+	check_root 1 "$root"
+	assert_line "$none/modules.dep lists no module of the kernel's own: run 'depmod $RELEASE' first, or "
+	rm -r "$root/lib/modules/$RELEASE"
+	check_root 1 "$root"
+	assert_line "$none: No such file"
+}
+
+@test "where none of the kernel's own modules can be read, the first is named" {
+	local root=$BATS_TEST_TMPDIR/root first
+	root_make "$root"
+	first=$(sed -n '1s/:.*//p' "$root/lib/modules/$RELEASE/modules.dep")
+	find "$root/lib/modules" -name '*.ko' -exec cp /etc/passwd {} \;
+	check_root 1 "$root"
+	assert_line "no vermagic to compare with: $root/lib/modules/$RELEASE/$first: "
 }
 
 @test "a wrong command line is status 2, one sentence, and where help is" {

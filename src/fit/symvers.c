@@ -188,16 +188,26 @@ static enum unpacked unpack_xz(const struct buf *file, struct buf *text)
 	return ret == LZMA_STREAM_END && !in.avail_in ? UNPACKED : UNPACKED_DAMAGED;
 }
 
-/* Unpack @file by @with into @text, which the caller frees. Returns 0 or -errno. */
-static int unpack(enum unpacked (*with)(const struct buf *, struct buf *),
-		  const struct buf *file, struct buf *text, struct reason *reason)
-{
-	enum unpacked how;
+typedef enum unpacked unpacker(const struct buf *file, struct buf *text);
 
-	text->data = malloc(SYMVERS_MAX_BYTES + 1);
-	if (!text->data)
-		return reason_errno(reason, -ENOMEM);
-	how = with(file, text);
+/* Return how to unpack @file, or NULL if it does not start as a packed file does. */
+static unpacker *unpacker_of(const struct buf *file)
+{
+	if (file->size > 2 && !memcmp(file->data, "\x1f\x8b", 2))
+		return unpack_gzip;
+	if (file->size > 6 && !memcmp(file->data,
+				      "\xfd"
+				      "7zXZ",
+				      6))
+		return unpack_xz;
+	return NULL;
+}
+
+static int unpack(unpacker *with, const struct buf *file, struct buf *text,
+		  struct reason *reason)
+{
+	enum unpacked how = with(file, text);
+
 	if (how == UNPACKED_DAMAGED)
 		return reason_set(reason, -EBADMSG,
 				  "it cannot be unpacked: it is damaged, or there is "
@@ -211,28 +221,28 @@ static int unpack(enum unpacked (*with)(const struct buf *, struct buf *),
 
 int symvers_load(struct symvers *sv, const char *path, struct reason *reason)
 {
-	struct buf file = { 0 }, text = { 0 };
+	_cleanup_buf_ struct buf file = { 0 };
+	struct buf text = { 0 };
+	unpacker *with;
 	int ret;
 
 	*sv = (struct symvers){ 0 };
 	ret = read_path(path, SYMVERS_MAX_BYTES, &file, reason);
 	if (ret < 0)
 		return ret;
-	if (file.size > 2 && !memcmp(file.data, "\x1f\x8b", 2))
-		ret = unpack(unpack_gzip, &file, &text, reason);
-	else if (file.size > 6 && !memcmp(file.data,
-					  "\xfd"
-					  "7zXZ",
-					  6))
-		ret = unpack(unpack_xz, &file, &text, reason);
+	with = unpacker_of(&file);
+	text.size = file.size;
+	text.data = with ? malloc(SYMVERS_MAX_BYTES + 1) : file.data;
+	if (!text.data)
+		return reason_errno(reason, -ENOMEM);
+	if (!with)
+		file.data = NULL;
 	else
-		return symvers_parse(sv, file.data, file.size, reason);
-	buf_free(&file);
-	if (ret < 0) {
-		buf_free(&text);
-		return ret;
-	}
-	return symvers_parse(sv, text.data, text.size, reason);
+		ret = unpack(with, &file, &text, reason);
+	if (ret == 0)
+		return symvers_parse(sv, text.data, text.size, reason);
+	free(text.data);
+	return ret;
 }
 
 int symvers_find(const struct host *host, char **out)
