@@ -2,9 +2,11 @@
 #include "base/file.h"
 
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/syscall.h>
 
 #include "base/log.h"
@@ -179,6 +181,25 @@ static bool is_caller(uid_t uid)
 	return !*end && value == uid;
 }
 
+/*
+ * Return true if owner and mode of @fd are not the file's, but those of its mount: chmod
+ * and chown change nothing there.
+ */
+static bool has_no_owners(int fd)
+{
+	/* linux/magic.h; EXFAT_SUPER_MAGIC, NTFS3 and CIFS are in fs/ of the kernel. */
+	static const unsigned int types[] = { MSDOS_SUPER_MAGIC, 0x2011bab0,
+					      0x7366746e,	 FUSE_SUPER_MAGIC,
+					      SMB_SUPER_MAGIC,	 0xff534d42,
+					      0xfe534d42 };
+	struct statfs fs;
+
+	for (size_t i = 0; i < ARRAY_SIZE(types) && fstatfs(fd, &fs) == 0; i++)
+		if ((unsigned int)fs.f_type == types[i])
+			return true;
+	return false;
+}
+
 int check_guarded(int fd, struct reason *reason)
 {
 	struct stat st;
@@ -189,11 +210,15 @@ int check_guarded(int fd, struct reason *reason)
 		return 0;
 	if (!is_caller(st.st_uid))
 		return reason_set(reason, -EBADMSG,
-				  "it belongs to user %u, neither root nor the caller",
-				  (unsigned int)st.st_uid);
+				  "it belongs to user %u, neither root nor the caller%s",
+				  (unsigned int)st.st_uid,
+				  has_no_owners(fd) ? ": copy it to a directory of root's"
+						    : "");
 	if (st.st_mode & (S_IWGRP | S_IWOTH))
 		return reason_set(reason, -EBADMSG,
-				  "others than its owner may write to it: chmod go-w");
+				  "others than its owner may write to it: %s",
+				  has_no_owners(fd) ? "copy it to a directory of root's"
+						    : "chmod go-w");
 	return 0;
 }
 

@@ -138,6 +138,37 @@ static void set_path(struct archive_walk *walk, const struct header *header)
 		 (int)strnlen(header->name, sizeof(header->name)), header->name);
 }
 
+/* Return true if the text ends the field, or a NUL and nothing but zeros follow it. */
+static bool is_text(const char *field, size_t size)
+{
+	size_t len = strnlen(field, size);
+
+	return all_zero(field + len, size - len);
+}
+
+/*
+ * Return true if the fields that nobody here reads are as POSIX has them: other programs
+ * that list the bundle read them, and have to see the same. No permission is taken beyond
+ * 0777.
+ */
+static bool rest_ok(const struct header *header)
+{
+	size_t mode, ignored;
+
+	return parse_octal(header->mode, sizeof(header->mode), &mode) && mode <= 0777 &&
+	       parse_octal(header->uid, sizeof(header->uid), &ignored) &&
+	       parse_octal(header->gid, sizeof(header->gid), &ignored) &&
+	       parse_octal(header->mtime, sizeof(header->mtime), &ignored) &&
+	       (all_zero(header->devmajor, sizeof(header->devmajor)) ||
+		parse_octal(header->devmajor, sizeof(header->devmajor), &ignored)) &&
+	       (all_zero(header->devminor, sizeof(header->devminor)) ||
+		parse_octal(header->devminor, sizeof(header->devminor), &ignored)) &&
+	       is_text(header->uname, sizeof(header->uname)) &&
+	       is_text(header->gname, sizeof(header->gname)) &&
+	       is_text(header->name, sizeof(header->name)) &&
+	       is_text(header->prefix, sizeof(header->prefix));
+}
+
 /* What is wrong with the header at walk->at, in words, or NULL; sets path and length. */
 static const char *check_header(struct archive_walk *walk)
 {
@@ -151,7 +182,7 @@ static const char *check_header(struct archive_walk *walk)
 	kind = kind_of(header->typeflag);
 	if (kind)
 		return kind;
-	if (header->linkname[0])
+	if (!all_zero(header->linkname, sizeof(header->linkname)))
 		return "a file with the name of a link";
 	if (!all_zero(header->pad, sizeof(header->pad)))
 		return "its header goes on where ustar's ends";
@@ -161,27 +192,14 @@ static const char *check_header(struct archive_walk *walk)
 		return "its header has a wrong checksum";
 	if (!parse_octal(header->size, sizeof(header->size), &walk->length))
 		return "its size is not eleven octal digits";
+	if (!rest_ok(header))
+		return "a field of its header is not as ustar has it";
 	if (walk->length > room || blocks(walk->length) > room)
 		return "larger than what is left of the bundle";
 	if (!all_zero(walk->data + walk->at + BLOCK + walk->length,
 		      blocks(walk->length) - walk->length))
 		return "there is data after its end";
 	return NULL;
-}
-
-static int refuse(const struct archive_walk *walk, struct reason *reason, const char *why)
-{
-	char shown[4 * 100 + 1], *to = shown;
-
-	/* A hostile name, so that no terminal takes it for anything but text. */
-	for (const char *c = walk->path; *c && to < shown + sizeof(shown) - 5; c++) {
-		if (*c > ' ' && *c <= '~' && *c != '\\')
-			*to++ = *c;
-		else
-			to += sprintf(to, "\\%03o", (unsigned char)*c);
-	}
-	*to = '\0';
-	return reason_set(reason, -EBADMSG, "entry '%s': %s", shown, why);
 }
 
 /* Read the entry at walk->at, and move on to the next. */
@@ -193,7 +211,8 @@ static int read_entry(struct archive_walk *walk, struct ustar_file *file,
 	set_path(walk, (const void *)(walk->data + walk->at));
 	wrong = check_header(walk);
 	if (wrong)
-		return refuse(walk, reason, wrong);
+		return reason_set(reason, -EBADMSG, "entry '%s': %s", walk->path,
+				  wrong);
 	memcpy(file->path, walk->path, sizeof(file->path));
 	file->data = (struct slice){ walk->data + walk->at + BLOCK, walk->length };
 	walk->at += BLOCK + blocks(walk->length);
@@ -268,13 +287,48 @@ static int check_paths(const struct ustar *bundle, struct reason *reason)
 	return 0;
 }
 
+/* What was meant to be a bundle: what it is, in words, by its first bytes; or NULL. */
+static const char *kind_of_file(const char *data, size_t size)
+{
+	/* clang-format off */
+	static const struct {
+		const char *magic;
+		size_t size;
+		const char *words;
+	} kinds[] = {
+		{ "\x1f\x8b", 2, "it is compressed by gzip: gunzip it first" },
+		{ "\xfd" "7zXZ\0", 6, "it is compressed by xz: unxz it first" },
+		{ "\x28\xb5\x2f\xfd", 4, "it is compressed by zstd: unzstd it first" },
+		{ "BZh", 3, "it is compressed by bzip2: bunzip2 it first" },
+		{ "\x04\x22\x4d\x18", 4, "it is compressed by lz4: unlz4 it first" },
+		{ "PK\3\4", 4, "it is a zip archive: unzip it first" },
+		{ "7z\xbc\xaf\x27\x1c", 6, "it is a 7z archive: unpack it first" },
+		{ "\xed\xab\xee\xdb", 4, "it is an RPM package, not a bundle" },
+		{ "!<arch>\n", 8, "it is a Debian package or another ar archive, not a bundle" },
+		{ "07070", 5, "it is a cpio archive, not a bundle" },
+		{ "\x7f" "ELF", 4, "it is an ELF file, as a module is, not a bundle: see 'wgkmod check'" },
+		{ "untrusted comment:", 18, "it is a file of minisign, not the bundle that was signed" },
+		{ "<", 1, "it is a page of HTML or XML, as a server sends it for an error" },
+	};
+	/* clang-format on */
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (size >= kinds[i].size && !memcmp(data, kinds[i].magic, kinds[i].size))
+			return kinds[i].words;
+	return NULL;
+}
+
 int ustar_parse(struct ustar *bundle, const char *data, size_t size,
 		struct reason *reason)
 {
 	struct archive_walk walk = { .data = data, .size = size };
+	const char *kind;
 	int ret;
 
 	*bundle = (struct ustar){ 0 };
+	kind = kind_of_file(data, size);
+	if (kind)
+		return reason_set(reason, -EBADMSG, "%s", kind);
 	ret = read_entries(&walk, bundle, reason);
 	if (ret < 0)
 		return ret;
