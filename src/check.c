@@ -9,7 +9,6 @@
 #include "base/log.h"
 #include "fit/module.h"
 #include "fit/proof.h"
-#include "fit/symvers.h"
 
 struct files {
 	struct module *modules;
@@ -59,69 +58,31 @@ static void read_files(struct files *files, const struct params *params)
 	}
 }
 
-/* Get the vermagic of --vermagic, or of the kernel's own modules. */
-static int get_vermagic(const struct params *params, const struct files *files,
-			char **vermagic, struct reason *reason)
-{
-	_cleanup_host_ struct host host = HOST_INIT;
-	int ret;
-
-	if (params->vermagic) {
-		*vermagic = strdup(params->vermagic);
-		return *vermagic ? 0 : reason_errno(reason, -ENOMEM);
-	}
-	ret = host_open(&host, params->root, params->kernel, reason);
-	if (ret < 0)
-		return ret;
-	return proof_vermagic(&host, files->modules, files->count, vermagic, reason);
-}
-
-static enum exit_code load_symvers(const struct params *params, struct symvers *symvers)
-{
-	struct reason reason = { 0 };
-	int ret = symvers_load(symvers, params->symvers, &reason);
-
-	if (ret < 0)
-		log_failure(params->symvers, "%s", reason.text);
-	return proof_exit_code(ret);
-}
-
-static enum exit_code load_vermagic(const struct params *params,
-				    const struct files *files, char **vermagic)
-{
-	struct reason reason = { 0 };
-	int ret = get_vermagic(params, files, vermagic, &reason);
-
-	if (ret < 0)
-		log_failure(params->kernel, "no vermagic to compare with: %s",
-			    reason.text);
-	return proof_exit_code(ret);
-}
-
 static enum exit_code prove(const struct params *params, struct files *files)
 {
-	_cleanup_symvers_ struct symvers symvers = { 0 };
-	_cleanup_free_ char *vermagic = NULL;
-	struct proof proof = { .release = params->kernel };
-	enum exit_code table, magic;
+	_cleanup_host_ struct host host = HOST_INIT;
+	const struct proof_basis basis = {
+		.release = params->kernel,
+		.vermagic = params->vermagic,
+		.symvers = params->symvers,
+		.host = &host,
+	};
+	struct reason reason = { 0 };
+	struct proof proof;
 
 	read_files(files, params);
-	table = load_symvers(params, &symvers);
-	magic = load_vermagic(params, files, &vermagic);
-	if (table == EXIT_FAILED || magic == EXIT_FAILED)
+	if (!params->vermagic &&
+	    host_open(&host, params->root, params->kernel, &reason) < 0) {
+		log_failure(params->kernel, "no vermagic to compare with: %s",
+			    reason.text);
 		return EXIT_FAILED;
-	proof.problems = (table != EXIT_DONE) + (magic != EXIT_DONE);
-	proof.symvers = table == EXIT_DONE ? &symvers : NULL;
-	proof.vermagic = vermagic;
-	proof.modules = files->modules;
-	proof.n_modules = files->count;
-	worsen(&files->worst, proof_run(&proof));
+	}
+	worsen(&files->worst,
+	       proof_run(&proof, &basis, files->modules, files->count, files->unread));
 	if (files->worst == EXIT_DONE)
 		log_info("%zu module%s fit %s: %zu %s", files->count,
 			 PLURAL(files->count), params->kernel, proof.equal,
 			 proof_equal_what(&proof));
-	else
-		proof_print_problems(params->kernel, proof.problems + files->unread);
 	return files->worst;
 }
 
@@ -140,8 +101,7 @@ static enum exit_code run(const struct params *params)
 static const struct option_spec options[] = {
 	OPTION_KERNEL("the release that the modules are for", true),
 	OPTION_SYMVERS("the kernel's symbol table, Module.symvers", true),
-	{ "vermagic", "STRING", "the kernel's vermagic; default: that of its own modules",
-	  offsetof(struct params, vermagic), false },
+	OPTION_VERMAGIC,
 	OPTION_ROOT,
 	{ 0 },
 };

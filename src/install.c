@@ -9,7 +9,7 @@
  *	payload_read()		read the bundle once: who signed it, the bytes of its modules
  *	transaction_open()	lock the host until the end, clean up after an interrupted
  *				run, and read what is installed
- *	proof_on_host()		prove that the modules fit the kernel, by the vermagic and
+ *	proof_run()		prove that the modules fit the kernel, by the vermagic and
  *				the symbol table of the kernel
  *	preflight_check()	find anything that would make the install fail or have no
  *				effect: a full disk, a kernel that accepts no modules
@@ -100,14 +100,20 @@ static enum exit_code try_once(struct install *in, const struct params *params,
 			       const char *release)
 {
 	const struct plan_how how = { params->dir, params->replace };
+	const struct proof_basis basis = {
+		.release = release,
+		.vermagic = params->vermagic,
+		.symvers = params->symvers,
+		.host = &in->tx.host,
+		.installed = true,
+		.ours = &in->tx.state.installed,
+	};
 	enum exit_code code;
 
-	in->proof = (struct proof){ 0 };
 	code = transaction_open(&in->tx, params->root, release, params->dry_run, false);
 	if (code == EXIT_DONE)
-		code = proof_on_host(&in->proof, &in->tx.host, in->payload.modules,
-				     in->payload.n_modules, &in->tx.state.installed,
-				     params->symvers);
+		code = proof_run(&in->proof, &basis, in->payload.modules,
+				 in->payload.n_modules, 0);
 	if (code == EXIT_DONE)
 		code = preflight_check(&in->tx.host, &in->payload, params->running,
 				       params->load);
@@ -147,6 +153,7 @@ static enum exit_code run(const struct params *params)
 static const struct option_spec options[] = {
 	OPTION_KERNEL("the release to install for; default: the running kernel", false),
 	OPTION_SYMVERS("the kernel's symbol table; default: the host's own", false),
+	OPTION_VERMAGIC,
 	OPTION_ROOT,
 	{ "dir", "NAME",
 	  "the directory below lib/modules/RELEASE for them; default: kernel",

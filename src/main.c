@@ -7,6 +7,7 @@
 #include <sys/utsname.h>
 
 #include "base/log.h"
+#include "base/root.h"
 #include "options.h"
 #include "verbs.h"
 
@@ -85,6 +86,11 @@ static enum exit_code run_verb(char **argv, const char *running)
 	if (options_parse(verb, &params, argv + 1) < 0)
 		return EXIT_USAGE;
 	log_set_verb(verb->name);
+	if (!root_works()) {
+		log_error(
+			"this kernel has no openat2(): wgkmod needs Linux 5.6 or later");
+		return EXIT_FAILED;
+	}
 	if (verb->changes)
 		signal(SIGPIPE, SIG_IGN); /* of messages: must not end a change */
 	return verb->changes ? verb->run(&params) : flushed(verb->run(&params));

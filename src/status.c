@@ -29,8 +29,8 @@
 
 #include "base/file.h"
 #include "base/host.h"
-#include "base/lock.h"
 #include "base/log.h"
+#include "base/root.h"
 #include "fit/module.h"
 #include "kernel/loaded.h"
 #include "tree/indexes.h"

@@ -19,7 +19,14 @@ static enum exit_code run(const struct params *params)
 	const char *release = params->kernel ? params->kernel : params->running;
 	_cleanup_payload_ struct payload payload = { 0 };
 	_cleanup_host_ struct host host = HOST_INIT;
-	struct proof proof = { 0 };
+	const struct proof_basis basis = {
+		.release = release,
+		.vermagic = params->vermagic,
+		.symvers = params->symvers,
+		.host = &host,
+		.installed = true,
+	};
+	struct proof proof;
 	struct reason reason = { 0 };
 	enum exit_code code;
 
@@ -30,8 +37,7 @@ static enum exit_code run(const struct params *params)
 		log_failure(release, "%s", reason.text);
 		return EXIT_FAILED;
 	}
-	code = proof_on_host(&proof, &host, payload.modules, payload.n_modules, NULL,
-			     params->symvers);
+	code = proof_run(&proof, &basis, payload.modules, payload.n_modules, 0);
 	if (code == EXIT_DONE)
 		code = preflight_signatures(&host, &payload, params->running,
 					    params->load);
@@ -43,6 +49,7 @@ static enum exit_code run(const struct params *params)
 static const struct option_spec options[] = {
 	OPTION_KERNEL("the release to verify it for; default: the running kernel", false),
 	OPTION_SYMVERS("the kernel's symbol table; default: the host's own", false),
+	OPTION_VERMAGIC,
 	OPTION_ROOT,
 	OPTION_KEY,
 	OPTION_ALLOW_UNSIGNED,

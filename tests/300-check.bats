@@ -295,6 +295,31 @@ symbol_line() { # SYMBOL SED-SCRIPT: on that symbol's line of the symvers
 	assert_line "^wgkmod: cannot check '$SV': line $(wc -l <"$BARE"): no newline, the file was cut short$"
 }
 
+@test "a packed Module.symvers with a wrong checksum, cut short, or with something after it is a refusal" {
+	local pack at size
+	for pack in 'gzip -n' 'xz --check=crc32' 'xz --check=crc64' 'xz --check=sha256'; do
+		$pack <"$BARE" >"$SV"
+		check 0 "$SET_DIR"/*.ko
+		size=$(stat -c %s "$SV")
+		for at in 4000 $((size / 2)) $((size - 8)) $((size - 1)); do
+			flip "$SV" "$at"
+			check 3 "$SET_DIR"/*.ko
+			assert_line "^wgkmod: cannot check '$SV': it cannot be unpacked: "
+			flip "$SV" "$at"
+		done
+		printf x >>"$SV"
+		check 3 "$SET_DIR"/*.ko
+		assert_line "it cannot be unpacked: it is damaged, or there is something after its end$"
+		head -c $((size - 1)) "$SV" >"$SV.cut"
+		mv "$SV.cut" "$SV"
+		check 3 "$SET_DIR"/*.ko
+		assert_line "it cannot be unpacked: "
+	done
+	head -c $(((64 << 20) + 1)) /dev/zero | gzip -n >"$SV"
+	check 3 "$SET_DIR"/*.ko
+	assert_line "^wgkmod: cannot check '$SV': larger than 67108864 bytes, unpacked$"
+}
+
 @test "a truncated module is damaged, wherever it was cut" {
 	local size
 	for size in 0 1 63 64 4096 8192 60000; do
@@ -381,9 +406,9 @@ symbol_line() { # SYMBOL SED-SCRIPT: on that symbol's line of the symvers
 	assert_line "^wgkmod: cannot check '$SET_DIR/nothing.ko': No such file or directory$"
 }
 
-@test "control characters of a name do not reach the terminal" {
-	check 1 "$SET_DIR/$(printf 'a\033[31m\nb').ko"
-	assert_line "^wgkmod: cannot check '.*/a\?\[31m\?b.ko': "
+@test "control characters of a name do not reach the terminal, those of C1 neither" {
+	check 1 "$SET_DIR/$(printf 'a\033[31m\nb\233c\302\205d').ko"
+	assert_line "^wgkmod: cannot check '.*/a\\\\033\[31m\\\\012b\\\\233c\\\\302\\\\205d.ko': "
 }
 
 # Without --vermagic.
@@ -407,7 +432,7 @@ check_root() { # STATUS ROOT
 	check_root 0 "$root"
 }
 
-@test "modules of the set and foreign ones are no reference: without others, refusal" {
+@test "modules of the set and foreign ones are no reference: without others, status 1" {
 	local root=$BATS_TEST_TMPDIR/root module
 	mkdir -p "$root/lib/modules/$RELEASE/kernel"
 	cp "$STOCK"/modules.{builtin,order} "$root/lib/modules/$RELEASE"
@@ -416,19 +441,31 @@ check_root() { # STATUS ROOT
 	cp "$module" "$root/lib/modules/$RELEASE/kernel/"
 	modinfo_sed "$root/lib/modules/$RELEASE/kernel/${module##*/}" '/^intree=/d'
 	depmod -b "$root" "$RELEASE"
-	check_root 3 "$root"
-	assert_line "cannot check '$RELEASE': no vermagic to compare with: .* lists no module of the kernel's own"
-	assert_line ": 1 problem$"
+	check_root 1 "$root"
+	assert_line "cannot check '$RELEASE': no vermagic to compare with: .*/modules.dep lists no module of the kernel's own: run 'depmod $RELEASE' first, or name its vermagic by --vermagic$"
 }
 
-@test "without modules.dep, or without the kernel's directory, there is no reference" {
-	root_make "$BATS_TEST_TMPDIR/root"
-	rm "$BATS_TEST_TMPDIR/root/lib/modules/$RELEASE/modules.dep"
-	check_root 3 "$BATS_TEST_TMPDIR/root"
-	assert_line "no vermagic to compare with: .*/modules.dep: No such file"
-	rm -r "$BATS_TEST_TMPDIR/root/lib/modules/$RELEASE"
-	check_root 3 "$BATS_TEST_TMPDIR/root"
-	assert_line "no vermagic to compare with: .*/lib/modules/$RELEASE: No such file"
+@test "without modules.dep, or without the kernel's directory, there is no reference: status 1, and what to do" {
+	local root=$BATS_TEST_TMPDIR/root none="no vermagic to compare with: $BATS_TEST_TMPDIR/root/lib/modules/$RELEASE"
+	root_make "$root"
+	rm "$root/lib/modules/$RELEASE/modules.dep"
+	check_root 1 "$root"
+	assert_line "$none/modules.dep: No such file or directory: run 'depmod $RELEASE' first$"
+	: >"$root/lib/modules/$RELEASE/modules.dep"
+	check_root 1 "$root"
+	assert_line "$none/modules.dep lists no module of the kernel's own: run 'depmod $RELEASE' first, or "
+	rm -r "$root/lib/modules/$RELEASE"
+	check_root 1 "$root"
+	assert_line "$none: No such file"
+}
+
+@test "where none of the kernel's own modules can be read, the first is named" {
+	local root=$BATS_TEST_TMPDIR/root first
+	root_make "$root"
+	first=$(sed -n '1s/:.*//p' "$root/lib/modules/$RELEASE/modules.dep")
+	find "$root/lib/modules" -name '*.ko' -exec cp /etc/passwd {} \;
+	check_root 1 "$root"
+	assert_line "no vermagic to compare with: $root/lib/modules/$RELEASE/$first: "
 }
 
 @test "a wrong command line is status 2, one sentence, and where help is" {
@@ -473,6 +510,13 @@ check_root() { # STATUS ROOT
 	done
 	run_cmd 0 "$WGKMOD" check --help
 	assert_line "^Usage: wgkmod check --kernel RELEASE --symvers FILE \[--vermagic STRING\] \[--root DIR\] MODULE.ko...$"
+}
+
+@test "a kernel without openat2(), older than 5.6, is named" {
+	plain_only
+	run_cmd 1 strace -o /dev/null -e trace=openat2 -e inject=openat2:error=ENOSYS \
+		"$WGKMOD" check --kernel "$RELEASE" --symvers "$SV" --vermagic "$VERMAGIC" "$SET_DIR/wireguard.ko"
+	assert_equal "$output" 'wgkmod: this kernel has no openat2(): wgkmod needs Linux 5.6 or later'
 }
 
 @test "what cannot be written to standard output was not said" {

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bats
 #
-# wgkmod check on modules that the kernel's loader refuses for what they are made of, sections,
-# symbols and relocations, and for each other.  Where MUTANTS= is before a change, it is not for
+# wgkmod check on modules that the kernel's loader refuses for what they are made of, sections
+# and symbols.  Where MUTANTS= is before a change, it is not for
 # 411-kernel.bats: a kernel that does not look would read or write outside of its memory.
 #
 # shellcheck disable=SC2030,SC2031 # each test is a subshell
@@ -153,49 +153,6 @@ damaged() { # FILE REGEX: and as it was again
 	damaged "$UDP" "it exports 'udp_sock_create4' by the name 'xdp_sock_create4'"
 	MUTANTS='' poke "$UDP" $(($(symbol_at "$UDP" __kstrtab_udp_sock_create4) + 8)) '\377\377'
 	damaged "$UDP" "the string of its symbol '__kstrtab_udp_sock_create4' is outside of the string table"
-}
-
-@test "a relocation of a type that the kernel does not know is refused" {
-	poke "$WG" $(($(rela_at "$WG" .rela.text R_X86_64_PLT32 .) + 8)) '\011'
-	damaged "$WG" "a relocation of .text is of type 9, which the kernel does not know"
-	poke "$WG" $(($(section_header_offset "$WG" .rela.text) + 4)) '\011' # SHT_REL
-	damaged "$WG" "relocations of .text without addends"
-}
-
-@test "a relocation that overflows for sure, or of what is not zero, is refused" {
-	local at
-	poke "$WG" $(($(rela_at "$WG" .rela.text R_X86_64_32S '^[.]') + 8)) '\012'
-	damaged "$WG" "a relocation of .text overflows"
-	at=$(rela_at "$WG" .rela.text R_X86_64_PLT32 .)
-	at=$(od -An -tu4 -j "$at" -N 4 "$WG")
-	poke "$WG" $(($(section_at "$WG" .text) + at)) '\001'
-	damaged "$WG" "there is something where .text is relocated"
-}
-
-@test "a relocation outside of its section, or by a symbol that is not there, is refused" {
-	local at
-	at=$(rela_at "$WG" .rela.text R_X86_64_PLT32 .)
-	MUTANTS='' poke "$WG" $((at + 7)) '\001'
-	damaged "$WG" "a relocation of .text is outside of it"
-	MUTANTS='' poke "$WG" $((at + 15)) '\001'
-	damaged "$WG" "a relocation of .text is by symbol [0-9]+ of [0-9]+"
-}
-
-@test "relocations of what is not loaded are not looked at, and those by it are refused" {
-	poke "$WG" $(($(rela_at "$WG" .rela__mcount_loc R_X86_64_64 .) + 8)) '\011'
-	section_flags "$WG" __mcount_loc 0
-	check 0
-	section_flags "$WG" __dyndbg 1
-	damaged "$WG" "a relocation of .text is by a symbol of __dyndbg, which is not loaded"
-}
-
-@test "modules of the set that need each other are refused" {
-	need_instead "$SET_DIR/libchacha.ko" __crypto_xor chacha20poly1305_encrypt "$SET_DIR/libchacha20poly1305.ko"
-	check 3
-	assert_line "/libchacha.ko': it needs '.*/libchacha20poly1305.ko', which cannot be loaded before it is$"
-	assert_line "/libchacha20poly1305.ko': it needs '.*/chacha-x86_64.ko', which cannot be loaded before it is$"
-	assert_line "/chacha-x86_64.ko': it needs '.*/libchacha.ko', which cannot be loaded before it is$"
-	assert_line ': 3 problems$'
 }
 
 @test "an export of the set that is in a namespace needs to be imported" {

@@ -294,6 +294,57 @@ line_set() { # FILE LINE, bytes on standard input
 	assert_line "none.pub': No such file or directory$"
 }
 
+# hex_bytes HEX: the bytes.
+hex_bytes() { printf '%b' "$(sed 's/../\\x&/g' <<<"$1")"; }
+
+# weak_key HEX: WEAK.pub, a key of this point.
+weak_key() {
+	WEAK=$BATS_TEST_TMPDIR/weak
+	{
+		echo 'untrusted comment: weak'
+		{
+			printf Ed12345678
+			hex_bytes "$1"
+		} | base64 -w 0
+	} >"$WEAK.pub"
+}
+
+@test "a key of small order, by which anybody can sign anything, is refused, as minisign does" {
+	local point y ff sign
+	ff=$(printf 'f%.0s' {1..60})
+	# By the neutral element: R is the same, S is 0, and that holds for each message.
+	y=01$(printf '0%.0s' {1..62})
+	{
+		echo 'untrusted comment: x'
+		{
+			printf Ed12345678
+			hex_bytes "$y$(printf '0%.0s' {1..64})"
+		} | base64 -w 0
+		printf '\ntrusted comment: by nobody\n'
+		hex_bytes "$y$(printf '0%.0s' {1..64})" | base64 -w 0
+		echo
+	} >"$BUNDLE.minisig"
+	weak_key "$y"
+	run_cmd 1 minisign -V -p "$WEAK.pub" -m "$BUNDLE"
+	verify_it 4 --key "$WEAK.pub"
+	assert_line "^wgkmod: cannot verify '$WEAK.pub': a key of small order, by which anybody can sign$"
+	# Each of them, in every form: y of order 4, 1, 8, 8, 2, and what is 19 or less below 2^255.
+	for point in "$(printf '0%.0s' {1..64})" "$y" \
+		26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05 \
+		c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a \
+		"ec${ff}7f" "ed${ff}7f" "ee${ff}7f" "ff${ff}7f"; do
+		for sign in 0 128; do
+			weak_key "${point:0:62}$(printf %02x $((0x${point:62:2} | sign)))"
+			verify_it 4 --key "$WEAK.pub"
+			assert_line "weak.pub': a key of small order, by which anybody can sign$"
+		done
+	done
+	# One of no small order, next to them.
+	weak_key "eb${ff}7f"
+	verify_it 4 --key "$WEAK.pub"
+	refute_line 'small order'
+}
+
 @test "a bundle that is a link, a pipe, a device, too large or not there is refused" {
 	local file=$BUNDLE
 	key_sign "$KEY" "$BUNDLE"
@@ -345,6 +396,41 @@ as_nobody() { # STATUS COMMAND...
 	chmod o+w "$ROOT/etc/wgkmod/keys.d"
 	verify_it 4 --key "$KEY.pub"
 	assert_line "'$ROOT/etc/wgkmod/keys.d': others than its owner may write to it"
+}
+
+@test "for root, each directory that leads to the keys is root's alone, and none is a link" {
+	needs_root 'only root can give a directory away'
+	local directory mode
+	key_sign "$KEY" "$BUNDLE"
+	mkdir -p "$ROOT/etc/wgkmod/keys.d"
+	for directory in "$ROOT" "$ROOT/etc" "$ROOT/etc/wgkmod" "$ROOT/etc/wgkmod/keys.d"; do
+		mode=$(stat -c %a "$directory")
+		chmod go+w "$directory"
+		verify_it 4 --key "$KEY.pub"
+		assert_line "^wgkmod: cannot verify '$directory': others than its owner may write to it: chmod go-w$"
+		chmod "$mode" "$directory"
+		chown 65534 "$directory"
+		verify_it 4 --key "$KEY.pub"
+		assert_line "^wgkmod: cannot verify '$directory': it belongs to user 65534, neither root nor the caller$"
+		chown 0 "$directory"
+	done
+	verify_it 0 --key "$KEY.pub"
+	mv "$ROOT/etc/wgkmod" "$ROOT/etc/elsewhere"
+	ln -s elsewhere "$ROOT/etc/wgkmod"
+	verify_it 4 --key "$KEY.pub"
+	assert_line "^wgkmod: cannot verify '$ROOT/etc/wgkmod': it is a link$"
+}
+
+@test "where chmod changes nothing, as on a stick with vfat or exFAT, root is told to copy the bundle" {
+	needs_root 'nobody else is asked whose the file is'
+	plain_only
+	local type
+	for type in 444d 'b0ba1120' '6e746673'; do # as statfs(2) has them: vfat, exfat, ntfs3
+		chmod o+w "$BUNDLE"
+		run_cmd 4 strace -o /dev/null -e trace=fstatfs -e inject="fstatfs:poke_exit=@arg2=$(printf '%-16s' "$type" | tr ' ' 0)" \
+			"$WGKMOD" verify --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$BUNDLE"
+		assert_line "^wgkmod: cannot verify '$BUNDLE': others than its owner may write to it: copy it to a directory of root's$"
+	done
 }
 
 @test "for somebody who is not root, whose files they are does not matter" {

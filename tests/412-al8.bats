@@ -28,8 +28,8 @@ built() { (cd "$OUT/$1/modules/kernel" && find . -name '*.ko' -printf '%f\n' | s
 	grep -E '^toolchain [0-9a-f]{64} Packages/g/gcc-10.2.1-3.1.al8.x86_64.rpm$' "$lock"
 	grep -E '^toolchain [0-9a-f]{64} Packages/cpp-10.2.1-3.1.al8.x86_64.rpm$' "$lock"
 	grep -E '^toolchain [0-9a-f]{64} Packages/libgomp-10.2.1-3.1.al8.x86_64.rpm$' "$lock"
-	# the image has a newer one that does not go with libarchive-devel, and an older one of openssl-libs
-	grep -E '^toolchain [0-9a-f]{64} Packages/libarchive-8-1.al8.x86_64.rpm$' "$lock"
+	# the image has a newer one that does not go with xz-devel, and an older one of openssl-libs
+	grep -E '^toolchain [0-9a-f]{64} Packages/xz-libs-8-1.al8.x86_64.rpm$' "$lock"
 	grep -E '^toolchain [0-9a-f]{64} Packages/openssl-libs-8-1.al8.x86_64.rpm$' "$lock"
 	# a module's stream that nobody turned on has a newer one
 	grep -E '^toolchain [0-9a-f]{64} Packages/make-4.3-1.al8.x86_64.rpm$' "$lock"

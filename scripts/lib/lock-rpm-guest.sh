@@ -168,7 +168,7 @@ report() {
 		if [[ -s /tmp/found ]]; then cat /tmp/found; else printf '%s: none\n' "$word"; fi
 	done
 	printf '\n-- of the image\n'
-	rpm --query --all | grep -E '^(glibc|gcc|cpp|libg|libarchive|openssl|kmod|elfutils|binutils|rpm|dnf)' | sort
+	rpm --query --all | grep -E '^(glibc|gcc|cpp|libg|zlib|xz|openssl|kmod|elfutils|binutils|rpm|dnf)' | sort
 }
 
 "$command" "$@"

@@ -2,9 +2,12 @@
 #include "base/file.h"
 
 #include <fcntl.h>
-#include <limits.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
 
 #include "base/log.h"
 
@@ -37,54 +40,56 @@ void buf_free(struct buf *buf)
 	buf->size = 0;
 }
 
-static bool component_ok(const char *name, size_t len)
+int open_resolved(int dirfd, const char *path, int flags, unsigned long long resolve)
 {
-	if (len == 0 || len > NAME_MAX)
-		return false;
-	return !(name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.')));
+	const struct open_how how = { .flags = (unsigned int)flags | O_CLOEXEC,
+				      .resolve = resolve };
+	int fd, tries = 100;
+
+	/* EAGAIN: a rename somewhere may have led ".." out of @dirfd. */
+	do
+		fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+	while (fd < 0 && errno == EAGAIN && --tries);
+	return fd < 0 ? -errno : fd;
+}
+
+/* Return true if no component of @path is empty, "." or "..". */
+static bool is_plain(const char *path)
+{
+	for (;; path++) {
+		size_t len = strcspn(path, "/");
+
+		if (!len || (*path == '.' && (len == 1 || (len == 2 && path[1] == '.'))))
+			return false;
+		path += len;
+		if (!*path)
+			return true;
+	}
 }
 
 int open_parent(int dirfd, const char *path, const char **base)
 {
-	_cleanup_close_ int at = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	const char *slash;
+	const char *slash = strrchr(path, '/');
+	_cleanup_free_ char *parent = NULL;
 
-	if (at < 0)
-		return -errno;
-	while ((slash = strchr(path, '/'))) {
-		size_t len = (size_t)(slash - path);
-		char name[NAME_MAX + 1];
-		int next;
-
-		if (!component_ok(path, len))
-			return -EINVAL;
-		memcpy(name, path, len);
-		name[len] = '\0';
-		next = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (next < 0)
-			return -errno;
-		close(at);
-		at = next;
-		path = slash + 1;
-	}
-	if (!component_ok(path, strlen(path)))
+	if (!is_plain(path))
 		return -EINVAL;
-	*base = path;
-	return TAKE_FD(at);
+	*base = slash ? slash + 1 : path;
+	parent = slash ? strndup(path, (size_t)(slash - path)) : strdup(".");
+	if (!parent)
+		return -ENOMEM;
+	return open_resolved(dirfd, parent, O_RDONLY | O_DIRECTORY,
+			     RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
 }
 
 int open_beneath(int dirfd, const char *path, int flags)
 {
-	_cleanup_close_ int parent = -1;
-	const char *base = NULL;
-	int fd;
-
-	parent = open_parent(dirfd, path, &base);
-	if (parent < 0)
-		return parent;
-	/* O_NONBLOCK: opening a FIFO, which will be refused, must not block. */
-	fd = openat(parent, base, flags | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	if (!is_plain(path))
+		return -EINVAL;
+	/* Opening a FIFO, which will be refused, must not block. */
+	if (!(flags & O_PATH))
+		flags |= O_NONBLOCK;
+	return open_resolved(dirfd, path, flags, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
 }
 
 static int read_loop(int fd, char *data, size_t size, size_t *got)
@@ -176,6 +181,25 @@ static bool is_caller(uid_t uid)
 	return !*end && value == uid;
 }
 
+/*
+ * Return true if owner and mode of @fd are not the file's, but those of its mount: chmod
+ * and chown change nothing there.
+ */
+static bool has_no_owners(int fd)
+{
+	/* linux/magic.h; EXFAT_SUPER_MAGIC, NTFS3 and CIFS are in fs/ of the kernel. */
+	static const unsigned int types[] = { MSDOS_SUPER_MAGIC, 0x2011bab0,
+					      0x7366746e,	 FUSE_SUPER_MAGIC,
+					      SMB_SUPER_MAGIC,	 0xff534d42,
+					      0xfe534d42 };
+	struct statfs fs;
+
+	for (size_t i = 0; i < ARRAY_SIZE(types) && fstatfs(fd, &fs) == 0; i++)
+		if ((unsigned int)fs.f_type == types[i])
+			return true;
+	return false;
+}
+
 int check_guarded(int fd, struct reason *reason)
 {
 	struct stat st;
@@ -186,11 +210,15 @@ int check_guarded(int fd, struct reason *reason)
 		return 0;
 	if (!is_caller(st.st_uid))
 		return reason_set(reason, -EBADMSG,
-				  "it belongs to user %u, neither root nor the caller",
-				  (unsigned int)st.st_uid);
+				  "it belongs to user %u, neither root nor the caller%s",
+				  (unsigned int)st.st_uid,
+				  has_no_owners(fd) ? ": copy it to a directory of root's"
+						    : "");
 	if (st.st_mode & (S_IWGRP | S_IWOTH))
 		return reason_set(reason, -EBADMSG,
-				  "others than its owner may write to it: chmod go-w");
+				  "others than its owner may write to it: %s",
+				  has_no_owners(fd) ? "copy it to a directory of root's"
+						    : "chmod go-w");
 	return 0;
 }
 

@@ -12,6 +12,12 @@ struct buf {
 	size_t size;
 };
 
+/* Bytes that somebody else owns. */
+struct slice {
+	const char *data;
+	size_t size;
+};
+
 /*
  * Return true if the error @err (-errno) means that the system failed (no memory, a
  * broken disk, no permission), and false if the file is at fault: missing, malformed, too
@@ -23,9 +29,16 @@ void buf_free(struct buf *buf);
 #define _cleanup_buf_ _cleanup_(buf_free)
 
 /*
+ * Open @path, relative to the directory @dirfd, with @flags, by openat2(), under the rules
+ * @resolve of linux/openat2.h. Returns a descriptor that the caller owns, or -errno.
+ */
+int open_resolved(int dirfd, const char *path, int flags,
+		  unsigned long long resolve) _must_check_ _nonnull_all_;
+
+/*
  * Open @path, relative to the directory @dirfd, with @flags. No component may be a link,
- * empty, "." or "..". Returns a descriptor that the caller owns, or -errno: -ELOOP or
- * -ENOTDIR for a link, -EINVAL for such a path.
+ * empty, "." or "..". Returns a descriptor that the caller owns, or -errno: -ELOOP for
+ * a link, -EINVAL for such a path.
  */
 int open_beneath(int dirfd, const char *path, int flags) _must_check_ _nonnull_all_;
 

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/lock.h"
 #include "base/log.h"
 #include "base/root.h"
 
@@ -34,23 +33,19 @@ static int open_directory(const struct host *host, const char *below, char **pat
 			  int *fd, struct reason *reason)
 {
 	_cleanup_free_ char *plain = NULL, *real = NULL;
-	int ret;
 
 	plain = strdup_printf("%s/%s", strcmp(host->root, "/") ? host->root : "", below);
 	if (!plain)
 		return reason_errno(reason, -ENOMEM);
-	ret = root_resolve(host->root, below, path);
-	if (ret < 0)
-		return reason_set(reason, ret, "%s: %s", plain, strerror(-ret));
+	*fd = root_open(host->root, below, O_RDONLY | O_DIRECTORY, path);
+	if (*fd < 0)
+		return reason_set(reason, *fd, "%s: %s", plain, strerror(-*fd));
 	real = realpath(plain, NULL);
 	if (!real)
 		return reason_set(reason, -errno, "%s: %s", plain, strerror(errno));
 	if (strcmp(real, *path) != 0)
 		return reason_set(reason, -EXDEV, "%s: a link leads out of %s", plain,
 				  host->root);
-	*fd = open(*path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (*fd < 0)
-		return reason_set(reason, -errno, "%s: %s", *path, strerror(errno));
 	return 0;
 }
 

@@ -14,12 +14,30 @@ void log_set_verb(const char *verb)
 	current_verb = verb;
 }
 
-static void put_line(FILE *to, char *line)
+/*
+ * Print @line, each byte of it that is not printable ASCII as \ooo: names, and the words
+ * of other programs, must not reach a terminal as anything but text.
+ */
+static void put_line(FILE *to, const char *prefix, const char *line)
 {
-	for (char *c = line; *c; c++)
-		if ((unsigned char)*c < 0x20 || *c == 0x7f)
-			*c = '?';
-	fprintf(to, "wgkmod: %s\n", line);
+	char out[4 * LINE_MAX_BYTES + 1], *end = out;
+
+	for (; *line && end < out + sizeof(out) - 4; line++) {
+		unsigned char c = (unsigned char)*line;
+
+		if (c >= ' ' && c <= '~')
+			*end++ = *line;
+		else
+			end += sprintf(end, "\\%03o", c);
+	}
+	*end = '\0';
+	fprintf(to, "%s%s\n", prefix, out);
+}
+
+void log_words(char *line)
+{
+	line[strcspn(line, "\n")] = '\0';
+	put_line(stderr, "", line);
 }
 
 void log_failure(const char *path, const char *fmt, ...)
@@ -35,7 +53,7 @@ void log_failure(const char *path, const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(line + used, sizeof(line) - used, fmt, args);
 	va_end(args);
-	put_line(stderr, line);
+	put_line(stderr, "wgkmod: ", line);
 }
 
 void log_error(const char *fmt, ...)
@@ -46,7 +64,7 @@ void log_error(const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(line, sizeof(line), fmt, args);
 	va_end(args);
-	put_line(stderr, line);
+	put_line(stderr, "wgkmod: ", line);
 }
 
 void log_info(const char *fmt, ...)
@@ -57,7 +75,7 @@ void log_info(const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(line, sizeof(line), fmt, args);
 	va_end(args);
-	put_line(stdout, line);
+	put_line(stdout, "wgkmod: ", line);
 }
 
 int reason_set(struct reason *reason, int err, const char *fmt, ...)

@@ -19,7 +19,8 @@ void log_set_verb(const char *verb) _nonnull_all_;
 
 /*
  * Print "wgkmod: cannot VERB 'PATH': reason" on standard error. This function and those
- * below print a control character, which a hostile name may hold, as '?'.
+ * below print each byte that is not printable ASCII, which a hostile name may hold, as
+ * \ooo.
  */
 void log_failure(const char *path, const char *fmt, ...) _nonnull_all_ _printf_(2, 3);
 
@@ -28,6 +29,9 @@ void log_error(const char *fmt, ...) _nonnull_all_ _printf_(1, 2);
 
 /* Print "wgkmod: sentence" on standard output. */
 void log_info(const char *fmt, ...) _nonnull_all_ _printf_(1, 2);
+
+/* Print @line, which another program printed, on standard error. Cuts it at its newline. */
+void log_words(char *line) _nonnull_all_;
 
 /* "s" unless @count is one, as in "%zu file%s". */
 #define PLURAL(count) ((count) == 1 ? "" : "s")

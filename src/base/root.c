@@ -1,96 +1,95 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "base/root.h"
 
+#include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <time.h>
 
+#include "base/file.h"
 #include "base/log.h"
 
-#define MAX_LINKS 40 /* as the kernel's MAXSYMLINKS */
+#define STEP_MS 50
+#define MAX_WAIT_MS (5 * 60 * 1000)
 
-/* A path that is being resolved: @done is canonical, @next is still to do. */
-struct walk {
-	char done[PATH_MAX];
-	char rest[PATH_MAX];
-	const char *next; /* inside @rest */
-	unsigned int links;
-};
-
-/*
- * Prepend @link to the rest of the path, and start at the root again if it is absolute.
- */
-static int follow_link(struct walk *walk, const char *link)
+bool root_works(void)
 {
-	char rest[PATH_MAX];
+	_cleanup_close_ int fd =
+		open_resolved(AT_FDCWD, "/", O_PATH | O_DIRECTORY, RESOLVE_IN_ROOT);
 
-	if (++walk->links > MAX_LINKS)
-		return -ELOOP;
-	if ((size_t)snprintf(rest, sizeof(rest), "%s/%s", link, walk->next) >=
-	    sizeof(rest))
-		return -ENAMETOOLONG;
-	memcpy(walk->rest, rest, sizeof(rest));
-	walk->next = walk->rest;
-	if (link[0] == '/')
-		walk->done[0] = '\0';
-	return 0;
+	return fd >= 0;
 }
 
-static int step(struct walk *walk, const char *root, const char *name)
+/* Return the path of the descriptor @fd, which the caller owns, or NULL with errno set. */
+static char *path_of(int fd)
 {
-	_cleanup_free_ char *path = NULL;
-	char link[PATH_MAX];
-	size_t used;
+	char link[64], path[PATH_MAX];
 	ssize_t len;
 
-	if (!*name || !strcmp(name, "."))
-		return 0;
-	if (!strcmp(name, "..")) {
-		char *slash = strrchr(walk->done, '/');
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	len = readlink(link, path, sizeof(path));
+	return len < 0 ? NULL : strndup(path, (size_t)len);
+}
 
-		if (slash)
-			*slash = '\0';
-		return 0;
-	}
-	path = strdup_printf("%s%s/%s", root, walk->done, name);
-	if (!path)
-		return -ENOMEM;
-	len = readlink(path, link, sizeof(link) - 1);
-	if (len < 0 && errno != EINVAL)
+int root_open(const char *root, const char *path, int flags, char **out)
+{
+	_cleanup_close_ int top = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -1;
+
+	if (top < 0)
 		return -errno;
-	if (len >= 0) {
-		link[len] = '\0';
-		return follow_link(walk, link);
-	}
-	used = strlen(walk->done);
-	len = snprintf(walk->done + used, sizeof(walk->done) - used, "/%s", name);
-	return (size_t)len < sizeof(walk->done) - used ? 0 : -ENAMETOOLONG;
+	fd = open_resolved(top, path, flags, RESOLVE_IN_ROOT);
+	if (fd < 0 || !out)
+		return TAKE_FD(fd);
+	*out = path_of(fd);
+	return *out ? TAKE_FD(fd) : -errno;
 }
 
 int root_resolve(const char *root, const char *path, char **out)
 {
-	struct walk walk = { .links = 0 };
-	char name[NAME_MAX + 1];
+	_cleanup_close_ int fd = root_open(root, path, O_PATH, out);
 
-	if (!strcmp(root, "/"))
-		root = "";
-	if (strlen(path) >= sizeof(walk.rest))
-		return -ENAMETOOLONG;
-	memcpy(walk.rest, path, strlen(path) + 1);
-	walk.next = walk.rest;
-	while (*walk.next) {
-		size_t len = strcspn(walk.next, "/");
-		int ret;
+	return fd < 0 ? fd : 0;
+}
 
-		if (len > NAME_MAX)
-			return -ENAMETOOLONG;
-		memcpy(name, walk.next, len);
-		name[len] = '\0';
-		walk.next += len + (walk.next[len] == '/');
-		ret = step(&walk, root, name);
-		if (ret < 0)
-			return ret;
+static int wait_for(int fd, const char *path, struct reason *reason)
+{
+	static const struct timespec step = { .tv_nsec = STEP_MS * 1000000L };
+
+	log_error("waiting for another process, which has '%s' locked", path);
+	for (int waited = 0; waited < MAX_WAIT_MS; waited += STEP_MS) {
+		nanosleep(&step, NULL);
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return reason_errno(reason, -errno);
 	}
-	*out = strdup_printf("%s%s", root, *walk.done ? walk.done : "/");
-	return *out ? 0 : -ENOMEM;
+	return reason_set(reason, -EWOULDBLOCK, "another process still has it locked");
+}
+
+int lock_take(int fd, const char *path, struct reason *reason)
+{
+	struct reason why = { 0 };
+	int ret;
+
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno == EINTR)
+			continue;
+		ret = errno == EWOULDBLOCK ? wait_for(fd, path, &why)
+					   : reason_errno(&why, -errno);
+		return ret < 0 ? reason_set(reason, ret, "%s: cannot lock it: %s", path,
+					    why.text)
+			       : 0;
+	}
+	return 0;
+}
+
+bool lock_is_taken(int fd)
+{
+	if (flock(fd, LOCK_SH | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK;
+	flock(fd, LOCK_UN);
+	return false;
 }

@@ -87,6 +87,39 @@ static bool next_binary(struct lines *lines, void *out, size_t size)
 	return true;
 }
 
+/*
+ * Return true if everybody can sign by @key: it is of small order, or not the canonical
+ * form of a number below 2^255 - 19. libsodium, so minisign, refuses these as well. The
+ * points of an order below 9 have one of five y coordinates; bit 255 is the sign of x.
+ */
+static bool is_weak(const unsigned char key[static ED25519_KEY_BYTES])
+{
+	/* clang-format off */
+	static const unsigned char points[][ED25519_KEY_BYTES] = {
+		{ 0 },
+		{ 1 },
+		{ 0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4,
+		  0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6,
+		  0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05 },
+		{ 0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b,
+		  0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39,
+		  0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a },
+	};
+	/* clang-format on */
+	unsigned char y[ED25519_KEY_BYTES];
+	bool ones = true;
+
+	memcpy(y, key, sizeof(y));
+	y[ED25519_KEY_BYTES - 1] &= 0x7f;
+	for (size_t i = 0; i < ARRAY_SIZE(points); i++)
+		if (!memcmp(y, points[i], sizeof(y)))
+			return true;
+	for (size_t i = 1; i < sizeof(y) - 1; i++)
+		ones &= y[i] == 0xff;
+	/* 2^255 - 20, the fifth, and what is above it. */
+	return ones && y[ED25519_KEY_BYTES - 1] == 0x7f && y[0] >= 0xec;
+}
+
 int public_key_parse(struct public_key *key, const char *text, size_t size,
 		     struct reason *reason)
 {
@@ -98,6 +131,9 @@ int public_key_parse(struct public_key *key, const char *text, size_t size,
 		return reason_set(reason, -EBADMSG, "not a public key of minisign");
 	if (memcmp(binary.algorithm, "Ed", 2) != 0)
 		return reason_set(reason, -EBADMSG, "not an Ed25519 key");
+	if (is_weak(binary.key))
+		return reason_set(reason, -EBADMSG,
+				  "a key of small order, by which anybody can sign");
 	memcpy(key->id, binary.id, sizeof(key->id));
 	memcpy(key->key, binary.key, sizeof(key->key));
 	return 0;

@@ -6,38 +6,38 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/host.h"
 #include "base/log.h"
-#include "bundle/contents.h"
+#include "bundle/modsig.h"
 #include "bundle/trust.h"
 #include "bundle/ustar.h"
 #include "fit/module.h"
 
+#define SUMS_NAME "SHA256SUMS"
 #define SUMS_MAX_BYTES (1UL << 20)
 #define MODULES_PREFIX "modules/"
 #define CERTIFICATE_NAME "signing_key.x509"
 #define CERTIFICATE_MAX_BYTES (1UL << 16)
-#define UNSIGNED_NAME "SHA256SUMS.unsigned"
 
 /* The source of the bytes: the directory @fd, or the directory @release of a bundle. */
 struct source {
 	const char *path; /* for messages */
 	int fd;
-	const struct ustar *bundle; /* or NULL */
 	const char *release;
+	const struct ustar *bundle; /* NULL: a directory */
 };
 
 void payload_free(struct payload *payload)
 {
 	for (size_t i = 0; i < payload->n_modules; i++)
 		module_free(&payload->modules[i]);
-	for (size_t i = 0; i < payload->count; i++) {
-		buf_free(&payload->files[i].data);
-		modsig_free(&payload->files[i].sig);
-	}
+	for (size_t i = 0; i < payload->count; i++)
+		free(payload->files[i].own);
 	free(payload->modules);
 	free(payload->files);
 	certificate_free(&payload->certificate);
 	sums_free(&payload->sums);
+	buf_free(&payload->bundle);
 	*payload = (struct payload){ 0 };
 }
 
@@ -54,27 +54,182 @@ static int read_at(int dirfd, const char *path, size_t max, struct buf *out,
 	return read_fd(fd, max, out, reason);
 }
 
-/* Take the bytes of a file out of the bundle; each is asked for once. */
-static int take_from(const struct source *source, const char *name, struct buf *out,
-		     struct reason *reason)
+static enum exit_code code_of(int ret)
+{
+	if (ret == 0)
+		return EXIT_DONE;
+	return is_system_error(ret) ? EXIT_FAILED : EXIT_UNTRUSTED;
+}
+
+/* Print what is wrong with the entry @name of the bundle. Returns code_of(@ret). */
+static enum exit_code refuse_entry(const struct source *source, const char *name, int ret,
+				   const struct reason *reason)
+{
+	log_failure(source->path, "entry '%s/%s': %s", source->release, name,
+		    reason->text);
+	return code_of(ret);
+}
+
+/* Find the entry @name of the release's directory in the bundle. Returns 0 or -errno. */
+static int find_entry(const struct source *source, const char *name, struct slice *data)
 {
 	_cleanup_free_ char *path = strdup_printf("%s/%s", source->release, name);
-	struct ustar_file *file = path ? ustar_find(source->bundle, path) : NULL;
+	const struct ustar_file *file = path ? ustar_find(source->bundle, path) : NULL;
 
 	if (!path)
-		return reason_errno(reason, -ENOMEM);
+		return -ENOMEM;
 	if (!file)
-		return reason_errno(reason, -ENOENT);
-	*out = file->data;
-	file->data = (struct buf){ 0 };
+		return -ENOENT;
+	*data = file->data;
 	return 0;
 }
 
+/* Return the path of @file in the directory of the release, or NULL. */
+static const char *path_in_release(const struct source *source,
+				   const struct ustar_file *file)
+{
+	size_t len = strlen(source->release);
+
+	if (strncmp(file->path, source->release, len) != 0 || file->path[len] != '/')
+		return NULL;
+	return file->path + len + 1;
+}
+
+/* Set @release to the directory that the entry @path lies in. */
+static bool release_of(const char *path, char release[static USTAR_PATH_BYTES])
+{
+	size_t len = strcspn(path, "/");
+
+	memcpy(release, path, len);
+	release[len] = '\0';
+	return path[len] == '/' && host_release_ok(release);
+}
+
 /*
- * Read SHA256SUMS, guarded: whoever can write the list or its directory decides what is
- * installed.
+ * Check that every entry of the bundle lies in the directory of a kernel release, and that
+ * one does in that of @source->release. The other directories are not looked at.
  */
-static enum exit_code read_sums(struct payload *payload, const struct source *source)
+static enum exit_code check_releases(const struct source *source)
+{
+	char has[REASON_MAX] = "", release[USTAR_PATH_BYTES], last[USTAR_PATH_BYTES] = "";
+	size_t used = 0;
+	bool there = false;
+
+	for (size_t i = 0; i < source->bundle->count; i++) {
+		const struct ustar_file *file = &source->bundle->files[i];
+
+		if (!release_of(file->path, release)) {
+			log_failure(source->path,
+				    "entry '%s': it lies in no directory of a kernel",
+				    file->path);
+			return EXIT_UNTRUSTED;
+		}
+		there |= !strcmp(release, source->release);
+		if (strcmp(release, last) != 0 && used < sizeof(has))
+			used += (size_t)snprintf(has + used, sizeof(has) - used, "%s%s",
+						 used ? ", " : "", release);
+		memcpy(last, release, sizeof(last));
+	}
+	if (there)
+		return EXIT_DONE;
+	log_failure(source->path, "it has no modules for %s, but for %s", source->release,
+		    has);
+	return EXIT_WRONG_KERNEL;
+}
+
+static int check_digest(struct slice data, const unsigned char *want,
+			struct reason *reason)
+{
+	unsigned char digest[SHA256_BYTES];
+
+	if (sha256(data.data, data.size, digest) < 0)
+		return reason_set(reason, -EIO, "libcrypto cannot compute its digest");
+	if (!memcmp(digest, want, sizeof(digest)))
+		return 0;
+	return reason_set(reason, -EBADMSG, "its digest is not the one in " SUMS_NAME);
+}
+
+/*
+ * Check that SHA256SUMS names just what is in the directory of the release, with its
+ * digest. Prints all that is wrong.
+ */
+static enum exit_code check_entries(const struct payload *payload,
+				    const struct source *source)
+{
+	enum exit_code worst = EXIT_DONE, code;
+	struct reason reason = { 0 };
+	struct slice data;
+
+	for (size_t i = 0; i < source->bundle->count; i++) {
+		const struct ustar_file *file = &source->bundle->files[i];
+		const char *name = path_in_release(source, file);
+		const struct sum *sum = name ? sums_find(&payload->sums, name) : NULL;
+		int ret = 0;
+
+		if (!name || !strcmp(name, SUMS_NAME))
+			continue;
+		if (!sum)
+			ret = reason_set(&reason, -EBADMSG,
+					 "SHA256SUMS does not name it");
+		else
+			ret = check_digest(file->data, sum->digest, &reason);
+		if (ret < 0) {
+			code = refuse_entry(source, name, ret, &reason);
+			worst = worst == EXIT_FAILED ? worst : code;
+		}
+	}
+	for (size_t i = 0; i < payload->sums.count; i++) {
+		const char *name = payload->sums.entries[i].path;
+		int ret = find_entry(source, name, &data);
+
+		if (ret < 0) {
+			reason_set(&reason, ret,
+				   "SHA256SUMS names it, but it is missing");
+			code = refuse_entry(source, name, ret, &reason);
+			worst = worst == EXIT_FAILED ? worst : code;
+		}
+	}
+	return worst;
+}
+
+/* Parse a copy of @data, which sums_parse() takes. */
+static int parse_sums(struct sums *sums, struct slice data, struct reason *reason)
+{
+	char *text = malloc(data.size + 1);
+
+	if (!text)
+		return reason_errno(reason, -ENOMEM);
+	memcpy(text, data.data, data.size);
+	text[data.size] = '\0';
+	return sums_parse(sums, text, data.size, reason);
+}
+
+/* Read the release's SHA256SUMS of the bundle, and check the directory by it. */
+static enum exit_code read_sums_entry(struct payload *payload,
+				      const struct source *source)
+{
+	enum exit_code code = check_releases(source);
+	struct reason reason = { 0 };
+	struct slice data;
+	int ret;
+
+	if (code != EXIT_DONE)
+		return code;
+	ret = find_entry(source, SUMS_NAME, &data);
+	if (ret < 0)
+		reason_set(&reason, ret, "it is missing");
+	else
+		ret = parse_sums(&payload->sums, data, &reason);
+	if (ret < 0)
+		return refuse_entry(source, SUMS_NAME, ret, &reason);
+	return check_entries(payload, source);
+}
+
+/*
+ * Read SHA256SUMS of a directory, guarded: whoever can write the list or its directory
+ * decides what is installed.
+ */
+static enum exit_code read_sums_file(struct payload *payload, const struct source *source)
 {
 	_cleanup_free_ char *path = NULL;
 	_cleanup_close_ int fd = -1;
@@ -82,19 +237,18 @@ static enum exit_code read_sums(struct payload *payload, const struct source *so
 	struct reason reason = { 0 };
 	int ret;
 
-	path = strdup_printf("%s/SHA256SUMS", source->path);
+	path = strdup_printf("%s/" SUMS_NAME, source->path);
 	if (!path) {
 		log_error("%s", strerror(ENOMEM));
 		return EXIT_FAILED;
 	}
-	fd = open_guarded(source->fd, "SHA256SUMS", &reason);
+	fd = open_guarded(source->fd, SUMS_NAME, &reason);
 	ret = fd < 0 ? fd : read_guarded(fd, SUMS_MAX_BYTES, &file, &reason);
 	if (ret == 0)
 		ret = sums_parse(&payload->sums, file.data, file.size, &reason);
-	if (ret == 0)
-		return EXIT_DONE;
-	log_failure(path, "%s", reason.text);
-	return is_system_error(ret) ? EXIT_FAILED : EXIT_UNTRUSTED;
+	if (ret < 0)
+		log_failure(path, "%s", reason.text);
+	return code_of(ret);
 }
 
 /* List the files below modules/ that SHA256SUMS names, and refuse other names there. */
@@ -135,53 +289,41 @@ static enum exit_code list_files(struct payload *payload, const struct source *s
 	return code;
 }
 
-static enum exit_code check_digest(const char *data, size_t size,
-				   const unsigned char *want, const char *list,
-				   struct reason *reason)
+/*
+ * Get the bytes of the file @sum. check_entries() has checked those of a bundle; a file of
+ * a directory is read once, into *@own, and checked.
+ */
+static int read_listed(const struct source *source, const char *name,
+		       const unsigned char *digest, size_t max, struct slice *data,
+		       char **own, struct reason *reason)
 {
-	unsigned char digest[SHA256_BYTES];
-	int ret = sha256(data, size, digest);
-
-	if (ret < 0) {
-		reason_set(reason, ret, "libcrypto cannot compute its digest");
-		return EXIT_FAILED;
-	}
-	if (!memcmp(digest, want, sizeof(digest)))
-		return EXIT_DONE;
-	reason_set(reason, -EBADMSG, "its digest is not the one in %s", list);
-	return EXIT_UNTRUSTED;
-}
-
-/* Read the file @name, once, and check its @digest. */
-static enum exit_code read_listed(const struct source *source, const char *name,
-				  const unsigned char *digest, size_t max,
-				  struct buf *out, struct reason *reason)
-{
+	struct buf file = { 0 };
 	int ret;
 
-	if (source->bundle)
-		ret = take_from(source, name, out, reason);
-	else
-		ret = read_at(source->fd, name, max, out, reason);
-	if (ret < 0)
-		return is_system_error(ret) ? EXIT_FAILED : EXIT_UNTRUSTED;
-	return check_digest(out->data, out->size, digest, "SHA256SUMS", reason);
+	if (source->bundle) {
+		ret = find_entry(source, name, data);
+		return ret < 0 ? reason_errno(reason, ret) : 0;
+	}
+	ret = read_at(source->fd, name, max, &file, reason);
+	*own = file.data;
+	*data = (struct slice){ file.data, file.size };
+	return ret < 0 ? ret : check_digest(*data, digest, reason);
 }
 
 /* Read a file once; digest and module are made of the same bytes. */
 static enum exit_code read_file(struct payload *payload, const struct source *source,
 				struct payload_file *file, struct reason *reason)
 {
-	enum exit_code code = read_listed(source, file->name, file->digest,
-					  MODULE_MAX_BYTES, &file->data, reason);
-	int ret;
+	int ret = read_listed(source, file->name, file->digest, MODULE_MAX_BYTES,
+			      &file->data, &file->own, reason);
 
-	if (code != EXIT_DONE)
-		return code;
+	if (ret < 0)
+		return code_of(ret);
 	ret = module_read(&payload->modules[payload->n_modules], file->name,
 			  file->data.data, file->data.size, reason);
 	if (ret < 0)
 		return module_exit_code(ret);
+	file->is_signed = modsig_present(file->data);
 	payload->n_modules++;
 	return EXIT_DONE;
 }
@@ -204,139 +346,51 @@ static enum exit_code read_files(struct payload *payload, const struct source *s
 	return worst;
 }
 
-/* Read a further file if SHA256SUMS lists it; otherwise @file stays empty. */
-static enum exit_code read_extra(const struct payload *payload,
-				 const struct source *source, const char *name,
-				 size_t max, struct buf *file)
-{
-	const struct sum *sum = sums_find(&payload->sums, name);
-	struct reason reason = { 0 };
-	enum exit_code code;
-
-	if (!sum)
-		return EXIT_DONE;
-	code = read_listed(source, sum->path, sum->digest, max, file, &reason);
-	if (code != EXIT_DONE)
-		log_failure(name, "%s", reason.text);
-	return code;
-}
-
 /*
- * Return the exit status for @ret, the result of parsing @name, and print @reason on
- * failure.
+ * Read the certificate of the key that signed the modules for the kernel, if SHA256SUMS
+ * lists it. Then every module has to carry a signature.
  */
-static enum exit_code read_of(const char *name, int ret, const struct reason *reason)
-{
-	if (ret == 0)
-		return EXIT_DONE;
-	log_failure(name, "%s", reason->text);
-	return is_system_error(ret) ? EXIT_FAILED : EXIT_UNTRUSTED;
-}
-
-/* Read the certificate of the key that must have signed the modules, if there is one. */
 static enum exit_code read_certificate(struct payload *payload,
 				       const struct source *source)
 {
-	_cleanup_buf_ struct buf file = { 0 };
+	const struct sum *sum = sums_find(&payload->sums, CERTIFICATE_NAME);
+	_cleanup_free_ char *own = NULL;
 	struct reason reason = { 0 };
-	enum exit_code code = read_extra(payload, source, CERTIFICATE_NAME,
-					 CERTIFICATE_MAX_BYTES, &file);
+	struct slice data;
+	int ret;
 
-	if (code != EXIT_DONE || !file.data)
-		return code;
-	return read_of(CERTIFICATE_NAME,
-		       certificate_read(&payload->certificate, &file, &reason), &reason);
-}
-
-/* Read the digests of the modules without their signatures, if they are listed. */
-static enum exit_code read_unsigned(const struct payload *payload,
-				    const struct source *source, struct sums *sums)
-{
-	struct reason reason = { 0 };
-	struct buf file = { 0 };
-	enum exit_code code =
-		read_extra(payload, source, UNSIGNED_NAME, SUMS_MAX_BYTES, &file);
-
-	if (code != EXIT_DONE)
-		buf_free(&file);
-	if (code == EXIT_DONE && !file.data && payload->certificate) {
-		log_failure(UNSIGNED_NAME,
-			    "it is missing, but " CERTIFICATE_NAME " is there");
-		return EXIT_UNTRUSTED;
-	}
-	if (code != EXIT_DONE || !file.data)
-		return code;
-	/* sums_parse() owns the text now. */
-	return read_of(UNSIGNED_NAME, sums_parse(sums, file.data, file.size, &reason),
-		       &reason);
-}
-
-static enum exit_code read_signature(const struct payload *payload,
-				     struct payload_file *file, const struct sums *bare,
-				     struct reason *reason)
-{
-	int ret = modsig_read(&file->sig, &file->data, payload->certificate, reason);
-	const struct sum *sum;
-
-	if (ret < 0)
-		return is_system_error(ret) ? EXIT_FAILED : EXIT_UNTRUSTED;
-	if (payload->certificate && file->sig.state == MODSIG_NONE) {
-		reason_set(reason, -EBADMSG,
-			   "it is not signed, but " CERTIFICATE_NAME " is there");
-		return EXIT_UNTRUSTED;
-	}
-	if (!bare->count && !payload->certificate)
+	if (!sum)
 		return EXIT_DONE;
-	sum = sums_find(bare, file->name);
-	if (sum)
-		return check_digest(file->data.data, file->sig.body, sum->digest,
-				    UNSIGNED_NAME ", without its signature", reason);
-	reason_set(reason, -EBADMSG, UNSIGNED_NAME " does not name it");
-	return EXIT_UNTRUSTED;
-}
-
-/*
- * Read the module signatures, which the kernel checks; trust.h is about the whole bundle.
- */
-static enum exit_code read_signatures(struct payload *payload,
-				      const struct source *source)
-{
-	_cleanup_sums_ struct sums bare = { 0 };
-	enum exit_code worst = read_certificate(payload, source);
-
-	if (worst == EXIT_DONE)
-		worst = read_unsigned(payload, source, &bare);
-	if (worst != EXIT_DONE)
-		return worst;
-	for (size_t i = 0; i < payload->count; i++) {
-		struct payload_file *file = &payload->files[i];
-		struct reason reason = { 0 };
-		enum exit_code code = read_signature(payload, file, &bare, &reason);
-
-		if (code == EXIT_DONE)
+	ret = read_listed(source, CERTIFICATE_NAME, sum->digest, CERTIFICATE_MAX_BYTES,
+			  &data, &own, &reason);
+	if (ret == 0)
+		ret = certificate_read(&payload->certificate, data, &reason);
+	if (ret < 0)
+		log_failure(CERTIFICATE_NAME, "%s", reason.text);
+	for (size_t i = 0; ret == 0 && i < payload->count; i++) {
+		if (payload->files[i].is_signed)
 			continue;
-		log_failure(file->name, "%s", reason.text);
-		if (code > worst)
-			worst = code;
+		log_failure(payload->files[i].name,
+			    "it is not signed, but " CERTIFICATE_NAME " is there");
+		return EXIT_UNTRUSTED;
 	}
-	return worst;
+	return code_of(ret);
 }
 
-/* Print who signed the modules: the certificate, or else what the first module names. */
+/* Print whose signatures the modules carry, as the certificate says. */
 static void say_signatures(const struct payload *payload)
 {
 	_cleanup_free_ char *subject = NULL, *key = NULL;
-	const struct modsig *first = &payload->files[0].sig;
 
 	if (payload->certificate) {
 		subject = certificate_subject(payload->certificate);
 		key = certificate_key_name(payload->certificate);
-		log_info("its modules are signed for the kernel by '%s', key %s",
+		log_info("its modules are signed for the kernel by '%s', key %s, which "
+			 "the kernel verifies",
 			 subject ? subject : "", key ? key : "");
-	} else if (first->state == MODSIG_UNKNOWN) {
-		log_info("its modules carry signatures for the kernel by %s, which were "
-			 "not verified: there is no " CERTIFICATE_NAME,
-			 first->signer);
+	} else if (payload->files[0].is_signed) {
+		log_info("its modules are signed for the kernel; there is "
+			 "no " CERTIFICATE_NAME " that says by whom");
 	}
 }
 
@@ -345,10 +399,21 @@ static enum exit_code guard_directory(const struct source *source)
 	struct reason reason = { 0 };
 	int ret = check_guarded(source->fd, &reason);
 
-	if (ret == 0)
-		return EXIT_DONE;
-	log_failure(source->path, "%s", reason.text);
-	return is_system_error(ret) ? EXIT_FAILED : EXIT_UNTRUSTED;
+	if (ret < 0)
+		log_failure(source->path, "%s", reason.text);
+	return code_of(ret);
+}
+
+/* Read and check the modules that payload->sums lists. */
+static enum exit_code read_modules(struct payload *payload, const struct source *source)
+{
+	enum exit_code code = list_files(payload, source);
+
+	if (code == EXIT_DONE)
+		code = read_files(payload, source);
+	if (code == EXIT_DONE)
+		code = read_certificate(payload, source);
+	return code;
 }
 
 static enum exit_code read_directory(struct payload *payload,
@@ -360,26 +425,8 @@ static enum exit_code read_directory(struct payload *payload,
 	if (code == EXIT_DONE)
 		code = guard_directory(source);
 	if (code == EXIT_DONE)
-		code = read_sums(payload, source);
-	if (code == EXIT_DONE)
-		code = list_files(payload, source);
-	if (code == EXIT_DONE)
-		code = read_files(payload, source);
-	if (code == EXIT_DONE)
-		code = read_signatures(payload, source);
-	return code;
-}
-
-static enum exit_code parse_bundle(struct ustar *bundle, const struct buf *file,
-				   const char *path)
-{
-	struct reason reason = { 0 };
-	int ret = ustar_parse(bundle, file->data, file->size, &reason);
-
-	if (ret == 0)
-		return contents_check(bundle, path);
-	log_failure(path, "%s", reason.text);
-	return is_system_error(ret) ? EXIT_FAILED : EXIT_UNTRUSTED;
+		code = read_sums_file(payload, source);
+	return code == EXIT_DONE ? read_modules(payload, source) : code;
 }
 
 /* Verify the signature first: nothing else is done with the file before. */
@@ -389,22 +436,22 @@ static enum exit_code read_bundle(struct payload *payload,
 {
 	_cleanup_signer_ struct signer signer = { 0 };
 	_cleanup_ustar_ struct ustar bundle = { 0 };
-	_cleanup_buf_ struct buf file = { 0 };
+	struct reason reason = { 0 };
 	enum exit_code code;
+	int ret;
 
-	code = trust_read(policy, source->path, source->fd, &file, &signer);
-	if (code == EXIT_DONE)
-		code = parse_bundle(&bundle, &file, source->path);
+	code = trust_read(policy, source->path, source->fd, &payload->bundle, &signer);
+	if (code != EXIT_DONE)
+		return code;
+	ret = ustar_parse(&bundle, payload->bundle.data, payload->bundle.size, &reason);
+	if (ret < 0) {
+		log_failure(source->path, "%s", reason.text);
+		return code_of(ret);
+	}
 	source->bundle = &bundle;
+	code = read_sums_entry(payload, source);
 	if (code == EXIT_DONE)
-		code = contents_sums(&bundle, source->path, source->release,
-				     &payload->sums);
-	if (code == EXIT_DONE)
-		code = list_files(payload, source);
-	if (code == EXIT_DONE)
-		code = read_files(payload, source);
-	if (code == EXIT_DONE)
-		code = read_signatures(payload, source);
+		code = read_modules(payload, source);
 	if (code == EXIT_DONE)
 		signer_say(&signer, source->path);
 	source->bundle = NULL;

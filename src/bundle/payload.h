@@ -9,38 +9,38 @@
 #include "base/file.h"
 #include "base/sha256sums.h"
 #include "base/util.h"
-#include "bundle/modsig.h"
 
 struct module;
 struct trust_policy;
+struct x509_st;
 
 struct payload_file {
 	const char *name; /* as in SHA256SUMS: "modules/kernel/…/x.ko"; owned by @sums */
 	const char *path;	     /* the same without "modules/" */
 	const unsigned char *digest; /* owned by @sums */
-	struct buf data;
-	struct modsig sig;
+	struct slice data;
+	char *own;	/* the bytes of @data, owned; NULL: they are in the bundle */
+	bool is_signed; /* carries a signature for the kernel */
 };
 
 struct payload {
+	struct buf bundle; /* empty for a directory */
 	struct sums sums;
 	struct payload_file *files;  /* sorted by path */
 	struct module *modules;	     /* the parsed files */
-	struct x509_st *certificate; /* of the signer of the modules; NULL: unknown */
+	struct x509_st *certificate; /* of the signer of the modules; NULL: none */
 	size_t count;
 	size_t n_modules;
 };
 
 /*
  * Read and verify @path for the kernel @release: a bundle under the rules of trust_read()
- * and contents_check(), or a directory, which @policy has to allow. In a directory,
- * SHA256SUMS is read, and then each file that it names below modules/, once, without
- * following a link. Of the other files in it only these are read:
- *
- *	signing_key.x509	the certificate of the key that must have signed every
- *				module; without it, module signatures are read but not
- *				verified
- *	SHA256SUMS.unsigned	the digests of the modules without their signatures
+ * and ustar_parse(), or a directory, which @policy has to allow. Of a bundle only the
+ * directory @release is read, and its SHA256SUMS has to name just what is in it. In a
+ * directory, SHA256SUMS is read, and then each file that it names below modules/, once,
+ * without following a link. Of the other files only signing_key.x509 is read, the
+ * certificate of the key that signed the modules for the kernel. If it is there, every
+ * module has to carry a signature, which only the kernel verifies.
  *
  * Prints everything that is wrong, and who signed. Returns EXIT_DONE, EXIT_UNTRUSTED,
  * EXIT_WRONG_KERNEL (for another kernel or architecture) or EXIT_FAILED; call

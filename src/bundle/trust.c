@@ -7,7 +7,6 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "base/root.h"
 
 #define KEYS_DIRECTORY "etc/wgkmod/keys.d"
 #define KEY_SUFFIX ".pub"
@@ -95,47 +94,65 @@ static void close_directory(DIR **dir)
 		closedir(*dir);
 }
 
-static int open_directory(const char *directory, DIR **dir, struct reason *reason)
+/*
+ * Open the directory of keys below the root. Whoever may change one of the directories that
+ * lead there decides on the keys: none may be a link, and each is checked as a file is.
+ * Returns 0, or -errno with @reason filled in and *@path at fault; -ENOENT if there are no
+ * keys.
+ */
+static int open_directory(const char *root, DIR **dir, char **path, struct reason *reason)
 {
-	*dir = opendir(directory);
-	if (!*dir)
-		return reason_errno(reason, -errno);
-	return check_guarded(dirfd(*dir), reason);
+	static const char *const below[] = { "etc", "etc/wgkmod", KEYS_DIRECTORY };
+	_cleanup_close_ int top = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd = -1;
+	int ret;
+
+	*path = strdup(root);
+	if (!*path)
+		return reason_errno(reason, -ENOMEM);
+	if (top < 0)
+		return reason_errno(reason, errno == ENOENT ? -ENOTDIR : -errno);
+	ret = check_guarded(top, reason);
+	for (size_t i = 0; ret == 0 && i < ARRAY_SIZE(below); i++) {
+		free(*path);
+		*path = strdup_printf("%s/%s", strcmp(root, "/") ? root : "", below[i]);
+		if (!*path)
+			return reason_errno(reason, -ENOMEM);
+		close_fd(&fd);
+		fd = open_beneath(top, below[i], O_RDONLY | O_DIRECTORY);
+		if (fd == -ELOOP)
+			return reason_set(reason, -EBADMSG, "it is a link");
+		ret = fd < 0 ? reason_errno(reason, fd) : check_guarded(fd, reason);
+	}
+	if (ret < 0)
+		return ret;
+	*dir = fdopendir(TAKE_FD(fd));
+	return *dir ? 0 : reason_errno(reason, -errno);
 }
 
-static enum exit_code add_directory(struct keys *keys, const char *directory)
+/* Add the keys of the root's directory of keys, if there is one. */
+static enum exit_code add_directory(struct keys *keys, const char *root)
 {
 	_cleanup_(close_directory) DIR *dir = NULL;
+	_cleanup_free_ char *path = NULL;
 	enum exit_code worst = EXIT_DONE;
 	struct reason reason = { 0 };
 	const struct dirent *entry;
-	int ret = open_directory(directory, &dir, &reason);
+	int ret = open_directory(root, &dir, &path, &reason);
 
+	if (ret == -ENOENT)
+		return EXIT_DONE;
 	while (ret == 0 && (errno = 0, entry = readdir(dir))) {
 		enum exit_code code;
 
 		if (!is_key(entry->d_name))
 			continue;
-		code = add_named(keys, dirfd(dir), directory, entry->d_name);
+		code = add_named(keys, dirfd(dir), path, entry->d_name);
 		if (code > worst)
 			worst = code;
 	}
 	if (ret == 0 && errno)
 		ret = reason_errno(&reason, -errno);
-	return ret < 0 ? refuse(directory, ret, &reason) : worst;
-}
-
-/*
- * Find the directory of keys below the root. Returns 0, -ENOENT if there is none, or
- * -errno.
- */
-static int find_directory(const char *root_name, char **directory)
-{
-	_cleanup_free_ char *root = realpath(root_name, NULL);
-
-	if (!root)
-		return errno == ENOENT ? -ENOTDIR : -errno;
-	return root_resolve(root, KEYS_DIRECTORY, directory);
+	return ret < 0 ? refuse(path ? path : root, ret, &reason) : worst;
 }
 
 /*
@@ -146,17 +163,11 @@ static int find_directory(const char *root_name, char **directory)
  */
 static enum exit_code keys_load(struct keys *keys, const struct trust_policy *policy)
 {
-	_cleanup_free_ char *directory = NULL;
-	enum exit_code code = EXIT_DONE;
-	int ret = find_directory(policy->root, &directory);
+	_cleanup_free_ char *root = realpath(policy->root, NULL);
+	enum exit_code code;
 
 	*keys = (struct keys){ 0 };
-	if (ret < 0 && ret != -ENOENT) {
-		log_failure(policy->root, "its " KEYS_DIRECTORY ": %s", strerror(-ret));
-		return EXIT_FAILED;
-	}
-	if (directory)
-		code = add_directory(keys, directory);
+	code = add_directory(keys, root ? root : policy->root);
 	if (code == EXIT_DONE && policy->key)
 		code = add_key(keys, AT_FDCWD, policy->key, policy->key);
 	return code;

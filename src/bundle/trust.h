@@ -15,7 +15,7 @@
 
 /* Which signatures are accepted. All strings are borrowed. */
 struct trust_policy {
-	const char *root;    /* its keys are ROOT/etc/wgkmod/keys.d/NAME.pub */
+	const char *root;    /* its keys are ROOT/etc/wgkmod/keys.d/NAME.pub, no link */
 	const char *key;     /* file of one more key, or NULL */
 	bool allow_unsigned; /* accept a file that has no signature */
 };

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "bundle/ustar.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <stdio.h>
 #include <string.h>
 #include <tar.h>
@@ -35,17 +33,12 @@ struct archive_walk {
 	const char *data;
 	size_t size;
 	size_t at; /* of the header in hand */
-	struct archive *archive;
 	char path[USTAR_PATH_BYTES];
-	size_t length; /* of the data behind the header */
+	size_t length; /* of the data after the header */
 };
 
 void ustar_free(struct ustar *bundle)
 {
-	for (size_t i = 0; i < bundle->count; i++) {
-		free(bundle->files[i].path);
-		buf_free(&bundle->files[i].data);
-	}
 	free(bundle->files);
 	*bundle = (struct ustar){ 0 };
 }
@@ -56,12 +49,13 @@ static int compare(const void *a, const void *b)
 		      ((const struct ustar_file *)b)->path);
 }
 
-struct ustar_file *ustar_find(const struct ustar *bundle, const char *path)
+const struct ustar_file *ustar_find(const struct ustar *bundle, const char *path)
 {
-	struct ustar_file key = { .path = (char *)path };
+	struct ustar_file key;
 
-	if (!bundle->count)
+	if (!bundle->count || strlen(path) >= sizeof(key.path))
 		return NULL;
+	memcpy(key.path, path, strlen(path) + 1);
 	return bsearch(&key, bundle->files, bundle->count, sizeof(key), compare);
 }
 
@@ -109,16 +103,31 @@ static const char *kind_of(char typeflag)
 	}
 }
 
-/* Eleven octal digits, then a space or a NUL: no sign, no base 256. */
-static bool parse_size(const char text[static 12], size_t *size)
+/* Parse a field of octal digits and, as its last byte, a NUL or a space. */
+static bool parse_octal(const char *text, size_t size, size_t *number)
 {
-	*size = 0;
-	for (size_t i = 0; i < 11; i++) {
+	*number = 0;
+	for (size_t i = 0; i < size - 1; i++) {
 		if (text[i] < '0' || text[i] > '7')
 			return false;
-		*size = *size << 3 | (size_t)(text[i] - '0');
+		*number = *number << 3 | (size_t)(text[i] - '0');
 	}
-	return text[11] == '\0' || text[11] == ' ';
+	return text[size - 1] == '\0' || text[size - 1] == ' ';
+}
+
+/* The checksum is the sum of all bytes, its own field taken for blanks. */
+static bool checksum_ok(const struct header *header)
+{
+	const unsigned char *bytes = (const unsigned char *)header;
+	size_t sum = 0, said = 0;
+
+	for (size_t i = 0; i < BLOCK; i++)
+		sum += bytes[i];
+	for (size_t i = 0; i < sizeof(header->chksum); i++)
+		sum += ' ' - (size_t)(unsigned char)header->chksum[i];
+	/* Six digits, a NUL and a space. */
+	return parse_octal(header->chksum, sizeof(header->chksum) - 1, &said) &&
+	       header->chksum[7] == ' ' && said == sum;
 }
 
 static void set_path(struct archive_walk *walk, const struct header *header)
@@ -127,6 +136,37 @@ static void set_path(struct archive_walk *walk, const struct header *header)
 		 (int)strnlen(header->prefix, sizeof(header->prefix)), header->prefix,
 		 header->prefix[0] ? "/" : "",
 		 (int)strnlen(header->name, sizeof(header->name)), header->name);
+}
+
+/* Return true if the text ends the field, or a NUL and nothing but zeros follow it. */
+static bool is_text(const char *field, size_t size)
+{
+	size_t len = strnlen(field, size);
+
+	return all_zero(field + len, size - len);
+}
+
+/*
+ * Return true if the fields that nobody here reads are as POSIX has them: other programs
+ * that list the bundle read them, and have to see the same. No permission is taken beyond
+ * 0777.
+ */
+static bool rest_ok(const struct header *header)
+{
+	size_t mode, ignored;
+
+	return parse_octal(header->mode, sizeof(header->mode), &mode) && mode <= 0777 &&
+	       parse_octal(header->uid, sizeof(header->uid), &ignored) &&
+	       parse_octal(header->gid, sizeof(header->gid), &ignored) &&
+	       parse_octal(header->mtime, sizeof(header->mtime), &ignored) &&
+	       (all_zero(header->devmajor, sizeof(header->devmajor)) ||
+		parse_octal(header->devmajor, sizeof(header->devmajor), &ignored)) &&
+	       (all_zero(header->devminor, sizeof(header->devminor)) ||
+		parse_octal(header->devminor, sizeof(header->devminor), &ignored)) &&
+	       is_text(header->uname, sizeof(header->uname)) &&
+	       is_text(header->gname, sizeof(header->gname)) &&
+	       is_text(header->name, sizeof(header->name)) &&
+	       is_text(header->prefix, sizeof(header->prefix));
 }
 
 /* What is wrong with the header at walk->at, in words, or NULL; sets path and length. */
@@ -142,14 +182,18 @@ static const char *check_header(struct archive_walk *walk)
 	kind = kind_of(header->typeflag);
 	if (kind)
 		return kind;
-	if (header->linkname[0])
+	if (!all_zero(header->linkname, sizeof(header->linkname)))
 		return "a file with the name of a link";
 	if (!all_zero(header->pad, sizeof(header->pad)))
 		return "its header goes on where ustar's ends";
 	if (!sums_is_path(walk->path))
 		return "not a path that a bundle may have";
-	if (!parse_size(header->size, &walk->length))
+	if (!checksum_ok(header))
+		return "its header has a wrong checksum";
+	if (!parse_octal(header->size, sizeof(header->size), &walk->length))
 		return "its size is not eleven octal digits";
+	if (!rest_ok(header))
+		return "a field of its header is not as ustar has it";
 	if (walk->length > room || blocks(walk->length) > room)
 		return "larger than what is left of the bundle";
 	if (!all_zero(walk->data + walk->at + BLOCK + walk->length,
@@ -158,88 +202,21 @@ static const char *check_header(struct archive_walk *walk)
 	return NULL;
 }
 
-/* What libarchive says otherwise of the same header, or NULL. */
-static const char *compare_entry(const struct archive_walk *walk,
-				 struct archive_entry *entry)
-{
-	const char *path = archive_entry_pathname(entry);
-
-	if (archive_format(walk->archive) != ARCHIVE_FORMAT_TAR_USTAR)
-		return "libarchive does not take it for ustar";
-	if (archive_read_header_position(walk->archive) != (la_int64_t)walk->at)
-		return "libarchive finds it at another place";
-	if (!path || strcmp(path, walk->path) != 0)
-		return "libarchive reads another name";
-	if (archive_entry_filetype(entry) != AE_IFREG || archive_entry_hardlink(entry) ||
-	    archive_entry_symlink(entry))
-		return "libarchive does not take it for a regular file";
-	if (archive_entry_size(entry) != (la_int64_t)walk->length)
-		return "libarchive reads another size";
-	return NULL;
-}
-
-static int refuse(const struct archive_walk *walk, struct reason *reason, const char *why)
-{
-	char shown[4 * 100 + 1], *to = shown;
-
-	/* A hostile name, so that no terminal takes it for anything but text. */
-	for (const char *c = walk->path; *c && to < shown + sizeof(shown) - 5; c++) {
-		if (*c > ' ' && *c <= '~' && *c != '\\')
-			*to++ = *c;
-		else
-			to += sprintf(to, "\\%03o", (unsigned char)*c);
-	}
-	*to = '\0';
-	return reason_set(reason, -EBADMSG, "entry '%s': %s", shown, why);
-}
-
-static int refuse_archive(struct archive_walk *walk, struct reason *reason)
-{
-	const char *why = archive_error_string(walk->archive);
-
-	return refuse(walk, reason, why ? why : "libarchive cannot read it");
-}
-
-static int read_data(struct archive_walk *walk, struct buf *data, struct reason *reason)
-{
-	*data = (struct buf){ .data = malloc(walk->length + 1) };
-	if (!data->data)
-		return reason_errno(reason, -ENOMEM);
-	data->size = walk->length;
-	data->data[walk->length] = '\0';
-	if (archive_read_data(walk->archive, data->data, walk->length) !=
-	    (la_ssize_t)walk->length)
-		return refuse_archive(walk, reason);
-	return 0;
-}
-
-/* The entry at walk->at, and on to the next. */
+/* Read the entry at walk->at, and move on to the next. */
 static int read_entry(struct archive_walk *walk, struct ustar_file *file,
 		      struct reason *reason)
 {
-	struct archive_entry *entry;
 	const char *wrong;
-	int ret;
 
 	set_path(walk, (const void *)(walk->data + walk->at));
 	wrong = check_header(walk);
 	if (wrong)
-		return refuse(walk, reason, wrong);
-	/* To open it is to have it guess the format by the first header. */
-	if (walk->at == 0 &&
-	    archive_read_open_memory(walk->archive, walk->data, walk->size) != ARCHIVE_OK)
-		return refuse_archive(walk, reason);
-	if (archive_read_next_header(walk->archive, &entry) != ARCHIVE_OK)
-		return refuse_archive(walk, reason);
-	wrong = compare_entry(walk, entry);
-	if (wrong)
-		return refuse(walk, reason, wrong);
-	file->path = strdup(walk->path);
-	if (!file->path)
-		return reason_errno(reason, -ENOMEM);
-	ret = read_data(walk, &file->data, reason);
+		return reason_set(reason, -EBADMSG, "entry '%s': %s", walk->path,
+				  wrong);
+	memcpy(file->path, walk->path, sizeof(file->path));
+	file->data = (struct slice){ walk->data + walk->at + BLOCK, walk->length };
 	walk->at += BLOCK + blocks(walk->length);
-	return ret;
+	return 0;
 }
 
 /* From the first block of zeros on. */
@@ -272,10 +249,10 @@ static int read_entries(struct archive_walk *walk, struct ustar *bundle,
 				return reason_errno(reason, -ENOMEM);
 			bundle->files = more;
 		}
-		bundle->files[bundle->count++] = (struct ustar_file){ 0 };
-		ret = read_entry(walk, &bundle->files[bundle->count - 1], reason);
+		ret = read_entry(walk, &bundle->files[bundle->count], reason);
 		if (ret < 0)
 			return ret;
+		bundle->count++;
 	}
 	return check_end(walk, reason);
 }
@@ -310,24 +287,48 @@ static int check_paths(const struct ustar *bundle, struct reason *reason)
 	return 0;
 }
 
-static void free_archive(struct archive **archive)
+/* What was meant to be a bundle: what it is, in words, by its first bytes; or NULL. */
+static const char *kind_of_file(const char *data, size_t size)
 {
-	archive_read_free(*archive);
+	/* clang-format off */
+	static const struct {
+		const char *magic;
+		size_t size;
+		const char *words;
+	} kinds[] = {
+		{ "\x1f\x8b", 2, "it is compressed by gzip: gunzip it first" },
+		{ "\xfd" "7zXZ\0", 6, "it is compressed by xz: unxz it first" },
+		{ "\x28\xb5\x2f\xfd", 4, "it is compressed by zstd: unzstd it first" },
+		{ "BZh", 3, "it is compressed by bzip2: bunzip2 it first" },
+		{ "\x04\x22\x4d\x18", 4, "it is compressed by lz4: unlz4 it first" },
+		{ "PK\3\4", 4, "it is a zip archive: unzip it first" },
+		{ "7z\xbc\xaf\x27\x1c", 6, "it is a 7z archive: unpack it first" },
+		{ "\xed\xab\xee\xdb", 4, "it is an RPM package, not a bundle" },
+		{ "!<arch>\n", 8, "it is a Debian package or another ar archive, not a bundle" },
+		{ "07070", 5, "it is a cpio archive, not a bundle" },
+		{ "\x7f" "ELF", 4, "it is an ELF file, as a module is, not a bundle: see 'wgkmod check'" },
+		{ "untrusted comment:", 18, "it is a file of minisign, not the bundle that was signed" },
+		{ "<", 1, "it is a page of HTML or XML, as a server sends it for an error" },
+	};
+	/* clang-format on */
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+		if (size >= kinds[i].size && !memcmp(data, kinds[i].magic, kinds[i].size))
+			return kinds[i].words;
+	return NULL;
 }
 
 int ustar_parse(struct ustar *bundle, const char *data, size_t size,
 		struct reason *reason)
 {
-	_cleanup_(free_archive) struct archive *archive = archive_read_new();
-	struct archive_walk walk = { .data = data, .size = size, .archive = archive };
+	struct archive_walk walk = { .data = data, .size = size };
+	const char *kind;
 	int ret;
 
 	*bundle = (struct ustar){ 0 };
-	if (!archive)
-		return reason_errno(reason, -ENOMEM);
-	if (archive_read_support_format_tar(archive) != ARCHIVE_OK)
-		return reason_set(reason, -EBADMSG, "libarchive: %s",
-				  archive_error_string(archive));
+	kind = kind_of_file(data, size);
+	if (kind)
+		return reason_set(reason, -EBADMSG, "%s", kind);
 	ret = read_entries(&walk, bundle, reason);
 	if (ret < 0)
 		return ret;

@@ -3,12 +3,10 @@
  * Read a bundle: one uncompressed ustar file (POSIX.1-1988), parsed in memory. No name in
  * it becomes a path on the system by itself.
  *
- * libarchive accepts more than that. Each header is therefore checked before libarchive
- * sees it, and only this passes: a regular file; a plain header with magic and version of
- * ustar; no link name; a size in octal digits that fits into the file; zeros after the
- * data up to the next block; at the end as many zeros as tar writes, at most a whole
- * record, and nothing else. The name, kind, size and position that libarchive then
- * reports must be the same.
+ * Only this passes: regular files, each with a plain header whose checksum is right, with
+ * magic and version of ustar, no link name, every number in octal digits and every text
+ * filled up with zeros; permissions up to 0777; a size that fits into the file; zeros after the data up to the next block; at the end as many zeros as
+ * tar writes, at most a whole record, and nothing else.
  */
 #pragma once
 
@@ -21,8 +19,8 @@
 struct reason;
 
 struct ustar_file {
-	char *path; /* "RELEASE/SHA256SUMS", …; sums_is_path() accepts it */
-	struct buf data;
+	char path[USTAR_PATH_BYTES]; /* "RELEASE/SHA256SUMS"; sums_is_path() accepts it */
+	struct slice data;	     /* inside the bundle */
 };
 
 struct ustar {
@@ -31,14 +29,16 @@ struct ustar {
 };
 
 /*
- * Parse @size bytes at @data. Returns 0, or -EBADMSG or -ENOMEM with @reason, which names
- * the entry, filled in. Call ustar_free() in either case.
+ * Parse @size bytes at @data, which must outlive @bundle. Returns 0, or -EBADMSG or
+ * -ENOMEM with @reason, which names the entry, filled in. Call ustar_free() in either
+ * case.
  */
 int ustar_parse(struct ustar *bundle, const char *data, size_t size,
 		struct reason *reason) _must_check_ _nonnull_all_;
 
 /* Return the file @path, or NULL. */
-struct ustar_file *ustar_find(const struct ustar *bundle, const char *path) _nonnull_all_;
+const struct ustar_file *ustar_find(const struct ustar *bundle,
+				    const char *path) _nonnull_all_;
 
 void ustar_free(struct ustar *bundle);
 #define _cleanup_ustar_ _cleanup_(ustar_free)

@@ -11,7 +11,6 @@
 #include "base/log.h"
 #include "fit/elf_rules.h"
 #include "fit/exports.h"
-#include "fit/relocs.h"
 
 /* Far more than any real module has, and few enough for every loop. */
 #define MAX_SYMBOLS 100000
@@ -257,8 +256,6 @@ int module_read(struct module *mod, const char *path, const char *data, size_t s
 	ret = elf_open(&elf, data, size, reason);
 	if (ret == 0)
 		ret = elf_rules_check(&elf, &layout, reason);
-	if (ret == 0)
-		ret = relocs_check(&elf, &layout, reason);
 	if (ret == 0)
 		ret = read_memory(mod, path, data, size, reason);
 	if (ret < 0)

@@ -8,16 +8,25 @@
 #include "base/file.h"
 #include "base/host.h"
 #include "base/log.h"
-#include "fit/cycle.h"
 #include "fit/module.h"
 #include "fit/providers.h"
 #include "fit/symvers.h"
 
+/* A proof in progress. */
+struct run {
+	struct proof *proof;
+	const char *vermagic;		   /* of the kernel */
+	const struct symvers *symvers;	   /* NULL: only exports of the set are known */
+	const struct providers *providers; /* NULL: not asked */
+	const struct module *modules;
+	struct symtab set; /* all that @modules export */
+};
+
 /* Print a problem, count it and continue: the user wants to see all of them. */
-#define problem(proof, mod, ...)                       \
+#define problem(run, mod, ...)                         \
 	do {                                           \
 		log_failure((mod)->path, __VA_ARGS__); \
-		(proof)->problems++;                   \
+		(run)->proof->problems++;              \
 	} while (0)
 
 /* license_is_gpl_compatible(), include/linux/license.h */
@@ -53,35 +62,35 @@ static bool imports(const struct module *mod, const char *ns)
 	return false;
 }
 
-static void check_vermagic(struct proof *proof, const struct module *mod)
+static void check_vermagic(struct run *run, const struct module *mod)
 {
 	const char *vermagic = module_info(mod, "vermagic", 0);
-	size_t len = strlen(proof->release);
+	size_t len = strlen(run->proof->release);
 
 	if (!vermagic) {
-		problem(proof, mod, "it has no vermagic");
+		problem(run, mod, "it has no vermagic");
 		return;
 	}
 	if (module_info(mod, "vermagic", 1))
-		problem(proof, mod, "it has more than one vermagic");
-	if (strncmp(vermagic, proof->release, len) != 0 ||
+		problem(run, mod, "it has more than one vermagic");
+	if (strncmp(vermagic, run->proof->release, len) != 0 ||
 	    (vermagic[len] != ' ' && vermagic[len] != '\0'))
-		problem(proof, mod, "its vermagic '%s' is not of %s", vermagic,
-			proof->release);
-	if (proof->vermagic && strcmp(vermagic, proof->vermagic) != 0)
-		problem(proof, mod, "its vermagic '%s' is not the kernel's '%s'",
-			vermagic, proof->vermagic);
+		problem(run, mod, "its vermagic '%s' is not of %s", vermagic,
+			run->proof->release);
+	if (strcmp(vermagic, run->vermagic) != 0)
+		problem(run, mod, "its vermagic '%s' is not the kernel's '%s'", vermagic,
+			run->vermagic);
 }
 
-static void check_name(struct proof *proof, const struct module *mod)
+static void check_name(struct run *run, const struct module *mod)
 {
 	const char *name = module_info(mod, "name", 0);
 
 	if (name && strcmp(name, mod->name) != 0)
-		problem(proof, mod, "it calls itself '%s'", name);
-	for (const struct module *other = proof->modules; other < mod; other++)
+		problem(run, mod, "it calls itself '%s'", name);
+	for (const struct module *other = run->modules; other < mod; other++)
 		if (!strcmp(other->name, mod->name))
-			problem(proof, mod, "'%s' is a module of the same name",
+			problem(run, mod, "'%s' is a module of the same name",
 				other->path);
 }
 
@@ -89,34 +98,34 @@ static void check_name(struct proof *proof, const struct module *mod)
  * Compare with the largest: the size in the kernel is not known, but a smaller one was
  * cut short.
  */
-static void check_struct(struct proof *proof, const struct module *mod)
+static void check_struct(struct run *run, const struct module *mod)
 {
 	const struct module *largest = mod;
 
-	for (size_t i = 0; i < proof->n_modules; i++)
-		if (proof->modules[i].struct_bytes > largest->struct_bytes)
-			largest = &proof->modules[i];
+	for (size_t i = 0; i < run->proof->n_modules; i++)
+		if (run->modules[i].struct_bytes > largest->struct_bytes)
+			largest = &run->modules[i];
 	if (largest != mod)
-		problem(proof, mod, "its struct module has %zu bytes, that of '%s' %zu",
+		problem(run, mod, "its struct module has %zu bytes, that of '%s' %zu",
 			mod->struct_bytes, largest->path, largest->struct_bytes);
 }
 
-static void check_info(struct proof *proof, const struct module *mod)
+static void check_info(struct run *run, const struct module *mod)
 {
-	check_vermagic(proof, mod);
-	check_name(proof, mod);
-	check_struct(proof, mod);
+	check_vermagic(run, mod);
+	check_name(run, mod);
+	check_struct(run, mod);
 	if (!module_info(mod, "license", 0))
-		problem(proof, mod, "it has no licence");
+		problem(run, mod, "it has no licence");
 }
 
 /* Return @by, or NULL if it is in a module of the kernel that the host does not have. */
-static const struct symbol *find_installed(struct proof *proof, const struct module *mod,
+static const struct symbol *find_installed(struct run *run, const struct module *mod,
 					   const struct symbol *by)
 {
-	if (!proof->providers || provider_installed(proof->providers, by->owner))
+	if (!run->providers || provider_installed(run->providers, by->owner))
 		return by;
-	problem(proof, mod,
+	problem(run, mod,
 		"'%s', which it needs, is in the kernel's module '%s', which is not "
 		"installed here: install the package that has it",
 		by->name, by->owner);
@@ -126,60 +135,57 @@ static const struct symbol *find_installed(struct proof *proof, const struct mod
 /*
  * Return the one provider of a symbol other than @mod. NULL: printed, or left unchecked.
  */
-static const struct symbol *find_provider(struct proof *proof, const struct symtab *set,
-					  const struct module *mod, const char *name)
+static const struct symbol *find_provider(struct run *run, const struct module *mod,
+					  const char *name)
 {
 	const struct symbol *in_set, *in_kernel = NULL;
 	size_t n_set, n_kernel = 0;
 
-	in_set = symtab_find(set, name, &n_set);
-	if (proof->symvers)
-		in_kernel = symtab_find(&proof->symvers->table, name, &n_kernel);
+	in_set = symtab_find(&run->set, name, &n_set);
+	if (run->symvers)
+		in_kernel = symtab_find(&run->symvers->table, name, &n_kernel);
 
 	if (n_set + n_kernel > 1) {
 		const struct symbol *one = in_kernel ? in_kernel : in_set;
 		const struct symbol *two = n_kernel == 1 ? in_set : one + 1;
 
-		problem(proof, mod,
-			"'%s', which it needs, is provided by '%s' and by '%s'", name,
-			one->owner, two->owner);
+		problem(run, mod, "'%s', which it needs, is provided by '%s' and by '%s'",
+			name, one->owner, two->owner);
 		return NULL;
 	}
 	if (n_set == 1 && in_set->owner == mod->path) {
-		problem(proof, mod, "'%s' is provided only by itself", name);
+		problem(run, mod, "'%s' is provided only by itself", name);
 		return NULL;
 	}
 	if (n_set == 1)
 		return in_set;
 	if (n_kernel == 1)
-		return find_installed(proof, mod, in_kernel);
-	if (proof->symvers)
-		problem(proof, mod, "'%s', which it needs, is provided by nothing", name);
+		return find_installed(run, mod, in_kernel);
+	if (run->symvers)
+		problem(run, mod, "'%s', which it needs, is provided by nothing", name);
 	else
-		proof->unchecked++;
+		run->proof->unchecked++;
 	return NULL;
 }
 
-static void check_version(struct proof *proof, const struct symtab *set,
-			  const struct module *mod, const struct symbol *version,
-			  const char *licence)
+static void check_version(struct run *run, const struct module *mod,
+			  const struct symbol *version, const char *licence)
 {
-	const struct symbol *by = find_provider(proof, set, mod, version->name);
+	const struct symbol *by = find_provider(run, mod, version->name);
 
 	if (!by)
 		return;
 	if (by->crc != version->crc)
-		problem(proof, mod,
+		problem(run, mod,
 			"version of '%s' is 0x%08" PRIx64 ", but 0x%08" PRIx64 " in '%s'",
 			version->name, version->crc, by->crc, by->owner);
 	else
-		proof->equal++;
+		run->proof->equal++;
 	if (by->gpl_only && licence)
-		problem(proof, mod,
-			"'%s' of '%s' is for GPL modules, its licence is '%s'", by->name,
-			by->owner, licence);
+		problem(run, mod, "'%s' of '%s' is for GPL modules, its licence is '%s'",
+			by->name, by->owner, licence);
 	if (by->ns && !imports(mod, by->ns))
-		problem(proof, mod,
+		problem(run, mod,
 			"'%s' of '%s' is in namespace %s, which it does not import",
 			by->name, by->owner, by->ns);
 }
@@ -189,39 +195,36 @@ static void check_version(struct proof *proof, const struct symtab *set,
  * (MODULE_VERMAGIC_MODVERSIONS in include/linux/vermagic.h). Then nothing has a CRC, and
  * the loader compares the vermagic.
  */
-static bool lacks_versions(const struct proof *proof)
+static bool lacks_versions(const struct run *run)
 {
-	return proof->vermagic && !strstr(proof->vermagic, " modversions ");
+	return !strstr(run->vermagic, " modversions ");
 }
 
-static void check_versions(struct proof *proof, const struct symtab *set,
-			   const struct module *mod)
+static void check_versions(struct run *run, const struct module *mod)
 {
 	const struct symtab *versions = &mod->versions;
 	const char *licence = foreign_licence(mod);
 
-	if (lacks_versions(proof)) {
+	if (lacks_versions(run)) {
 		if (versions->count)
-			problem(proof, mod,
-				"it has symbol versions, the kernel has none");
+			problem(run, mod, "it has symbol versions, the kernel has none");
 		return;
 	}
 	if (mod->unversioned)
-		problem(proof, mod, "its exports in %s have no versions",
-			mod->unversioned);
+		problem(run, mod, "its exports in %s have no versions", mod->unversioned);
 	if (!versions->count) {
-		problem(proof, mod, "it has no symbol versions (__versions)");
+		problem(run, mod, "it has no symbol versions (__versions)");
 		return;
 	}
 	if (!symtab_has(versions, "module_layout"))
-		problem(proof, mod, "it has no version of 'module_layout'");
+		problem(run, mod, "it has no version of 'module_layout'");
 	for (size_t i = 0; i < versions->count; i++) {
 		const struct symbol *version = &versions->symbols[i];
 
 		if (i && !strcmp(version->name, version[-1].name))
-			problem(proof, mod, "it has two versions of '%s'", version->name);
+			problem(run, mod, "it has two versions of '%s'", version->name);
 		else
-			check_version(proof, set, mod, version, licence);
+			check_version(run, mod, version, licence);
 	}
 }
 
@@ -230,55 +233,52 @@ static void check_versions(struct proof *proof, const struct symtab *set,
  * checked them; or all of them if the kernel has no versions: every CRC in its table is 0
  * then.
  */
-static void check_undefined(struct proof *proof, const struct symtab *set,
-			    const struct module *mod)
+static void check_undefined(struct run *run, const struct module *mod)
 {
-	const bool all = lacks_versions(proof);
+	const bool all = lacks_versions(run);
 	const char *licence = foreign_licence(mod);
 
 	for (size_t i = 0; (all || mod->versions.count) && i < mod->undefined.count;
 	     i++) {
 		const struct symbol *sym = &mod->undefined.symbols[i];
 		bool provided =
-			symtab_has(set, sym->name) ||
-			(proof->symvers && symtab_has(&proof->symvers->table, sym->name));
+			symtab_has(&run->set, sym->name) ||
+			(run->symvers && symtab_has(&run->symvers->table, sym->name));
 
 		if (all && (provided || !sym->weak)) {
-			check_version(proof, set, mod, sym, licence);
+			check_version(run, mod, sym, licence);
 			continue;
 		}
 		if (symtab_has(&mod->versions, sym->name))
 			continue;
 		if (sym->weak && !provided)
 			continue;
-		problem(proof, mod, "it has no version of '%s', which it needs%s",
+		problem(run, mod, "it has no version of '%s', which it needs%s",
 			sym->name,
-			provided || !proof->symvers ? "" : " and which nothing provides");
+			provided || !run->symvers ? "" : " and which nothing provides");
 	}
 }
 
 /* The kernel refuses a second provider even if nothing uses the symbol. */
-static void check_export(struct proof *proof, const struct symtab *set,
-			 const struct module *mod, const char *name)
+static void check_export(struct run *run, const struct module *mod, const char *name)
 {
 	const struct symbol *in_kernel = NULL, *in_set;
 	size_t n_kernel, n_set;
 
-	if (proof->symvers)
-		in_kernel = symtab_find(&proof->symvers->table, name, &n_kernel);
+	if (run->symvers)
+		in_kernel = symtab_find(&run->symvers->table, name, &n_kernel);
 	if (in_kernel)
-		problem(proof, mod, "it exports '%s', as '%s' of the kernel does", name,
+		problem(run, mod, "it exports '%s', as '%s' of the kernel does", name,
 			in_kernel->owner);
-	in_set = symtab_find(set, name, &n_set);
+	in_set = symtab_find(&run->set, name, &n_set);
 	if (!in_set || n_set < 2)
 		return;
 	if (in_set->owner == mod->path)
 		in_set++;
-	problem(proof, mod, "it exports '%s', as '%s' does", name, in_set->owner);
+	problem(run, mod, "it exports '%s', as '%s' does", name, in_set->owner);
 }
 
-static void check_exports(struct proof *proof, const struct symtab *set,
-			  const struct module *mod)
+static void check_exports(struct run *run, const struct module *mod)
 {
 	const struct symtab *exports = &mod->exports;
 
@@ -286,14 +286,14 @@ static void check_exports(struct proof *proof, const struct symtab *set,
 		const char *name = exports->symbols[i].name;
 
 		if (i == 0 || strcmp(name, exports->symbols[i - 1].name) != 0)
-			check_export(proof, set, mod, name);
+			check_export(run, mod, name);
 	}
 }
 
-static int collect_exports(const struct proof *proof, struct symtab *set)
+static int collect_exports(struct run *run)
 {
-	for (size_t i = 0; i < proof->n_modules; i++) {
-		const struct symtab *exports = &proof->modules[i].exports;
+	for (size_t i = 0; i < run->proof->n_modules; i++) {
+		const struct symtab *exports = &run->modules[i].exports;
 
 		for (size_t k = 0; k < exports->count; k++) {
 			struct symbol sym = exports->symbols[k];
@@ -303,26 +303,11 @@ static int collect_exports(const struct proof *proof, struct symtab *set)
 			 * one.
 			 */
 			sym.gpl_only = true;
-			if (symtab_add(set, &sym) < 0)
+			if (symtab_add(&run->set, &sym) < 0)
 				return -ENOMEM;
 		}
 	}
-	symtab_sort(set);
-	return 0;
-}
-
-static int check_cycles(struct proof *proof, const struct symtab *set)
-{
-	_cleanup_free_ const struct module **needs =
-		calloc(proof->n_modules + 1, sizeof(struct module *));
-
-	if (!needs || cycle_find(proof->modules, proof->n_modules, set, needs) < 0)
-		return -ENOMEM;
-	for (size_t i = 0; i < proof->n_modules; i++)
-		if (needs[i])
-			problem(proof, &proof->modules[i],
-				"it needs '%s', which cannot be loaded before it is",
-				needs[i]->path);
+	symtab_sort(&run->set);
 	return 0;
 }
 
@@ -333,32 +318,24 @@ const char *proof_equal_what(const struct proof *proof)
 		       : "symbol versions equal";
 }
 
-enum exit_code proof_run(struct proof *proof)
+static enum exit_code check_all(struct run *run)
 {
-	_cleanup_symtab_ struct symtab set = { 0 };
+	struct proof *proof = run->proof;
 
-	if (collect_exports(proof, &set) < 0 || check_cycles(proof, &set) < 0) {
+	if (collect_exports(run) < 0) {
 		log_error("%s", strerror(ENOMEM));
 		return EXIT_FAILED;
 	}
-	proof->unversioned = lacks_versions(proof);
+	proof->unversioned = lacks_versions(run);
 	for (size_t i = 0; i < proof->n_modules; i++) {
-		const struct module *mod = &proof->modules[i];
+		const struct module *mod = &run->modules[i];
 
-		check_info(proof, mod);
-		check_versions(proof, &set, mod);
-		check_undefined(proof, &set, mod);
-		check_exports(proof, &set, mod);
+		check_info(run, mod);
+		check_versions(run, mod);
+		check_undefined(run, mod);
+		check_exports(run, mod);
 	}
-	if (!proof->problems && proof->vermagic)
-		return EXIT_DONE;
-	return EXIT_WRONG_KERNEL;
-}
-
-void proof_print_problems(const char *release, unsigned int problems)
-{
-	log_error("the modules do not fit %s: %u problem%s", release, problems,
-		  PLURAL(problems));
+	return proof->problems ? EXIT_WRONG_KERNEL : EXIT_DONE;
 }
 
 static bool in_set(const struct module *set, size_t n_set, const char *path)
@@ -371,27 +348,39 @@ static bool in_set(const struct module *set, size_t n_set, const char *path)
 	return !name;
 }
 
-/* Returns 1 with the vermagic in *@out, 0 if the module does not count, or -ENOMEM. */
-static int try_reference(const struct host *host, const char *path, char **out)
+/*
+ * Read the vermagic of the kernel's own module @path. Returns 1 with it in *@out, 0 if the
+ * module is not the kernel's own, or -errno with @reason filled in.
+ */
+static int try_reference(const struct host *host, const char *path, char **out,
+			 struct reason *reason)
 {
 	_cleanup_close_ int fd = open_beneath(host->modules_fd, path, O_RDONLY);
 	_cleanup_(module_free) struct module mod = { 0 };
-	struct reason ignored = { 0 };
 	const char *vermagic;
+	int ret;
 
-	/* It is gone, or cannot be read: the next module will do. */
-	if (fd < 0 || module_read_fd(&mod, path, fd, &ignored) < 0)
-		return 0;
+	if (fd < 0)
+		return reason_errno(reason, fd);
+	ret = module_read_fd(&mod, path, fd, reason);
+	if (ret < 0)
+		return ret;
 	vermagic = module_info(&mod, "vermagic", 0);
 	if (!vermagic || !module_info(&mod, "intree", 0))
 		return 0;
 	*out = strdup(vermagic);
-	return *out ? 1 : -ENOMEM;
+	return *out ? 1 : reason_errno(reason, -ENOMEM);
 }
 
-int proof_vermagic(const struct host *host, const struct module *set, size_t n_set,
-		   char **out, struct reason *reason)
+/*
+ * Find the vermagic of the kernel's own modules, which the caller owns. A module that
+ * cannot be read is passed over; if there is no other, it is named. Returns 0, or -errno
+ * with @reason filled in.
+ */
+static int find_vermagic(const struct host *host, const struct module *set, size_t n_set,
+			 char **out, struct reason *reason)
 {
+	struct reason first = { 0 };
 	_cleanup_buf_ struct buf dep = { 0 };
 	char *cursor, *path;
 	int ret;
@@ -401,111 +390,101 @@ int proof_vermagic(const struct host *host, const struct module *set, size_t n_s
 		return ret;
 	cursor = dep.data;
 	while ((path = modules_dep_next(&cursor))) {
+		struct reason why = { 0 };
+
 		if (strncmp(path, "kernel/", strlen("kernel/")) != 0 ||
 		    in_set(set, n_set, path))
 			continue;
-		ret = try_reference(host, path, out);
-		if (ret < 0)
-			return reason_errno(reason, ret);
+		ret = try_reference(host, path, out, &why);
 		if (ret > 0)
 			return 0;
+		if (ret < 0 && !*first.text)
+			reason_set(&first, ret, "%s/%s: %s", host->modules, path,
+				   why.text);
 	}
-	return reason_set(
-		reason, -ENOENT,
-		"%s/modules.dep lists no module of the kernel's own to compare with",
-		host->modules);
-}
-
-enum exit_code proof_exit_code(int err)
-{
-	if (err >= 0)
-		return EXIT_DONE;
-	return is_system_error(err) ? EXIT_FAILED : EXIT_WRONG_KERNEL;
+	if (*first.text)
+		return reason_set(reason, -ENOENT, "%s", first.text);
+	return reason_set(reason, -ENOENT,
+			  "%s/modules.dep lists no module of the kernel's own: run "
+			  "'depmod %s' first, or name its vermagic by --vermagic",
+			  host->modules, host->release);
 }
 
 /*
- * Read the table @path, or the host's own if that is NULL; *@there tells whether there is
- * one. Returns EXIT_WRONG_KERNEL after a message if the table proves nothing, and
- * EXIT_FAILED if the system failed to read it.
+ * Read the table of @basis; *@there tells whether there is one. Returns EXIT_WRONG_KERNEL
+ * after a message if the table proves nothing, and EXIT_FAILED if the system failed to
+ * read it.
  */
-static enum exit_code load_symvers(const struct host *host, const char *path,
+static enum exit_code load_symvers(const struct proof_basis *basis,
 				   struct symvers *symvers, bool *there)
 {
 	_cleanup_free_ char *found = NULL;
+	const char *path = basis->symvers;
 	struct reason reason = { 0 };
-	int ret = path ? 0 : symvers_find(host, &found);
+	int ret = path ? 0 : symvers_find(basis->host, &found);
 
-	if (ret < 0) {
-		log_failure(host->release, "its symbol table: %s", strerror(-ret));
-		return proof_exit_code(ret);
-	}
+	if (ret < 0)
+		reason_errno(&reason, ret);
 	if (found)
 		path = found;
-	*there = path != NULL;
-	if (!path)
+	if (ret == 0 && path)
+		ret = symvers_load(symvers, path, &reason);
+	*there = ret == 0 && path;
+	if (ret == 0)
 		return EXIT_DONE;
-	ret = symvers_load(symvers, path, &reason);
-	if (ret < 0)
-		log_failure(path, "%s", reason.text);
-	return proof_exit_code(ret);
+	log_failure(path ? path : basis->release, "%s", reason.text);
+	return is_system_error(ret) ? EXIT_FAILED : EXIT_WRONG_KERNEL;
 }
 
-static enum exit_code load_vermagic(const struct host *host, const struct proof *proof,
-				    char **vermagic)
+/* Fill in @run->vermagic and @providers. Returns EXIT_DONE or EXIT_FAILED. */
+static enum exit_code ask_host(struct run *run, const struct proof_basis *basis,
+			       char **vermagic, struct providers *providers)
 {
 	struct reason reason = { 0 };
-	int ret =
-		proof_vermagic(host, proof->modules, proof->n_modules, vermagic, &reason);
 
-	if (ret < 0)
-		log_failure(host->release, "no vermagic to compare with: %s",
+	run->vermagic = basis->vermagic;
+	if (!run->vermagic &&
+	    find_vermagic(basis->host, run->modules, run->proof->n_modules, vermagic,
+			  &reason) < 0) {
+		log_failure(basis->release, "no vermagic to compare with: %s",
 			    reason.text);
-	return proof_exit_code(ret);
+		return EXIT_FAILED;
+	}
+	if (!run->vermagic)
+		run->vermagic = *vermagic;
+	if (!basis->installed)
+		return EXIT_DONE;
+	if (providers_read(providers, basis->host, basis->ours, &reason) < 0) {
+		log_failure(basis->release, "its lists of modules: %s", reason.text);
+		return EXIT_FAILED;
+	}
+	run->providers = providers;
+	return EXIT_DONE;
 }
 
-static enum exit_code load_providers(const struct host *host, const struct sums *ours,
-				     struct providers *providers)
-{
-	struct reason reason = { 0 };
-	int ret = providers_read(providers, host, ours, &reason);
-
-	if (ret < 0)
-		log_failure(host->release, "its lists of modules: %s", reason.text);
-	return proof_exit_code(ret);
-}
-
-enum exit_code proof_on_host(struct proof *proof, const struct host *host,
-			     const struct module *modules, size_t n_modules,
-			     const struct sums *ours, const char *symvers_path)
+enum exit_code proof_run(struct proof *proof, const struct proof_basis *basis,
+			 const struct module *modules, size_t n_modules,
+			 unsigned int unread)
 {
 	_cleanup_symvers_ struct symvers symvers = { 0 };
 	_cleanup_providers_ struct providers providers = { 0 };
 	_cleanup_free_ char *vermagic = NULL;
-	enum exit_code table, magic, installed = EXIT_DONE, code;
+	struct run run = { .proof = proof, .modules = modules };
+	enum exit_code table, code;
 	bool there = false;
 
-	proof->release = host->release;
-	proof->modules = modules;
-	proof->n_modules = n_modules;
-	table = load_symvers(host, symvers_path, &symvers, &there);
-	magic = load_vermagic(host, proof, &vermagic);
-	/* Without modules.dep there is no vermagic either, and that was printed. */
-	if (magic == EXIT_DONE)
-		installed = load_providers(host, ours, &providers);
-	if (table == EXIT_FAILED || magic == EXIT_FAILED || installed == EXIT_FAILED)
+	*proof = (struct proof){ .release = basis->release, .n_modules = n_modules };
+	table = load_symvers(basis, &symvers, &there);
+	code = ask_host(&run, basis, &vermagic, &providers);
+	if (table == EXIT_FAILED || code == EXIT_FAILED)
 		return EXIT_FAILED;
-	proof->problems +=
-		(table != EXIT_DONE) + (magic != EXIT_DONE) + (installed != EXIT_DONE);
-	proof->symvers = there && table == EXIT_DONE ? &symvers : NULL;
-	proof->vermagic = vermagic;
-	proof->providers = providers.host && installed == EXIT_DONE ? &providers : NULL;
-	code = proof_run(proof);
-	/* These point into this function; the results stay. */
-	proof->symvers = NULL;
-	proof->providers = NULL;
-	proof->vermagic = NULL;
-	if (code == EXIT_WRONG_KERNEL)
-		proof_print_problems(host->release, proof->problems);
+	proof->problems = table != EXIT_DONE;
+	run.symvers = there ? &symvers : NULL;
+	code = check_all(&run);
+	symtab_free(&run.set);
+	if (code == EXIT_WRONG_KERNEL || unread)
+		log_error("the modules do not fit %s: %u problem%s", basis->release,
+			  proof->problems + unread, PLURAL(proof->problems + unread));
 	return code;
 }
 

@@ -21,8 +21,8 @@
  *   (verify_namespace_is_imported()).
  * - If the host is known, the kernel's module that provides a symbol is installed.
  * - Exports have CRCs if the kernel has them (check_module_license_and_versions()).
- * - No modules of the set need each other, and all were built for the same struct
- *   module (elf_validity_cache_index_mod() of later kernels).
+ * - All modules were built for the same struct module (elf_validity_cache_index_mod() of
+ *   later kernels).
  * - No two modules of the set have the same name, and a name in .modinfo is that of the
  *   file.
  */
@@ -32,66 +32,46 @@
 
 struct host;
 struct module;
-struct providers;
-struct reason;
 struct sums;
-struct symvers;
 
+/* What modules are proven against. All strings are borrowed. */
+struct proof_basis {
+	const char *release;
+	const char *vermagic; /* the kernel's; NULL: that of the modules of @host */
+	const char *symvers;  /* path of its symbol table; NULL: the host's own, if any */
+	const struct host *host; /* may be NULL if the two above are given */
+	bool installed;		 /* a module that provides a symbol must be on @host */
+	const struct sums *ours; /* files of an earlier install, or NULL: see below */
+};
+
+/* The figures of a proof. */
 struct proof {
 	const char *release;
-	const char *vermagic;		   /* the kernel's; NULL: not found, no proof */
-	const struct symvers *symvers;	   /* NULL: only exports of the set are known */
-	const struct providers *providers; /* NULL: no host to ask */
-	const struct module *modules;
 	size_t n_modules;
-
-	/* Results of proof_run(), which adds to the @problems of the caller. */
 	unsigned int problems; /* each was printed */
 	bool unversioned;      /* no CRCs in the kernel: the next two count symbols */
 	size_t equal;	       /* entries of __versions with exactly one provider */
-	size_t unchecked;      /* entries that only the kernel can check: no @symvers */
+	size_t unchecked;      /* entries that only the kernel can check: no table */
 };
 
 /*
- * Check every rule, print each problem by log_failure() and count it. Returns EXIT_DONE
- * if @problems is 0 at the end, else EXIT_WRONG_KERNEL, or EXIT_FAILED without memory.
+ * Prove that @modules fit the kernel of @basis. Its own modules tell its vermagic: the
+ * first below kernel/ in modules.dep that has "intree" and is none of @modules, which may
+ * be installed already and prove nothing about themselves. Without a symbol table, count
+ * the symbols whose versions only the kernel can check. @basis->ours will be replaced, so
+ * none of them counts as a module of the kernel's.
+ *
+ * Print each problem by log_failure() and, with @unread more that the caller has printed,
+ * their number. Returns EXIT_DONE; EXIT_WRONG_KERNEL if there is a problem, or the symbol
+ * table is missing or malformed and so proves nothing; EXIT_FAILED if there is nothing to
+ * compare with, or without memory.
  */
-enum exit_code proof_run(struct proof *proof) _must_check_ _nonnull_all_;
+enum exit_code proof_run(struct proof *proof, const struct proof_basis *basis,
+			 const struct module *modules, size_t n_modules,
+			 unsigned int unread) _must_check_ _nonnull_(1, 2);
 
 /* Return what @equal counts, as the end of a sentence. */
 const char *proof_equal_what(const struct proof *proof) _nonnull_all_;
-
-/* Print the last line of a failed proof on standard error. */
-void proof_print_problems(const char *release, unsigned int problems) _nonnull_all_;
-
-/*
- * Find the vermagic of the kernel's own modules: that of the first module below kernel/
- * in modules.dep that has "intree" and is none of the @n_set modules in @set, which may
- * be installed already and prove nothing about themselves. On success *@out is owned by
- * the caller. Returns 0, or -errno with @reason filled in.
- */
-int proof_vermagic(const struct host *host, const struct module *set, size_t n_set,
-		   char **out, struct reason *reason) _must_check_ _nonnull_(1, 4, 5);
-
-/*
- * Prove that @modules fit the kernel of @host: by the vermagic of the kernel's own
- * modules, and by the symbol table @symvers_path (NULL: the host's own). Without a table,
- * count the symbols whose versions only the kernel can check. @ours, or NULL, lists the
- * files of an earlier install: @modules replace them, and none of them counts as one of
- * the kernel's own modules. Print each problem; @proof gets the figures. Returns what
- * proof_run() does, or EXIT_FAILED.
- */
-enum exit_code proof_on_host(struct proof *proof, const struct host *host,
-			     const struct module *modules, size_t n_modules,
-			     const struct sums *ours,
-			     const char *symvers_path) _must_check_ _nonnull_(1, 2, 3);
-
-/*
- * Return the exit status for @err, the result of reading what the modules are compared
- * with: EXIT_WRONG_KERNEL if it is missing or malformed and so proves nothing,
- * EXIT_FAILED if the system failed to read it.
- */
-enum exit_code proof_exit_code(int err) _must_check_;
 
 /* Print on standard output what happened to the modules, @what, and what was proven. */
 void proof_print(const struct proof *proof, const char *what) _nonnull_all_;

@@ -24,8 +24,10 @@ int modules_dep_read(const struct host *host, struct buf *out, struct reason *re
 	int ret = modules_dep_read_at(host->modules_fd, out, &why);
 
 	if (ret < 0)
-		return reason_set(reason, ret, "%s/modules.dep: %s", host->modules,
-				  why.text);
+		return reason_set(reason, ret, "%s/modules.dep: %s%s%s%s", host->modules,
+				  why.text, ret == -ENOENT ? ": run 'depmod " : "",
+				  ret == -ENOENT ? host->release : "",
+				  ret == -ENOENT ? "' first" : "");
 	return 0;
 }
 

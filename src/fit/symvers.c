@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "fit/symvers.h"
 
-#include <archive.h>
-#include <archive_entry.h>
+#include <lzma.h>
 #include <string.h>
+#include <zlib.h>
 
 #include "base/file.h"
 #include "base/host.h"
@@ -11,6 +11,7 @@
 #include "base/root.h"
 
 #define SYMVERS_MAX_BYTES (64UL << 20)
+#define XZ_MAX_MEMORY (256UL << 20)
 #define CRC_DIGITS 8
 #define MIN_COLUMNS 4
 #define MAX_COLUMNS 5
@@ -146,67 +147,102 @@ int symvers_parse(struct symvers *sv, char *text, size_t size, struct reason *re
 	return ret;
 }
 
-/* The text of @file, which may be compressed: libarchive finds out how. */
-static int unpack(const struct buf *file, struct buf *text, struct reason *reason)
-{
-	struct archive *in = archive_read_new();
-	struct archive_entry *entry;
-	la_ssize_t len = -1;
+/* How an unpacker fared: all of the file must be one stream, whose checksum is right. */
+enum unpacked { UNPACKED, UNPACKED_TOO_LARGE, UNPACKED_DAMAGED };
 
-	text->data = malloc(SYMVERS_MAX_BYTES + 1);
-	if (!in || !text->data) {
-		archive_read_free(in);
-		reason_errno(reason, -ENOMEM);
-		return -ENOMEM;
-	}
-	archive_read_support_filter_gzip(in);
-	archive_read_support_filter_xz(in);
-	archive_read_support_format_raw(in);
-	if (archive_read_open_memory(in, file->data, file->size) == ARCHIVE_OK &&
-	    archive_read_next_header(in, &entry) == ARCHIVE_OK)
-		len = archive_read_data(in, text->data, SYMVERS_MAX_BYTES + 1);
-	if (len < 0)
-		reason_set(reason, -EBADMSG, "it cannot be unpacked: %s",
-			   archive_error_string(in) ? archive_error_string(in) : "?");
-	archive_read_free(in);
-	if (len < 0)
-		return -EBADMSG;
-	if ((unsigned long)len > SYMVERS_MAX_BYTES)
-		return reason_set(reason, -EFBIG, "larger than %lu bytes, unpacked",
-				  SYMVERS_MAX_BYTES);
-	text->data[len] = '\0';
-	text->size = (size_t)len;
-	return 0;
+/* Unpack the gzip file @file into @text. zlib verifies checksum and length. */
+static enum unpacked unpack_gzip(const struct buf *file, struct buf *text)
+{
+	z_stream in = { .next_in = (unsigned char *)file->data,
+			.avail_in = (unsigned int)file->size,
+			.next_out = (unsigned char *)text->data,
+			.avail_out = SYMVERS_MAX_BYTES + 1 };
+	int ret = inflateInit2(&in, 16 + MAX_WBITS);
+
+	if (ret == Z_OK)
+		ret = inflate(&in, Z_FINISH);
+	inflateEnd(&in);
+	text->size = in.total_out;
+	if (ret == Z_BUF_ERROR && !in.avail_out)
+		return UNPACKED_TOO_LARGE;
+	return ret == Z_STREAM_END && !in.avail_in ? UNPACKED : UNPACKED_DAMAGED;
 }
 
-/* Return true if @file starts as gzip or xz files do. */
-static bool is_packed(const struct buf *file)
+/* Likewise for an xz file. liblzma verifies the checks. */
+static enum unpacked unpack_xz(const struct buf *file, struct buf *text)
 {
-	return (file->size > 2 && !memcmp(file->data, "\x1f\x8b", 2)) ||
-	       (file->size > 6 && !memcmp(file->data,
-					  "\xfd"
-					  "7zXZ",
-					  6));
+	lzma_stream in = LZMA_STREAM_INIT;
+	lzma_ret ret =
+		lzma_stream_decoder(&in, XZ_MAX_MEMORY, LZMA_TELL_UNSUPPORTED_CHECK);
+
+	in.next_in = (const unsigned char *)file->data;
+	in.avail_in = file->size;
+	in.next_out = (unsigned char *)text->data;
+	in.avail_out = SYMVERS_MAX_BYTES + 1;
+	if (ret == LZMA_OK)
+		ret = lzma_code(&in, LZMA_FINISH);
+	lzma_end(&in);
+	text->size = in.total_out;
+	if (ret == LZMA_OK && !in.avail_out)
+		return UNPACKED_TOO_LARGE;
+	return ret == LZMA_STREAM_END && !in.avail_in ? UNPACKED : UNPACKED_DAMAGED;
+}
+
+typedef enum unpacked unpacker(const struct buf *file, struct buf *text);
+
+/* Return how to unpack @file, or NULL if it does not start as a packed file does. */
+static unpacker *unpacker_of(const struct buf *file)
+{
+	if (file->size > 2 && !memcmp(file->data, "\x1f\x8b", 2))
+		return unpack_gzip;
+	if (file->size > 6 && !memcmp(file->data,
+				      "\xfd"
+				      "7zXZ",
+				      6))
+		return unpack_xz;
+	return NULL;
+}
+
+static int unpack(unpacker *with, const struct buf *file, struct buf *text,
+		  struct reason *reason)
+{
+	enum unpacked how = with(file, text);
+
+	if (how == UNPACKED_DAMAGED)
+		return reason_set(reason, -EBADMSG,
+				  "it cannot be unpacked: it is damaged, or there is "
+				  "something after its end");
+	if (how == UNPACKED_TOO_LARGE || text->size > SYMVERS_MAX_BYTES)
+		return reason_set(reason, -EFBIG, "larger than %lu bytes, unpacked",
+				  SYMVERS_MAX_BYTES);
+	text->data[text->size] = '\0';
+	return 0;
 }
 
 int symvers_load(struct symvers *sv, const char *path, struct reason *reason)
 {
-	struct buf file = { 0 }, text = { 0 };
+	_cleanup_buf_ struct buf file = { 0 };
+	struct buf text = { 0 };
+	unpacker *with;
 	int ret;
 
 	*sv = (struct symvers){ 0 };
 	ret = read_path(path, SYMVERS_MAX_BYTES, &file, reason);
 	if (ret < 0)
 		return ret;
-	if (!is_packed(&file))
-		return symvers_parse(sv, file.data, file.size, reason);
-	ret = unpack(&file, &text, reason);
-	buf_free(&file);
-	if (ret < 0) {
-		buf_free(&text);
-		return ret;
-	}
-	return symvers_parse(sv, text.data, text.size, reason);
+	with = unpacker_of(&file);
+	text.size = file.size;
+	text.data = with ? malloc(SYMVERS_MAX_BYTES + 1) : file.data;
+	if (!text.data)
+		return reason_errno(reason, -ENOMEM);
+	if (!with)
+		file.data = NULL;
+	else
+		ret = unpack(with, &file, &text, reason);
+	if (ret == 0)
+		return symvers_parse(sv, text.data, text.size, reason);
+	free(text.data);
+	return ret;
 }
 
 int symvers_find(const struct host *host, char **out)

@@ -14,6 +14,7 @@
 #include "base/host.h"
 #include "base/log.h"
 #include "base/root.h"
+#include "bundle/modsig.h"
 #include "bundle/payload.h"
 #include "fit/module.h"
 #include "kernel/keyrings.h"
@@ -356,20 +357,20 @@ enum exit_code preflight_signatures(const struct host *host,
 	for (size_t i = 0; i < payload->count; i++) {
 		const struct payload_file *file = &payload->files[i];
 
-		if (file->sig.state == MODSIG_GOOD)
+		if (file->is_signed)
 			continue;
-		if (file->sig.state == MODSIG_NONE)
-			log_failure(file->name, "the kernel accepts only signed modules "
-						"(module.sig_enforce or lockdown), and "
-						"it is not signed; build it with 'make "
-						"artifacts MODULE_KEY= MODULE_CERT='");
-		else
-			log_failure(file->name,
-				    "the kernel accepts only modules signed by a key it "
-				    "trusts, and without a signing_key.x509 in the "
-				    "bundle nothing shows whether %s is one",
-				    file->sig.signer);
+		log_failure(file->name,
+			    "the kernel accepts only signed modules (module.sig_enforce "
+			    "or lockdown), and it is not signed; build it with 'make "
+			    "artifacts MODULE_KEY= MODULE_CERT='");
 		code = EXIT_UNTRUSTED;
+	}
+	if (code == EXIT_DONE && !payload->certificate) {
+		log_failure(host->release,
+			    "the kernel accepts only modules signed by a key it trusts, "
+			    "and without a signing_key.x509 in the bundle nothing shows "
+			    "whether these are");
+		return EXIT_UNTRUSTED;
 	}
 	return code == EXIT_DONE ? check_key(host, payload, load) : code;
 }

@@ -66,8 +66,8 @@ static int pass_on(int fd, struct reason *error)
 		return reason_errno(error, ret);
 	}
 	while (getline(&line, &room, words) >= 0) {
-		fputs(line, stderr);
 		note_error(line, error);
+		log_words(line);
 	}
 	if (!feof(words))
 		ret = reason_set(error, -EIO, "cannot read what depmod says: %s",

@@ -249,7 +249,7 @@ make_mirror() {
 	gcc_packages os 3 3.1.al8
 	gcc_packages updates 3.9 3.9.al8
 	note libgomp 10.2.1 3.9.al8 image
-	note libarchive 8 2.al8 image
+	note xz-libs 8 2.al8 image
 	note openssl-libs 7 1.al8 image
 	note make 99 2.al8 module
 	note linux-firmware 1 1.al8 updates

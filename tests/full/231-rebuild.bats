@@ -69,11 +69,11 @@ setup_file() { TIMEOUT=1500 run_cmd 0 make -C "$ROOT_DIR" --no-print-directory b
 		cp -r '/host$ROOT_DIR/src' /wgkmod/src
 		cp -r /traced/fixtures /build/source
 		bash /wgkmod/closure.sh $KERNEL /build/source $(bash -c '. "$0/scripts/lib.sh"; read_target "$1"; echo "$HIDE"' "$ROOT_DIR" "$TARGET_NAME")
-		make -C /wgkmod/src O=/tmp/o CC=\"\$(cat /kernel/cc)\" PKG_CONFIG=true libs='-lkmod -lcrypto -larchive'
+		make -C /wgkmod/src O=/tmp/o CC=\"\$(cat /kernel/cc)\" PKG_CONFIG=true libs='-lkmod -lcrypto -lz -llzma'
 		strip -o /tmp/o/stripped /tmp/o/wgkmod; cmp /tmp/o/stripped /wgkmod/wgkmod" "$dir"
 	grep -q '^/wgkmod/closure.sh ' "$dir/opened"
 	grep -q '^/wgkmod/src/main.c ' "$dir/opened"
-	grep -q '^/usr/include/archive.h ' "$dir/opened"
+	grep -q '^/usr/include/lzma.h ' "$dir/opened"
 	output=$(unexplained "$dir" "$OUT/$KERNEL/provenance.json" "$devel")
 	cat "$dir/count"
 	assert_equal "$output" ''

@@ -2,7 +2,7 @@
 /*
  * Bundles: what ustar_parse() lets through has plain names, each once, and data that end
  * in a NUL. Headers are given their right checksums first, or no change would get past
- * libarchive; but for some, by their first byte, which keep their own.
+ * the first check; but for some, by their first byte, which keep their own.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -10,7 +10,6 @@
 
 #include "base/log.h"
 #include "base/sha256sums.h"
-#include "bundle/contents.h"
 #include "bundle/ustar.h"
 
 #define BLOCK 512
@@ -30,12 +29,12 @@ static void fix_checksum(char *header)
 	for (size_t i = 0; i < BLOCK; i++)
 		sum += (unsigned char)header[i];
 	snprintf(header + CHECKSUM, CHECKSUM_BYTES, "%06o", sum);
+	header[CHECKSUM + CHECKSUM_BYTES - 1] = ' ';
 }
 
 static void check(const char *data, size_t size)
 {
 	_cleanup_ustar_ struct ustar bundle;
-	_cleanup_sums_ struct sums sums = { 0 };
 	struct reason reason = { 0 };
 
 	if (ustar_parse(&bundle, data, size, &reason) < 0) {
@@ -46,11 +45,10 @@ static void check(const char *data, size_t size)
 	for (size_t i = 0; i < bundle.count; i++)
 		if (!sums_is_path(bundle.files[i].path) ||
 		    ustar_find(&bundle, bundle.files[i].path) != &bundle.files[i] ||
-		    bundle.files[i].data.data[bundle.files[i].data.size])
+		    bundle.files[i].data.data < data ||
+		    bundle.files[i].data.size > size ||
+		    bundle.files[i].data.data + bundle.files[i].data.size > data + size)
 			abort();
-	if (contents_check(&bundle, "fuzz") == EXIT_DONE &&
-	    contents_sums(&bundle, "fuzz", "5.10.0", &sums) == EXIT_UNTRUSTED)
-		abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

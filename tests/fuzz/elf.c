@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Modules, as far as they are read here and not by libkmod: whatever passes has symbols,
- * relocations and namespaces inside of it. */
+/* Modules, as far as they are read here and not by libkmod: whatever passes has symbols
+ * and namespaces inside of it. */
 #include "base/log.h"
 #include "fit/exports.h"
-#include "fit/relocs.h"
 #include "text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -29,8 +28,6 @@ static int check(const char *data, size_t size, struct reason *reason)
 
 	if (ret == 0)
 		ret = elf_rules_check(&elf, &layout, reason);
-	if (ret == 0)
-		ret = relocs_check(&elf, &layout, reason);
 	if (ret == 0)
 		read_exports(&elf, &layout, reason);
 	return ret;

@@ -45,11 +45,11 @@ field() { # SIZE TEXT
 }
 
 # A header of ustar (POSIX.1-1988). FIELD is one of prefix, type, size, link, magic, version, pad,
-# mode, mtime, checksum: its text, in place of what is right.
+# mode, uid, gid, mtime, uname, gname, devmajor, devminor, checksum: its text, in place of what is right.
 header() { # NAME SIZE [FIELD=TEXT]...
 	local name=$1 file=$BATS_TEST_TMPDIR/header sum word
 	local -A is=([size]=$(printf '%011o' "$2") [type]=0 [magic]='ustar\0' [version]=00
-		[mode]=0000644 [mtime]=00000000000)
+		[mode]=0000644 [mtime]=00000000000 [uid]=0000000 [gid]=0000000 [devmajor]=0000000 [devminor]=0000000)
 	shift 2
 	for word; do
 		is[${word%%=*}]=${word#*=}
@@ -57,7 +57,8 @@ header() { # NAME SIZE [FIELD=TEXT]...
 	{
 		field 100 "$name"
 		field 8 "${is[mode]}"
-		field 16 '0000000\00000000'
+		field 8 "${is[uid]}"
+		field 8 "${is[gid]}"
 		field 12 "${is[size]}"
 		field 12 "${is[mtime]}"
 		printf '        '
@@ -65,8 +66,10 @@ header() { # NAME SIZE [FIELD=TEXT]...
 		field 100 "${is[link]:-}"
 		field 6 "${is[magic]}"
 		field 2 "${is[version]}"
-		field 64 ''
-		field 16 '0000000\00000000'
+		field 32 "${is[uname]:-}"
+		field 32 "${is[gname]:-}"
+		field 8 "${is[devmajor]}"
+		field 8 "${is[devminor]}"
 		field 155 "${is[prefix]:-}"
 		field 12 "${is[pad]:-}"
 	} >"$file"

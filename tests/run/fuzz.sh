@@ -71,7 +71,7 @@ library() {
 # compile NAME: out/fuzz/NAME.bin.
 compile() {
 	local name=$1 libs
-	read -ra libs <<<"$(pkg-config --libs libkmod libcrypto libarchive)"
+	read -ra libs <<<"$(pkg-config --libs libkmod libcrypto zlib liblzma)"
 	"${clang[@]}" -fsanitize=fuzzer -o "$dir/$name.bin" "$TOP/tests/fuzz/$name.c" "$TMP/libwgkmod-debug.a" "${libs[@]}" ||
 		die "tests/fuzz/$name.c does not compile"
 }

@@ -42,7 +42,6 @@ taken_out /run/vm/bundle.tar
 snapshot times >/tmp/before
 refuses unsigned 'the kernel accepts only signed modules .* and it is not signed'
 refuses other 'which signed these, is not in its keyrings .builtin_trusted_keys'
-refuses damaged 'its module signature does not hold: module or signature were changed'
 refuses nameless 'without a signing_key.x509 in the bundle'
 kernel_refuses unsigned 'Required key not available|Key was rejected'
 kernel_refuses other 'Required key not available|Key was rejected'
