@@ -9,27 +9,37 @@
 #include "base/file.h"
 #include "base/host.h"
 #include "base/log.h"
+#include "base/spawn.h"
 #include "fit/providers.h"
-#include "tree/carry.h"
 #include "tree/clone.h"
 #include "tree/depmod.h"
 #include "tree/edit.h"
 #include "tree/indexes.h"
-#include "tree/others.h"
 #include "tree/recover.h"
 #include "tree/state.h"
 
-/* Block termination signals from the first write to the last. */
+/*
+ * Block the signals that end a run, so that it cleans up after itself: depmod is ended by
+ * one, and is_interrupted() finds one before the exchange.
+ */
 static void hold_signals(sigset_t *before)
 {
-	sigset_t all;
+	sigset_t ending;
 
-	sigemptyset(&all);
-	sigaddset(&all, SIGHUP);
-	sigaddset(&all, SIGINT);
-	sigaddset(&all, SIGQUIT);
-	sigaddset(&all, SIGTERM);
-	sigprocmask(SIG_BLOCK, &all, before);
+	spawn_ending_signals(&ending);
+	sigprocmask(SIG_BLOCK, &ending, before);
+}
+
+static bool is_interrupted(void)
+{
+	sigset_t ending, pending;
+
+	spawn_ending_signals(&ending);
+	sigpending(&pending);
+	for (int sig = 1; sig < NSIG; sig++)
+		if (sigismember(&ending, sig) == 1 && sigismember(&pending, sig) == 1)
+			return true;
+	return false;
 }
 
 static int make_private(int parent, const char *name, mode_t mode)
@@ -160,35 +170,6 @@ static int make_base(const struct exchange *exchange, char **path)
 	return *path ? 0 : -errno;
 }
 
-/* What does not have to wait for depmod, which writes into the directory itself alone. */
-static int look_and_flush(struct exchange *exchange, struct reason *reason)
-{
-	int ret = snapshot_take(&exchange->made, exchange->tree_fd, reason);
-
-	if (ret == 0 && syncfs(exchange->tree_fd) < 0)
-		ret = reason_errno(reason, -errno);
-	return ret;
-}
-
-static int run_depmod(struct exchange *exchange, const char *base, struct reason *reason)
-{
-	struct reason why = { 0 };
-	struct depmod depmod;
-	int ret = depmod_start(&depmod, exchange->host, base, reason), meanwhile;
-
-	if (ret < 0)
-		return ret;
-	meanwhile = look_and_flush(exchange, &why);
-	ret = depmod_end(&depmod, reason);
-	if (ret < 0)
-		return ret;
-	if (meanwhile < 0) {
-		*reason = why;
-		return meanwhile;
-	}
-	return snapshot_renew(&exchange->made, exchange->tree_fd, reason);
-}
-
 int exchange_index(struct exchange *exchange, struct reason *reason)
 {
 	_cleanup_free_ char *base = NULL;
@@ -198,7 +179,9 @@ int exchange_index(struct exchange *exchange, struct reason *reason)
 		return reason_set(reason, ret,
 				  "cannot make a base directory for depmod: %s",
 				  strerror(-ret));
-	ret = run_depmod(exchange, base, reason);
+	ret = depmod_run(exchange->host, base, reason);
+	if (ret == 0)
+		ret = snapshot_take(&exchange->made, exchange->tree_fd, reason);
 	if (ret == 0)
 		ret = indexes_check(&exchange->live, &exchange->made,
 				    exchange->host->modules_fd, exchange->tree_fd,
@@ -274,23 +257,6 @@ static bool dep_is_ours(const struct exchange *exchange)
 	       !memcmp(dep.data, exchange->dep.data, dep.size);
 }
 
-/*
- * A depmod that began before the exchange and ends after it writes what was. Once more,
- * as the next one may have made that good. *@others is how many there were.
- */
-static int let_others_end(const struct exchange *exchange, size_t *others,
-			  struct reason *reason)
-{
-	*others = 0;
-	for (int i = 0; i < 2; i++) {
-		*others += others_wait(exchange->host);
-		if (dep_is_ours(exchange))
-			return 0;
-	}
-	return reason_set(reason, -EAGAIN,
-			  "another depmod wrote the index of the old directory");
-}
-
 /* Check that the old directory has the name of the clone now. */
 static int old_is_opened(const struct exchange *exchange, struct reason *reason)
 {
@@ -312,17 +278,17 @@ static int look_at_old(const struct exchange *exchange, struct reason *reason)
 		       : look_again(&exchange->live, exchange->host->modules_fd, reason);
 }
 
-/* The old directory and the new one are as they have to be, and nobody is at work in them. */
+/*
+ * Check that nobody interfered with the exchange, also a depmod that began before it: that
+ * opens its directory by name at its end, and writes the index of the old one.
+ */
 static int settle_down(const struct exchange *exchange, struct reason *reason)
 {
-	size_t others;
 	int ret = look_at_old(exchange, reason);
 
-	if (ret == 0)
-		ret = let_others_end(exchange, &others, reason);
-	/* That may have taken a minute. */
-	if (ret == 0 && others)
-		ret = look_at_old(exchange, reason);
+	if (ret == 0 && !dep_is_ours(exchange))
+		ret = reason_set(reason, -EAGAIN,
+				 "another depmod wrote the index of the old directory");
 	if (ret < 0)
 		return ret;
 	ret = edit_sync(exchange->host->kernels_fd);
@@ -336,6 +302,8 @@ int exchange_commit(struct exchange *exchange, struct reason *reason)
 
 	if (ret < 0)
 		return reason_errno(reason, ret);
+	if (is_interrupted())
+		return reason_set(reason, -EINTR, "it was interrupted");
 	/* Look quickly; what this misses is found after the exchange. */
 	ret = say_changed(snapshot_changed(&exchange->live, exchange->host->modules_fd),
 			  reason);
@@ -359,29 +327,6 @@ int exchange_commit(struct exchange *exchange, struct reason *reason)
 	return exchange->exchanged ? -EAGAIN : -EIO;
 }
 
-/* Exchange again, so that the kernel has the old directory. */
-static int take_back(struct exchange *exchange, struct reason *reason)
-{
-	struct reason ignored = { 0 };
-	int ret = look_again(&exchange->made, exchange->tree_fd, reason);
-
-	if (ret < 0)
-		return ret;
-	ret = rename_both(exchange->host);
-	if (ret < 0)
-		return reason_set(reason, ret, "it cannot be exchanged back: %s",
-				  strerror(-ret));
-	/* Changes after that check are in the directory that would be dropped now. */
-	if (look_again(&exchange->made, exchange->tree_fd, &ignored) < 0 &&
-	    rename_both(exchange->host) == 0) {
-		*reason = ignored;
-		return -EAGAIN;
-	}
-	exchange->exchanged = false;
-	ret = edit_sync(exchange->host->kernels_fd);
-	return ret < 0 ? reason_errno(reason, ret) : 0;
-}
-
 /*
  * Rename the old directory to a name that recovery never removes: it holds the only copy
  * of the changes.
@@ -398,40 +343,31 @@ static int put_aside(const struct exchange *exchange, struct reason *reason)
 	if (renameat2(host->kernels_fd, clone, host->kernels_fd, aside,
 		      RENAME_NOREPLACE) < 0)
 		return reason_errno(reason, -errno);
-	log_error("what another process changed meanwhile is in '%s/%s'", host->kernels,
-		  aside);
+	log_error("what another process changed meanwhile is in '%s/%s': move it to its "
+		  "place, and run depmod",
+		  host->kernels, aside);
 	return 0;
 }
 
-static int carry(const struct exchange *exchange, struct reason *reason)
+/* Exchange again, so that the kernel has the old directory. */
+static int take_back(struct exchange *exchange, struct reason *reason)
 {
-	int ret = old_is_opened(exchange, reason);
+	int ret = look_again(&exchange->made, exchange->tree_fd, reason);
 
-	return ret < 0 ? ret
-		       : carry_changes(&exchange->live, exchange->host->modules_fd,
-				       &exchange->made, exchange->tree_fd,
-				       indexes_is_output, reason);
-}
-
-/*
- * The new directory stays, and the old one would be dropped: what somebody else did there
- * between the last look and the exchange is done in the new one as well.
- */
-static void keep_changes(struct exchange *exchange)
-{
-	const struct host *host = exchange->host;
-	struct reason why = { 0 };
-	int ret = carry(exchange, &why);
-
-	if (ret > 0)
-		log_error("%s: what another process changed is in the new directory, but "
-			  "in no index: run depmod",
-			  host->modules);
-	if (ret >= 0)
-		return;
-	log_failure(host->modules, "%s", why.text);
-	if (put_aside(exchange, &why) < 0)
-		log_failure(host->modules, "%s", why.text);
+	if (ret < 0)
+		return ret;
+	ret = rename_both(exchange->host);
+	if (ret < 0)
+		return reason_set(reason, ret, "it cannot be exchanged back: %s",
+				  strerror(-ret));
+	exchange->exchanged = false;
+	/* It may have been changed after that look, and would be dropped now. */
+	if (look_again(&exchange->made, exchange->tree_fd, reason) < 0)
+		ret = put_aside(exchange, reason);
+	if (ret < 0)
+		return ret;
+	ret = edit_sync(exchange->host->kernels_fd);
+	return ret < 0 ? reason_errno(reason, ret) : 0;
 }
 
 int exchange_revert(struct exchange *exchange, struct reason *reason)
@@ -439,11 +375,11 @@ int exchange_revert(struct exchange *exchange, struct reason *reason)
 	int ret = take_back(exchange, reason);
 
 	if (ret < 0 && exchange->exchanged)
-		keep_changes(exchange);
+		exchange_confirm(exchange);
 	return ret;
 }
 
-void exchange_confirm(struct exchange *exchange)
+void exchange_confirm(const struct exchange *exchange)
 {
 	struct reason why = { 0 };
 

@@ -16,7 +16,7 @@
  *				old directory, and exchange
  *	exchange_revert()	optional: exchange again, so that the old directory is
  *				back; if another process has changed the new one, that
- *				stays, with what was changed in the old one
+ *				stays
  *	exchange_confirm()	optional, some time later: put an old directory aside
  *				that another process has changed
  *	exchange_finish()	always: settle what happened, and drop the rest
@@ -33,8 +33,11 @@
  * Each function returns 0, or -errno with @reason filled in: -EAGAIN if another process
  * changed the directory, and the caller can start again. After a failure the kernel has
  * the old directory; but if @exchanged is set it has the new one, with its state, because
- * another process has changed that. Signals that would end the process are blocked from
- * exchange_begin() to exchange_finish().
+ * another process has changed that. A directory that would be dropped with changes of
+ * another process in it is put aside instead, and a message says where.
+ *
+ * Signals that would end the process are blocked from exchange_begin() to
+ * exchange_finish(). One that arrives before the exchange makes that fail with -EINTR.
  */
 #pragma once
 
@@ -78,7 +81,7 @@ int exchange_revert(struct exchange *exchange,
 		    struct reason *reason) _must_check_ _nonnull_all_;
 
 /* See above. Prints where the directory was put. */
-void exchange_confirm(struct exchange *exchange) _nonnull_all_;
+void exchange_confirm(const struct exchange *exchange) _nonnull_all_;
 
 /* Call this after exchange_begin(), even if that failed. Prints what it leaves behind. */
 void exchange_finish(struct exchange *exchange) _nonnull_all_;

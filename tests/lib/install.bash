@@ -41,7 +41,7 @@ installed() {
 # put_aside: where the last run says that it put what another process changed.
 # shellcheck disable=SC2154 # run_cmd sets output
 put_aside() {
-	sed -n "s/^wgkmod: what another process changed meanwhile is in '\(.*\)'$/\1/p" <<<"$output"
+	sed -n "s/^wgkmod: what another process changed meanwhile is in '\(.*\)': move it to its place, and run depmod$/\1/p" <<<"$output"
 }
 
 # A program of this name and these lines comes first in PATH.
