@@ -103,7 +103,7 @@ static enum exit_code try_once(struct install *in, const struct params *params,
 	enum exit_code code;
 
 	in->proof = (struct proof){ 0 };
-	code = transaction_open(&in->tx, params->root, release, params->dry_run, false);
+	code = transaction_open(&in->tx, params->root, release, params->dry_run);
 	if (code == EXIT_DONE)
 		code = proof_on_host(&in->proof, &in->tx.host, in->payload.modules,
 				     in->payload.n_modules, &in->tx.state.installed,

@@ -67,16 +67,13 @@ sweep_case() { # CASE MODE COUNT
 @test "upgrade, killed" { sweep_case upgrade kill 50; }
 @test "install --replace, killed" { sweep_case replace kill 50; }
 @test "remove, killed" { sweep_case remove kill 50; }
-@test "forget, killed" { sweep_case forget kill 50; }
 
 @test "install, a call failed" { sweep_case install fail 12; }
 @test "upgrade, a call failed" { sweep_case upgrade fail 12; }
 @test "install --replace, a call failed" { sweep_case replace fail 12; }
 @test "remove, a call failed" { sweep_case remove fail 12; }
-@test "forget, a call failed" { sweep_case forget fail 12; }
 
 @test "install, a write cut short" { sweep_case install short all; }
 @test "upgrade, a write cut short" { sweep_case upgrade short all; }
 @test "install --replace, a write cut short" { sweep_case replace short all; }
 @test "remove, a write cut short" { sweep_case remove short all; }
-@test "forget, a write cut short" { sweep_case forget short all; }

@@ -211,7 +211,7 @@ sequence() { # SEED
 		depmod -b "$root.fresh" "$RELEASE"
 		diff <(looks "$root.fresh") <(looks "$root")
 		rm -r "$root.fresh"
-		assert_equal "$(find "$root" -name '.*')" ''
+		assert_equal "$(find "$root" -name '.*' -printf '%f\n')" .wgkmod
 		run_cmd 0 "$WGKMOD" remove --root "$root" --kernel "$RELEASE"
 		diff <(printf '%s\n' "$before") <(looks "$root")
 	done

@@ -17,6 +17,11 @@
 
 #define COPY_BYTES ((size_t)128 * 1024)
 
+char *clone_name(const char *release)
+{
+	return strdup_printf(".wgkmod-%s", release);
+}
+
 static int copy_xattr(int from, int to, const char *name)
 {
 	_cleanup_free_ char *value = malloc(2 * (size_t)XATTR_SIZE_MAX);

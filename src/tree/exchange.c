@@ -15,7 +15,6 @@
 #include "tree/depmod.h"
 #include "tree/edit.h"
 #include "tree/indexes.h"
-#include "tree/recover.h"
 #include "tree/state.h"
 
 /*
@@ -42,16 +41,6 @@ static bool is_interrupted(void)
 	return false;
 }
 
-static int make_private(int parent, const char *name, mode_t mode)
-{
-	int fd;
-
-	if (mkdirat(parent, name, mode) < 0)
-		return -errno;
-	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
-}
-
 /*
  * Try an exchange on two empty directories, before any work that a failure would waste.
  */
@@ -73,7 +62,7 @@ static int try_exchange(int fd, struct reason *reason)
 static int clone_tree(struct exchange *exchange, struct reason *reason)
 {
 	const struct host *host = exchange->host;
-	_cleanup_free_ char *name = recover_clone_name(host);
+	_cleanup_free_ char *name = clone_name(host->release);
 	int ret;
 
 	if (!name)
@@ -81,10 +70,12 @@ static int clone_tree(struct exchange *exchange, struct reason *reason)
 	ret = snapshot_take(&exchange->live, host->modules_fd, reason);
 	if (ret < 0)
 		return ret;
-	exchange->tree_fd = make_private(host->kernels_fd, name, 0700);
+	if (mkdirat(host->kernels_fd, name, 0700) < 0)
+		return reason_set(reason, -errno, "cannot make '%s/%s': %s",
+				  host->kernels, name, strerror(errno));
+	exchange->tree_fd = open_beneath(host->kernels_fd, name, O_RDONLY | O_DIRECTORY);
 	if (exchange->tree_fd < 0)
-		return reason_set(reason, exchange->tree_fd, "cannot make '%s/%s': %s",
-				  host->kernels, name, strerror(-exchange->tree_fd));
+		return reason_errno(reason, exchange->tree_fd);
 	ret = try_exchange(exchange->tree_fd, reason);
 	if (ret < 0)
 		return ret;
@@ -94,80 +85,52 @@ static int clone_tree(struct exchange *exchange, struct reason *reason)
 	return ret == -ENOENT ? -EAGAIN : ret;
 }
 
-static int clone_state(struct exchange *exchange, struct reason *reason)
-{
-	_cleanup_free_ char *name = state_name(exchange->host->release, "next");
-	_cleanup_snapshot_ struct snapshot snap = { 0 };
-	_cleanup_close_ int old = -1;
-	int ret;
-
-	if (!name)
-		return reason_errno(reason, -ENOMEM);
-	exchange->base_fd = state_open_base(exchange->host, &exchange->made_directories);
-	if (exchange->base_fd < 0)
-		return reason_errno(reason, exchange->base_fd);
-	exchange->state_fd = make_private(exchange->base_fd, name, 0755);
-	if (exchange->state_fd < 0)
-		return reason_errno(reason, exchange->state_fd);
-	old = open_beneath(exchange->base_fd, exchange->host->release,
-			   O_RDONLY | O_DIRECTORY);
-	if (old == -ENOENT)
-		return 0;
-	if (old < 0)
-		return reason_errno(reason, old);
-	ret = snapshot_take(&snap, old, reason);
-	if (ret < 0)
-		return ret;
-	return clone_make(&snap, old, exchange->state_fd, NULL, reason);
-}
-
 int exchange_begin(struct exchange *exchange, const struct host *host,
 		   struct reason *reason)
 {
-	struct reason why = { 0 };
-	int ret;
-
 	*exchange = (struct exchange)EXCHANGE_INIT;
 	exchange->host = host;
 	hold_signals(&exchange->signals);
 	umask(022);
-	ret = clone_state(exchange, &why);
-	if (ret < 0)
-		return reason_set(reason, ret, "its state cannot be written: %s",
-				  why.text);
 	return clone_tree(exchange, reason);
 }
 
 /*
- * Make the directory for -b of depmod: it has lib/modules/RELEASE in it, and
- * usr/lib/modules/RELEASE for a depmod that was built for that.
+ * The directory for -b of depmod, in the clone: it has lib/modules/RELEASE in it, and
+ * usr/lib/modules/RELEASE for a depmod that was built for that, both links to the clone.
+ * depmod looks into no directory that is called "build" (should_exclude_dir() of kmod's
+ * tools/depmod.c), so it does not go round in circles.
  */
+#define BASE STATE_DIRECTORY "/build"
+
 static int make_base(const struct exchange *exchange, char **path)
 {
 	const struct host *host = exchange->host;
-	_cleanup_free_ char *base = state_name(host->release, "base");
-	_cleanup_free_ char *clone = recover_clone_name(host);
-	_cleanup_free_ char *target =
-		strdup_printf("%s/%s", host->kernels, clone ? clone : "");
-	_cleanup_free_ char *modules = NULL, *usr = NULL, *link = NULL, *self = NULL;
+	_cleanup_free_ char *clone = clone_name(host->release);
+	_cleanup_free_ char *link = strdup_printf(BASE "/lib/modules/%s", host->release);
 	int ret;
 
-	modules = strdup_printf("%s/lib/modules", base ? base : "");
-	usr = strdup_printf("%s/usr", base ? base : "");
-	link = strdup_printf("%s/%s", modules ? modules : "", host->release);
-	self = strdup_printf("/proc/self/fd/%d/%s", exchange->base_fd, base ? base : "");
-	if (!base || !clone || !target || !modules || !usr || !link || !self)
+	*path = clone ? strdup_printf("%s/%s/" BASE, host->kernels, clone) : NULL;
+	if (!link || !*path)
 		return -ENOMEM;
-	if (mkdirat(exchange->base_fd, base, 0700) < 0)
-		return -errno;
-	ret = edit_make_directory(exchange->base_fd, modules, NULL);
+	ret = edit_make_directory(exchange->tree_fd, BASE "/lib/modules");
 	if (ret < 0)
 		return ret;
-	if (symlinkat(".", exchange->base_fd, usr) < 0 ||
-	    symlinkat(target, exchange->base_fd, link) < 0)
+	if (symlinkat("../../../..", exchange->tree_fd, link) < 0 ||
+	    symlinkat(".", exchange->tree_fd, BASE "/usr") < 0)
 		return -errno;
-	*path = realpath(self, NULL);
-	return *path ? 0 : -errno;
+	return 0;
+}
+
+static int drop_base(const struct exchange *exchange)
+{
+	_cleanup_close_ int parent =
+		open_beneath(exchange->tree_fd, STATE_DIRECTORY, O_RDONLY | O_DIRECTORY);
+	bool gone;
+	int ret = parent < 0 ? parent : clone_drop(parent, "build");
+
+	/* Of an empty state nothing is left. */
+	return ret < 0 ? ret : edit_prune(exchange->tree_fd, STATE_DIRECTORY, &gone);
 }
 
 int exchange_index(struct exchange *exchange, struct reason *reason)
@@ -180,8 +143,12 @@ int exchange_index(struct exchange *exchange, struct reason *reason)
 				  "cannot make a base directory for depmod: %s",
 				  strerror(-ret));
 	ret = depmod_run(exchange->host, base, reason);
-	if (ret == 0)
-		ret = snapshot_take(&exchange->made, exchange->tree_fd, reason);
+	if (ret < 0)
+		return ret;
+	ret = drop_base(exchange);
+	if (ret < 0)
+		return reason_errno(reason, ret);
+	ret = snapshot_take(&exchange->made, exchange->tree_fd, reason);
 	if (ret == 0)
 		ret = indexes_check(&exchange->live, &exchange->made,
 				    exchange->host->modules_fd, exchange->tree_fd,
@@ -190,23 +157,9 @@ int exchange_index(struct exchange *exchange, struct reason *reason)
 		       : modules_dep_read_at(exchange->tree_fd, &exchange->dep, reason);
 }
 
-/* Write everything to the disk that the exchange will make visible. */
-static int flush(struct exchange *exchange)
-{
-	struct stat tree, state;
-
-	if (fstat(exchange->tree_fd, &tree) < 0 || fstat(exchange->state_fd, &state) < 0)
-		return -errno;
-	if (syncfs(exchange->tree_fd) < 0)
-		return -errno;
-	if (tree.st_dev != state.st_dev && syncfs(exchange->state_fd) < 0)
-		return -errno;
-	return state_write_journal(exchange->host, exchange->base_fd, exchange->tree_fd);
-}
-
 static int rename_both(const struct host *host)
 {
-	_cleanup_free_ char *clone = recover_clone_name(host);
+	_cleanup_free_ char *clone = clone_name(host->release);
 
 	if (!clone)
 		return -ENOMEM;
@@ -260,7 +213,7 @@ static bool dep_is_ours(const struct exchange *exchange)
 /* Check that the old directory has the name of the clone now. */
 static int old_is_opened(const struct exchange *exchange, struct reason *reason)
 {
-	_cleanup_free_ char *clone = recover_clone_name(exchange->host);
+	_cleanup_free_ char *clone = clone_name(exchange->host->release);
 
 	return clone ? still_opened(exchange->host, clone, reason)
 		     : reason_errno(reason, -ENOMEM);
@@ -298,10 +251,11 @@ static int settle_down(const struct exchange *exchange, struct reason *reason)
 int exchange_commit(struct exchange *exchange, struct reason *reason)
 {
 	struct reason back = { 0 };
-	int ret = flush(exchange), taken;
+	int ret, taken;
 
-	if (ret < 0)
-		return reason_errno(reason, ret);
+	/* Everything that the exchange makes visible is on the disk before it. */
+	if (syncfs(exchange->tree_fd) < 0)
+		return reason_errno(reason, -errno);
 	if (is_interrupted())
 		return reason_set(reason, -EINTR, "it was interrupted");
 	/* Look quickly; what this misses is found after the exchange. */
@@ -334,7 +288,7 @@ int exchange_commit(struct exchange *exchange, struct reason *reason)
 static int put_aside(const struct exchange *exchange, struct reason *reason)
 {
 	const struct host *host = exchange->host;
-	_cleanup_free_ char *clone = recover_clone_name(host);
+	_cleanup_free_ char *clone = clone_name(host->release);
 	_cleanup_free_ char *aside =
 		strdup_printf(".wgkmod-%s.before-%ld", host->release, (long)getpid());
 
@@ -387,35 +341,33 @@ void exchange_confirm(const struct exchange *exchange)
 		log_failure(exchange->host->modules, "%s", why.text);
 }
 
-static void prune_made(struct exchange *exchange)
+int exchange_recover(const struct host *host, struct reason *reason)
 {
-	_cleanup_close_ int root =
-		open(exchange->host->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool gone;
+	_cleanup_free_ char *clone = clone_name(host->release);
+	int ret = clone ? clone_drop(host->kernels_fd, clone) : -ENOMEM;
 
-	if (exchange->exchanged || root < 0)
-		return;
-	while (exchange->made_directories.count > 0) {
-		const char *path = exchange->made_directories
-					   .items[exchange->made_directories.count - 1];
+	return ret < 0 ? reason_set(reason, ret, "'%s/%s' cannot be removed: %s",
+				    host->kernels, clone ? clone : "", strerror(-ret))
+		       : 0;
+}
 
-		if (edit_prune(root, path, &gone) < 0)
-			return;
-		strlist_drop(&exchange->made_directories,
-			     exchange->made_directories.count - 1);
-	}
+bool exchange_is_left(const struct host *host)
+{
+	_cleanup_free_ char *clone = clone_name(host->release);
+
+	return clone &&
+	       faccessat(host->kernels_fd, clone, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 void exchange_finish(struct exchange *exchange)
 {
-	recover_or_leave(exchange->host);
-	prune_made(exchange);
-	close_fd(&exchange->base_fd);
+	struct reason reason = { 0 };
+
+	if (exchange_recover(exchange->host, &reason) < 0)
+		log_error("%s; the next run will do it", reason.text);
 	close_fd(&exchange->tree_fd);
-	close_fd(&exchange->state_fd);
 	snapshot_free(&exchange->live);
 	snapshot_free(&exchange->made);
-	strlist_free(&exchange->made_directories);
 	buf_free(&exchange->dep);
 	sigprocmask(SIG_SETMASK, &exchange->signals, NULL);
 }

@@ -9,7 +9,7 @@
 # tools_setup and small_setup.
 #
 # A case is a command on a root: install, upgrade, replace (a foreign file and a module of the
-# name elsewhere), remove (after replace) or forget (a removal where the kernel's directory is gone).  case_make CASE sets
+# name elsewhere) or remove (after replace).  case_make CASE sets
 #
 #	$CASE_DIR	a root before it, "before"; where the root to meddle with goes, "root"
 #	$CASE_CMD	the command, on "root"
@@ -26,7 +26,7 @@ case_command() { # CASE
 	install) CASE_CMD=("${install[@]}" "$SMALL/one") ;;
 	upgrade) CASE_CMD=("${install[@]}" "$SMALL/two") ;;
 	replace) CASE_CMD=("${install[@]}" --replace "$SMALL/one") ;;
-	remove | forget) CASE_CMD=("$WGKMOD" remove --root "$CASE_DIR/root" --kernel "$RELEASE") ;;
+	remove) CASE_CMD=("$WGKMOD" remove --root "$CASE_DIR/root" --kernel "$RELEASE") ;;
 	esac
 }
 
@@ -44,11 +44,6 @@ case_before() { # CASE: makes root
 		cp "$SMALL/two/modules/kernel/lib/crypto/libchacha.ko" "$kernel/kernel/lib/crypto/"
 		cp "$STOCK/kernel/lib/crypto/libpoly1305.ko" "$kernel/updates/"
 		depmod -b "$CASE_DIR/root" "$RELEASE"
-		;;
-	forget)
-		case_command install
-		"${CASE_CMD[@]}"
-		rm -r "$kernel"
 		;;
 	remove)
 		case_command replace
@@ -74,8 +69,7 @@ case_make() { # CASE
 	case_count <"$CASE_DIR/log"
 	CASE_NEW=$(case_look)
 	CASE_END=$("$TOOLS/look" "$CASE_DIR/root")
-	[[ $CASE_OLD != "$CASE_NEW" && $CASE_OWN -gt 200 && $CASE_MAIN -gt 100 && $CASE_ALL -gt $CASE_OWN ]] ||
-		[[ $1 == forget ]]
+	[[ $CASE_OLD != "$CASE_NEW" && $CASE_OWN -gt 200 && $CASE_MAIN -gt 100 && $CASE_ALL -gt $CASE_OWN ]]
 }
 
 # case_count <LOG: what sweep printed, behind what the command did.  wgkmod reads what depmod prints, and
@@ -99,16 +93,7 @@ case_fresh() {
 	cp -a "$CASE_DIR/before" "$CASE_DIR/root"
 }
 
-# Where the kernel's directory is gone, whether anything is said to be installed for it.
-case_look() {
-	if [[ -d $CASE_DIR/before/lib/modules/$RELEASE ]]; then
-		"$TOOLS/look" "$CASE_DIR/root/lib/modules/$RELEASE"
-	elif [[ -e $CASE_DIR/root/var/lib/wgkmod/$RELEASE ]]; then
-		echo installed
-	else
-		echo forgotten
-	fi
-}
+case_look() { "$TOOLS/look" "$CASE_DIR/root/lib/modules/$RELEASE"; }
 
 # case_say MESSAGE...: something is not as it should be; the rest goes on.
 case_say() {
