@@ -110,7 +110,7 @@ static enum exit_code try_once(struct install *in, const struct params *params,
 	};
 	enum exit_code code;
 
-	code = transaction_open(&in->tx, params->root, release, params->dry_run, false);
+	code = transaction_open(&in->tx, params->root, release, params->dry_run);
 	if (code == EXIT_DONE)
 		code = proof_run(&in->proof, &basis, in->payload.modules,
 				 in->payload.n_modules, 0);

@@ -5,40 +5,13 @@
  * Delete the files that wgkmod installed, restore those that they replaced, delete
  * directories that were made for them and are empty now, and let depmod make the indexes.
  * As in an install, this happens in a clone, which is exchanged with the kernel's
- * directory in one step. If that directory is gone, only the state remains to be removed;
- * replaced files have no place to return to then, and are not deleted.
+ * directory in one step.
  */
 #include "verbs.h"
 
 #include "base/log.h"
 #include "kernel/preflight.h"
-#include "tree/recover.h"
 #include "tree/transaction.h"
-
-static enum exit_code forget(struct transaction *tx, const struct params *params)
-{
-	struct reason reason = { 0 };
-
-	if (tx->state.kept.count) {
-		_cleanup_free_ char *kept = state_kept_directory(&tx->host);
-
-		log_failure(tx->host.release,
-			    "its directory is gone, and the files that were replaced in "
-			    "it are in '%s': move them away first",
-			    kept ? kept : "");
-		return EXIT_FAILED;
-	}
-	if (params->dry_run) {
-		log_info("would forget %s, as its directory is gone", tx->host.release);
-		return EXIT_DONE;
-	}
-	if (recover_forget(&tx->host, &reason) < 0) {
-		log_failure(tx->host.release, "%s", reason.text);
-		return EXIT_FAILED;
-	}
-	log_info("%s is forgotten: its directory is gone", tx->host.release);
-	return EXIT_DONE;
-}
 
 static enum exit_code carry_out(struct transaction *tx, const struct params *params)
 {
@@ -64,7 +37,7 @@ static enum exit_code try_once(struct transaction *tx, const struct params *para
 			       const char *release)
 {
 	enum exit_code code =
-		transaction_open(tx, params->root, release, params->dry_run, true);
+		transaction_open(tx, params->root, release, params->dry_run);
 
 	if (code != EXIT_DONE)
 		return code;
@@ -72,8 +45,6 @@ static enum exit_code try_once(struct transaction *tx, const struct params *para
 		log_info("nothing is installed for %s", tx->host.release);
 		return EXIT_DONE;
 	}
-	if (tx->host.modules_fd < 0)
-		return forget(tx, params);
 	code = preflight_check(&tx->host, NULL, params->running, false);
 	if (code == EXIT_DONE)
 		code = plan_remove(&tx->plan, &tx->host, &tx->state);

@@ -6,9 +6,9 @@
  * versions may add fields at the end of a line, and lines with a new first word; the rest
  * stays as it is:
  *
- *	kernel    RELEASE COUNT finished|unfinished|gone
+ *	kernel    RELEASE COUNT finished|unfinished
  *	          COUNT modules are installed for it. unfinished: a run was interrupted,
- *	          and the next one will clean up. gone: the kernel's directory is gone.
+ *	          and the next one will clean up.
  *	module    RELEASE PATH intact|changed|missing no|same|other|unknown|- TAKEN
  *	          what became of its file; which module of its name the kernel has
  *	          loaded ("-" unless it is the running kernel); the file that modprobe
@@ -33,8 +33,9 @@
 #include "base/root.h"
 #include "fit/module.h"
 #include "kernel/loaded.h"
+#include "tree/exchange.h"
 #include "tree/indexes.h"
-#include "tree/recover.h"
+#include "tree/old_state.h"
 #include "tree/state.h"
 
 /* The state of a module, for people and for programs. */
@@ -155,7 +156,7 @@ static enum exit_code show_files(struct show *show)
 {
 	_cleanup_buf_ struct buf dep = { 0 };
 	enum exit_code code = EXIT_DONE;
-	bool left = recover_is_needed(&show->host);
+	bool left = exchange_is_left(&show->host);
 
 	/* Without an index, or with a damaged one, modprobe finds nothing. */
 	if (indexes_read(show->host.modules_fd, &dep) < 0)
@@ -190,16 +191,14 @@ static enum exit_code show_kernel(const struct params *params, const char *relea
 				  size_t *shown)
 {
 	_cleanup_(show_free) struct show show = { .params = params, .host = HOST_INIT };
-	struct reason reason = { 0 }, host_reason = { 0 };
-	int host_ret, ret;
+	struct reason reason = { 0 };
+	int ret = host_open(&show.host, params->root, release, &reason);
 
-	/* Show the state even if the kernel's directory is gone. */
-	host_ret = host_open(&show.host, params->root, release, &host_reason);
-	if (!show.host.root) {
-		log_failure(release, "%s", host_reason.text);
-		return EXIT_FAILED;
-	}
-	ret = state_load(&show.state, &show.host, &reason);
+	/* The kernel is gone, and its state with it. */
+	if (ret == -ENOENT && show.host.root)
+		return EXIT_DONE;
+	if (ret == 0)
+		ret = state_load_anywhere(&show.state, &show.host, &reason);
 	if (ret < 0) {
 		log_failure(release, "%s", reason.text);
 		return ret == -EBADMSG ? EXIT_UNTRUSTED : EXIT_FAILED;
@@ -207,13 +206,6 @@ static enum exit_code show_kernel(const struct params *params, const char *relea
 	if (state_is_empty(&show.state))
 		return EXIT_DONE;
 	(*shown)++;
-	if (host_ret < 0) {
-		if (params->porcelain && host_ret == -ENOENT)
-			printf("kernel\t%s\t%zu\tgone\n", release,
-			       show.state.installed.count);
-		log_failure(release, "%s", host_reason.text);
-		return EXIT_FAILED;
-	}
 	show.running = !strcmp(show.host.root, "/") && !strcmp(release, params->running);
 	return show_files(&show);
 }
@@ -224,7 +216,8 @@ static enum exit_code show_all(const struct params *params, size_t *shown)
 	enum exit_code worst = EXIT_DONE;
 	struct reason reason = { 0 };
 
-	if (state_list(params->root, &releases, &reason) < 0) {
+	if (state_list(params->root, &releases, &reason) < 0 ||
+	    old_state_list(params->root, &releases, &reason) < 0) {
 		log_failure(params->root, "%s", reason.text);
 		worst = EXIT_FAILED;
 	}

@@ -12,6 +12,13 @@ load lib/modules
 load sweep/tools
 load lib/install
 
+# amid BEFORE AFTER COMMAND...: the command, with these shell commands of somebody else at its exchange.
+amid() {
+	plain_only
+	FAKE_BEFORE="cd '$MODULES' && $1" FAKE_AFTER="cd '$MODULES' && $2" FAKE_RELEASE=x \
+		LD_PRELOAD=$TOOLS/preload "${@:3}"
+}
+
 @test "when depmod fails, everything is taken back" {
 	fake_program depmod 'exit 1'
 	refused 1 "^wgkmod: cannot install '$MODULES': depmod failed with status 1$"
@@ -77,12 +84,10 @@ load lib/install
 	refused 1 "^wgkmod: cannot install '$MODULES': depmod did not list all modules$"
 }
 
-@test "when the state cannot be written, everything is taken back, the indexes too" {
-	touch "$ROOT/var/lib/wgkmod"
+@test "a directory of the state without a state is not trusted" {
+	mkdir "$MODULES/.wgkmod"
 	before=$(tree_print "$ROOT")
-	install_it 1
-	assert_line "^wgkmod: cannot install '$RELEASE': "
-	unchanged
+	refused 4 "^wgkmod: cannot install '$RELEASE': $MODULES/.wgkmod/installed: No such file or directory$"
 }
 
 @test "when nobody reads the messages, everything is taken back all the same" {
@@ -105,9 +110,11 @@ load lib/install
 	installed
 }
 
-@test "a signal waits until the install is done" {
+@test "a signal before the exchange ends the run, which cleans up; after it, the signal waits" {
 	fake_program depmod "kill -TERM \$PPID; sleep 0.3; exec $(command -v depmod) \"\$@\""
-	install_it 143
+	refused 143 "^wgkmod: cannot install '$MODULES': it was interrupted$"
+	rm "$BATS_TEST_TMPDIR/bin/depmod"
+	amid "kill -TERM \$PPID" : install_it 143
 	installed
 }
 
@@ -174,10 +181,9 @@ load lib/install
 @test "a depmod that hangs can be ended, and everything is taken back" {
 	local status=0
 	fake_program depmod 'exec sleep 100'
-	# To the whole group, as ^C does.
-	setsid "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD" 3>&- &
-	wait_until 60 pgrep -g $! -x sleep >/dev/null
-	kill -TERM -- -$!
+	"$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD" 3>&- &
+	wait_until 60 pgrep -P $! -x sleep >/dev/null
+	kill -TERM $!
 	wait $! || status=$?
 	assert_equal "$status" 143
 	unchanged
@@ -190,78 +196,42 @@ load lib/install
 	installed
 }
 
-# late_depmod LINES: a depmod that read the directory before the exchange, does LINES once that is made, and
-# writes into the new directory what it read; in the background, until it has.
-late_depmod() {
-	mkdir -p "$BATS_TEST_TMPDIR/late"
-	cat >"$BATS_TEST_TMPDIR/late/depmod" <<-EOF
-		#!/bin/bash
-		cp "\$2/lib/modules/\$3/modules.dep" "$BATS_TEST_TMPDIR/late/dep"
-		inode=\$(stat -c %i "\$2/lib/modules/\$3")
-		touch "$BATS_TEST_TMPDIR/late/ready"
-		while [[ \$(stat -c %i "\$2/lib/modules/\$3") == "\$inode" ]]; do :; done
-		$1
-		cp "$BATS_TEST_TMPDIR/late/dep" "\$2/lib/modules/\$3/modules.dep.1.2.3"
-		mv "\$2/lib/modules/\$3/modules.dep.1.2.3" "\$2/lib/modules/\$3/modules.dep"
-	EOF
-	chmod +x "$BATS_TEST_TMPDIR/late/depmod"
-	timeout 60 "$BATS_TEST_TMPDIR/late/depmod" -b "$ROOT" "$RELEASE" 3>&- &
-	wait_until 60 test -e "$BATS_TEST_TMPDIR/late/ready"
+# stale: shell commands that put the index of before into the directory, as a depmod does that began then.
+stale() {
+	cp "$MODULES/modules.dep" "$BATS_TEST_TMPDIR/stale"
+	printf '%s' "cp '$BATS_TEST_TMPDIR/stale' modules.dep.1.2.3 && mv modules.dep.1.2.3 modules.dep"
 }
 
-@test "a depmod that ends after the exchange, with what was, is not believed" {
-	late_depmod ''
-	install_it 0
-	wait
+@test "a depmod that ends right after the exchange, with what was, is not believed" {
+	amid : "$(stale)" install_it 0
 	assert_line "^wgkmod: $MODULES: another depmod wrote the index of the old directory$"
 	installed
 }
 
 @test "a file that comes after the exchange is not lost when that cannot stay" {
-	late_depmod "cp '$STOCK/kernel/lib/crypto/libchacha.ko' '$MODULES/kernel/crypto/came.ko'"
-	install_it 0
-	wait
+	amid : "$(stale) && cp '$STOCK/kernel/lib/crypto/libchacha.ko' kernel/crypto/came.ko" install_it 0
 	assert_line "^wgkmod: $MODULES: another process is changing it: kernel/crypto"
-	refute_line 'in no index'
 	installed
 	[[ -e $MODULES/kernel/crypto/came.ko ]]
 	grep -q ^kernel/crypto/came.ko: "$MODULES/modules.dep"
 }
 
-# amid BEFORE AFTER COMMAND...: the command, with these shell commands of somebody else at its exchange.
-amid() {
-	plain_only
-	FAKE_BEFORE="cd '$MODULES' && $1" FAKE_AFTER="cd '$MODULES' && $2" FAKE_RELEASE=x \
-		LD_PRELOAD=$TOOLS/preload "${@:3}"
-}
-
-@test "what comes, goes and changes right before the exchange and right after it is all there" {
-	local other=$STOCK/kernel/lib/crypto/libchacha.ko left=modules.order
-	amid "mkdir new && cp '$other' new/one.ko && rm kernel/crypto/adiantum.ko && cp '$other' kernel/crypto/aes_ti.ko.x &&
-			mv kernel/crypto/aes_ti.ko.x kernel/crypto/aes_ti.ko && echo early >both" \
-		"mkdir -p new && cp '$other' new/two.ko && echo late >both" install_it 0
+@test "what changes right before the exchange and right after it: the old directory is put aside, and the place is said" {
+	local other=$STOCK/kernel/lib/crypto/libchacha.ko aside
+	amid "mkdir new && cp '$other' new/one.ko && rm kernel/crypto/adiantum.ko && echo early >both" \
+		"mkdir new && cp '$other' new/two.ko && echo late >both" install_it 0
 	assert_line "^wgkmod: $MODULES: another process is changing it: "
-	assert_line "^wgkmod: $MODULES: what another process changed is in the new directory, but in no index: run depmod$"
-	installed
-	for file in new/one.ko new/two.ko kernel/crypto/aes_ti.ko; do
-		cmp "$MODULES/$file" "$other"
-	done
-	assert_absent "$MODULES/kernel/crypto/adiantum.ko"
-	assert_equal "$(<"$MODULES/both")" late
-	amid "echo 1 >one && rm new/one.ko" "echo 2 >two" remove_it 0
-	assert_equal "$(cat "$MODULES/one" "$MODULES/two")" $'1\n2'
-	assert_absent "$MODULES/new/one.ko"
-	[[ -e $MODULES/new/two.ko && ! -e $STATE ]]
-	[ -z "$(find "$ROOT" -name '.*')" ]
-}
-
-@test "what came meanwhile and cannot be taken over is put aside, and the place is said" {
-	local aside
-	amid "mkdir both && echo 1 >both/file" "echo 2 >both" install_it 0
-	cmp "$PAYLOAD/modules/kernel/lib/crypto/libchacha.ko" "$MODULES/kernel/lib/crypto/libchacha.ko"
 	aside=$(put_aside)
-	assert_equal "$(cat "$aside/both/file" "$MODULES/both")" $'1\n2'
+	cmp "$aside/new/one.ko" "$other"
+	cmp "$MODULES/new/two.ko" "$other"
+	assert_absent "$aside/kernel/crypto/adiantum.ko"
+	assert_equal "$(cat "$aside/both" "$MODULES/both")" $'early\nlate'
+	state_holds 12
 	status_it 0
+	amid "echo 1 >one" "echo 2 >two" remove_it 0
+	aside=$(put_aside)
+	assert_equal "$(cat "$aside/one" "$MODULES/two")" $'1\n2'
+	assert_absent "$STATE"
 }
 
 @test "a change right before the exchange alone is no harm: it is taken back, and done anew" {
@@ -294,20 +264,6 @@ amid() {
 	aside=$(put_aside)
 	assert_equal "$(cat "$aside/theirs" "$MODULES/two")" $'1\n2'
 	status_it 0
-}
-
-@test "somebody else's program that is called depmod is not waited for" {
-	needs_root 'only root can be another user'
-	mkdir "$BATS_TEST_TMPDIR/theirs"
-	printf '#!/bin/bash\nsleep 70 & echo ready >"$BATS_TEST_TMPDIR/theirs/ready"\nwait\n' >"$BATS_TEST_TMPDIR/theirs/depmod"
-	chmod 755 "$BATS_TEST_TMPDIR/theirs/depmod"
-	chmod 777 "$BATS_TEST_TMPDIR/theirs"
-	chmod a+x "$BATS_RUN_TMPDIR" "$BATS_RUN_TMPDIR"/test "$BATS_TEST_TMPDIR"
-	setpriv --reuid=65534 --clear-groups "$BATS_TEST_TMPDIR/theirs/depmod" -b "$ROOT" "$RELEASE" 3>&- &
-	wait_until 60 test -e "$BATS_TEST_TMPDIR/theirs/ready"
-	TIMEOUT=40 install_it 0
-	refute_line 'waiting for'
-	kill $!
 }
 
 @test "with --root the configuration of depmod is that root's" {

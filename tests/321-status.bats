@@ -41,11 +41,11 @@ porcelain() { # STATUS: with blanks for tabs
 	[ "$(grep -c ': intact$' <<<"$output")" -eq 10 ]
 }
 
-@test "status: a kernel that is gone" {
+@test "status: a kernel that is gone has taken its state along" {
 	install_it 0
 	rm -r "$MODULES"
-	status_it 1
-	assert_line "'$RELEASE': $MODULES: No such file or directory$"
+	status_it 0
+	assert_equal "$output" "wgkmod: nothing is installed"
 }
 
 # What is in the running kernel is only known of the running system: wgkmod gets one of
@@ -74,7 +74,6 @@ status_inside() { # STATUS SRCVERSION-OF-LOADED-WIREGUARD|none
 	running=$(uname -r)
 	install_it 0
 	mv "$MODULES" "$ROOT/lib/modules/$running"
-	mv "${STATE%/*}" "$ROOT/var/lib/wgkmod/$running"
 	source=$(modinfo -F srcversion "$STOCK/kernel/drivers/net/wireguard/wireguard.ko")
 
 	status_inside 0 "$source"
@@ -167,27 +166,56 @@ status_inside() { # STATUS SRCVERSION-OF-LOADED-WIREGUARD|none
 	assert_line "^  expected taint: O \(out of tree\), E \(not signed\)$"
 }
 
-@test "a kernel that is gone, and a run that was killed" {
+@test "porcelain: a run that was killed" {
 	install_it 0
-	mv "$ROOT/var/lib/wgkmod/$RELEASE" "$ROOT/var/lib/wgkmod/.$RELEASE.next"
-	printf 'inode %s born %.9f\n' "$(stat -c %i "$MODULES")" "$(stat -c %.9W "$MODULES")" >"$ROOT/var/lib/wgkmod/.$RELEASE.journal"
+	mkdir "$ROOT/lib/modules/.wgkmod-$RELEASE"
 	porcelain 0
 	assert_line "^kernel $RELEASE 12 unfinished$"
 	install_it 0
 	assert_line "are installed already"
 	porcelain 0
 	assert_line "^kernel $RELEASE 12 finished$"
-	rm -r "$MODULES"
-	porcelain 1
-	assert_line "^kernel $RELEASE 12 gone$"
 }
 
-@test "a damaged journal is not trusted" {
-	install_it 0
-	echo nonsense >"$ROOT/var/lib/wgkmod/.$RELEASE.journal"
+# damaged HOW WHY: a state that the shell commands HOW damage is refused by each verb, for the reason WHY.
+damaged() {
+	local before
+	(cd "${STATE%/*}" && eval "$1")
+	before=$(tree_print "$ROOT")
 	status_it 4
+	assert_line "^wgkmod: cannot show '$RELEASE': $STATE: $2$"
+	remove_it 4
 	install_it 4
-	assert_line "^wgkmod: cannot install '$RELEASE': .$RELEASE.journal: it does not name a directory$"
-	rm "$ROOT/var/lib/wgkmod/.$RELEASE.journal"
-	install_it 0
+	diff <(printf '%s\n' "$before") <(tree_print "$ROOT")
+	rm -rf "$ROOT"
+	cp -a "$ROOT.good" "$ROOT"
+}
+
+@test "a damaged state is not trusted: the file is named, and what is wrong with it" {
+	local path=kernel/net/ipv4/udp_tunnel.ko
+	cp "$STOCK/kernel/lib/crypto/libchacha.ko" "$MODULES/$path"
+	install_it 0 --replace
+	cp -a "$ROOT" "$ROOT.good"
+	damaged 'echo nonsense >>installed' "line [0-9]+: 'nonsense' is no type of an entry"
+	damaged 'head -c -1 installed >x; cat x >installed' 'line [0-9]+: no newline, the file was cut short'
+	damaged "printf 'dir a\\0b\\n' >>installed" 'it holds a NUL byte'
+	damaged 'tac installed >x; cat x >installed' "line [0-9]+: '.*' is not in order"
+	damaged "sed -i '1s/^file ./file x/' installed" 'line 1: no digest of 64 digits and a path'
+	damaged "sed -i '1s, kernel/.*, /etc/passwd,' installed" "it names '/etc/passwd', which is not a path of a module"
+	damaged "sed -i '1s, kernel/, ../../,' installed" "it names '.*', which is not a path of a module"
+	damaged 'echo "dir ../x" >>installed' "line [0-9]+: '../x' is not a path below a directory"
+	damaged "echo 'kept $path' >>installed" "line [0-9]+: it lists '$path' twice"
+	damaged 'echo "kept ../x" >>installed' "line [0-9]+: '../x' is not a path below a directory"
+	damaged 'echo "kept kernel/x.ko" >>installed' "it names '.wgkmod/kept/kernel/x.ko.kept': No such file or directory"
+	damaged 'sed -i "/^index modules.dep$/d" installed' 'it does not name modules.dep'
+	damaged 'head -c 2000000 /dev/zero >installed' 'larger than 1048576 bytes'
+	damaged 'mv installed x; ln -s x installed' 'it is a link: name the file itself'
+	damaged 'mv ../.wgkmod ../x; ln -s x ../.wgkmod' 'Not a directory'
+	damaged 'rm installed; mkfifo installed' 'not a regular file'
+	if [[ $(id -u) -eq 0 ]]; then
+		damaged 'chmod o+w installed' 'others than its owner may write to it: chmod go-w'
+		damaged 'chmod g+w .' 'others than its owner may write to it: chmod go-w'
+		damaged 'chown 1234 installed' 'it belongs to user 1234, neither root nor the caller'
+	fi
+	remove_it 0
 }

@@ -134,7 +134,7 @@ other_target() {
 	for module in "${SET[@]}"; do
 		cmp "$OUT/$RELEASE/modules/kernel/$module.ko" "$MODULES/kernel/$module.ko"
 	done
-	[ "$(wc -l <"$ROOT/var/lib/wgkmod/$RELEASE/installed")" -eq 12 ]
+	assert_equal "$(grep -c '^file ' "$MODULES/.wgkmod/installed")" 12
 	run_cmd 0 "$WGKMOD" install --root "$ROOT" --kernel "$RELEASE" --key "$KEY.pub" "$BUNDLE"
 	assert_line "^wgkmod: 12 modules for $RELEASE are installed already"
 }
@@ -150,7 +150,7 @@ other_target() {
 	run_cmd 0 "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$OUT/wireguard.tar"
 	cmp "$OUT/$RELEASE/modules/kernel/drivers/net/wireguard/wireguard.ko" \
 		"$MODULES/kernel/drivers/net/wireguard/wireguard.ko"
-	assert_absent "$ROOT/var/lib/wgkmod/$OTHER"
+	assert_absent "$ROOT/lib/modules/$OTHER"
 }
 
 @test "a bundle without the kernel is status 3, and says which it has" {

@@ -135,7 +135,7 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	payload_sums "$PAYLOAD"
 	install_it 0
 	cmp <(cat "$STOCK/kernel/net/ipv4/udp_tunnel.ko" <(echo more)) "$file"
-	assert_absent "$ROOT/var/lib/wgkmod/$RELEASE/replaced"
+	assert_absent "$MODULES/.wgkmod/kept"
 	remove_it 0
 	as_before
 }
@@ -148,21 +148,6 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	as_before
 }
 
-@test "--replace: what is kept on another file system is a copy, and comes back with all" {
-	local file=$MODULES/kernel/net/ipv4/udp_tunnel.ko
-	needs_root 'to mount'
-	echo foreign >"$file"
-	chmod 640 "$file"
-	touch -d '2001-02-03 04:05:06.789' "$file"
-	depmod -b "$ROOT" "$RELEASE"
-	before=$(looks "$ROOT")
-	run_cmd 0 unshare --mount sh -euc 'mount -t tmpfs none "$1/var/lib"
-		"$2" install --allow-unsigned --root "$1" --kernel "$3" --replace "$4"
-		[ "$(stat -c %a "$1/var/lib/wgkmod/$3/replaced/kernel/net/ipv4/udp_tunnel.ko")" = 640 ]
-		"$2" remove --root "$1" --kernel "$3"' - "$ROOT" "$WGKMOD" "$RELEASE" "$PAYLOAD"
-	as_before
-}
-
 @test "what somebody changed since the install stays, and remove says so" {
 	local file=$MODULES/kernel/net/ipv4/udp_tunnel.ko
 	install_it 0
@@ -171,7 +156,7 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	remove_it 0
 	assert_line "'kernel/net/ipv4/udp_tunnel.ko' was changed since wgkmod installed it, and stays$"
 	assert_equal "$(cat "$file")" theirs
-	assert_absent "$ROOT/var/lib/wgkmod"
+	assert_absent "$MODULES/.wgkmod"
 	assert_absent "$MODULES/kernel/drivers/net/wireguard"
 }
 
@@ -242,29 +227,13 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	as_before
 }
 
-@test "the kernel's directory is gone: what is known of it goes as well" {
-	install_it 0
-	rm -r "$MODULES"
-	remove_it 0 --dry-run
-	assert_line "would forget $RELEASE"
-	remove_it 0
-	assert_equal "$output" "wgkmod: $RELEASE is forgotten: its directory is gone"
-	assert_absent "$ROOT/var/lib/wgkmod"
-	install_it 1
-}
-
-@test "the kernel's directory is gone, and something was replaced in it: that is not deleted" {
-	local path=kernel/net/ipv4/udp_tunnel.ko kept=$ROOT/var/lib/wgkmod/$RELEASE/replaced
-	mkdir -p "$MODULES/kernel/net/ipv4"
+@test "a replaced file is kept in the kernel's directory, and depmod does not list it" {
+	local path=kernel/net/ipv4/udp_tunnel.ko
 	cp "$STOCK/kernel/lib/crypto/libchacha.ko" "$MODULES/$path"
 	install_it 0 --replace
-	rm -r "$MODULES"
-	remove_it 1
-	assert_line "^wgkmod: cannot remove '$RELEASE': its directory is gone, and the files that were replaced in it are in '$kept': move them away first$"
-	cmp "$kept/$path" "$STOCK/kernel/lib/crypto/libchacha.ko"
-	mv "$kept" "$BATS_TEST_TMPDIR/"
-	remove_it 0
-	assert_equal "$output" "wgkmod: $RELEASE is forgotten: its directory is gone"
+	cmp "$MODULES/.wgkmod/kept/$path.kept" "$STOCK/kernel/lib/crypto/libchacha.ko"
+	depmod -b "$ROOT" "$RELEASE"
+	run_cmd 1 grep -F .wgkmod "$MODULES/modules.dep"
 }
 
 @test "owner, mode and attributes of the indexes are kept, and come back" {
@@ -308,7 +277,7 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 }
 
 @test "out of a damaged state by hand, as the manual page says" {
-	local path state=$ROOT/var/lib/wgkmod/$RELEASE
+	local path state=$MODULES/.wgkmod
 	cp "$MODULES/kernel/crypto/adiantum.ko" "$MODULES/kernel/net/ipv4/udp_tunnel.ko"
 	depmod -b "$ROOT" "$RELEASE"
 	before=$("$TOOLS/look" "$ROOT")
@@ -316,9 +285,8 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	echo x >>"$state/installed"
 	remove_it 4
 	while read -r path; do rm "$MODULES/$path"; done < <(sed -n 's,^[0-9a-f]*  modules/,,p' "$PAYLOAD/SHA256SUMS")
-	cp -a "$state/replaced/." "$MODULES/"
+	(cd "$state/kept" && find . -name '*.kept' | while read -r path; do mv "$path" "$MODULES/${path%.kept}"; done)
 	rm -r "$state"
-	rm -rf "$ROOT/var/lib/wgkmod/.$RELEASE".*
 	find "$MODULES" -type d -empty -delete
 	depmod -b "$ROOT" "$RELEASE"
 	install_it 0 --replace
@@ -374,17 +342,6 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	as_before
 }
 
-@test "a state that does not know the indexes there were is not trusted: they would go" {
-	install_it 0
-	before=$(looks "$ROOT")
-	: >"$ROOT/var/lib/wgkmod/$RELEASE/indexes"
-	remove_it 4
-	assert_line "^wgkmod: cannot remove '$RELEASE': .*/indexes: it does not name modules.dep$"
-	rm "$ROOT/var/lib/wgkmod/$RELEASE/indexes"
-	remove_it 4
-	[[ -s $MODULES/modules.dep ]]
-}
-
 @test "when depmod passes over a directory with what is given back, nothing is removed" {
 	local file=$MODULES/updates/udp_tunnel.ko
 	mkdir "${file%/*}"
@@ -413,4 +370,129 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	assert_absent "$file"
 	remove_it 0
 	cmp "$file" "$BATS_TEST_TMPDIR/mine"
+}
+
+# old_state: of the state there is makes one as earlier versions had it, in var/lib/wgkmod.
+old_state() {
+	local old=$ROOT/var/lib/wgkmod/$RELEASE state=$MODULES/.wgkmod path
+	mkdir -p "$old"
+	sed -n 's/^file \([0-9a-f]*\) /\1  /p' "$state/installed" >"$old/installed"
+	sed -n 's/^dir //p' "$state/installed" >"$old/folders"
+	sed -n 's/^index //p' "$state/installed" >"$old/indexes"
+	sed -n 's/^kept //p' "$state/installed" | while read -r path; do
+		mkdir -p "$(dirname "$old/replaced/$path")"
+		mv "$state/kept/$path.kept" "$old/replaced/$path"
+	done
+	rm -r "$state"
+}
+
+# old_install: an install with a replaced file and a replaced link, as an earlier version left it.
+old_install() {
+	local file=$MODULES/kernel/net/ipv4/udp_tunnel.ko
+	mkdir -p "$MODULES/kernel/lib/crypto" "$ROOT/var/lib"
+	cp -p "$MODULES/kernel/crypto/adiantum.ko" "$file"
+	ln -s /etc/passwd "$MODULES/kernel/lib/crypto/libchacha.ko"
+	depmod -b "$ROOT" "$RELEASE"
+	before=$(looks "$ROOT")
+	install_it 0 --replace
+	cp -a "$MODULES" "$BATS_TEST_TMPDIR/new"
+	old_state
+}
+
+@test "the state of an earlier version is read, and moved into the kernel's directory by the next install" {
+	local old
+	old_install
+	old=$(looks "$ROOT")
+	status_it 0
+	assert_line "^$RELEASE: 12 modules$"
+	assert_line "^  kernel/net/ipv4/udp_tunnel.ko: replaced; "
+	install_it 0 --dry-run
+	assert_line 'are installed already'
+	remove_it 0 --dry-run
+	assert_line "^wgkmod: would put back 'kernel/net/ipv4/udp_tunnel.ko'$"
+	diff <(printf '%s\n' "$old") <(looks "$ROOT")
+	install_it 0
+	assert_line 'are installed already'
+	diff <("$TOOLS/look" "$BATS_TEST_TMPDIR/new") <("$TOOLS/look" "$MODULES")
+	assert_absent "$ROOT/var/lib/wgkmod"
+	remove_it 0
+	as_before
+}
+
+@test "the state of an earlier version is enough to remove what that installed" {
+	old_install
+	remove_it 0
+	assert_line "^wgkmod: 2 files that had been replaced put back$"
+	as_before
+	assert_absent "$ROOT/var/lib/wgkmod"
+}
+
+@test "what is replaced on another file system is carried over as a copy" {
+	needs_root 'to mount'
+	old_install
+	run_cmd 0 unshare --mount sh -euc 'cp -a "$1/var/lib/wgkmod" "$5"
+		mount -t tmpfs none "$1/var/lib"
+		cp -a "$5" "$1/var/lib/"
+		"$2" install --allow-unsigned --root "$1" --kernel "$3" "$4"
+		[ ! -e "$1/var/lib/wgkmod" ]' - "$ROOT" "$WGKMOD" "$RELEASE" "$PAYLOAD" "$BATS_TEST_TMPDIR/wgkmod"
+	rm -r "$ROOT/var/lib/wgkmod"
+	diff <("$TOOLS/look" "$BATS_TEST_TMPDIR/new") <("$TOOLS/look" "$MODULES")
+	remove_it 0
+	as_before
+}
+
+@test "the state in the kernel's directory goes before one of an earlier version" {
+	local old=$ROOT/var/lib/wgkmod
+	install_it 0
+	cp -a "$MODULES/.wgkmod" "$BATS_TEST_TMPDIR/state"
+	old_state
+	cp -a "$BATS_TEST_TMPDIR/state" "$MODULES/.wgkmod"
+	sed -i '/wireguard.ko$/d' "$old/$RELEASE/installed"
+	mkdir "$old/.$RELEASE.next" "$old/.$RELEASE.base"
+	status_it 0
+	assert_line "^$RELEASE: 12 modules$"
+	remove_it 0
+	as_before
+	assert_absent "$old"
+}
+
+@test "a damaged or unfinished state of an earlier version is not trusted" {
+	local old=$ROOT/var/lib/wgkmod/$RELEASE
+	install_it 0
+	old_state
+	before=$(looks "$ROOT")
+	cp "$old/installed" "$BATS_TEST_TMPDIR/"
+	echo nonsense >>"$old/installed"
+	remove_it 4
+	assert_line "^wgkmod: cannot remove '$RELEASE': $old/installed: line 13: "
+	status_it 4
+	install_it 4
+	cp "$BATS_TEST_TMPDIR/installed" "$old/installed"
+	echo 'inode 1 born 2.000000003' >"${old%/*}/.$RELEASE.journal"
+	remove_it 4
+	assert_line "^wgkmod: cannot remove '$RELEASE': $old: a run of an earlier version was interrupted: let 'remove' of that version finish it$"
+	rm "${old%/*}/.$RELEASE.journal"
+	: >"$old/indexes"
+	remove_it 4
+	assert_line "/indexes: it does not name modules.dep$"
+	printf 'modules.dep\n' >"$old/indexes"
+	mkdir -p "$old/replaced/kernel"
+	install_it 0
+	status_it 0
+}
+
+@test "killed while it moves the state of an earlier version, it leaves one of the two" {
+	local n total copy=$BATS_TEST_TMPDIR/copy
+	local run=("$WGKMOD" remove --root "$ROOT" --kernel "$RELEASE")
+	old_install
+	cp -a "$ROOT" "$copy"
+	total=$("$TOOLS/sweep" count "${run[@]}" | sed -n 's/^all //p')
+	# Of the calls, those between the lock and the clone are many more than those that move the state.
+	for ((n = total / 6; n < total / 2; n += 9)); do
+		rm -rf "$ROOT"
+		cp -a "$copy" "$ROOT"
+		run_cmd 137 "$TOOLS/sweep" kill "$n" "${run[@]}"
+		remove_it 0
+		as_before
+	done
 }

@@ -94,25 +94,14 @@ static bool check_mounts(const struct host *host)
 	return ok;
 }
 
-static bool check_inodes(const char *what, unsigned long long free_ones,
-			 unsigned long long need)
-{
-	if (free_ones >= need)
-		return true;
-	log_failure(what,
-		    "its file system has too few inodes left: %llu are free, %llu needed",
-		    free_ones, need);
-	return false;
-}
-
 /*
  * Count the inodes that the clone needs: one for each directory, and on tmpfs also one
  * for each hard link (shmem_link() in the kernel's mm/shmem.c).
  */
-static bool check_inodes_of_clone(const struct host *host, unsigned long long free_ones,
-				  unsigned long long need)
+static bool check_inodes(const struct host *host, unsigned long long free_ones)
 {
 	_cleanup_snapshot_ struct snapshot snap = { 0 };
+	unsigned long long need = ROOM_INODES;
 	struct reason reason = { 0 };
 	struct statfs fs;
 
@@ -126,54 +115,46 @@ static bool check_inodes_of_clone(const struct host *host, unsigned long long fr
 	}
 	for (size_t i = 0; i < snap.count; i++)
 		need += fs.f_type == TMPFS_MAGIC || S_ISDIR(snap.entries[i].st.st_mode);
-	return check_inodes(host->kernels, free_ones, need);
+	if (free_ones >= need)
+		return true;
+	log_failure(host->kernels,
+		    "its file system has too few inodes left: %llu are free, %llu needed",
+		    free_ones, need);
+	return false;
 }
 
-/*
- * Check the file system of @fd for @need bytes; with @clone, also for the inodes of a
- * clone.
- */
-static bool check_room(const struct host *host, int fd, const char *what,
-		       unsigned long long need, bool clone)
+/* Check that the file system has @need bytes, and the inodes of a clone. */
+static bool check_room(const struct host *host, unsigned long long need)
 {
 	struct statvfs st;
 
-	if (fstatvfs(fd, &st) < 0) {
-		log_failure(what, "%s", strerror(errno));
+	if (fstatvfs(host->kernels_fd, &st) < 0) {
+		log_failure(host->kernels, "%s", strerror(errno));
 		return false;
 	}
 	if (st.f_flag & ST_RDONLY) {
-		log_failure(what, "its file system is read-only");
+		log_failure(host->kernels, "its file system is read-only");
 		return false;
 	}
 	if ((unsigned long long)st.f_bavail * st.f_frsize < need) {
-		log_failure(what,
+		log_failure(host->kernels,
 			    "its file system is full: %llu KiB are free, %llu needed",
 			    (unsigned long long)st.f_bavail * st.f_frsize / 1024,
 			    need / 1024);
 		return false;
 	}
 	/* Some file systems do not count inodes, and report 0 of 0. */
-	if (!st.f_files || st.f_favail >= PLENTY_OF_INODES)
-		return true;
-	return clone ? check_inodes_of_clone(host, st.f_favail, ROOM_INODES)
-		     : check_inodes(what, st.f_favail, ROOM_INODES);
+	return !st.f_files || st.f_favail >= PLENTY_OF_INODES ||
+	       check_inodes(host, st.f_favail);
 }
 
 static bool check_disks(const struct host *host, const struct payload *payload)
 {
-	_cleanup_free_ char *var = NULL;
-	_cleanup_close_ int fd = -1;
 	unsigned long long need = ROOM_BYTES;
 
 	for (size_t i = 0; payload && i < payload->count; i++)
 		need += payload->files[i].data.size;
-	if (!check_room(host, host->kernels_fd, host->kernels, need, true))
-		return false;
-	if (root_resolve(host->root, "var/lib", &var) < 0)
-		return true;
-	fd = open(var, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 || check_room(host, fd, var, ROOM_BYTES, false);
+	return check_room(host, need);
 }
 
 static bool in_payload(const struct payload *payload, const char *name)

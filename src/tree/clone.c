@@ -14,9 +14,13 @@
 #include "base/log.h"
 #include "base/strlist.h"
 #include "tree/snapshot.h"
-#include "tree/worker.h"
 
 #define COPY_BYTES ((size_t)128 * 1024)
+
+char *clone_name(const char *release)
+{
+	return strdup_printf(".wgkmod-%s", release);
+}
 
 static int copy_xattr(int from, int to, const char *name)
 {
@@ -259,87 +263,28 @@ int copy_metadata(int from, const char *name, int to, const char *to_name)
 	return copy_looks(in, out);
 }
 
-/* What one of two processes makes: entries [begin, end) of the snapshot. */
-struct share {
-	const struct snapshot *snap;
-	int from, to;
-	clone_how_fn how;
-	size_t begin, end;
-};
-
-static int make_entry(const struct share *share, size_t i, struct reason *reason)
+int clone_make(const struct snapshot *snap, int from, int to, clone_how_fn how,
+	       struct reason *reason)
 {
-	const struct snapshot_entry *entry = &share->snap->entries[i];
-	int ret = clone_entry(entry, share->from, share->to, share->how);
+	for (size_t i = 1; i < snap->count; i++) {
+		int ret = clone_entry(&snap->entries[i], from, to, how);
 
-	return ret < 0 ? reason_set(reason, ret, "%s: cannot be linked: %s", entry->path,
-				    strerror(-ret))
-		       : 0;
-}
-
-/* Those of the share that hold @path, or the others. */
-static int make_entries(const struct share *share, const char *path, bool above,
-			struct reason *reason)
-{
-	for (size_t i = share->begin; i < share->end; i++) {
-		int ret = 0;
-
-		if (snapshot_is_below(path, &share->snap->entries[i]) == above)
-			ret = make_entry(share, i, reason);
 		if (ret < 0)
-			return ret;
+			return reason_set(reason, ret, "%s: cannot be linked: %s",
+					  snap->entries[i].path, strerror(-ret));
 	}
-	return 0;
-}
-
-/* Do this last, as making entries in a directory changes its times. */
-static int dress_directories(const struct share *share, struct reason *reason)
-{
-	for (size_t i = share->end; i-- > share->begin;) {
-		const char *path = share->snap->entries[i].path;
+	/* Do this last, as making entries in a directory changes its times. */
+	for (size_t i = snap->count; i-- > 0;) {
+		const char *path = snap->entries[i].path;
 		int ret = 0;
 
-		if (S_ISDIR(share->snap->entries[i].st.st_mode))
-			ret = copy_metadata(share->from, path, share->to, path);
+		if (S_ISDIR(snap->entries[i].st.st_mode))
+			ret = copy_metadata(from, path, to, path);
 		if (ret < 0)
 			return reason_set(reason, ret, "%s: cannot be copied: %s", path,
 					  strerror(-ret));
 	}
 	return 0;
-}
-
-static int make_share(const void *arg, struct reason *reason)
-{
-	const struct share *share = arg;
-	int ret = make_entries(share, "", false, reason);
-
-	return ret < 0 ? ret : dress_directories(share, reason);
-}
-
-/*
- * The second half by a process of its own. The directories that both halves have something in
- * are of the first: made before that process begins, and dressed when it has ended.
- */
-int clone_make(const struct snapshot *snap, int from, int to, clone_how_fn how,
-	       struct reason *reason)
-{
-	size_t half = (snap->count + 1) / 2;
-	struct share first = { snap, from, to, how, 1, half };
-	const struct share second = { snap, from, to, how, half, snap->count };
-	const char *border = half < snap->count ? snap->entries[half].path : "";
-	struct reason why = { 0 };
-	struct worker worker;
-	int ret = make_entries(&first, border, true, reason), other;
-
-	if (ret < 0)
-		return ret;
-	worker_start(&worker, make_share, &second);
-	ret = make_entries(&first, border, false, reason);
-	other = worker_end(&worker, ret < 0 ? &why : reason);
-	if (ret == 0)
-		ret = other;
-	first.begin = 0; /* the directory itself as well */
-	return ret < 0 ? ret : dress_directories(&first, reason);
 }
 
 static int drop_directory(int parent, const char *name);

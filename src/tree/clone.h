@@ -11,6 +11,12 @@
 struct reason;
 struct snapshot;
 
+/*
+ * Return the name of the clone, beside the kernel's directory, or NULL; the caller owns
+ * it. What has this name belongs to a run in progress, or to one that was interrupted.
+ */
+char *clone_name(const char *release) _must_check_ _nonnull_all_;
+
 enum clone_how {
 	CLONE_LINK,
 	CLONE_COPY,
@@ -21,8 +27,8 @@ typedef enum clone_how (*clone_how_fn)(const char *path);
 
 /*
  * Clone what @snap lists of the directory @from into the empty directory @to of the same
- * file system, and give @to the metadata of @from. @how decides for every regular file,
- * in one of two processes; NULL links all. Returns 0, or -errno with @reason filled in.
+ * file system, and give @to the metadata of @from. @how decides for every regular file;
+ * NULL links all. Returns 0, or -errno with @reason filled in.
  */
 int clone_make(const struct snapshot *snap, int from, int to, clone_how_fn how,
 	       struct reason *reason) _must_check_ _nonnull_(1, 5);

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tree/depmod.h"
 
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -41,68 +39,24 @@ static bool is_of_the_tree(const char *line, size_t len)
 static void note_error(const char *line, struct reason *error)
 {
 	const char *what = strstr(line, "ERROR: ");
-	size_t len;
 
 	if (!what)
 		what = strstr(line, "FATAL: ");
-	if (!what || error->text[0])
-		return;
-	len = strcspn(what, "\n");
-	if (!is_of_the_tree(what, len))
-		reason_set(error, -EIO, "depmod says: %.*s", (int)len, what);
+	if (what && !error->text[0] && !is_of_the_tree(what, strlen(what)))
+		reason_set(error, -EIO, "depmod says: %s", what);
 }
 
-/* Copy the output of depmod to standard error, among the messages. */
-static int pass_on(int fd, struct reason *error)
+/* Copy the output of depmod, which this cuts into lines, to standard error. */
+static void pass_on(char *output, struct reason *error)
 {
-	_cleanup_free_ char *line = NULL;
-	size_t room = 0;
-	int ret = 0;
-	FILE *words = fdopen(fd, "r");
+	char *line;
 
-	if (!words) {
-		ret = -errno;
-		close(fd);
-		return reason_errno(error, ret);
-	}
-	while (getline(&line, &room, words) >= 0) {
+	while ((line = strsep(&output, "\n"))) {
+		if (!*line && !output)
+			return;
 		note_error(line, error);
 		log_words(line);
 	}
-	if (!feof(words))
-		ret = reason_set(error, -EIO, "cannot read what depmod says: %s",
-				 strerror(errno));
-	fclose(words);
-	return ret;
-}
-
-/* Start it with its output going to @words_fd. */
-static int start(pid_t *pid, char *const argv[], int lock_fd, int words_fd)
-{
-	/*
-	 * Another descriptor of the lock: dup2() of it to its number keeps that open in
-	 * the child.
-	 */
-	_cleanup_close_ int lock = fcntl(lock_fd, F_DUPFD_CLOEXEC, 0);
-	posix_spawn_file_actions_t files;
-	int ret;
-
-	if (lock < 0)
-		return -errno;
-	if (posix_spawn_file_actions_init(&files) != 0)
-		return -ENOMEM;
-	ret = -posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null",
-						O_RDONLY, 0);
-	if (ret == 0)
-		ret = -posix_spawn_file_actions_adddup2(&files, words_fd, STDOUT_FILENO);
-	if (ret == 0)
-		ret = -posix_spawn_file_actions_adddup2(&files, words_fd, STDERR_FILENO);
-	if (ret == 0)
-		ret = -posix_spawn_file_actions_adddup2(&files, lock, lock_fd);
-	if (ret == 0)
-		ret = spawn_start(pid, argv, &files);
-	posix_spawn_file_actions_destroy(&files);
-	return ret;
 }
 
 /*
@@ -139,49 +93,25 @@ static int add_config(const struct host *host, const char *base,
 	return 0;
 }
 
-static int spawn(struct depmod *depmod, const char *const argv[], int lock_fd,
-		 struct reason *reason)
-{
-	int words[2], ret;
-
-	if (pipe2(words, O_CLOEXEC) < 0)
-		return reason_errno(reason, -errno);
-	ret = start(&depmod->pid, (char *const *)argv, lock_fd, words[1]);
-	close(words[1]);
-	if (ret < 0) {
-		close(words[0]);
-		return reason_set(reason, ret, "cannot run depmod: %s", strerror(-ret));
-	}
-	depmod->words_fd = words[0];
-	return 0;
-}
-
-int depmod_start(struct depmod *depmod, const struct host *host, const char *base,
-		 struct reason *reason)
+int depmod_run(const struct host *host, const char *base, struct reason *reason)
 {
 	const char *argv[4 + 2 * CONFIG_PLACES + 1] = { "depmod", "-b", base,
 							host->release };
 	char *paths[CONFIG_PLACES] = { NULL };
+	_cleanup_buf_ struct buf output = { 0 };
+	struct reason error = { 0 };
 	int ret = add_config(host, base, paths, argv + 4);
 
-	ret = ret < 0 ? reason_set(reason, ret, "depmod's configuration: %s",
-				   strerror(-ret))
-		      : spawn(depmod, argv, host->kernels_fd, reason);
+	if (ret < 0) {
+		reason_set(reason, ret, "depmod's configuration: %s", strerror(-ret));
+	} else {
+		ret = spawn_collect((char *const *)argv, host->kernels_fd, &output,
+				    reason);
+		pass_on(output.data, &error);
+	}
 	for (size_t i = 0; i < CONFIG_PLACES; i++)
 		free(paths[i]);
-	return ret;
-}
-
-int depmod_end(const struct depmod *depmod, struct reason *reason)
-{
-	struct reason error = { 0 };
-	int ret = pass_on(depmod->words_fd, &error);
-
-	if (ret < 0)
-		kill(depmod->pid, SIGKILL);
-	if (spawn_wait(depmod->pid, "depmod", reason) < 0 && ret == 0)
-		return -EIO;
-	if (error.text[0])
+	if (ret == 0 && error.text[0])
 		return reason_set(reason, -EIO, "%s", error.text);
-	return 0;
+	return ret;
 }

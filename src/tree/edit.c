@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -47,11 +48,11 @@ static int make_directories(int fd, const char *path, struct strlist *made)
 	return 0;
 }
 
-int edit_make_directory(int fd, const char *path, struct strlist *made)
+int edit_make_directory(int fd, const char *path)
 {
-	int ret = make_directories(fd, path, made);
+	int ret = make_directories(fd, path, NULL);
 
-	return ret < 0 ? ret : make_directory(fd, path, made);
+	return ret < 0 ? ret : make_directory(fd, path, NULL);
 }
 
 /* Open the directory for @path, and remove what is at *@base in it. */
@@ -103,23 +104,32 @@ int edit_remove(int fd, const char *path)
 	return unlinkat(parent, base, 0) < 0 ? -errno : 0;
 }
 
-int edit_move(int from, const char *path, int to, const char *to_path,
-	      struct strlist *made)
+int edit_move(int fd, const char *path, const char *to_path)
 {
 	_cleanup_close_ int parent = -1, to_parent = -1;
 	const char *base, *to_base;
-	int ret;
+
+	parent = open_parent(fd, path, &base);
+	if (parent < 0)
+		return parent;
+	to_parent = open_place(fd, to_path, &to_base, NULL);
+	if (to_parent < 0)
+		return to_parent;
+	return renameat(parent, base, to_parent, to_base) < 0 ? -errno : 0;
+}
+
+int edit_copy(int from, const char *path, int to, const char *to_path)
+{
+	_cleanup_close_ int parent = -1, to_parent = -1;
+	const char *base, *to_base;
 
 	parent = open_parent(from, path, &base);
 	if (parent < 0)
 		return parent;
-	to_parent = open_place(to, to_path, &to_base, made);
+	to_parent = open_place(to, to_path, &to_base, NULL);
 	if (to_parent < 0)
 		return to_parent;
-	ret = clone_file(parent, base, to_parent, to_base);
-	if (ret < 0)
-		return ret;
-	return unlinkat(parent, base, 0) < 0 ? -errno : 0;
+	return clone_file(parent, base, to_parent, to_base);
 }
 
 int edit_prune(int fd, const char *path, bool *gone)

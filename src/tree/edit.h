@@ -18,18 +18,20 @@ int edit_write(int fd, const char *path, const char *data, size_t size,
 	       struct strlist *made) _must_check_ _nonnull_(2);
 
 /* Make the directory @path if it does not exist. */
-int edit_make_directory(int fd, const char *path, struct strlist *made) _must_check_
-	_nonnull_(2);
+int edit_make_directory(int fd, const char *path) _must_check_ _nonnull_all_;
 
 /* Remove the file @path. */
 int edit_remove(int fd, const char *path) _must_check_ _nonnull_all_;
 
+/* Rename the file or symbolic link @path to @to_path, replacing an existing one. */
+int edit_move(int fd, const char *path, const char *to_path) _must_check_ _nonnull_all_;
+
 /*
- * Move the file or symbolic link @path in the directory @from to @to_path below @to, as
+ * Link the file or symbolic link @path in the directory @from to @to_path below @to, as
  * clone_file() does, replacing an existing one.
  */
-int edit_move(int from, const char *path, int to, const char *to_path,
-	      struct strlist *made) _must_check_ _nonnull_(2, 4);
+int edit_copy(int from, const char *path, int to,
+	      const char *to_path) _must_check_ _nonnull_all_;
 
 /*
  * Remove the directory @path if it is empty. Sets *@gone if it does not exist any more.

@@ -9,37 +9,36 @@
 #include "base/file.h"
 #include "base/host.h"
 #include "base/log.h"
+#include "base/spawn.h"
 #include "fit/providers.h"
-#include "tree/carry.h"
 #include "tree/clone.h"
 #include "tree/depmod.h"
 #include "tree/edit.h"
 #include "tree/indexes.h"
-#include "tree/others.h"
-#include "tree/recover.h"
 #include "tree/state.h"
 
-/* Block termination signals from the first write to the last. */
+/*
+ * Block the signals that end a run, so that it cleans up after itself: depmod is ended by
+ * one, and is_interrupted() finds one before the exchange.
+ */
 static void hold_signals(sigset_t *before)
 {
-	sigset_t all;
+	sigset_t ending;
 
-	sigemptyset(&all);
-	sigaddset(&all, SIGHUP);
-	sigaddset(&all, SIGINT);
-	sigaddset(&all, SIGQUIT);
-	sigaddset(&all, SIGTERM);
-	sigprocmask(SIG_BLOCK, &all, before);
+	spawn_ending_signals(&ending);
+	sigprocmask(SIG_BLOCK, &ending, before);
 }
 
-static int make_private(int parent, const char *name, mode_t mode)
+static bool is_interrupted(void)
 {
-	int fd;
+	sigset_t ending, pending;
 
-	if (mkdirat(parent, name, mode) < 0)
-		return -errno;
-	fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	spawn_ending_signals(&ending);
+	sigpending(&pending);
+	for (int sig = 1; sig < NSIG; sig++)
+		if (sigismember(&ending, sig) == 1 && sigismember(&pending, sig) == 1)
+			return true;
+	return false;
 }
 
 /*
@@ -63,7 +62,7 @@ static int try_exchange(int fd, struct reason *reason)
 static int clone_tree(struct exchange *exchange, struct reason *reason)
 {
 	const struct host *host = exchange->host;
-	_cleanup_free_ char *name = recover_clone_name(host);
+	_cleanup_free_ char *name = clone_name(host->release);
 	int ret;
 
 	if (!name)
@@ -71,10 +70,12 @@ static int clone_tree(struct exchange *exchange, struct reason *reason)
 	ret = snapshot_take(&exchange->live, host->modules_fd, reason);
 	if (ret < 0)
 		return ret;
-	exchange->tree_fd = make_private(host->kernels_fd, name, 0700);
+	if (mkdirat(host->kernels_fd, name, 0700) < 0)
+		return reason_set(reason, -errno, "cannot make '%s/%s': %s",
+				  host->kernels, name, strerror(errno));
+	exchange->tree_fd = open_beneath(host->kernels_fd, name, O_RDONLY | O_DIRECTORY);
 	if (exchange->tree_fd < 0)
-		return reason_set(reason, exchange->tree_fd, "cannot make '%s/%s': %s",
-				  host->kernels, name, strerror(-exchange->tree_fd));
+		return reason_errno(reason, exchange->tree_fd);
 	ret = try_exchange(exchange->tree_fd, reason);
 	if (ret < 0)
 		return ret;
@@ -84,109 +85,52 @@ static int clone_tree(struct exchange *exchange, struct reason *reason)
 	return ret == -ENOENT ? -EAGAIN : ret;
 }
 
-static int clone_state(struct exchange *exchange, struct reason *reason)
-{
-	_cleanup_free_ char *name = state_name(exchange->host->release, "next");
-	_cleanup_snapshot_ struct snapshot snap = { 0 };
-	_cleanup_close_ int old = -1;
-	int ret;
-
-	if (!name)
-		return reason_errno(reason, -ENOMEM);
-	exchange->base_fd = state_open_base(exchange->host, &exchange->made_directories);
-	if (exchange->base_fd < 0)
-		return reason_errno(reason, exchange->base_fd);
-	exchange->state_fd = make_private(exchange->base_fd, name, 0755);
-	if (exchange->state_fd < 0)
-		return reason_errno(reason, exchange->state_fd);
-	old = open_beneath(exchange->base_fd, exchange->host->release,
-			   O_RDONLY | O_DIRECTORY);
-	if (old == -ENOENT)
-		return 0;
-	if (old < 0)
-		return reason_errno(reason, old);
-	ret = snapshot_take(&snap, old, reason);
-	if (ret < 0)
-		return ret;
-	return clone_make(&snap, old, exchange->state_fd, NULL, reason);
-}
-
 int exchange_begin(struct exchange *exchange, const struct host *host,
 		   struct reason *reason)
 {
-	struct reason why = { 0 };
-	int ret;
-
 	*exchange = (struct exchange)EXCHANGE_INIT;
 	exchange->host = host;
 	hold_signals(&exchange->signals);
 	umask(022);
-	ret = clone_state(exchange, &why);
-	if (ret < 0)
-		return reason_set(reason, ret, "its state cannot be written: %s",
-				  why.text);
 	return clone_tree(exchange, reason);
 }
 
 /*
- * Make the directory for -b of depmod: it has lib/modules/RELEASE in it, and
- * usr/lib/modules/RELEASE for a depmod that was built for that.
+ * The directory for -b of depmod, in the clone: it has lib/modules/RELEASE in it, and
+ * usr/lib/modules/RELEASE for a depmod that was built for that, both links to the clone.
+ * depmod looks into no directory that is called "build" (should_exclude_dir() of kmod's
+ * tools/depmod.c), so it does not go round in circles.
  */
+#define BASE STATE_DIRECTORY "/build"
+
 static int make_base(const struct exchange *exchange, char **path)
 {
 	const struct host *host = exchange->host;
-	_cleanup_free_ char *base = state_name(host->release, "base");
-	_cleanup_free_ char *clone = recover_clone_name(host);
-	_cleanup_free_ char *target =
-		strdup_printf("%s/%s", host->kernels, clone ? clone : "");
-	_cleanup_free_ char *modules = NULL, *usr = NULL, *link = NULL, *self = NULL;
+	_cleanup_free_ char *clone = clone_name(host->release);
+	_cleanup_free_ char *link = strdup_printf(BASE "/lib/modules/%s", host->release);
 	int ret;
 
-	modules = strdup_printf("%s/lib/modules", base ? base : "");
-	usr = strdup_printf("%s/usr", base ? base : "");
-	link = strdup_printf("%s/%s", modules ? modules : "", host->release);
-	self = strdup_printf("/proc/self/fd/%d/%s", exchange->base_fd, base ? base : "");
-	if (!base || !clone || !target || !modules || !usr || !link || !self)
+	*path = clone ? strdup_printf("%s/%s/" BASE, host->kernels, clone) : NULL;
+	if (!link || !*path)
 		return -ENOMEM;
-	if (mkdirat(exchange->base_fd, base, 0700) < 0)
-		return -errno;
-	ret = edit_make_directory(exchange->base_fd, modules, NULL);
+	ret = edit_make_directory(exchange->tree_fd, BASE "/lib/modules");
 	if (ret < 0)
 		return ret;
-	if (symlinkat(".", exchange->base_fd, usr) < 0 ||
-	    symlinkat(target, exchange->base_fd, link) < 0)
+	if (symlinkat("../../../..", exchange->tree_fd, link) < 0 ||
+	    symlinkat(".", exchange->tree_fd, BASE "/usr") < 0)
 		return -errno;
-	*path = realpath(self, NULL);
-	return *path ? 0 : -errno;
+	return 0;
 }
 
-/* What does not have to wait for depmod, which writes into the directory itself alone. */
-static int look_and_flush(struct exchange *exchange, struct reason *reason)
+static int drop_base(const struct exchange *exchange)
 {
-	int ret = snapshot_take(&exchange->made, exchange->tree_fd, reason);
+	_cleanup_close_ int parent =
+		open_beneath(exchange->tree_fd, STATE_DIRECTORY, O_RDONLY | O_DIRECTORY);
+	bool gone;
+	int ret = parent < 0 ? parent : clone_drop(parent, "build");
 
-	if (ret == 0 && syncfs(exchange->tree_fd) < 0)
-		ret = reason_errno(reason, -errno);
-	return ret;
-}
-
-static int run_depmod(struct exchange *exchange, const char *base, struct reason *reason)
-{
-	struct reason why = { 0 };
-	struct depmod depmod;
-	int ret = depmod_start(&depmod, exchange->host, base, reason), meanwhile;
-
-	if (ret < 0)
-		return ret;
-	meanwhile = look_and_flush(exchange, &why);
-	ret = depmod_end(&depmod, reason);
-	if (ret < 0)
-		return ret;
-	if (meanwhile < 0) {
-		*reason = why;
-		return meanwhile;
-	}
-	return snapshot_renew(&exchange->made, exchange->tree_fd, reason);
+	/* Of an empty state nothing is left. */
+	return ret < 0 ? ret : edit_prune(exchange->tree_fd, STATE_DIRECTORY, &gone);
 }
 
 int exchange_index(struct exchange *exchange, struct reason *reason)
@@ -198,7 +142,13 @@ int exchange_index(struct exchange *exchange, struct reason *reason)
 		return reason_set(reason, ret,
 				  "cannot make a base directory for depmod: %s",
 				  strerror(-ret));
-	ret = run_depmod(exchange, base, reason);
+	ret = depmod_run(exchange->host, base, reason);
+	if (ret < 0)
+		return ret;
+	ret = drop_base(exchange);
+	if (ret < 0)
+		return reason_errno(reason, ret);
+	ret = snapshot_take(&exchange->made, exchange->tree_fd, reason);
 	if (ret == 0)
 		ret = indexes_check(&exchange->live, &exchange->made,
 				    exchange->host->modules_fd, exchange->tree_fd,
@@ -207,23 +157,9 @@ int exchange_index(struct exchange *exchange, struct reason *reason)
 		       : modules_dep_read_at(exchange->tree_fd, &exchange->dep, reason);
 }
 
-/* Write everything to the disk that the exchange will make visible. */
-static int flush(struct exchange *exchange)
-{
-	struct stat tree, state;
-
-	if (fstat(exchange->tree_fd, &tree) < 0 || fstat(exchange->state_fd, &state) < 0)
-		return -errno;
-	if (syncfs(exchange->tree_fd) < 0)
-		return -errno;
-	if (tree.st_dev != state.st_dev && syncfs(exchange->state_fd) < 0)
-		return -errno;
-	return state_write_journal(exchange->host, exchange->base_fd, exchange->tree_fd);
-}
-
 static int rename_both(const struct host *host)
 {
-	_cleanup_free_ char *clone = recover_clone_name(host);
+	_cleanup_free_ char *clone = clone_name(host->release);
 
 	if (!clone)
 		return -ENOMEM;
@@ -274,27 +210,10 @@ static bool dep_is_ours(const struct exchange *exchange)
 	       !memcmp(dep.data, exchange->dep.data, dep.size);
 }
 
-/*
- * A depmod that began before the exchange and ends after it writes what was. Once more,
- * as the next one may have made that good. *@others is how many there were.
- */
-static int let_others_end(const struct exchange *exchange, size_t *others,
-			  struct reason *reason)
-{
-	*others = 0;
-	for (int i = 0; i < 2; i++) {
-		*others += others_wait(exchange->host);
-		if (dep_is_ours(exchange))
-			return 0;
-	}
-	return reason_set(reason, -EAGAIN,
-			  "another depmod wrote the index of the old directory");
-}
-
 /* Check that the old directory has the name of the clone now. */
 static int old_is_opened(const struct exchange *exchange, struct reason *reason)
 {
-	_cleanup_free_ char *clone = recover_clone_name(exchange->host);
+	_cleanup_free_ char *clone = clone_name(exchange->host->release);
 
 	return clone ? still_opened(exchange->host, clone, reason)
 		     : reason_errno(reason, -ENOMEM);
@@ -312,17 +231,17 @@ static int look_at_old(const struct exchange *exchange, struct reason *reason)
 		       : look_again(&exchange->live, exchange->host->modules_fd, reason);
 }
 
-/* The old directory and the new one are as they have to be, and nobody is at work in them. */
+/*
+ * Check that nobody interfered with the exchange, also a depmod that began before it: that
+ * opens its directory by name at its end, and writes the index of the old one.
+ */
 static int settle_down(const struct exchange *exchange, struct reason *reason)
 {
-	size_t others;
 	int ret = look_at_old(exchange, reason);
 
-	if (ret == 0)
-		ret = let_others_end(exchange, &others, reason);
-	/* That may have taken a minute. */
-	if (ret == 0 && others)
-		ret = look_at_old(exchange, reason);
+	if (ret == 0 && !dep_is_ours(exchange))
+		ret = reason_set(reason, -EAGAIN,
+				 "another depmod wrote the index of the old directory");
 	if (ret < 0)
 		return ret;
 	ret = edit_sync(exchange->host->kernels_fd);
@@ -332,10 +251,13 @@ static int settle_down(const struct exchange *exchange, struct reason *reason)
 int exchange_commit(struct exchange *exchange, struct reason *reason)
 {
 	struct reason back = { 0 };
-	int ret = flush(exchange), taken;
+	int ret, taken;
 
-	if (ret < 0)
-		return reason_errno(reason, ret);
+	/* Everything that the exchange makes visible is on the disk before it. */
+	if (syncfs(exchange->tree_fd) < 0)
+		return reason_errno(reason, -errno);
+	if (is_interrupted())
+		return reason_set(reason, -EINTR, "it was interrupted");
 	/* Look quickly; what this misses is found after the exchange. */
 	ret = say_changed(snapshot_changed(&exchange->live, exchange->host->modules_fd),
 			  reason);
@@ -359,29 +281,6 @@ int exchange_commit(struct exchange *exchange, struct reason *reason)
 	return exchange->exchanged ? -EAGAIN : -EIO;
 }
 
-/* Exchange again, so that the kernel has the old directory. */
-static int take_back(struct exchange *exchange, struct reason *reason)
-{
-	struct reason ignored = { 0 };
-	int ret = look_again(&exchange->made, exchange->tree_fd, reason);
-
-	if (ret < 0)
-		return ret;
-	ret = rename_both(exchange->host);
-	if (ret < 0)
-		return reason_set(reason, ret, "it cannot be exchanged back: %s",
-				  strerror(-ret));
-	/* Changes after that check are in the directory that would be dropped now. */
-	if (look_again(&exchange->made, exchange->tree_fd, &ignored) < 0 &&
-	    rename_both(exchange->host) == 0) {
-		*reason = ignored;
-		return -EAGAIN;
-	}
-	exchange->exchanged = false;
-	ret = edit_sync(exchange->host->kernels_fd);
-	return ret < 0 ? reason_errno(reason, ret) : 0;
-}
-
 /*
  * Rename the old directory to a name that recovery never removes: it holds the only copy
  * of the changes.
@@ -389,7 +288,7 @@ static int take_back(struct exchange *exchange, struct reason *reason)
 static int put_aside(const struct exchange *exchange, struct reason *reason)
 {
 	const struct host *host = exchange->host;
-	_cleanup_free_ char *clone = recover_clone_name(host);
+	_cleanup_free_ char *clone = clone_name(host->release);
 	_cleanup_free_ char *aside =
 		strdup_printf(".wgkmod-%s.before-%ld", host->release, (long)getpid());
 
@@ -398,40 +297,31 @@ static int put_aside(const struct exchange *exchange, struct reason *reason)
 	if (renameat2(host->kernels_fd, clone, host->kernels_fd, aside,
 		      RENAME_NOREPLACE) < 0)
 		return reason_errno(reason, -errno);
-	log_error("what another process changed meanwhile is in '%s/%s'", host->kernels,
-		  aside);
+	log_error("what another process changed meanwhile is in '%s/%s': move it to its "
+		  "place, and run depmod",
+		  host->kernels, aside);
 	return 0;
 }
 
-static int carry(const struct exchange *exchange, struct reason *reason)
+/* Exchange again, so that the kernel has the old directory. */
+static int take_back(struct exchange *exchange, struct reason *reason)
 {
-	int ret = old_is_opened(exchange, reason);
+	int ret = look_again(&exchange->made, exchange->tree_fd, reason);
 
-	return ret < 0 ? ret
-		       : carry_changes(&exchange->live, exchange->host->modules_fd,
-				       &exchange->made, exchange->tree_fd,
-				       indexes_is_output, reason);
-}
-
-/*
- * The new directory stays, and the old one would be dropped: what somebody else did there
- * between the last look and the exchange is done in the new one as well.
- */
-static void keep_changes(struct exchange *exchange)
-{
-	const struct host *host = exchange->host;
-	struct reason why = { 0 };
-	int ret = carry(exchange, &why);
-
-	if (ret > 0)
-		log_error("%s: what another process changed is in the new directory, but "
-			  "in no index: run depmod",
-			  host->modules);
-	if (ret >= 0)
-		return;
-	log_failure(host->modules, "%s", why.text);
-	if (put_aside(exchange, &why) < 0)
-		log_failure(host->modules, "%s", why.text);
+	if (ret < 0)
+		return ret;
+	ret = rename_both(exchange->host);
+	if (ret < 0)
+		return reason_set(reason, ret, "it cannot be exchanged back: %s",
+				  strerror(-ret));
+	exchange->exchanged = false;
+	/* It may have been changed after that look, and would be dropped now. */
+	if (look_again(&exchange->made, exchange->tree_fd, reason) < 0)
+		ret = put_aside(exchange, reason);
+	if (ret < 0)
+		return ret;
+	ret = edit_sync(exchange->host->kernels_fd);
+	return ret < 0 ? reason_errno(reason, ret) : 0;
 }
 
 int exchange_revert(struct exchange *exchange, struct reason *reason)
@@ -439,11 +329,11 @@ int exchange_revert(struct exchange *exchange, struct reason *reason)
 	int ret = take_back(exchange, reason);
 
 	if (ret < 0 && exchange->exchanged)
-		keep_changes(exchange);
+		exchange_confirm(exchange);
 	return ret;
 }
 
-void exchange_confirm(struct exchange *exchange)
+void exchange_confirm(const struct exchange *exchange)
 {
 	struct reason why = { 0 };
 
@@ -451,35 +341,33 @@ void exchange_confirm(struct exchange *exchange)
 		log_failure(exchange->host->modules, "%s", why.text);
 }
 
-static void prune_made(struct exchange *exchange)
+int exchange_recover(const struct host *host, struct reason *reason)
 {
-	_cleanup_close_ int root =
-		open(exchange->host->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	bool gone;
+	_cleanup_free_ char *clone = clone_name(host->release);
+	int ret = clone ? clone_drop(host->kernels_fd, clone) : -ENOMEM;
 
-	if (exchange->exchanged || root < 0)
-		return;
-	while (exchange->made_directories.count > 0) {
-		const char *path = exchange->made_directories
-					   .items[exchange->made_directories.count - 1];
+	return ret < 0 ? reason_set(reason, ret, "'%s/%s' cannot be removed: %s",
+				    host->kernels, clone ? clone : "", strerror(-ret))
+		       : 0;
+}
 
-		if (edit_prune(root, path, &gone) < 0)
-			return;
-		strlist_drop(&exchange->made_directories,
-			     exchange->made_directories.count - 1);
-	}
+bool exchange_is_left(const struct host *host)
+{
+	_cleanup_free_ char *clone = clone_name(host->release);
+
+	return clone &&
+	       faccessat(host->kernels_fd, clone, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 void exchange_finish(struct exchange *exchange)
 {
-	recover_or_leave(exchange->host);
-	prune_made(exchange);
-	close_fd(&exchange->base_fd);
+	struct reason reason = { 0 };
+
+	if (exchange_recover(exchange->host, &reason) < 0)
+		log_error("%s; the next run will do it", reason.text);
 	close_fd(&exchange->tree_fd);
-	close_fd(&exchange->state_fd);
 	snapshot_free(&exchange->live);
 	snapshot_free(&exchange->made);
-	strlist_free(&exchange->made_directories);
 	buf_free(&exchange->dep);
 	sigprocmask(SIG_SETMASK, &exchange->signals, NULL);
 }

@@ -15,8 +15,6 @@
 #include "tree/edit.h"
 #include "tree/indexes.h"
 
-#define KEPT "replaced/"
-
 /* The context of making a plan. */
 struct planning {
 	struct plan *plan;
@@ -300,7 +298,7 @@ enum exit_code plan_remove(struct plan *plan, const struct host *host,
 }
 
 /* Delete the directories that held the files which are not kept any more. */
-static int forget_directories(int state_fd, const char *kept)
+static int prune_kept(int fd, const char *kept)
 {
 	_cleanup_free_ char *path = strdup(kept);
 	char *slash;
@@ -312,44 +310,43 @@ static int forget_directories(int state_fd, const char *kept)
 		int ret;
 
 		*slash = '\0';
-		ret = edit_prune(state_fd, path, &gone);
+		ret = edit_prune(fd, path, &gone);
 		if (ret < 0 || !gone)
 			return ret;
 	}
 	return 0;
 }
 
-static int make_change(const struct change *change, int tree_fd, int state_fd,
-		       struct strlist *made)
+static int make_change(const struct change *change, int fd, struct strlist *made)
 {
-	_cleanup_free_ char *kept = strdup_printf(KEPT "%s", change->path);
+	_cleanup_free_ char *kept = state_kept_path(change->path);
 	int ret;
 
 	if (!kept)
 		return -ENOMEM;
 	switch (change->kind) {
 	case CHANGE_REMOVE:
-		return edit_remove(tree_fd, change->path);
+		return edit_remove(fd, change->path);
 	case CHANGE_KEEP:
-		return edit_move(tree_fd, change->path, state_fd, kept, NULL);
+		return edit_move(fd, change->path, kept);
 	case CHANGE_RESTORE:
-		ret = edit_move(state_fd, kept, tree_fd, change->path, NULL);
-		return ret < 0 ? ret : forget_directories(state_fd, kept);
+		ret = edit_move(fd, kept, change->path);
+		return ret < 0 ? ret : prune_kept(fd, kept);
 	case CHANGE_WRITE:
-		return edit_write(tree_fd, change->path, change->file->data.data,
+		return edit_write(fd, change->path, change->file->data.data,
 				  change->file->data.size, made);
 	}
 	return -EINVAL;
 }
 
-int plan_carry_out(const struct plan *plan, int tree_fd, int state_fd,
-		   struct strlist *made, const char **path)
+int plan_carry_out(const struct plan *plan, int fd, struct strlist *made,
+		   const char **path)
 {
 	for (size_t i = 0; i < plan->count; i++) {
 		int ret;
 
 		*path = plan->changes[i].path;
-		ret = make_change(&plan->changes[i], tree_fd, state_fd, made);
+		ret = make_change(&plan->changes[i], fd, made);
 		if (ret < 0)
 			return ret;
 	}

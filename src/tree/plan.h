@@ -59,11 +59,11 @@ enum exit_code plan_remove(struct plan *plan, const struct host *host,
 			   const struct state *state) _must_check_ _nonnull_all_;
 
 /*
- * Make the changes in the directories @tree_fd and @state_fd; @made is that of
- * edit_write(). Returns 0, or -errno with *@path set to the path at fault, borrowed.
+ * Make the changes in the clone @fd; @made is that of edit_write(). Returns 0, or -errno
+ * with *@path set to the path at fault, borrowed.
  */
-int plan_carry_out(const struct plan *plan, int tree_fd, int state_fd,
-		   struct strlist *made, const char **path) _must_check_ _nonnull_all_;
+int plan_carry_out(const struct plan *plan, int fd, struct strlist *made,
+		   const char **path) _must_check_ _nonnull_all_;
 
 /* Print what plan_carry_out() would do. */
 void plan_print(const struct plan *plan) _nonnull_all_;

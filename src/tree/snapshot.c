@@ -78,41 +78,15 @@ static int list(DIR *dir, struct strlist *names)
 	return 0;
 }
 
-bool snapshot_is_below(const char *path, const struct snapshot_entry *directory)
-{
-	size_t len = strlen(directory->path);
+static int walk(struct snapshot *snap, int directory_fd, const char *directory,
+		struct reason *reason);
 
-	return S_ISDIR(directory->st.st_mode) && !strncmp(path, directory->path, len) &&
-	       path[len] == '/';
-}
-
-/* What the directory @path held by @known. 1, or 0 when that knows of no such directory. */
-static int take_over(struct snapshot *snap, const struct snapshot *known,
-		     const char *path, ino_t inode)
-{
-	const struct snapshot_entry *directory = snapshot_find(known, path);
-	const struct snapshot_entry *entry = directory;
-	const struct snapshot_entry *end = known->entries + known->count;
-
-	if (!directory || !S_ISDIR(directory->st.st_mode) ||
-	    directory->st.st_ino != inode)
-		return 0;
-	while (++entry < end && snapshot_is_below(entry->path, directory))
-		if (add(snap, strdup(entry->path), &entry->st) < 0)
-			return -ENOMEM;
-	return 1;
-}
-
-static int walk(struct snapshot *snap, const struct snapshot *known, int directory_fd,
-		const char *directory, struct reason *reason);
-
-/* @known is NULL, or an earlier look that tells what a directory holds. */
-static int look_at(struct snapshot *snap, const struct snapshot *known, int fd,
-		   const char *directory, const char *name, struct reason *reason)
+static int look_at(struct snapshot *snap, int fd, const char *directory, const char *name,
+		   struct reason *reason)
 {
 	const char *path;
 	struct stat st;
-	int child, ret;
+	int child;
 
 	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
 		/* It was deleted after its name was read. */
@@ -128,13 +102,10 @@ static int look_at(struct snapshot *snap, const struct snapshot *known, int fd,
 		return reason_set(reason, -EXDEV, "%s: something is mounted there", path);
 	if (!S_ISDIR(st.st_mode))
 		return 0;
-	ret = known ? take_over(snap, known, path, st.st_ino) : 0;
-	if (ret != 0)
-		return ret < 0 ? reason_errno(reason, ret) : 0;
 	child = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (child < 0)
 		return reason_set(reason, -errno, "%s: %s", path, strerror(errno));
-	return walk(snap, known, child, path, reason);
+	return walk(snap, child, path, reason);
 }
 
 static int say(const char *directory, int ret, struct reason *reason)
@@ -144,8 +115,8 @@ static int say(const char *directory, int ret, struct reason *reason)
 }
 
 /* Take ownership of @directory_fd. */
-static int walk(struct snapshot *snap, const struct snapshot *known, int directory_fd,
-		const char *directory, struct reason *reason)
+static int walk(struct snapshot *snap, int directory_fd, const char *directory,
+		struct reason *reason)
 {
 	_cleanup_close_ int fd = directory_fd;
 	_cleanup_(close_directory) DIR *dir = fdopendir(fd);
@@ -159,15 +130,14 @@ static int walk(struct snapshot *snap, const struct snapshot *known, int directo
 	if (ret < 0)
 		return say(directory, ret, reason);
 	for (size_t i = 0; i < names.count; i++) {
-		ret = look_at(snap, known, dirfd(dir), directory, names.items[i], reason);
+		ret = look_at(snap, dirfd(dir), directory, names.items[i], reason);
 		if (ret < 0)
 			return ret;
 	}
 	return 0;
 }
 
-static int take(struct snapshot *snap, const struct snapshot *known, int fd,
-		struct reason *reason)
+int snapshot_take(struct snapshot *snap, int fd, struct reason *reason)
 {
 	struct stat st;
 	int own, ret;
@@ -178,22 +148,10 @@ static int take(struct snapshot *snap, const struct snapshot *known, int fd,
 	if (add(snap, strdup("."), &st) < 0)
 		return reason_errno(reason, -ENOMEM);
 	own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ret = own < 0 ? reason_errno(reason, -errno) : walk(snap, known, own, "", reason);
+	ret = own < 0 ? reason_errno(reason, -errno) : walk(snap, own, "", reason);
 	if (ret < 0)
 		snapshot_free(snap);
 	return ret;
-}
-
-int snapshot_take(struct snapshot *snap, int fd, struct reason *reason)
-{
-	return take(snap, NULL, fd, reason);
-}
-
-int snapshot_renew(struct snapshot *snap, int fd, struct reason *reason)
-{
-	_cleanup_snapshot_ struct snapshot known = *snap;
-
-	return take(snap, &known, fd, reason);
 }
 
 static bool same_time(const struct timespec *a, const struct timespec *b)

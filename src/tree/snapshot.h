@@ -33,23 +33,12 @@ struct snapshot {
 int snapshot_take(struct snapshot *snap, int fd,
 		  struct reason *reason) _must_check_ _nonnull_all_;
 
-/*
- * Take the snapshot of the entries of the directory @fd itself again, and keep what @snap
- * has of the directories below. Returns as snapshot_take().
- */
-int snapshot_renew(struct snapshot *snap, int fd,
-		   struct reason *reason) _must_check_ _nonnull_all_;
-
 void snapshot_free(struct snapshot *snap);
 #define _cleanup_snapshot_ _cleanup_(snapshot_free)
 
 /* Return the entry of @path, owned by @snap, or NULL. "." is not found. */
 const struct snapshot_entry *snapshot_find(const struct snapshot *snap,
 					   const char *path) _nonnull_all_;
-
-/* Return true if @directory is one and @path is below it. */
-bool snapshot_is_below(const char *path,
-		       const struct snapshot_entry *directory) _nonnull_all_;
 
 /*
  * Return true if neither file nor metadata changed between the two entries of one path

@@ -1,20 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What wgkmod installed for a kernel, in the directory ROOT/var/lib/wgkmod/RELEASE:
+ * What wgkmod installed for a kernel, in that kernel's directory of modules, so that the
+ * modules and their state change in the same rename:
  *
- *	installed	digests and paths below the modules' directory, as of sha256sum
- *	folders		the directories that were made for them, one a line
- *	indexes		the indexes of depmod that were there before, one a line
- *	replaced/PATH	what was at PATH before, and was replaced
+ *	.wgkmod/installed		a list, one entry a line:
+ *		file DIGEST PATH	a file that wgkmod installed; sorted by path
+ *		dir PATH		a directory that was made for them
+ *		index NAME		an index of depmod that was there before
+ *		kept PATH		a file that was replaced
+ *	.wgkmod/kept/PATH.kept		that file: depmod also looks into this directory,
+ *					and would list a module that ends with .ko
  *
- * Nothing of it is trusted when read. While it changes there are, beside that directory:
- *
- *	.RELEASE.next		the state to come
- *	.RELEASE.journal	which directory of modules it is the state of, by its inode
- *				and, as numbers of inodes are used again, its birth
- *	.RELEASE.base		where depmod finds that directory
- *
- * Once the kernel's directory is the one that the journal names, .RELEASE.next counts.
+ * All paths are relative to the kernel's directory. Nothing in the state is trusted when
+ * it is read.
  */
 #pragma once
 
@@ -25,11 +23,14 @@
 struct host;
 struct reason;
 
+#define STATE_DIRECTORY ".wgkmod"
+#define STATE_KEPT STATE_DIRECTORY "/kept"
+
 struct state {
 	struct sums installed;
 	struct strlist directories;
 	struct strlist indexes;
-	struct strlist kept; /* paths below "replaced" */
+	struct strlist kept;
 };
 
 /* Return true if nothing is installed, and nothing is kept of an earlier install. */
@@ -46,54 +47,40 @@ enum state_file {
 };
 
 /*
- * Return the path of the directory "replaced", owned by the caller, or NULL without
- * memory.
- */
-char *state_kept_directory(const struct host *host) _must_check_ _nonnull_all_;
-
-/*
- * Read the state of the kernel of @host; if nothing is installed, it is empty. Returns 0,
- * or -errno with @reason, which names the file, filled in: -EBADMSG if it is malformed or
- * names something that is not a path of a module.
+ * Read the state in the kernel's directory of @host. Returns 0, or -errno: -ENOENT if
+ * there is none, else with @reason, which names the file, filled in: -EBADMSG if it is
+ * malformed, if somebody else than root could have written it, or if it names something
+ * that is not a path of a module. After a failure @state is empty.
  */
 int state_load(struct state *state, const struct host *host,
 	       struct reason *reason) _must_check_ _nonnull_all_;
 
 /*
- * List the releases that have a state below @root, sorted. Returns 0, or -errno with
- * @reason filled in; call strlist_free() in either case.
+ * List the releases below @root whose directory has a state, sorted. Returns 0, or -errno
+ * with @reason filled in; call strlist_free() in either case.
  */
 int state_list(const char *root, struct strlist *releases,
 	       struct reason *reason) _must_check_ _nonnull_all_;
 
 /*
- * Open ROOT/var/lib/wgkmod. With @made it is made where it is not there, and @made gets
- * the paths of the directories made where the root has no var/lib. Returns a descriptor the
- * caller owns, or -errno.
+ * Write @state into the kernel's directory @fd, which must be a clone. Of an empty state
+ * nothing is left. Returns 0 or -errno.
  */
-int state_open_base(const struct host *host, struct strlist *made) _must_check_
-	_nonnull_(1);
+int state_save(const struct state *state, int fd) _must_check_ _nonnull_all_;
 
-/*
- * Whether the journal in @base_fd is of the directory that the kernel has now: 1 or 0, or
- * -errno with @reason filled in, -EBADMSG when it is malformed.
- */
-int state_is_pending(const struct host *host, int base_fd,
-		     struct reason *reason) _must_check_ _nonnull_all_;
+/* Return the path of the kept file of @path, owned by the caller, or NULL. */
+char *state_kept_path(const char *path) _must_check_ _nonnull_all_;
 
-/* Write the journal: @tree_fd is the directory to come. On disk when done. 0 or -errno. */
-int state_write_journal(const struct host *host, int base_fd,
-			int tree_fd) _must_check_ _nonnull_all_;
-
-/* Whether the file at @path of @host's modules is what its state keeps for that place. */
+/* Return true if the file @path of @host's modules equals the kept file of that path. */
 bool state_keeps_same(const struct host *host,
 		      const char *path) _must_check_ _nonnull_all_;
 
-/* Write the lists of @state to the directory @fd. Returns 0 or -errno. */
-int state_save(const struct state *state, int fd) _must_check_ _nonnull_all_;
-
-/* ".RELEASE.SUFFIX", or NULL without memory. */
-char *state_name(const char *release, const char *suffix) _must_check_ _nonnull_all_;
+/*
+ * Check the paths of the files that @state lists. Returns 0, or -EBADMSG with @reason
+ * filled in.
+ */
+int state_check_paths(const struct state *state,
+		      struct reason *reason) _must_check_ _nonnull_all_;
 
 /*
  * Compare the file @path of the modules of @host with @digest, and set *@found. Returns

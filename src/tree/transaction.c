@@ -7,7 +7,7 @@
 #include "bundle/payload.h"
 #include "tree/edit.h"
 #include "tree/indexes.h"
-#include "tree/recover.h"
+#include "tree/old_state.h"
 
 void transaction_end(struct transaction *tx)
 {
@@ -20,44 +20,38 @@ void transaction_end(struct transaction *tx)
 	*tx = (struct transaction)TRANSACTION_INIT;
 }
 
-static enum exit_code recover(struct transaction *tx, bool dry)
+/* Clean up after an interrupted run, and move an old state to its place. */
+static int recover(struct transaction *tx, bool dry, struct reason *reason)
 {
-	struct reason reason = { 0 };
 	int ret;
 
-	if (dry) {
-		if (recover_is_needed(&tx->host))
-			log_info("would clean up after an interrupted run");
-		return EXIT_DONE;
-	}
-	ret = recover_settle(&tx->host, &reason);
-	if (ret == 0)
-		return EXIT_DONE;
-	log_failure(tx->host.release, "%s", reason.text);
-	return ret == -EBADMSG ? EXIT_UNTRUSTED : EXIT_FAILED;
+	if (dry && exchange_is_left(&tx->host))
+		log_info("would clean up after an interrupted run");
+	if (dry)
+		return 0;
+	ret = exchange_recover(&tx->host, reason);
+	return ret < 0 ? ret : old_state_take_over(&tx->host, reason);
 }
 
 enum exit_code transaction_open(struct transaction *tx, const char *root,
-				const char *release, bool dry, bool gone)
+				const char *release, bool dry)
 {
 	struct reason reason = { 0 };
-	enum exit_code code;
-	int ret;
+	int ret = host_open_locked(&tx->host, root, release, &reason);
 
-	ret = host_open_locked(&tx->host, root, release, &reason);
-	if (ret < 0 && !(gone && ret == -ENOENT && tx->host.root)) {
-		log_failure(release, "%s", reason.text);
-		return EXIT_FAILED;
+	if (ret == 0) {
+		ret = recover(tx, dry, &reason);
+		if (ret == 0)
+			ret = state_load_anywhere(&tx->state, &tx->host, &reason);
+		if (ret == -EBADMSG) {
+			log_failure(release, "%s", reason.text);
+			return EXIT_UNTRUSTED;
+		}
 	}
-	code = recover(tx, dry);
-	if (code != EXIT_DONE)
-		return code;
-	ret = state_load(&tx->state, &tx->host, &reason);
-	if (ret < 0) {
-		log_failure(release, "%s", reason.text);
-		return ret == -EBADMSG ? EXIT_UNTRUSTED : EXIT_FAILED;
-	}
-	return EXIT_DONE;
+	if (ret == 0)
+		return EXIT_DONE;
+	log_failure(release, "%s", reason.text);
+	return EXIT_FAILED;
 }
 
 static int copy_names(struct strlist *to, const struct strlist *from)
@@ -85,7 +79,8 @@ static int prepare_kept(struct transaction *tx)
 		else if (plan->changes[i].kind == CHANGE_KEEP)
 			ret = strlist_add(kept, plan->changes[i].path);
 	for (size_t i = 0; ret == 0 && i < tx->state.kept.count; i++)
-		if (!strlist_has(&restored, tx->state.kept.items[i]))
+		if (!strlist_has(&restored, tx->state.kept.items[i]) &&
+		    !strlist_has(kept, tx->state.kept.items[i]))
 			ret = strlist_add(kept, tx->state.kept.items[i]);
 	return ret;
 }
@@ -137,15 +132,16 @@ static int prune_directories(struct transaction *tx)
 static int change_clone(struct transaction *tx, const struct payload *payload)
 {
 	const char *path = tx->host.release;
-	int ret = prepare_next(tx, payload);
+	int ret = prepare_next(tx, payload), fd = tx->exchange.tree_fd;
 
 	if (ret == 0)
-		ret = plan_carry_out(&tx->plan, tx->exchange.tree_fd,
-				     tx->exchange.state_fd, &tx->next.directories, &path);
+		ret = plan_carry_out(&tx->plan, fd, &tx->next.directories, &path);
 	if (ret == 0) {
 		path = tx->host.release;
 		ret = prune_directories(tx);
 	}
+	if (ret == 0)
+		ret = state_save(&tx->next, fd);
 	if (ret < 0)
 		log_failure(path, "%s", strerror(-ret));
 	return ret;
@@ -179,21 +175,6 @@ static void say(struct transaction *tx, const char *path, int ret,
 		log_failure(path, "%s", reason->text);
 }
 
-static int exchange(struct transaction *tx)
-{
-	struct reason reason = { 0 };
-	int ret = state_save(&tx->next, tx->exchange.state_fd);
-
-	if (ret < 0)
-		reason_set(&reason, ret, "its state could not be written: %s",
-			   strerror(-ret));
-	else
-		ret = exchange_commit(&tx->exchange, &reason);
-	if (ret < 0)
-		say(tx, tx->host.modules, ret, &reason);
-	return ret;
-}
-
 enum exit_code transaction_commit(struct transaction *tx, const struct payload *payload)
 {
 	struct reason reason = { 0 };
@@ -207,7 +188,10 @@ enum exit_code transaction_commit(struct transaction *tx, const struct payload *
 	}
 	if (change_clone(tx, payload) < 0 || make_indexes(tx, payload != NULL) < 0)
 		return EXIT_FAILED;
-	return exchange(tx) < 0 ? EXIT_FAILED : EXIT_DONE;
+	ret = exchange_commit(&tx->exchange, &reason);
+	if (ret < 0)
+		say(tx, tx->host.modules, ret, &reason);
+	return ret < 0 ? EXIT_FAILED : EXIT_DONE;
 }
 
 enum exit_code transaction_revert(struct transaction *tx)

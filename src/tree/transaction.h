@@ -31,13 +31,11 @@ struct transaction {
 
 /*
  * Open and lock the host with the kernel @release below @root, clean up after an
- * interrupted run, and read the state. With @dry, write nothing. With @gone, the kernel's
- * directory may be missing; host.modules is NULL then. Prints what is wrong. Returns
- * EXIT_DONE, EXIT_UNTRUSTED (a damaged state) or EXIT_FAILED.
+ * interrupted run, and read the state. With @dry, write nothing. Prints what is wrong.
+ * Returns EXIT_DONE, EXIT_UNTRUSTED (a damaged state) or EXIT_FAILED.
  */
 enum exit_code transaction_open(struct transaction *tx, const char *root,
-				const char *release, bool dry,
-				bool gone) _must_check_ _nonnull_all_;
+				const char *release, bool dry) _must_check_ _nonnull_all_;
 
 /*
  * Carry out the plan, towards @payload (NULL: nothing installed), up to and including the

@@ -12,7 +12,7 @@ setup_file() {
 setup() {
 	host_make
 	MODULES=$ROOT/lib/modules/$RELEASE
-	STATE=$ROOT/var/lib/wgkmod/$RELEASE/installed
+	STATE=$MODULES/.wgkmod/installed
 	before=$(tree_print "$ROOT")
 }
 
@@ -27,21 +27,28 @@ refused() { # STATUS REGEX
 	unchanged
 }
 
+# state_holds COUNT: the state lists so many files, each there with its digest.
+state_holds() {
+	local files
+	files=$(sed -n 's/^file \([0-9a-f]*\) /\1  /p' "$STATE")
+	assert_equal "$(wc -l <<<"$files")" "$1"
+	(cd "$MODULES" && sha256sum --check --quiet <<<"$files")
+}
+
 installed() {
 	local module
 	for module in "${SET[@]}"; do
 		cmp "$PAYLOAD/modules/kernel/$module.ko" "$MODULES/kernel/$module.ko"
 		grep -q "^kernel/$module.ko:" "$MODULES/modules.dep"
 	done
-	(cd "$MODULES" && sha256sum --check --quiet "$STATE")
-	[ "$(wc -l <"$STATE")" -eq "${#SET[@]}" ]
-	[ -z "$(find "$ROOT" -name '.*')" ]
+	state_holds "${#SET[@]}"
+	assert_equal "$(find "$ROOT" -name '.*' -printf '%f\n')" .wgkmod
 }
 
 # put_aside: where the last run says that it put what another process changed.
 # shellcheck disable=SC2154 # run_cmd sets output
 put_aside() {
-	sed -n "s/^wgkmod: what another process changed meanwhile is in '\(.*\)'$/\1/p" <<<"$output"
+	sed -n "s/^wgkmod: what another process changed meanwhile is in '\(.*\)': move it to its place, and run depmod$/\1/p" <<<"$output"
 }
 
 # A program of this name and these lines comes first in PATH.

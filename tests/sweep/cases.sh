@@ -9,16 +9,15 @@
 # tools_setup and small_setup.
 #
 # A case is a command on a root: install, upgrade, replace (a foreign file and a module of the
-# name elsewhere), remove (after replace) or forget (a removal where the kernel's directory is gone).  case_make CASE sets
+# name elsewhere) or remove (after replace).  case_make CASE sets
 #
 #	$CASE_DIR	a root before it, "before"; where the root to meddle with goes, "root"
 #	$CASE_CMD	the command, on "root"
 #	$CASE_OLD, $CASE_NEW	how the kernel's directory looks before and after
 #	$CASE_END	how the whole root looks after
-#	$CASE_CALLS	its system calls, as sweep names them, and in
-#	$CASE_MAIN	which of them main() begins: those before are the dynamic loader's
-#	$CASE_COUNT	how many it made, and of each
-#	$CASE_LAST	process the number of the last, from [1] on
+#	$CASE_OWN	how many system calls wgkmod makes, and
+#	$CASE_ALL	how many all processes make
+#	$CASE_MAIN	which of wgkmod's begins main(): those before are the dynamic loader's
 #	$CASE_PLAIN	the roots that the same command, unmeddled, made $CASE_END of
 
 case_command() { # CASE
@@ -27,7 +26,7 @@ case_command() { # CASE
 	install) CASE_CMD=("${install[@]}" "$SMALL/one") ;;
 	upgrade) CASE_CMD=("${install[@]}" "$SMALL/two") ;;
 	replace) CASE_CMD=("${install[@]}" --replace "$SMALL/one") ;;
-	remove | forget) CASE_CMD=("$WGKMOD" remove --root "$CASE_DIR/root" --kernel "$RELEASE") ;;
+	remove) CASE_CMD=("$WGKMOD" remove --root "$CASE_DIR/root" --kernel "$RELEASE") ;;
 	esac
 }
 
@@ -45,11 +44,6 @@ case_before() { # CASE: makes root
 		cp "$SMALL/two/modules/kernel/lib/crypto/libchacha.ko" "$kernel/kernel/lib/crypto/"
 		cp "$STOCK/kernel/lib/crypto/libpoly1305.ko" "$kernel/updates/"
 		depmod -b "$CASE_DIR/root" "$RELEASE"
-		;;
-	forget)
-		case_command install
-		"${CASE_CMD[@]}"
-		rm -r "$kernel"
 		;;
 	remove)
 		case_command replace
@@ -75,29 +69,21 @@ case_make() { # CASE
 	case_count <"$CASE_DIR/log"
 	CASE_NEW=$(case_look)
 	CASE_END=$("$TOOLS/look" "$CASE_DIR/root")
-	[[ $CASE_OLD != "$CASE_NEW" && $CASE_COUNT -gt 200 && ${CASE_MAIN#1.} -gt 100 ]]
-	# wgkmod, what links the half of the clone, and depmod.
-	[[ ${#CASE_LAST[@]} -ge 3 || $1 == forget ]]
+	[[ $CASE_OLD != "$CASE_NEW" && $CASE_OWN -gt 200 && $CASE_MAIN -gt 100 && $CASE_ALL -gt $CASE_OWN ]]
 }
 
-# case_count <LOG: what sweep printed, behind what the command did.  wgkmod looks at its clone while
-# depmod is at work there: it may be CASE_SPARE calls more or less another time.
+# case_count <LOG: what sweep printed, behind what the command did.  wgkmod reads what depmod prints, and
+# waits for it: it may be CASE_SPARE calls more or less another time.
 CASE_SPARE=20
 case_count() {
-	local line process calls n
-	CASE_CALLS=() CASE_LAST=() CASE_MAIN='' CASE_COUNT=0
+	local line
 	while read -r line; do
-		if [[ $line =~ ^[0-9]+\.[0-9]+$ ]]; then
-			CASE_MAIN=$line
-		elif [[ $line =~ ^[0-9]+\ [0-9]+$ ]]; then
-			read -r process calls <<<"$line"
-			CASE_LAST[process]=$calls
-			CASE_COUNT=$((CASE_COUNT + calls))
-			[[ $process -ne 1 ]] || calls=$((calls + CASE_SPARE))
-			for ((n = 1; n <= calls; n++)); do CASE_CALLS+=("$process.$n"); done
-		fi
+		case $line in
+		'main '*) CASE_MAIN=${line#* } ;;
+		'own '*) CASE_OWN=${line#* } ;;
+		'all '*) CASE_ALL=${line#* } ;;
+		esac
 	done
-	[[ $CASE_MAIN == 1.* ]]
 }
 
 # A root that the last run left as it was, byte for byte, is as good as a fresh one.
@@ -107,16 +93,7 @@ case_fresh() {
 	cp -a "$CASE_DIR/before" "$CASE_DIR/root"
 }
 
-# Where the kernel's directory is gone, whether anything is said to be installed for it.
-case_look() {
-	if [[ -d $CASE_DIR/before/lib/modules/$RELEASE ]]; then
-		"$TOOLS/look" "$CASE_DIR/root/lib/modules/$RELEASE"
-	elif [[ -e $CASE_DIR/root/var/lib/wgkmod/$RELEASE ]]; then
-		echo installed
-	else
-		echo forgotten
-	fi
-}
+case_look() { "$TOOLS/look" "$CASE_DIR/root/lib/modules/$RELEASE"; }
 
 # case_say MESSAGE...: something is not as it should be; the rest goes on.
 case_say() {
@@ -144,13 +121,12 @@ case_plain_run() {
 	}
 }
 
-# case_may_miss MODE CALL: whether there need not be one that can be meddled with: a write, one that
-# is an exit, or behind which wgkmod may have ended.
+# case_may_miss MODE CALL: whether there need not be one that can be meddled with: a write, or one that
+# is an exit, or behind which it may have ended.
 case_may_miss() {
-	local process=${2%.*} number=${2#*.} last
-	last=${CASE_LAST[process]}
-	[[ $1 == short ]] || { [[ $1 == fail && $number -ge $last ]]; } ||
-		{ [[ $process -eq 1 && $number -gt $((last - CASE_SPARE)) ]]; }
+	local last=$CASE_OWN
+	[[ $1 != kill ]] || last=$CASE_ALL
+	[[ $1 == short || $2 -gt $((last - CASE_SPARE)) ]]
 }
 
 # case_meddle MODE CALL [ERRNO]: sets status and tree (old, new or mixed).  1 when there is no such call.
@@ -206,7 +182,7 @@ case_short() {
 # futex that wakes nobody and fails, which Linux does not know and the C library aborts on.
 case_judge() { # [CALL]
 	local call before_main=
-	[[ ${1:-} != 1.* || ${1#1.} -ge ${CASE_MAIN#1.} ]] || before_main=1
+	[[ -z ${1:-} || $1 -ge $CASE_MAIN ]] || before_main=1
 	call=$(cat "$CASE_DIR/call")
 	case $status:$tree in
 	0:new) CASE_NEWS=$((CASE_NEWS + 1)) ;;
@@ -224,29 +200,24 @@ case_judge() { # [CALL]
 	case_plain_run
 }
 
-# calls SEED: which of them.
+# calls SEED COUNT: which of so many calls.
 calls() {
 	if [[ -n ${FULL:-} ]]; then
-		printf '%s\n' "${CASE_CALLS[@]}"
+		seq "$2"
 	else
-		printf '%s\n' "${CASE_CALLS[@]}" | shuf --random-source=<(yes "$1" | head -c 1000000) -n "$COUNT" |
-			sort -t . -k 1,1n -k 2,2n
+		seq "$2" | shuf --random-source=<(yes "$1" | head -c 1000000) -n "$COUNT" | sort -n
 	fi
 }
 
 meddle_all() { # MODE
-	local call error process n
+	local call error
 	case $1 in
-	kill) for call in $(calls kill); do case_kill "$call"; done ;;
-	short)
-		for process in "${!CASE_LAST[@]}"; do
-			for ((n = 1; n <= CASE_COUNT; n++)); do case_short "$process.$n" || break; done
-		done
-		;;
+	kill) for call in $(calls kill $((CASE_ALL + CASE_SPARE))); do case_kill "$call"; done ;;
+	short) for ((call = 1; call <= CASE_OWN; call++)); do case_short "$call" || break; done ;;
 	fail)
 		# EINTR EIO ENOMEM ENOSPC EROFS
 		for error in ${ERRORS:-4 5 12 28 30}; do
-			for call in $(calls "$error"); do case_fail "$call" "$error"; done
+			for call in $(calls "$error" "$CASE_OWN"); do case_fail "$call" "$error"; done
 		done
 		;;
 	esac
@@ -258,8 +229,8 @@ declare -A CASE_PLAIN=()
 CASE_WRONG=0 CASE_DONE=0 CASE_NEWS=0 CASE_OLDS=0 CASE_LOADER=0 CASE_FUTEX=0
 case_make "$1"
 meddle_all "$2"
-printf '%s, %s: %d times, %d system calls of %d processes; wrong: %d' \
-	"$1" "$2" "$CASE_DONE" "$CASE_COUNT" "${#CASE_LAST[@]}" "$CASE_WRONG"
+printf '%s, %s: %d times, of %d system calls, %d of them its own; wrong: %d' \
+	"$1" "$2" "$CASE_DONE" "$CASE_ALL" "$CASE_OWN" "$CASE_WRONG"
 [[ $2 == kill ]] ||
 	printf '; old tree and 1: %d, new tree and 0: %d, ended by the dynamic loader before main(): %d, by the C library in a futex: %d' \
 		"$CASE_OLDS" "$CASE_NEWS" "$CASE_LOADER" "$CASE_FUTEX"

@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Meddle with one system call of a command and of every process that it starts.  P.N is
- * the Nth call of the Pth process, each counted from 1, processes in the order of their
- * beginning: what runs at the same time is not counted together.
+ * Meddle with one system call of a command.
  *
- * sweep count CMD...		run it and print for each process how many there are, and
- *				before that the first's first uname(), 1.0 for none:
- *				main() of wgkmod begins with it
- * sweep kill P.N CMD...	kill all processes before P.N is made
- * sweep fail P.N ERRNO CMD...	P.N is not made, and fails with ERRNO, a number; close()
- *				is made, and fails
- * sweep short P.N CMD...	the Nth write of more than a byte writes half
+ * sweep count CMD...		run it and print how many calls there are: "main N" for the
+ *				first uname() of CMD, with which main() of wgkmod begins (0:
+ *				there is none), "own N" for CMD itself, "all N" for CMD and
+ *				all processes that it starts
+ * sweep kill N CMD...		kill all processes before the Nth call of any of them
+ * sweep fail N ERRNO CMD...	the Nth call of CMD itself is not made, and fails with ERRNO,
+ *				a number; close() is made, and fails
+ * sweep short N CMD...		the Nth write of CMD itself of more than a byte writes half
  *
- * The status is the command's, 128 and the signal when it was killed, and 125 when P.N
- * could not be meddled with: there are not so many, or it is an exit. With
- * SWEEP_LOG=FILE the meddled one's number and process go there. A command that has not
- * ended after a minute is killed, and sweep with it, by SIGALRM.
+ * The status is the command's, 128 and the signal when it was killed, and 125 when call N
+ * could not be meddled with: there are not so many, or it is an exit. With SWEEP_LOG=FILE
+ * the meddled one's number and process go there. A command that has not ended after a
+ * minute is killed, and sweep with it, by SIGALRM.
  */
 #define _GNU_SOURCE
 #include <err.h>
@@ -39,16 +38,15 @@
 #define MAX_TRACEES 256
 
 static enum { COUNT, KILL, FAIL, SHORT } mode;
-static unsigned long wanted_process, wanted_call, first_uname;
+static unsigned long wanted, first_uname, own, all;
 static long with_errno;
 static int meddled;
 
-/* The Pth is [P - 1]. */
+/* The first is the command itself. */
 static struct tracee {
 	pid_t pid;   /* 0: it has ended */
 	int inside;  /* between entry and exit of a call */
 	int failing; /* this call is not made */
-	unsigned long calls;
 } tracees[MAX_TRACEES];
 static size_t begun;
 
@@ -92,7 +90,7 @@ static void kill_all(void)
 			kill(tracees[i].pid, SIGKILL);
 }
 
-/* The number that counts: of all calls, or of the writes that can be cut short. */
+/* Return true for the kind of call that counts: every one, or a write that can be cut. */
 static int is_counted(pid_t pid)
 {
 	unsigned long nr;
@@ -138,12 +136,15 @@ static void at_call(struct tracee *t)
 		       t->failing == 1 ? -with_errno : 0L);
 		t->failing = 0;
 	} else if (t->inside && is_counted(t->pid)) {
-		t->calls++;
-		if (mode == COUNT && t == &tracees[0] && !first_uname &&
+		int is_own = t == &tracees[0];
+
+		all++;
+		own += (unsigned long)is_own;
+		if (mode == COUNT && is_own && !first_uname &&
 		    ptrace(PTRACE_PEEKUSER, t->pid, REG(orig_rax), 0) == SYS_uname)
-			first_uname = t->calls;
-		if (mode != COUNT && t->calls == wanted_call &&
-		    t == &tracees[wanted_process - 1])
+			first_uname = own;
+		if (mode == KILL ? all == wanted
+				 : mode != COUNT && is_own && own == wanted)
 			meddle(t);
 	}
 }
@@ -196,13 +197,6 @@ static int trace(pid_t main_pid)
 	return result;
 }
 
-static void print_counts(void)
-{
-	printf("1.%lu\n", first_uname);
-	for (size_t i = 0; i < begun; i++)
-		printf("%zu %lu\n", i + 1, tracees[i].calls);
-}
-
 int main(int argc, char **argv)
 {
 	static const char *const modes[] = { "count", "kill", "fail", "short" };
@@ -214,11 +208,10 @@ int main(int argc, char **argv)
 		if (argc > 1 && !strcmp(argv[1], modes[mode]))
 			break;
 	if (mode > SHORT || argc <= args[mode])
-		errx(125, "usage: sweep count|kill P.N|fail P.N ERRNO|short P.N CMD...");
+		errx(125, "usage: sweep count|kill N|fail N ERRNO|short N CMD...");
 	if (mode != COUNT &&
-	    (sscanf(argv[2], "%lu.%lu", &wanted_process, &wanted_call) != 2 ||
-	     !wanted_process || !wanted_call))
-		errx(125, "'%s' is no P.N", argv[2]);
+	    (sscanf(argv[2], "%lu", &wanted) != 1 || !wanted))
+		errx(125, "'%s' is not the number of a call", argv[2]);
 	with_errno = mode == FAIL ? strtol(argv[3], NULL, 10) : 0;
 	pid = fork();
 	if (pid < 0)
@@ -239,6 +232,6 @@ int main(int argc, char **argv)
 	alarm(60); /* PTRACE_O_EXITKILL */
 	result = trace(pid);
 	if (mode == COUNT)
-		print_counts();
+		printf("main %lu\nown %lu\nall %lu\n", first_uname, own, all);
 	return mode == COUNT || meddled ? result : 125;
 }

@@ -20,8 +20,7 @@ tools_setup() {
 }
 
 # A tree of three modules, one of them elsewhere than the set's of that name, and payloads of two:
-# so that a run has few system calls, and a run for each of them takes bearable time.  The middle one
-# of all paths, where the second process that links them begins, is well inside kernel/lib.  They are in
+# so that a run has few system calls, and a run for each of them takes bearable time.  They are in
 # memory where that can be: $SMALL, which small_setup makes and teardown_file has to remove.
 #
 #	$SMALL/root	nothing of ours	$SMALL/one, two	payloads, the second an upgrade
@@ -31,26 +30,20 @@ small_setup() {
 	SMALL=$(mktemp -d -p "$(small_place)" wgkmod-sweep.XXXXXX)
 	export SMALL
 	kernel=$SMALL/root/lib/modules/$RELEASE
-	mkdir -p "$kernel/kernel/crypto" "$kernel/kernel/lib/zoo" "$SMALL/root/var/lib"
+	mkdir -p "$kernel/kernel/crypto" "$kernel/kernel/lib" "$SMALL/root/var/lib"
 	cp "$STOCK/kernel/crypto/"{adiantum,aes_ti}.ko "$kernel/kernel/crypto/"
-	touch "$kernel/kernel/lib/"note-{a..x} "$kernel/kernel/lib/zoo/note"
+	touch "$kernel/kernel/lib/note"
 	head -n 20 "$STOCK/modules.order" >"$kernel/modules.order"
 	head -n 20 "$STOCK/modules.builtin" >"$kernel/modules.builtin"
 	head -c 4096 "$STOCK/modules.builtin.modinfo" | sed -z '$d' >"$kernel/modules.builtin.modinfo"
 	ln -s /usr/src/linux-headers "$kernel/build"
 	depmod -b "$SMALL/root" "$RELEASE"
-	[[ $(middle_path "$kernel") == ./kernel/lib/note-[l-t] ]]
 	small_payload one libchacha libpoly1305
 	small_payload two libchacha libcurve25519-generic
 	modinfo_sed "$SMALL/two/modules/kernel/lib/crypto/libchacha.ko" \
 		's/^license=.*/&\x00note=another/'
 	rm -f "$SMALL"/two/modules/kernel/lib/crypto/*.ko.*
 	payload_sums "$SMALL/two"
-}
-
-# middle_path DIRECTORY: of all its paths in the order of src/tree/snapshot.h, a directory before what is in it.
-middle_path() {
-	(cd "$1" && find . | tr / '\001' | LC_ALL=C sort | tr '\001' / | awk '{ path[NR] = $0 } END { print path[int((NR + 1) / 2) + 1] }')
 }
 
 small_place() {

@@ -32,7 +32,7 @@ tree_is() {
 nothing_of_ours() {
 	local left
 	tree_is before
-	[[ ! -e /var/lib/wgkmod ]] || fail "wgkmod has a state left"
+	[[ ! -e $tree/.wgkmod ]] || fail "wgkmod has a state left"
 	left=$(but "$(ours_loaded)" "$1")
 	[[ -z $left ]] || fail "still loaded: $left"
 }

@@ -48,7 +48,7 @@ install_it() {
 
 fill() {
 	attach data
-	mkdir -p "$kernel" /data/var/lib
+	mkdir -p "$kernel"
 	(cd "/lib/modules/$release" && cp -a --parents "${parts[@]}" "$kernel/")
 	run depmod -b /data "$release"
 	report files "$(find "$kernel" -name '*.ko' | wc -l)"
@@ -102,7 +102,7 @@ look_at() {
 }
 
 leftovers() {
-	find /data/lib/modules /data/var/lib -maxdepth 2 -name '.*'
+	find /data/lib/modules -maxdepth 1 -name '.*'
 }
 
 look() {
