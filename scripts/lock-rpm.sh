@@ -426,7 +426,7 @@ family_report() {
 	[[ ! -s $TMP/compilers ]] || { printf '\n==== compilers tried ====\n' && cat "$TMP/compilers"; }
 	printf '\n==== in the image ====\n'
 	if [[ -n $BASE_IMAGE && -f $RESOLVE/repos/wgkmod.repo ]]; then
-		guest report "kernel-devel kernel-core gcc cpp libgomp ${KERNEL_DEVEL//*:\/\/*/} $TOOLCHAIN $KERNEL_IMAGE $VM" >/dev/null 2>&1 || :
+		LOG=/dev/null guest report "kernel-devel kernel-core gcc cpp libgomp ${KERNEL_DEVEL//*:\/\/*/} $TOOLCHAIN $KERNEL_IMAGE $VM" >/dev/null 2>&1 || :
 		cat "$RESOLVE/said"
 	else
 		printf 'it was not had\n'

@@ -125,7 +125,7 @@ no_lock() { assert_absent "$TARGET_DIR/standin-9.lock"; }
 	index
 	serve
 	lock 2
-	refused "^wgkmod: the packages .*: $PACKAGE.rpm is signed by another key, [0-9a-f]+, than the target's, [0-9a-f]+ \\(gpg\\(wgkmod stand-in\\)\\): take it"
+	refused "^wgkmod: the packages .*: $PACKAGE.rpm is signed by another key, [0-9a-f]+, than the target's, [0-9a-f]+ \\(wgkmod stand-in public key\\): take it"
 }
 
 @test "a key that the image has, and that is not the target's, does not count" {
