@@ -220,7 +220,7 @@ lock_repositories() {
 	while read -r repo; do
 		((++n))
 		guest repository "wgkmod-$n" || die "the repository $repo cannot be had: $(dnf_why "$RESOLVE/said")"
-		step "the repository $repo has $(tail -n 1 "$RESOLVE/said")"
+		step "the repository $repo has $(cat "$RESOLVE/answer")"
 	done < <(family_mirrors)
 }
 
@@ -247,7 +247,7 @@ lock_kernel_devel() {
 	read -ra words <<<"$KERNEL_DEVEL"
 	get_package devel "${words[@]}"
 	guest kernel_devel "$FILE" "$RELEASE" "$HIDE" || die "$(dnf_why "$RESOLVE/said")"
-	KERNEL_TEXT=$(tail -n 1 "$RESOLVE/said")
+	KERNEL_TEXT=$(cat "$RESOLVE/answer")
 	step "$(basename "$FILE" .rpm) of ${URL%/*}"
 	step "the kernel was made by '$KERNEL_TEXT'"
 	lock_line toolchain "$FILE" "$URL"
@@ -285,7 +285,7 @@ lock_toolchain() {
 		fi
 		check_signature compiler
 		guest version "$nevra.rpm" "${KERNEL_TEXT%% *}" || die "'$nevra' cannot be looked at: $(dnf_why "$RESOLVE/said")"
-		text=$(tail -n 1 "$RESOLVE/said")
+		text=$(cat "$RESOLVE/answer")
 		printf '%s: %s\n' "$nevra" "$text" >>"$TMP/compilers"
 		if [[ $text == "$KERNEL_TEXT" ]]; then
 			! lock_with_compiler "$word" "$nevra" || return 0

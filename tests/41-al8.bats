@@ -4,6 +4,8 @@
 # The family rpm from end to end, on the distribution that stands for Alibaba Cloud Linux 3: its
 # registry and mirror, lock, fetch, image, build, and what the closure says of each of its kernels.
 
+# shellcheck disable=SC2030,SC2031 # each test is a subshell
+
 load helpers
 load servers
 load al8

@@ -64,7 +64,7 @@ hidden='wireguard libchacha20poly1305 libcurve25519 libcurve25519-generic curve2
 	local full
 	for full in '' 'echo CONFIG_DEBUG_SECTION_MISMATCH=y | tee -a $devel/.config >>$devel/include/config/auto.conf;'; do
 		in_builder 1 "$full"'
-			edit_source "s/^MODULE_LICENSE/static int __init al8_early(void) { return get_random_u32(); }\nint al8_late(void);\nint noinline al8_late(void) { return al8_early(); }\n&/" drivers/net/wireguard/main.c
+			edit_source "s/^MODULE_LICENSE/static noinline int __init al8_early(void) { return get_random_u32(); }\nint al8_late(void);\nint noinline al8_late(void) { return al8_early(); }\n&/" drivers/net/wireguard/main.c
 			closure '"$hidden"'; build'
 		assert_line '^wgkmod: kbuild warned: WARNING: modpost: .*[Ss]ection mismatch'
 	done
