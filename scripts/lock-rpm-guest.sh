@@ -66,6 +66,7 @@ candidates() {
 # same_version VERSION-RELEASE.ARCH NAME...: those of the packages that there are in this version,
 # into /resolve/same.
 same_version() {
+	local text
 	local version=$1 name
 	shift
 	for name; do
@@ -124,8 +125,10 @@ kernel_devel() {
 # version FILE CC: answers with what the compiler in the package says of itself.  Its driver runs without
 # what the package depends on.
 version() {
+	local text
 	rpm --upgrade --oldpackage --nodeps --noscripts --notriggers --nosignature --replacefiles --replacepkgs "/resolve/compiler/${1##*/}"
-	"$2" --version 2>&1 | sed -n 1p >/resolve/answer
+	text=$("$2" --version 2>&1) || text="does not run: $text"
+	printf '%s\n' "${text%%$'\n'*}" >/resolve/answer
 }
 
 # packages DIR WORD...: what installing the WORDS downloads, into DIR, checked; where each is from, into
