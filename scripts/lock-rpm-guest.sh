@@ -85,7 +85,9 @@ signatures() {
 		[[ -f $file ]] || continue
 		if said=$("${rpmkeys[@]}" --checksig "$file" 2>&1) && [[ $said == *'signatures OK' ]]; then continue; fi
 		by=$(rpm --query --package --nosignature --queryformat '%|DSAHEADER?{%{DSAHEADER:pgpsig}}:{%|RSAHEADER?{%{RSAHEADER:pgpsig}}:{}|}|' "$file" 2>/dev/null) || by=
-		if [[ $said == *'digests OK' && -z $by ]]; then
+		if ! rpm --query --package --nosignature --nodigest "$file" >/dev/null 2>&1; then
+			die "${file##*/} is not a package: the server answered with something else: $distrust"
+		elif [[ $said == *'digests OK' && -z $by ]]; then
 			die "${file##*/} is not signed: $distrust"
 		elif [[ $said == *[Dd][Ii][Gg][Ee][Ss][Tt][Ss]\ *[Nn][Oo][Tt]\ [Oo][Kk] && -n $by ]] && known_key "${by##* }"; then
 			die "${file##*/} is damaged: its signature by the key ${by##* } does not hold: $distrust"

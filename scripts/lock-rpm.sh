@@ -88,8 +88,9 @@ dnf_why() {
 			else if (curl != "") print (error != "" ? error ": " : "") curl
 			else if (download != "" || mirror != "") { sub(/^\[MIRROR\] /, "", mirror); print mirror != "" ? mirror : download }
 			else if (error != "") print error
-			else print "see the log"
-		}' "$1")
+			else print last == "" ? "nothing was said" : last
+		}
+		NF { last = $0 }' "$1")
 	case $cause in
 	'modular filtering'*) hint='write @MODULE:STREAM before it in the target; the report lists the streams' ;;
 	'no repository has'*) hint='the report lists what the repositories have; name that in the target, or set MIRROR= to repositories that have it' ;;

@@ -368,6 +368,9 @@ fault_devel_gone() {
 	resign "$BATS_TEST_TMPDIR/gnupg" somebody "$WWW/bucket/$file"
 	lock 2
 	refused "^wgkmod: from http://127.0.0.1:$PORT/bucket: $file is signed by another key, "
+	printf '<html>Log in first</html>\n' >"$WWW/bucket/$file"
+	lock 2
+	refused "^wgkmod: from http://127.0.0.1:$PORT/bucket: $file is not a package: the server answered with something else: "
 }
 
 # devel_without SED: a kernel-devel like that of standin-9, changed, in an address of the target alone.
