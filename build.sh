@@ -76,10 +76,10 @@ compile() {
 # judge_warnings LOG: ends the build on a warning that says that a module does not fit the kernel or
 # would not do what its source says: modpost's of undefined symbols, of symbols without a version or
 # of another namespace, of a missing Module.symvers, and of references between sections (modpost reads
-# our modules alone).  The others are shown.
+# our modules alone), and of no licence.  The others are shown.
 judge_warnings() {
 	local line matter='undefined!|has no CRC|no symbol version|version generation failed|symbol will not be versioned'
-	matter+='|from namespace|Symbol version dump|Module\.symvers is missing|[Ss]ection mismatch'
+	matter+='|missing MODULE_LICENSE|from namespace|Symbol version dump|Module\.symvers is missing|[Ss]ection mismatch'
 	while IFS= read -r line; do
 		! grep -Eq "$matter" <<<"$line" || die "kbuild warned: $line"
 		printf 'wgkmod: kbuild warned, of nothing that keeps the modules from fitting: %s\n' "$line" >&2

@@ -6,6 +6,7 @@
 # shellcheck disable=SC2030,SC2031 # each test is a subshell
 
 load lib/helpers
+load lib/servers
 
 setup() {
 	export TARGET_DIR=$BATS_TEST_TMPDIR
@@ -200,4 +201,51 @@ line_of() { grep -n "^$1" "$FILE" | cut -d : -f 1; }
 		assert_equal "${got% *}" "${got#* }"
 		[[ ${got% *} -gt 0 ]]
 	done
+}
+
+# ---- what make lock verified is kept, and further suites -------------------------------
+
+# cache_without PATTERN: CACHE is one of the test's own with what the lock of mine names, but for what
+# matches.
+cache_without() {
+	local sha file from=$CACHE/sha256
+	export OUT=$BATS_TEST_TMPDIR/out CACHE=$BATS_TEST_TMPDIR/cache
+	mkdir -p "$CACHE/sha256"
+	while read -r _ sha file; do
+		[[ $sha =~ ^[0-9a-f]{64}$ && ! $file =~ $1 && ! -f $CACHE/sha256/$sha ]] || continue
+		ln "$from/$sha" "$CACHE/sha256/" 2>/dev/null || cp "$from/$sha" "$CACHE/sha256/"
+	done <"$FILE.lock"
+}
+
+@test "make lock leaves all that it pinned in the cache: without network nothing is missing" {
+	cache_without '/(make|flex)_'
+	run_cmd 0 "$ROOT_DIR/scripts/lock.sh" mine
+	run_cmd 0 unshare --net "$ROOT_DIR/scripts/fetch.sh" mine
+	assert_line 'inputs are in the cache and have their digests'
+}
+
+@test "a lock is not written where the mirror's index has a package and its pool has not" {
+	local www=$BATS_TEST_TMPDIR/www from
+	cache_without '/make_'
+	from=$(bash -c '. "$1/scripts/lib.sh"; read_target mine; deb_mirror bullseye' - "$ROOT_DIR")
+	mkdir -p "$www/dists/bullseye/main/binary-amd64"
+	for file in InRelease Release main/binary-amd64/Packages.xz; do
+		run_cmd 0 curl --silent --fail --location --output "$www/dists/bullseye/$file" "$from/dists/bullseye/$file"
+	done
+	BATS_FILE_TMPDIR=$BATS_TEST_TMPDIR http_start_anywhere "$www"
+	cp "$FILE.lock" "$BATS_TEST_TMPDIR/before"
+	sed -i '/make_/d' "$FILE.lock"
+	cp "$FILE.lock" "$BATS_TEST_TMPDIR/before"
+	MIRROR=http://127.0.0.1:$PORT PATIENCE=3 run_cmd 69 "$ROOT_DIR/scripts/lock.sh" mine
+	assert_line '^wgkmod: cannot fetch make_[^ ]*\.deb \(of .mine.\): '
+	BATS_FILE_TMPDIR=$BATS_TEST_TMPDIR servers_stop
+	cmp "$FILE.lock" "$BATS_TEST_TMPDIR/before"
+}
+
+@test "of a further suite make lock takes nothing that the target does not name by version" {
+	export OUT=$BATS_TEST_TMPDIR/out
+	sed -i 's/^SUITE .*/SUITE = bullseye bullseye-security/' "$FILE"
+	run_cmd 0 "$ROOT_DIR/scripts/lock.sh" mine
+	sed -i 's/ of mine by / of debian11-5.10.0-32-amd64 by /' "$FILE.lock"
+	diff "$ROOT_DIR/targets/$TARGET_NAME.lock" "$FILE.lock"
 }

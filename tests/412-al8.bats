@@ -4,6 +4,8 @@
 # The family rpm from end to end, on the distribution that stands for Alibaba Cloud Linux 3: its
 # registry and mirror, lock, fetch, image, build, and what the closure says of each of its kernels.
 
+# shellcheck disable=SC2030,SC2031 # each test is a subshell
+
 load lib/helpers
 load lib/servers
 load lib/al8
@@ -51,7 +53,7 @@ built() { (cd "$OUT/$1/modules/kernel" && find . -name '*.ko' -printf '%f\n' | s
 	export TARGET_DIR=$BATS_TEST_TMPDIR/targets CACHE=$BATS_TEST_TMPDIR/cache
 	al8 0 lock standin-9
 	TIMEOUT=900 run_cmd 0 unshare --net "$ROOT_DIR/scripts/fetch.sh" standin-9
-	assert_line '24 inputs are in the cache'
+	assert_line "^fetch +$(grep -vc '^#' "$TARGET_DIR/standin-9.lock") inputs are in the cache"
 	OUT=$BATS_TEST_TMPDIR/out TIMEOUT=900 run_cmd 0 unshare --net make -C "$ROOT_DIR" --no-print-directory artifacts TARGET=standin-9
 	assert_line '^build +4 modules in '
 }

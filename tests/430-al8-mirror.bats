@@ -60,7 +60,7 @@ resign() {
 	run_cmd 0 rpmsign --delsign "$3" # the same key's would be left as it is
 	run_cmd 0 rpmsign --define "__gpg $(command -v gpg)" --define "_gpg_path $1" --define "_gpg_name $2" --addsign "$3"
 }
-index() { run_cmd 0 createrepo_c --quiet --update "$@" "$OS"; }
+index() { run_cmd 0 createrepo_c --quiet --update "$OS"; }
 
 # refused REGEX: the first line of a refusal; and there are a report and no lock.
 refused() {
@@ -71,17 +71,18 @@ refused() {
 	assert_absent "$TARGET_DIR/standin-9.lock"
 }
 
-# image_with_key KEY NAME: the registry has the image NAME, which is the stand-in's with the key in rpm's
-# database.
-image_with_key() {
+# image_after COMMAND NAME: the registry has the image NAME, which is the stand-in's after the COMMAND, in
+# whose container BATS_TEST_TMPDIR/key is /key.
+image_after() {
 	local image=localhost/wgkmod-test:keys-$BASHPID
+	touch "$BATS_TEST_TMPDIR/key"
 	run_cmd 0 skopeo copy "oci:$AL8_IMAGE" "containers-storage:$image"
 	LOG=/dev/null run_cmd 0 bash -euc '
 		. "$ROOT_DIR/scripts/lib.sh"
 		. "$ROOT_DIR/scripts/lib/podman.sh"
 		podman_probe "$1"
 		container=$("${PODMAN[@]}" create --network=none --pull=never "${PODMAN_LIMITS[@]}" --security-opt=label=disable \
-			--volume "$2:/key:ro" "$1" rpmkeys --import /key)
+			--volume "$BATS_TEST_TMPDIR/key:/key:ro" "$1" sh -c "$2")
 		podman start --attach "$container"
 		podman commit "$container" "$1-key"
 		podman rm "$container"' - "$image" "$1"
@@ -89,8 +90,11 @@ image_with_key() {
 	run_cmd 0 podman image rm "$image" "$image-key"
 }
 
-# no_lock: nothing was pinned.
-no_lock() { assert_absent "$TARGET_DIR/standin-9.lock"; }
+# forget_image NAME: podman has no longer what make lock loaded of the registry's image NAME.
+forget_image() {
+	run_cmd 0 skopeo inspect --raw "docker://127.0.0.1:$REGISTRY_PORT/$1"
+	run_cmd 0 podman image rm "localhost/wgkmod-lock:$(printf %s "$output" | sha256sum | cut -c 1-16)"
+}
 
 @test "a package with a flipped byte is refused by make lock, with its name" {
 	own "$OS/Packages/$PACKAGE.rpm"
@@ -125,7 +129,7 @@ no_lock() { assert_absent "$TARGET_DIR/standin-9.lock"; }
 	index
 	serve
 	lock 2
-	refused "^wgkmod: the packages .*: $PACKAGE.rpm is signed by another key, [0-9a-f]+, than the target's, [0-9a-f]+ \\(gpg\\(wgkmod stand-in\\)\\): take it"
+	refused "^wgkmod: the packages .*: $PACKAGE.rpm is signed by another key, [0-9a-f]+, than the target's, [0-9a-f]+ \\(wgkmod stand-in public key\\): take it"
 }
 
 @test "a key that the image has, and that is not the target's, does not count" {
@@ -135,12 +139,11 @@ no_lock() { assert_absent "$TARGET_DIR/standin-9.lock"; }
 	resign "$BATS_TEST_TMPDIR/gnupg" 'the image alone' "$OS/Packages/$PACKAGE.rpm"
 	index
 	serve
-	image_with_key "$BATS_TEST_TMPDIR/key" alinux3/keys:latest
+	image_after 'rpmkeys --import /key' alinux3/keys:latest
 	sed -i "s,^IMAGE .*,IMAGE = 127.0.0.1:$REGISTRY_PORT/alinux3/keys:latest," "$TARGET_DIR/standin-9"
 	lock 2
 	refused "^wgkmod: the packages .*: $PACKAGE.rpm is signed by another key, "
-	run_cmd 0 skopeo inspect --raw "docker://127.0.0.1:$REGISTRY_PORT/alinux3/keys:latest"
-	run_cmd 0 podman image rm "localhost/wgkmod-lock:$(printf %s "$output" | sha256sum | cut -c 1-16)"
+	forget_image alinux3/keys:latest
 }
 
 @test "a package that is gone is refused by make lock; in the cache it is not missed" {
@@ -153,6 +156,8 @@ no_lock() { assert_absent "$TARGET_DIR/standin-9.lock"; }
 	assert_line "^wgkmod: cannot fetch $PACKAGE.rpm \(of 'standin-9'\): the mirrors that could be reached do not have it any more"
 	rm "$TARGET_DIR/standin-9.lock"
 	index
+	rm "$WWW"/alinux/3/module/x86_64/Packages/make-*.rpm
+	run_cmd 0 createrepo_c --quiet "$WWW/alinux/3/module/x86_64"
 	CACHE=$BATS_TEST_TMPDIR/empty lock 2
 	refused '^wgkmod: the packages .*: no repository has make: '
 	grep -q '^make: none$' "$OUT/log/standin-9-lock-report.txt"
@@ -322,7 +327,13 @@ fault_devel_gone() {
 
 @test "broken: no gcc of the kernel's version; the part that differs, the line to add, and all that were tried" { broken no_compiler; }
 @test "broken: a solver's conflict; its reason" { broken solver; }
-@test "broken: a package that modular filtering hides; the streams" { broken modular; }
+@test "broken: a package that modular filtering hides; the streams" {
+	broken modular
+	# what the refusal says to do
+	sed -i 's/^TOOLCHAIN .*/TOOLCHAIN = gcc @al8-tools:hides make/' "$TARGET_DIR/standin-9"
+	lock 0
+	grep -q '/make-4.3-1.al8.x86_64.rpm$' "$TARGET_DIR/standin-9.lock"
+}
 @test "broken: a signature that does not hold; the package and the key" { broken bad_signature; }
 @test "broken: another key; both" { broken wrong_key; }
 @test "broken: a registry that wants a login" { broken registry_401; }
@@ -333,6 +344,120 @@ fault_devel_gone() {
 
 @test "every fault of the table has a test, and the table ten" {
 	assert_equal "$(grep -c ' | ' <<<"$BROKEN")" 10
-	assert_equal "$(sed -n 's/^@test "broken: .*{ broken \([a-z_0-9]*\); }$/\1/p' "$BATS_TEST_FILENAME" | sort | paste -sd ' ')" \
+	assert_equal "$(sed -n 's/^\(@test "broken: .*{ \|\t\)broken \([a-z_0-9]*\).*/\2/p' "$BATS_TEST_FILENAME" | sort | paste -sd ' ')" \
 		"$(sed -n 's/^\([a-z_0-9]*\) *| .*/\1/p' <<<"$BROKEN" | sort | paste -sd ' ')"
+}
+
+# ---- where else kernel-devel may be ----------------------------------------------------
+
+@test "kernel-devel that no repository has is taken from an address of the target, tried last, its signature checked" {
+	local file=kernel-devel-5.10.223-9.al8.x86_64.rpm
+	mkdir "$WWW/bucket"
+	mv "$WWW/alinux/3/updates/x86_64/Packages/$file" "$WWW/bucket/"
+	run_cmd 0 createrepo_c --quiet --update "$WWW/alinux/3/updates/x86_64"
+	serve
+	sed -i "s,^KERNEL_DEVEL.*,&\n  http://127.0.0.1:$PORT/bucket/$file," "$TARGET_DIR/standin-9"
+	lock 0
+	assert_line "kernel-devel-5.10.223-9.al8.x86_64 of http://127.0.0.1:$PORT/bucket$"
+	grep -E "^toolchain [0-9a-f]{64} http://127.0.0.1:$PORT/bucket/$file$" "$TARGET_DIR/standin-9.lock"
+	CACHE=$BATS_TEST_TMPDIR/empty fetch 0
+
+	rm "$TARGET_DIR/standin-9.lock"
+	own "$WWW/bucket/$file"
+	new_key somebody
+	resign "$BATS_TEST_TMPDIR/gnupg" somebody "$WWW/bucket/$file"
+	lock 2
+	refused "^wgkmod: from http://127.0.0.1:$PORT/bucket: $file is signed by another key, "
+	printf '<html>Log in first</html>\n' >"$WWW/bucket/$file"
+	lock 2
+	refused "^wgkmod: from http://127.0.0.1:$PORT/bucket: $file is not a package: the server answered with something else: "
+}
+
+# devel_without SED: a kernel-devel like that of standin-9, changed, in an address of the target alone.
+devel_without() {
+	local dir=$BATS_TEST_TMPDIR/devel release=5.10.223-9.al8.x86_64
+	mkdir -p "$dir/tree" "$WWW/bucket"
+	tar -C "$dir/tree" -xf "$AL8_KERNELS/5.10.223-9/devel.tar"
+	(cd "$dir/tree/usr/src/kernels/$release" && eval "$1")
+	tar -C "$dir/tree" --owner=0 --group=0 -cf "$dir/tar" usr
+	tar -tf "$dir/tar" | sed -n '/[^/]$/s,.*,"/&",p' >"$dir/list"
+	run_cmd 0 rpmbuild -bb --quiet --target x86_64 --define "_topdir $dir" --define 'al8_name kernel-devel' \
+		--define 'al8_version 5.10.223' --define 'al8_release 9.al8' --define "al8_tar $dir/tar" --define "al8_list $dir/list" \
+		"$ROOT_DIR/tests/al8/package.spec"
+	mv "$dir"/RPMS/x86_64/*.rpm "$WWW/bucket/"
+	resign "$AL8_MIRROR/gnupg" 'wgkmod stand-in' "$WWW/bucket/kernel-devel-$release.rpm"
+	sed -i "s,^KERNEL_DEVEL.*,KERNEL_DEVEL = http://127.0.0.1:$PORT/bucket/kernel-devel-$release.rpm," "$TARGET_DIR/standin-9"
+}
+
+@test "a kernel-devel that nothing can be built with is refused before anything else is looked for, and one that has WireGuard" {
+	local file=kernel-devel-5.10.223-9.al8.x86_64.rpm
+	serve
+	devel_without 'rm Module.symvers'
+	lock 2
+	refused "^wgkmod: $file has no 'Module.symvers': modules for 5.10.223-9.al8.x86_64 cannot be built with it"
+	refute_line 'the compiler is'
+	rm -r "$BATS_TEST_TMPDIR/devel"
+	devel_without 'rm tools/objtool/objtool'
+	lock 2
+	refused "^wgkmod: $file has no 'tools/objtool/objtool', which the kernel's configuration asks for"
+	rm -r "$BATS_TEST_TMPDIR/devel"
+	devel_without 'echo CONFIG_WIREGUARD=m >>.config'
+	lock 2
+	refused "^wgkmod: 5.10.223-9.al8.x86_64 has WireGuard already \(CONFIG_WIREGUARD=m\): it needs no build"
+}
+
+# ---- what dnf and skopeo say -----------------------------------------------------------
+
+# why FUNCTION: what lock-rpm.sh makes of the words on standard input.
+why() {
+	cat >"$BATS_TEST_TMPDIR/said"
+	FUNCTION=$1 run_cmd 0 bash -c '
+		IMAGE=registry.example/a/b:1 MIRROR="http://one http://two" ARCH=x86_64 REPOS=
+		. "$ROOT_DIR/scripts/lib.sh"
+		. "$ROOT_DIR/builder/families/rpm.sh"
+		. "$ROOT_DIR/scripts/lock-rpm.sh"
+		"$FUNCTION" "$BATS_TEST_TMPDIR/said"'
+}
+
+@test "of a mirror that was asked again and a package that is missing, the latter is the cause" {
+	why dnf_why <<-'EOS'
+		[MIRROR] primary.xml.gz: Curl error (28): Timeout was reached for http://one/repodata/primary.xml.gz [Operation too slow]
+		No match for argument: kmod-devel
+		Error: Unable to find a match: kmod-devel
+	EOS
+	assert_equal "$output" 'no repository has kmod-devel: the report lists what the repositories have; name that in the target, or set MIRROR= to repositories that have it'
+}
+
+@test "a solver's conflict is told by its reasons, and a repository by its address" {
+	why dnf_why <<-'EOS'
+		Error:
+		 Problem: package gcc-10.2.1-3.al8.x86_64 requires libgomp = 10.2.1-3.al8, but none of the providers can be installed
+		  - cannot install both libgomp-10.2.1-3.al8.x86_64 and libgomp-10.2.1-3.9.al8.x86_64
+		(try to add '--allowerasing' to command line to replace conflicting packages or '--skip-broken' to skip uninstallable packages)
+	EOS
+	assert_line '^its packages do not go together: Problem: package gcc-10.2.1-3.al8.x86_64 requires libgomp = 10.2.1-3.al8, but none of the providers can be installed; - cannot install both libgomp-10.2.1-3.al8.x86_64 and libgomp-10.2.1-3.9.al8.x86_64: name versions'
+	why dnf_why <<-'EOS'
+		Errors during downloading metadata for repository 'wgkmod-2':
+		  - Status code: 403 for http://two/repodata/repomd.xml (IP: 127.0.0.1)
+		Error: Failed to download metadata for repo 'wgkmod-2': Cannot download repomd.xml: All mirrors were tried
+	EOS
+	assert_line '^Failed to download metadata for repo http://two: .*: Status code: 403 for http://two/repodata/repomd.xml .*: try again, or set MIRROR='
+}
+
+@test "a registry's refusals are told apart" {
+	why registry_why <<<'time="2026-11-29T17:00:00Z" level=fatal msg="Error parsing image name \"docker://registry.example/a/b:1\": reading manifest 1 in registry.example/a/b: unauthorized: authentication required"'
+	assert_line "^the registry wants a login for 'registry.example/a/b:1': run 'skopeo login registry.example'"
+	why registry_why <<<'time="2026-11-29T17:00:00Z" level=fatal msg="Error parsing image name \"docker://registry.example/a/b:1\": reading manifest 1 in registry.example/a/b: manifest unknown"'
+	assert_line "^the registry has no 'b:1': put one of its tags"
+	why registry_why <<<'time="2026-11-29T17:00:00Z" level=fatal msg="pinging container registry registry.example: Get \"https://registry.example/v2/\": dial tcp: i/o timeout"'
+	assert_line "^the registry of 'registry.example/a/b:1' cannot be reached: .*i/o timeout"
+}
+
+@test "an image without dnf is refused" {
+	serve
+	image_after 'rm /usr/bin/dnf' alinux3/bare:latest
+	sed -i "s,^IMAGE .*,IMAGE = 127.0.0.1:$REGISTRY_PORT/alinux3/bare:latest," "$TARGET_DIR/standin-9"
+	lock 2
+	refused "^wgkmod: the image '127.0.0.1:$REGISTRY_PORT/alinux3/bare:latest' cannot be used: there is no dnf in it: name an image of the distribution that has it in IMAGE"
+	forget_image alinux3/bare:latest
 }

@@ -4,8 +4,8 @@
 # usage: lock-rpm-guest.sh PATIENCE COMMAND [WORD...]
 #
 # What lock-rpm.sh asks of the distribution, inside a container of its image that is thrown away;
-# /resolve is shared with the host and has the repositories (repos/) and the key.  A refusal of its
-# own starts with "wgkmod: ".
+# /resolve is shared with the host and has the repositories (repos/) and the key; what is asked is answered
+# in /resolve/answer.  A refusal of its own starts with "wgkmod: ".
 
 set -euo pipefail
 export LC_ALL=C
@@ -33,13 +33,13 @@ programs() {
 	rpm --version
 }
 
-# repository ID: reads its metadata; the last line says how many packages and bytes it has.
+# repository ID: reads its metadata; answers how many packages and bytes it has.
 repository() {
 	"${dnf[@]}" --disablerepo='*' --enablerepo="$1" makecache
 	"${dnf[@]}" --disablerepo='*' --enablerepo="$1" --cacheonly repoinfo "$1" | awk -F ' *: ' '
 		/^Repo-pkgs/ { packages = $2 }
 		/^Repo-size/ { size = $2 }
-		END { printf "%s packages, %s\n", packages, size }'
+		END { printf "%s packages, %s\n", packages, size }' >/resolve/answer
 }
 
 # locations NAME...: where the packages are, each version that there is, into /resolve/locations.
@@ -66,6 +66,7 @@ candidates() {
 # same_version VERSION-RELEASE.ARCH NAME...: those of the packages that there are in this version,
 # into /resolve/same.
 same_version() {
+	local text
 	local version=$1 name
 	shift
 	for name; do
@@ -84,7 +85,9 @@ signatures() {
 		[[ -f $file ]] || continue
 		if said=$("${rpmkeys[@]}" --checksig "$file" 2>&1) && [[ $said == *'signatures OK' ]]; then continue; fi
 		by=$(rpm --query --package --nosignature --queryformat '%|DSAHEADER?{%{DSAHEADER:pgpsig}}:{%|RSAHEADER?{%{RSAHEADER:pgpsig}}:{}|}|' "$file" 2>/dev/null) || by=
-		if [[ $said == *'digests OK' && -z $by ]]; then
+		if ! rpm --query --package --nosignature --nodigest "$file" >/dev/null 2>&1; then
+			die "${file##*/} is not a package: the server answered with something else: $distrust"
+		elif [[ $said == *'digests OK' && -z $by ]]; then
 			die "${file##*/} is not signed: $distrust"
 		elif [[ $said == *[Dd][Ii][Gg][Ee][Ss][Tt][Ss]\ *[Nn][Oo][Tt]\ [Oo][Kk] && -n $by ]] && known_key "${by##* }"; then
 			die "${file##*/} is damaged: its signature by the key ${by##* } does not hold: $distrust"
@@ -101,8 +104,8 @@ keys() {
 # known_key ID: whether the target's key has this id.
 known_key() { [[ $(keys) == *"${1: -8}"* ]]; }
 
-# kernel_devel FILE RELEASE HIDDEN: the last line is the text of the kernel's compiler; refuses a
-# build tree without what a build needs.
+# kernel_devel FILE RELEASE HIDDEN: answers with the text of the kernel's compiler; refuses a build tree
+# without what a build needs.
 kernel_devel() {
 	local file=/resolve/devel/${1##*/} release=$2 tree=/usr/src/kernels/$2 name text
 	rpm --install --nodeps --noscripts --notriggers --nosignature --replacefiles "$file"
@@ -118,14 +121,16 @@ kernel_devel() {
 		die "$release has WireGuard already ($(grep '^CONFIG_WIREGUARD=' "$tree/.config")): it needs no build, run 'modprobe wireguard' there"
 	text=$(sed -n 's/^CONFIG_CC_VERSION_TEXT="\(.*\)"$/\1/p' "$tree/.config")
 	[[ -n $text ]] || die "the configuration in ${file##*/} does not say which compiler made the kernel (CONFIG_CC_VERSION_TEXT)"
-	printf '%s\n' "$text"
+	printf '%s\n' "$text" >/resolve/answer
 }
 
-# version FILE CC: what the compiler in the package says of itself, as the last line.  Its driver runs
-# without what the package depends on.
+# version FILE CC: answers with what the compiler in the package says of itself.  Its driver runs without
+# what the package depends on.
 version() {
+	local text
 	rpm --upgrade --oldpackage --nodeps --noscripts --notriggers --nosignature --replacefiles --replacepkgs "/resolve/compiler/${1##*/}"
-	"$2" --version 2>&1 | sed -n 1p
+	text=$("$2" --version 2>&1) || text="does not run: $text"
+	printf '%s\n' "${text%%$'\n'*}" >/resolve/answer
 }
 
 # packages DIR WORD...: what installing the WORDS downloads, into DIR, checked; where each is from, into

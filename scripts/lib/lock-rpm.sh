@@ -88,8 +88,9 @@ dnf_why() {
 			else if (curl != "") print (error != "" ? error ": " : "") curl
 			else if (download != "" || mirror != "") { sub(/^\[MIRROR\] /, "", mirror); print mirror != "" ? mirror : download }
 			else if (error != "") print error
-			else print "see the log"
-		}' "$1")
+			else print last == "" ? "nothing was said" : last
+		}
+		NF { last = $0 }' "$1")
 	case $cause in
 	'modular filtering'*) hint='write @MODULE:STREAM before it in the target; the report lists the streams' ;;
 	'no repository has'*) hint='the report lists what the repositories have; name that in the target, or set MIRROR= to repositories that have it' ;;
@@ -220,7 +221,7 @@ lock_repositories() {
 	while read -r repo; do
 		((++n))
 		guest repository "wgkmod-$n" || die "the repository $repo cannot be had: $(dnf_why "$RESOLVE/said")"
-		step "the repository $repo has $(tail -n 1 "$RESOLVE/said")"
+		step "the repository $repo has $(cat "$RESOLVE/answer")"
 	done < <(family_mirrors)
 }
 
@@ -247,7 +248,7 @@ lock_kernel_devel() {
 	read -ra words <<<"$KERNEL_DEVEL"
 	get_package devel "${words[@]}"
 	guest kernel_devel "$FILE" "$RELEASE" "$HIDE" || die "$(dnf_why "$RESOLVE/said")"
-	KERNEL_TEXT=$(tail -n 1 "$RESOLVE/said")
+	KERNEL_TEXT=$(cat "$RESOLVE/answer")
 	step "$(basename "$FILE" .rpm) of ${URL%/*}"
 	step "the kernel was made by '$KERNEL_TEXT'"
 	lock_line toolchain "$FILE" "$URL"
@@ -285,7 +286,7 @@ lock_toolchain() {
 		fi
 		check_signature compiler
 		guest version "$nevra.rpm" "${KERNEL_TEXT%% *}" || die "'$nevra' cannot be looked at: $(dnf_why "$RESOLVE/said")"
-		text=$(tail -n 1 "$RESOLVE/said")
+		text=$(cat "$RESOLVE/answer")
 		printf '%s: %s\n' "$nevra" "$text" >>"$TMP/compilers"
 		if [[ $text == "$KERNEL_TEXT" ]]; then
 			! lock_with_compiler "$word" "$nevra" || return 0
@@ -426,7 +427,7 @@ family_report() {
 	[[ ! -s $TMP/compilers ]] || { printf '\n==== compilers tried ====\n' && cat "$TMP/compilers"; }
 	printf '\n==== in the image ====\n'
 	if [[ -n $BASE_IMAGE && -f $RESOLVE/repos/wgkmod.repo ]]; then
-		guest report "kernel-devel kernel-core gcc cpp libgomp ${KERNEL_DEVEL//*:\/\/*/} $TOOLCHAIN $KERNEL_IMAGE $VM" >/dev/null 2>&1 || :
+		LOG=/dev/null guest report "kernel-devel kernel-core gcc cpp libgomp ${KERNEL_DEVEL//*:\/\/*/} $TOOLCHAIN $KERNEL_IMAGE $VM" >/dev/null 2>&1 || :
 		cat "$RESOLVE/said"
 	else
 		printf 'it was not had\n'
