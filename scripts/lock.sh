@@ -22,7 +22,7 @@ rm -f "$report"
 # phase_failed: the family's report of what was found out, where it has one.
 phase_failed() {
 	declare -F family_report >/dev/null || return 0
-	family_report >"$report" 2>&1
+	family_report 2>&1 | plain >"$report"
 	printf 'wgkmod: what was found out is in %s: send it with a question\n' "$report" >&2
 }
 

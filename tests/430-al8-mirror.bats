@@ -415,7 +415,7 @@ why() {
 		IMAGE=registry.example/a/b:1 MIRROR="http://one http://two" ARCH=x86_64 REPOS=
 		. "$ROOT_DIR/scripts/lib.sh"
 		. "$ROOT_DIR/builder/families/rpm.sh"
-		. "$ROOT_DIR/scripts/lock-rpm.sh"
+		. "$ROOT_DIR/scripts/lib/lock-rpm.sh"
 		"$FUNCTION" "$BATS_TEST_TMPDIR/said"'
 }
 
