@@ -91,7 +91,9 @@ static int memory_file(const char *data, size_t size, struct reason *reason)
 	if (ret == 0 && size % page == 0)
 		ret = write_all(fd, "", 1);
 	if (ret < 0)
-		return reason_errno(reason, ret);
+		return reason_set(reason, ret, "cannot write a memory file: %s%s",
+				  strerror(-ret),
+				  ret == -EFBIG ? " (ulimit -f limits it)" : "");
 	if (fcntl(fd, F_ADD_SEALS,
 		  F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE))
 		return reason_errno(reason, -errno);
