@@ -188,7 +188,8 @@ rebuild: ## make the bundle BUNDLE= again from what its provenance names, and co
 
 .PHONY: fuzz
 fuzz: ## fuzz what reads bundles, signatures, modules, symbol tables and states: FUZZ_SECONDS= each (600)
-	@$(need) clang pkg-config libkmod libcrypto zlib liblzma minisign depmod
+	@$(need) clang pkg-config libkmod libcrypto zlib liblzma minisign depmod curl jq flock unshare xz dpkg-deb
+	@scripts/fetch.sh $(DEMO) vm
 	@tests/run/fuzz.sh $(call each,$(FUZZ))
 
 .PHONY: bench

@@ -51,7 +51,7 @@ static int compare(const void *a, const void *b)
 
 const struct ustar_file *ustar_find(const struct ustar *bundle, const char *path)
 {
-	struct ustar_file key;
+	struct ustar_file key = { .data = { 0 } };
 
 	if (!bundle->count || strlen(path) >= sizeof(key.path))
 		return NULL;
