@@ -55,6 +55,8 @@ void module_free(struct module *mod)
 
 enum exit_code module_exit_code(int err)
 {
+	if (err == 0)
+		return EXIT_DONE;
 	if (err == -EBADMSG)
 		return EXIT_UNTRUSTED;
 	return err == -ENOEXEC ? EXIT_WRONG_KERNEL : EXIT_FAILED;
