@@ -192,7 +192,8 @@ rebuild: ## make the bundle BUNDLE= again from what its provenance names, and co
 
 .PHONY: fuzz
 fuzz: ## fuzz what reads bundles, signatures, modules, symbol tables and states: FUZZ_SECONDS= each (600)
-	@$(need) @fuzz @c @sign
+	@$(need) @fetch @fuzz @c @sign dpkg-deb
+	@scripts/fetch.sh $(DEMO) vm
 	@tests/run/fuzz.sh $(call each,$(FUZZ))
 
 .PHONY: bench

@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 
 #include "base/log.h"
@@ -97,10 +98,15 @@ static enum exit_code run_verb(char **argv, const char *running)
 }
 
 /*
- * Open /dev/null for each closed standard file, so that no file of ours gets its number.
+ * Close the files that the caller left open, which depmod and modprobe would inherit. Open
+ * /dev/null for each closed standard file, so that no file of ours gets its number.
  */
 static int keep_standard_files(void)
 {
+	/* Not before Linux 5.9. */
+	if (syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0) < 0)
+		for (int fd = STDERR_FILENO + 1; fd < 1024; fd++)
+			close(fd);
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
 		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF &&
 		    open("/dev/null", O_RDWR) != fd)
@@ -120,6 +126,8 @@ int main(int argc, char **argv)
 	 * ended.
 	 */
 	signal(SIGCHLD, SIG_DFL);
+	/* A limit of the size of files (ulimit -f) is an error to report, not an end. */
+	signal(SIGXFSZ, SIG_IGN);
 	if (uname(&uts) < 0) {
 		log_error("cannot find out the running kernel: %s", strerror(errno));
 		return EXIT_FAILED;

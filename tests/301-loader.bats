@@ -91,6 +91,34 @@ damaged() { # FILE REGEX: and as it was again
 	damaged "$WG" "its section .rela.text is of a live patch"
 }
 
+# 64 bits, as they are in a file.
+word_le() { bytes_le "$1" && bytes_le $(($1 >> 32)); }
+
+@test "sections of more memory than a kernel has, or with no alignment that it can give, are refused" {
+	local bytes
+	for bytes in $((1 << 62)) $((-1 << 63)) $((1 << 32)) $(((128 << 20) + 1)); do
+		MUTANTS='' poke "$WG" $(($(section_header_offset "$WG" .bss) + 32)) "$(word_le "$bytes")"
+		damaged "$WG" "with its section .bss it takes more memory than a kernel has for modules"
+	done
+	# each in bounds, and all of them not
+	MUTANTS='' poke "$WG" $(($(section_header_offset "$WG" .bss) + 32)) "$(word_le $((127 << 20)))"
+	MUTANTS='' poke "$WG" $(($(section_header_offset "$WG" .data..read_mostly) + 4)) '\010' # SHT_NOBITS
+	MUTANTS='' poke "$WG" $(($(section_header_offset "$WG" .data..read_mostly) + 32)) "$(word_le $((127 << 20)))"
+	damaged "$WG" "with its section .* it takes more memory than a kernel has for modules"
+	for bytes in 3 6 $((-1)) $(((1 << 40) + 1)); do
+		MUTANTS='' poke "$WG" $(($(section_header_offset "$WG" .text) + 48)) "$(word_le "$bytes")"
+		damaged "$WG" "the alignment of its section .text is [0-9]+, no power of two"
+	done
+	for bytes in $((1 << 17)) $((1 << 40)) $((-1 << 63)); do
+		MUTANTS='' poke "$WG" $(($(section_header_offset "$WG" .text) + 48)) "$(word_le "$bytes")"
+		damaged "$WG" "the alignment of its section .text is [0-9]+, more than a page"
+	done
+	for bytes in 0 1 4096; do
+		MUTANTS='' poke "$WG" $(($(section_header_offset "$WG" .text) + 48)) "$(word_le "$bytes")"
+		check 0
+	done
+}
+
 @test "something in section 0 is refused" {
 	local header
 	header=$(readelf -hW "$WG" | sed -n 's/.*Start of section headers: *\([0-9]*\) .*/\1/p')

@@ -162,12 +162,11 @@ amid() {
 }
 
 @test "a file that comes, changes, is renamed, or goes meanwhile: none is overlooked" {
-	local file=$MODULES/kernel/crypto/adiantum.ko change real path=$PATH
+	local file=$MODULES/kernel/crypto/adiantum.ko change real
 	real=$(command -v depmod)
 	for change in "chmod 600 $file" "mv $file $file.new" "rm $file" "touch $file" \
 		"mv $file $file.x; cp -p $file.x $file; rm $file.x" "mkdir $MODULES/new" \
 		"ln -s x $MODULES/link" "mv $MODULES $MODULES-; cp -a $MODULES- $MODULES"; do
-		PATH=$path
 		rm -rf "$ROOT" "$BATS_TEST_TMPDIR/once"
 		root_make "$ROOT"
 		fake_program depmod "[ -e '$BATS_TEST_TMPDIR/once' ] || {
@@ -189,11 +188,46 @@ amid() {
 	unchanged
 }
 
-@test "depmod is found without sbin in PATH" {
-	# valgrind makes of vfork() a fork(), and posix_spawn() does not hear that there is no such program
-	[[ ${MEMORY_CHECKED:-} != valgrind ]] || plain_only
-	run_cmd 0 env PATH=/nonexistent "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
+@test "depmod is looked for where the system has it, whatever PATH the caller has" {
+	local path
+	mkdir "$BATS_TEST_TMPDIR/here"
+	cd "$BATS_TEST_TMPDIR/here"
+	printf '#!/bin/sh\ntouch "%s/ran"\n' "$BATS_TEST_TMPDIR" >depmod
+	chmod +x depmod
+	for path in '' . /nonexistent "$BATS_TEST_TMPDIR/here"; do
+		rm -rf "$ROOT"
+		root_make "$ROOT"
+		run_cmd 0 env PATH="$path" "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
+		installed
+		assert_absent "$BATS_TEST_TMPDIR/ran"
+	done
+}
+
+@test "depmod gets nothing of the caller's environment and open files" {
+	local seen=$BATS_TEST_TMPDIR/seen
+	mkdir "$seen"
+	fake_program depmod "env >'$seen/env'; ls -l /proc/\$\$/fd >'$seen/files'; exec $(command -v depmod) \"\$@\""
+	echo secret >"$BATS_TEST_TMPDIR/secret"
+	LD_BIND_NOW=1 MODPROBE_OPTIONS=-n SECRET=x install_it 0 7<"$BATS_TEST_TMPDIR/secret" 1234<"$BATS_TEST_TMPDIR/secret"
 	installed
+	assert_equal "$(grep -vE '^(PWD|OLDPWD|SHLVL|_)=' "$seen/env" | LC_ALL=C sort)" \
+		$'LC_ALL=C\nPATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+	grep -q "$ROOT/lib/modules" "$seen/files" # the lock, which is ours
+	output=$(<"$seen/files")
+	refute_line secret
+}
+
+@test "what depmod says reaches the terminal as text alone" {
+	fake_program depmod "printf 'depmod: WARNING: \\033[2J\\233x \\302\\205\n' >&2; exec $(command -v depmod) \"\$@\""
+	install_it 0
+	assert_line '^depmod: WARNING: \\033\[2J\\233x \\302\\205$'
+}
+
+@test "a limit of the size of files is an error, and not the end of wgkmod" {
+	run_cmd 1 bash -c 'ulimit -f 8; exec "$@"' - \
+		"$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
+	assert_line "': cannot write a memory file: File too large \(ulimit -f limits it\)$"
+	unchanged
 }
 
 # stale: shell commands that put the index of before into the directory, as a depmod does that began then.

@@ -295,7 +295,7 @@ line_set() { # FILE LINE, bytes on standard input
 }
 
 # hex_bytes HEX: the bytes.
-hex_bytes() { printf '%b' "$(sed 's/../\\x&/g' <<<"$1")"; }
+hex_bytes() { printf '%b' "$(fold -w 2 <<<"$1" | sed 's/^/\\x/' | tr -d '\n')"; }
 
 # weak_key HEX: WEAK.pub, a key of this point.
 weak_key() {

@@ -321,10 +321,8 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 @test "when depmod fails, nothing is removed" {
 	install_it 0
 	before=$(looks "$ROOT")
-	mkdir "$BATS_TEST_TMPDIR/bin"
-	printf '#!/bin/sh\nexit 1\n' >"$BATS_TEST_TMPDIR/bin/depmod"
-	chmod +x "$BATS_TEST_TMPDIR/bin/depmod"
-	PATH=$BATS_TEST_TMPDIR/bin:$PATH remove_it 1
+	fake_program depmod 'exit 1'
+	remove_it 1
 	assert_line "^wgkmod: cannot remove '$MODULES': depmod failed with status 1$"
 	as_before
 }

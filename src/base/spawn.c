@@ -17,47 +17,58 @@
 #endif
 #define OUTPUT_MAX_BYTES (16UL << 20)
 
+/* As root's PATH is: what the caller's names could be anything. */
+static const char *const directories[] = { "/usr/local/sbin", "/usr/local/bin",
+					   "/usr/sbin",	      "/usr/bin",
+					   "/sbin",	      "/bin" };
+static char *const environment[] = {
+	(char *)"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+	(char *)"LC_ALL=C",
+	NULL,
+};
+
 /* @flags: POSIX_SPAWN_SETPGROUP, or 0. */
 static int usual_signals(posix_spawnattr_t *attr, int flags)
 {
-	sigset_t none, pipe;
+	sigset_t none, ignored;
 	int err = posix_spawnattr_setflags(
 		attr, (short)(flags | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
 
 	sigemptyset(&none);
-	sigemptyset(&pipe);
-	sigaddset(&pipe, SIGPIPE);
+	sigemptyset(&ignored);
+	sigaddset(&ignored, SIGPIPE);
+	sigaddset(&ignored, SIGXFSZ);
 	if (!err)
 		err = posix_spawnattr_setsigmask(attr, &none);
-	return err ? err : posix_spawnattr_setsigdefault(attr, &pipe);
+	return err ? err : posix_spawnattr_setsigdefault(attr, &ignored);
 }
 
-static int spawn(pid_t *pid, char *const argv[], const posix_spawn_file_actions_t *files,
-		 const posix_spawnattr_t *attr)
+/* Return the path of the program @name, which the caller owns, or NULL with errno set. */
+static char *find(const char *name)
 {
-	static const char *const directories[] = { "/usr/sbin", "/sbin" };
-	int err = posix_spawnp(pid, argv[0], files, attr, argv, environ);
+	errno = ENOENT;
+	for (size_t i = 0; i < ARRAY_SIZE(directories); i++) {
+		char *path = strdup_printf("%s/%s", directories[i], name);
 
-	for (size_t i = 0; err == ENOENT && i < ARRAY_SIZE(directories); i++) {
-		_cleanup_free_ char *path =
-			strdup_printf("%s/%s", directories[i], argv[0]);
-
-		err = path ? posix_spawn(pid, path, files, attr, argv, environ) : ENOMEM;
+		if (!path || access(path, X_OK) == 0)
+			return path;
+		free(path);
 	}
-	return err;
+	return NULL;
 }
 
 static int start(pid_t *pid, char *const argv[], const posix_spawn_file_actions_t *files,
 		 int flags)
 {
+	_cleanup_free_ char *path = find(argv[0]);
 	posix_spawnattr_t attr;
-	int err = posix_spawnattr_init(&attr);
+	int err = path ? posix_spawnattr_init(&attr) : errno;
 
 	if (err)
 		return -err;
 	err = usual_signals(&attr, flags);
 	if (!err)
-		err = spawn(pid, argv, files, &attr);
+		err = posix_spawn(pid, path, files, &attr, argv, environment);
 	posix_spawnattr_destroy(&attr);
 	return -err;
 }

@@ -11,9 +11,10 @@ struct buf;
 struct reason;
 
 /*
- * Start the program @argv, found by PATH, or else in /usr/sbin or /sbin, which the PATH
- * of su may leave out. Its signals have their default handling, so that a program that
- * hangs can be ended. @files may be NULL. Returns 0 or -errno.
+ * Start the program @argv, found in the directories of a fixed PATH. It gets that PATH and
+ * LC_ALL=C as its whole environment, no file beyond those of @files (may be NULL) and the
+ * standard ones, and the default handling of signals, so that a program that hangs can be
+ * ended. Returns 0 or -errno.
  */
 int spawn_start(pid_t *pid, char *const argv[],
 		const posix_spawn_file_actions_t *files) _must_check_ _nonnull_(1, 2);

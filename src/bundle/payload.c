@@ -17,7 +17,6 @@
 #define SUMS_MAX_BYTES (1UL << 20)
 #define MODULES_PREFIX "modules/"
 #define CERTIFICATE_NAME "signing_key.x509"
-#define CERTIFICATE_MAX_BYTES (1UL << 16)
 
 /* The source of the bytes: the directory @fd, or the directory @release of a bundle. */
 struct source {
@@ -61,12 +60,15 @@ static enum exit_code code_of(int ret)
 	return is_system_error(ret) ? EXIT_FAILED : EXIT_UNTRUSTED;
 }
 
-/* Print what is wrong with the entry @name of the bundle. Returns code_of(@ret). */
-static enum exit_code refuse_entry(const struct source *source, const char *name, int ret,
-				   const struct reason *reason)
+/* Print what is wrong with the file @name of the payload. Returns code_of(@ret). */
+static enum exit_code refuse(const struct source *source, const char *name, int ret,
+			     const struct reason *reason)
 {
-	log_failure(source->path, "entry '%s/%s': %s", source->release, name,
-		    reason->text);
+	if (source->bundle)
+		log_failure(source->path, "entry '%s/%s': %s", source->release, name,
+			    reason->text);
+	else
+		log_failure(name, "%s", reason->text);
 	return code_of(ret);
 }
 
@@ -149,47 +151,22 @@ static int check_digest(struct slice data, const unsigned char *want,
 	return reason_set(reason, -EBADMSG, "its digest is not the one in " SUMS_NAME);
 }
 
-/*
- * Check that SHA256SUMS names just what is in the directory of the release, with its
- * digest. Prints all that is wrong.
- */
+/* Check that SHA256SUMS names every file of the release's directory in the bundle. */
 static enum exit_code check_entries(const struct payload *payload,
 				    const struct source *source)
 {
-	enum exit_code worst = EXIT_DONE, code;
-	struct reason reason = { 0 };
-	struct slice data;
+	enum exit_code code = EXIT_DONE;
 
 	for (size_t i = 0; i < source->bundle->count; i++) {
-		const struct ustar_file *file = &source->bundle->files[i];
-		const char *name = path_in_release(source, file);
-		const struct sum *sum = name ? sums_find(&payload->sums, name) : NULL;
-		int ret = 0;
+		const char *name = path_in_release(source, &source->bundle->files[i]);
 
-		if (!name || !strcmp(name, SUMS_NAME))
+		if (!name || !strcmp(name, SUMS_NAME) || sums_find(&payload->sums, name))
 			continue;
-		if (!sum)
-			ret = reason_set(&reason, -EBADMSG,
-					 "SHA256SUMS does not name it");
-		else
-			ret = check_digest(file->data, sum->digest, &reason);
-		if (ret < 0) {
-			code = refuse_entry(source, name, ret, &reason);
-			worst = worst == EXIT_FAILED ? worst : code;
-		}
+		log_failure(source->path, "entry '%s': SHA256SUMS does not name it",
+			    source->bundle->files[i].path);
+		code = EXIT_UNTRUSTED;
 	}
-	for (size_t i = 0; i < payload->sums.count; i++) {
-		const char *name = payload->sums.entries[i].path;
-		int ret = find_entry(source, name, &data);
-
-		if (ret < 0) {
-			reason_set(&reason, ret,
-				   "SHA256SUMS names it, but it is missing");
-			code = refuse_entry(source, name, ret, &reason);
-			worst = worst == EXIT_FAILED ? worst : code;
-		}
-	}
-	return worst;
+	return code;
 }
 
 /* Parse a copy of @data, which sums_parse() takes. */
@@ -204,7 +181,7 @@ static int parse_sums(struct sums *sums, struct slice data, struct reason *reaso
 	return sums_parse(sums, text, data.size, reason);
 }
 
-/* Read the release's SHA256SUMS of the bundle, and check the directory by it. */
+/* Read the release's SHA256SUMS of the bundle, which has to name all that is there. */
 static enum exit_code read_sums_entry(struct payload *payload,
 				      const struct source *source)
 {
@@ -221,7 +198,7 @@ static enum exit_code read_sums_entry(struct payload *payload,
 	else
 		ret = parse_sums(&payload->sums, data, &reason);
 	if (ret < 0)
-		return refuse_entry(source, SUMS_NAME, ret, &reason);
+		return refuse(source, SUMS_NAME, ret, &reason);
 	return check_entries(payload, source);
 }
 
@@ -251,10 +228,100 @@ static enum exit_code read_sums_file(struct payload *payload, const struct sourc
 	return code_of(ret);
 }
 
-/* List the files below modules/ that SHA256SUMS names, and refuse other names there. */
-static enum exit_code list_files(struct payload *payload, const struct source *source)
+/* Get the bytes of the file @sum, and check its digest. Each file is read once. */
+static int get_bytes(const struct source *source, const struct sum *sum,
+		     struct slice *data, char **own, struct reason *reason)
 {
-	enum exit_code code = EXIT_DONE;
+	struct buf file = { 0 };
+	int ret;
+
+	if (source->bundle) {
+		ret = find_entry(source, sum->path, data);
+		if (ret < 0)
+			return reason_set(reason, ret,
+					  "SHA256SUMS names it, but it is missing");
+	} else {
+		ret = read_at(source->fd, sum->path, MODULE_MAX_BYTES, &file, reason);
+		if (ret < 0)
+			return ret;
+		*own = file.data;
+		*data = (struct slice){ file.data, file.size };
+	}
+	return check_digest(*data, sum->digest, reason);
+}
+
+/* Add the module @sum; digest and module are made of the same bytes. */
+static enum exit_code add_module(struct payload *payload, const struct source *source,
+				 const struct sum *sum)
+{
+	struct payload_file *file = &payload->files[payload->count];
+	struct reason reason = { 0 };
+	int ret;
+
+	*file = (struct payload_file){
+		.name = sum->path,
+		.path = sum->path + strlen(MODULES_PREFIX),
+		.digest = sum->digest,
+	};
+	if (!sums_is_module_path(file->path)) {
+		log_failure(source->path,
+			    "SHA256SUMS names '%s', which is not a path of a module",
+			    sum->path);
+		return EXIT_UNTRUSTED;
+	}
+	payload->count++;
+	ret = get_bytes(source, sum, &file->data, &file->own, &reason);
+	if (ret < 0)
+		return refuse(source, sum->path, ret, &reason);
+	file->is_signed = modsig_present(file->data);
+	ret = module_read(&payload->modules[payload->n_modules], file->name,
+			  file->data.data, file->data.size, &reason);
+	if (ret == 0)
+		payload->n_modules++;
+	else
+		log_failure(file->name, "%s", reason.text);
+	return module_exit_code(ret);
+}
+
+/* Check another file, and read it if it is the certificate. */
+static enum exit_code add_other(struct payload *payload, const struct source *source,
+				const struct sum *sum)
+{
+	const bool is_certificate = !strcmp(sum->path, CERTIFICATE_NAME);
+	_cleanup_free_ char *own = NULL;
+	struct reason reason = { 0 };
+	struct slice data;
+	int ret;
+
+	if (!source->bundle && !is_certificate)
+		return EXIT_DONE;
+	ret = get_bytes(source, sum, &data, &own, &reason);
+	if (ret < 0)
+		return refuse(source, sum->path, ret, &reason);
+	if (!is_certificate)
+		return EXIT_DONE;
+	ret = certificate_read(&payload->certificate, data, &reason);
+	if (ret < 0)
+		log_failure(CERTIFICATE_NAME, "%s", reason.text);
+	return code_of(ret);
+}
+
+static enum exit_code check_signed(const struct payload *payload)
+{
+	for (size_t i = 0; payload->certificate && i < payload->count; i++) {
+		if (payload->files[i].is_signed)
+			continue;
+		log_failure(payload->files[i].name,
+			    "it is not signed, but " CERTIFICATE_NAME " is there");
+		return EXIT_UNTRUSTED;
+	}
+	return EXIT_DONE;
+}
+
+/* Read and check the files that payload->sums lists. Prints all that is wrong. */
+static enum exit_code read_files(struct payload *payload, const struct source *source)
+{
+	enum exit_code worst = EXIT_DONE;
 
 	payload->files = calloc(payload->sums.count + 1, sizeof(*payload->files));
 	payload->modules = calloc(payload->sums.count + 1, sizeof(*payload->modules));
@@ -264,117 +331,20 @@ static enum exit_code list_files(struct payload *payload, const struct source *s
 	}
 	for (size_t i = 0; i < payload->sums.count; i++) {
 		const struct sum *sum = &payload->sums.entries[i];
-		const char *path = sum->path + strlen(MODULES_PREFIX);
+		enum exit_code code;
 
-		if (strncmp(sum->path, MODULES_PREFIX, strlen(MODULES_PREFIX)) != 0)
-			continue;
-		if (!sums_is_module_path(path)) {
-			log_failure(
-				source->path,
-				"SHA256SUMS names '%s', which is not a path of a module",
-				sum->path);
-			code = EXIT_UNTRUSTED;
-			continue;
-		}
-		payload->files[payload->count++] = (struct payload_file){
-			.name = sum->path,
-			.path = path,
-			.digest = sum->digest,
-		};
-	}
-	if (payload->count == 0 && code == EXIT_DONE) {
-		log_failure(source->path, "SHA256SUMS names no module");
-		code = EXIT_UNTRUSTED;
-	}
-	return code;
-}
-
-/*
- * Get the bytes of the file @sum. check_entries() has checked those of a bundle; a file of
- * a directory is read once, into *@own, and checked.
- */
-static int read_listed(const struct source *source, const char *name,
-		       const unsigned char *digest, size_t max, struct slice *data,
-		       char **own, struct reason *reason)
-{
-	struct buf file = { 0 };
-	int ret;
-
-	if (source->bundle) {
-		ret = find_entry(source, name, data);
-		return ret < 0 ? reason_errno(reason, ret) : 0;
-	}
-	ret = read_at(source->fd, name, max, &file, reason);
-	*own = file.data;
-	*data = (struct slice){ file.data, file.size };
-	return ret < 0 ? ret : check_digest(*data, digest, reason);
-}
-
-/* Read a file once; digest and module are made of the same bytes. */
-static enum exit_code read_file(struct payload *payload, const struct source *source,
-				struct payload_file *file, struct reason *reason)
-{
-	int ret = read_listed(source, file->name, file->digest, MODULE_MAX_BYTES,
-			      &file->data, &file->own, reason);
-
-	if (ret < 0)
-		return code_of(ret);
-	ret = module_read(&payload->modules[payload->n_modules], file->name,
-			  file->data.data, file->data.size, reason);
-	if (ret < 0)
-		return module_exit_code(ret);
-	file->is_signed = modsig_present(file->data);
-	payload->n_modules++;
-	return EXIT_DONE;
-}
-
-static enum exit_code read_files(struct payload *payload, const struct source *source)
-{
-	enum exit_code worst = EXIT_DONE;
-
-	for (size_t i = 0; i < payload->count; i++) {
-		struct payload_file *file = &payload->files[i];
-		struct reason reason = { 0 };
-		enum exit_code code = read_file(payload, source, file, &reason);
-
-		if (code == EXIT_DONE)
-			continue;
-		log_failure(file->name, "%s", reason.text);
+		if (strncmp(sum->path, MODULES_PREFIX, strlen(MODULES_PREFIX)) == 0)
+			code = add_module(payload, source, sum);
+		else
+			code = add_other(payload, source, sum);
 		if (code > worst)
 			worst = code;
 	}
-	return worst;
-}
-
-/*
- * Read the certificate of the key that signed the modules for the kernel, if SHA256SUMS
- * lists it. Then every module has to carry a signature.
- */
-static enum exit_code read_certificate(struct payload *payload,
-				       const struct source *source)
-{
-	const struct sum *sum = sums_find(&payload->sums, CERTIFICATE_NAME);
-	_cleanup_free_ char *own = NULL;
-	struct reason reason = { 0 };
-	struct slice data;
-	int ret;
-
-	if (!sum)
-		return EXIT_DONE;
-	ret = read_listed(source, CERTIFICATE_NAME, sum->digest, CERTIFICATE_MAX_BYTES,
-			  &data, &own, &reason);
-	if (ret == 0)
-		ret = certificate_read(&payload->certificate, data, &reason);
-	if (ret < 0)
-		log_failure(CERTIFICATE_NAME, "%s", reason.text);
-	for (size_t i = 0; ret == 0 && i < payload->count; i++) {
-		if (payload->files[i].is_signed)
-			continue;
-		log_failure(payload->files[i].name,
-			    "it is not signed, but " CERTIFICATE_NAME " is there");
+	if (worst == EXIT_DONE && !payload->count) {
+		log_failure(source->path, "SHA256SUMS names no module");
 		return EXIT_UNTRUSTED;
 	}
-	return code_of(ret);
+	return worst == EXIT_DONE ? check_signed(payload) : worst;
 }
 
 /* Print whose signatures the modules carry, as the certificate says. */
@@ -404,18 +374,6 @@ static enum exit_code guard_directory(const struct source *source)
 	return code_of(ret);
 }
 
-/* Read and check the modules that payload->sums lists. */
-static enum exit_code read_modules(struct payload *payload, const struct source *source)
-{
-	enum exit_code code = list_files(payload, source);
-
-	if (code == EXIT_DONE)
-		code = read_files(payload, source);
-	if (code == EXIT_DONE)
-		code = read_certificate(payload, source);
-	return code;
-}
-
 static enum exit_code read_directory(struct payload *payload,
 				     const struct trust_policy *policy,
 				     const struct source *source)
@@ -426,7 +384,7 @@ static enum exit_code read_directory(struct payload *payload,
 		code = guard_directory(source);
 	if (code == EXIT_DONE)
 		code = read_sums_file(payload, source);
-	return code == EXIT_DONE ? read_modules(payload, source) : code;
+	return code == EXIT_DONE ? read_files(payload, source) : code;
 }
 
 /* Verify the signature first: nothing else is done with the file before. */
@@ -451,7 +409,7 @@ static enum exit_code read_bundle(struct payload *payload,
 	source->bundle = &bundle;
 	code = read_sums_entry(payload, source);
 	if (code == EXIT_DONE)
-		code = read_modules(payload, source);
+		code = read_files(payload, source);
 	if (code == EXIT_DONE)
 		signer_say(&signer, source->path);
 	source->bundle = NULL;

@@ -51,7 +51,7 @@ static int compare(const void *a, const void *b)
 
 const struct ustar_file *ustar_find(const struct ustar *bundle, const char *path)
 {
-	struct ustar_file key;
+	struct ustar_file key = { .data = { 0 } };
 
 	if (!bundle->count || strlen(path) >= sizeof(key.path))
 		return NULL;
@@ -211,8 +211,7 @@ static int read_entry(struct archive_walk *walk, struct ustar_file *file,
 	set_path(walk, (const void *)(walk->data + walk->at));
 	wrong = check_header(walk);
 	if (wrong)
-		return reason_set(reason, -EBADMSG, "entry '%s': %s", walk->path,
-				  wrong);
+		return reason_set(reason, -EBADMSG, "entry '%s': %s", walk->path, wrong);
 	memcpy(file->path, walk->path, sizeof(file->path));
 	file->data = (struct slice){ walk->data + walk->at + BLOCK, walk->length };
 	walk->at += BLOCK + blocks(walk->length);

@@ -5,6 +5,13 @@
 
 #include "base/log.h"
 
+/*
+ * The least room that a kernel has for all modules (MODULES_VSIZE of arm64), and the largest
+ * page: what is loaded is aligned to a page, and no further (module_alloc()).
+ */
+#define MAX_LOADED_BYTES (128UL << 20)
+#define MAX_ALIGNMENT 65536UL
+
 /* SHF_RELA_LIVEPATCH in include/uapi/linux/elf.h: relocations for live patching. */
 #define SHF_LIVEPATCH 0x00100000UL
 
@@ -101,14 +108,49 @@ static int check_section(const Elf64_Shdr *section, const char *name,
 	return 0;
 }
 
+/*
+ * Add the memory that @section takes to @total, which has to stay within bounds:
+ * layout_sections() adds the sizes up without looking.
+ */
+static int check_room(const Elf64_Shdr *section, const char *name, size_t *total,
+		      struct reason *reason)
+{
+	const size_t align = section->sh_addralign;
+
+	if (!(section->sh_flags & SHF_ALLOC))
+		return 0;
+	if (align & (align - 1) && align)
+		return reason_set(reason, -EBADMSG,
+				  "damaged: the alignment of its section %s is %zu, no "
+				  "power of two",
+				  name, align);
+	if (align > MAX_ALIGNMENT)
+		return reason_set(reason, -EBADMSG,
+				  "damaged: the alignment of its section %s is %zu, more "
+				  "than a page",
+				  name, align);
+	if (section->sh_size > MAX_LOADED_BYTES ||
+	    (*total += section->sh_size + align) > MAX_LOADED_BYTES)
+		return reason_set(
+			reason, -EBADMSG,
+			"damaged: with its section %s it takes more memory than "
+			"a kernel has for modules",
+			name);
+	return 0;
+}
+
 static int check_sections(const struct elf *elf, struct found *found,
 			  struct reason *reason)
 {
+	size_t total = 0;
+
 	for (unsigned int i = 1; i < elf->header.e_shnum; i++) {
 		const Elf64_Shdr section = elf_section(elf, i);
 		const char *name = elf_section_name(elf, &section);
 		int ret = check_section(&section, name, reason);
 
+		if (ret == 0)
+			ret = check_room(&section, name, &total, reason);
 		for (unsigned int k = 0; ret == 0 && k < ARRAY_SIZE(known); k++)
 			if (!strcmp(name, known[k].name))
 				ret = note_known(found, k, i, &section, reason);

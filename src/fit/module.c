@@ -55,6 +55,8 @@ void module_free(struct module *mod)
 
 enum exit_code module_exit_code(int err)
 {
+	if (err == 0)
+		return EXIT_DONE;
 	if (err == -EBADMSG)
 		return EXIT_UNTRUSTED;
 	return err == -ENOEXEC ? EXIT_WRONG_KERNEL : EXIT_FAILED;
@@ -91,7 +93,9 @@ static int memory_file(const char *data, size_t size, struct reason *reason)
 	if (ret == 0 && size % page == 0)
 		ret = write_all(fd, "", 1);
 	if (ret < 0)
-		return reason_errno(reason, ret);
+		return reason_set(reason, ret, "cannot write a memory file: %s%s",
+				  strerror(-ret),
+				  ret == -EFBIG ? " (ulimit -f limits it)" : "");
 	if (fcntl(fd, F_ADD_SEALS,
 		  F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE))
 		return reason_errno(reason, -errno);

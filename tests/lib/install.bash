@@ -51,12 +51,29 @@ put_aside() {
 	sed -n "s/^wgkmod: what another process changed meanwhile is in '\(.*\)': move it to its place, and run depmod$/\1/p" <<<"$output"
 }
 
-# A program of this name and these lines comes first in PATH.
+# A program of this name and these lines comes first where wgkmod looks for it, /usr/local/sbin: WGKMOD
+# becomes a program that runs wgkmod with that directory in the place of the system's.
 fake_program() { # NAME LINES
-	mkdir -p "$BATS_TEST_TMPDIR/bin"
-	printf '#!/bin/sh\n%s\n' "$2" >"$BATS_TEST_TMPDIR/bin/$1"
-	chmod +x "$BATS_TEST_TMPDIR/bin/$1"
-	PATH=$BATS_TEST_TMPDIR/bin:$PATH
+	local bin=$BATS_TEST_TMPDIR/bin
+	mkdir -p "$bin"
+	printf '#!/bin/sh\n%s\n' "$2" >"$bin/$1"
+	chmod +x "$bin/$1"
+	[[ $WGKMOD != "$bin.wgkmod" ]] || return 0
+	[[ -d /usr/local/sbin ]] || fail 'there is no /usr/local/sbin'
+	# preload.c, which is for wgkmod alone, would have unshare(1) do nothing: look before the mount.
+	cat >"$bin.wgkmod" <<-EOF
+		#!/bin/bash
+		export FAKE_PRELOAD=\${LD_PRELOAD:-}
+		unset LD_PRELOAD
+		exec unshare --mount $([[ $(id -u) -eq 0 ]] || echo --map-root-user) bash -euc '
+			[[ \$(readlink /proc/self/ns/mnt) != "\$1" ]]
+			mount --bind "\$0" /usr/local/sbin
+			export LD_PRELOAD=\$FAKE_PRELOAD
+			[[ -n \$LD_PRELOAD ]] || unset LD_PRELOAD
+			exec "\${@:2}"' '$bin' "\$(readlink /proc/self/ns/mnt)" '$WGKMOD' "\$@"
+	EOF
+	chmod +x "$bin.wgkmod"
+	WGKMOD=$bin.wgkmod
 }
 
 # The payload of an upgrade: one module changed, one gone.

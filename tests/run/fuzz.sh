@@ -11,6 +11,7 @@
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../../scripts/lib.sh"
 FUZZ_SECONDS=${FUZZ_SECONDS:-600}
+REAL=debian11-5.10.0-32-amd64 # whose modules the target module changes
 dir=$OUT/fuzz
 
 # seed NAME: files to start from, in the folder $TMP/NAME.
@@ -55,6 +56,15 @@ seed() {
 			    ".section \"__kcrctab\",\"a\"\n.long __crc_exported\n.set __crc_exported, 0x12345678\n.text\n");
 		SOURCE
 		cc -O1 -fno-pic -mcmodel=large -c -o "$seeds/module" "$tree/module.c"
+		;;
+	module)
+		# Not to start from, but what is changed: the smallest real ones that export and import.
+		rm -rf "$dir/modules"
+		mkdir -p "$dir/modules"
+		"$TOP/scripts/stage.sh" "$REAL" vm "$TMP/debs"
+		dpkg-deb --fsys-tarfile "$TMP"/debs/linux-image-*.deb | tar -x --wildcards -C "$dir/modules" --transform 's,.*/,,' \
+			'*/libcurve25519-generic.ko' '*/udp_tunnel.ko' '*/libchacha.ko' '*/ip6_udp_tunnel.ko'
+		head -c 18 /dev/zero >"$seeds/none"
 		;;
 	state)
 		printf '%064d  kernel/x.ko\n%064d *kernel/lib/y.ko\n' 1 2 >"$seeds/state"
