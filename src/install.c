@@ -52,8 +52,8 @@ static void install_free(struct install *in)
 
 static bool is_there_already(const struct install *in)
 {
-	return !in->tx.plan.count && in->tx.plan.indexed &&
-	       in->tx.state.installed.count == in->payload.count;
+	return in->tx.state.installed.count == in->payload.count &&
+	       plan_is_done(&in->tx.plan, &in->tx.host);
 }
 
 /* Load the modules; if the kernel refuses them, take the install back. */

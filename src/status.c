@@ -34,7 +34,7 @@
 #include "fit/module.h"
 #include "kernel/loaded.h"
 #include "tree/exchange.h"
-#include "tree/indexes.h"
+#include "tree/lookup.h"
 #include "tree/old_state.h"
 #include "tree/state.h"
 
@@ -108,9 +108,9 @@ static void print_file(const struct show *show, const char *path, enum state_fil
 }
 
 static enum exit_code show_file(struct show *show, const struct sum *sum,
-				const struct buf *dep)
+				const struct strlist *loads)
 {
-	_cleanup_free_ char *taken = dep->data ? indexes_taken(dep, sum->path) : NULL;
+	const char *taken = lookup_path(loads, sum->path);
 	struct reason reason = { 0 };
 	enum state_file found;
 
@@ -152,15 +152,32 @@ static void print_taint(const struct show *show)
 		       show->not_signed ? "E (not signed)" : "");
 }
 
+/* List what modprobe would load: nothing without an index, or with a damaged one. */
+static enum exit_code find_loads(const struct show *show, struct strlist *loads)
+{
+	const struct sums *installed = &show->state.installed;
+	_cleanup_strlist_ struct strlist paths = { 0 };
+	struct reason reason = { 0 };
+	int ret = 0;
+
+	for (size_t i = 0; ret == 0 && i < installed->count; i++)
+		ret = strlist_add(&paths, installed->entries[i].path);
+	if (ret < 0)
+		reason_errno(&reason, ret);
+	else
+		ret = lookup_files(show->host.root, show->host.release, &paths, loads,
+				   &reason);
+	if (ret < 0)
+		log_failure(show->host.release, "%s", reason.text);
+	return ret < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
 static enum exit_code show_files(struct show *show)
 {
-	_cleanup_buf_ struct buf dep = { 0 };
-	enum exit_code code = EXIT_DONE;
+	_cleanup_strlist_ struct strlist loads = { 0 };
+	enum exit_code code = find_loads(show, &loads);
 	bool left = exchange_is_left(&show->host);
 
-	/* Without an index, or with a damaged one, modprobe finds nothing. */
-	if (indexes_read(show->host.modules_fd, &dep) < 0)
-		buf_free(&dep);
 	if (show->params->porcelain)
 		printf("kernel\t%s\t%zu\t%s\n", show->host.release,
 		       show->state.installed.count, left ? "unfinished" : "finished");
@@ -168,7 +185,8 @@ static enum exit_code show_files(struct show *show)
 		printf("%s: %zu module%s\n", show->host.release,
 		       show->state.installed.count, PLURAL(show->state.installed.count));
 	for (size_t i = 0; i < show->state.installed.count; i++)
-		if (show_file(show, &show->state.installed.entries[i], &dep) != EXIT_DONE)
+		if (show_file(show, &show->state.installed.entries[i], &loads) !=
+		    EXIT_DONE)
 			code = EXIT_FAILED;
 	print_kept(show);
 	print_taint(show);

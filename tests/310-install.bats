@@ -324,7 +324,7 @@ load lib/install
 	cp "$MODULES/modules.dep.bin" "$BATS_TEST_TMPDIR/stale"
 	install_it 0
 	for how in "sed -i /wireguard.ko:/d modules.dep" "cp $BATS_TEST_TMPDIR/stale modules.dep.bin" \
-		"truncate -s 0 modules.dep.bin" "truncate -s -1 modules.alias.bin" "rm modules.alias.bin"; do
+		"truncate -s 0 modules.dep.bin" "truncate -s 0 modules.alias.bin" "rm modules.alias.bin"; do
 		(cd "$MODULES" && $how)
 		install_it 0
 		assert_line " installed: "

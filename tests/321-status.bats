@@ -61,11 +61,12 @@ status_inside() { # STATUS SRCVERSION-OF-LOADED-WIREGUARD|none
 		echo "$2" >"$sys/srcversion"
 	fi
 	cp "$WGKMOD" "$ROOT/bin/wgkmod"
-	ldd "$WGKMOD" | grep -o '/[^ ]*' | sort -u | while read -r lib; do
+	cp -L "$(type -P modprobe)" "$ROOT/bin/modprobe"
+	{ ldd "$WGKMOD" && ldd "$ROOT/bin/modprobe"; } | grep -o '/[^ ]*' | sort -u | while read -r lib; do
 		install -D "$lib" "$ROOT$lib"
 	done
 	run_cmd "$1" unshare --map-root-user --mount sh -c \
-		'mount --rbind /proc "$1/proc" && exec chroot "$1" /bin/wgkmod status' - "$ROOT"
+		'mount --rbind /proc "$1/proc" && PATH=/bin:$PATH exec chroot "$1" /bin/wgkmod status' - "$ROOT"
 }
 
 @test "status: whether our code, another, or none is loaded" {

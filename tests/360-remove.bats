@@ -340,22 +340,6 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	as_before
 }
 
-@test "when depmod passes over a directory with what is given back, nothing is removed" {
-	local file=$MODULES/updates/udp_tunnel.ko
-	mkdir "${file%/*}"
-	cp "$STOCK/kernel/net/ipv4/udp_tunnel.ko" "$file"
-	depmod -b "$ROOT" "$RELEASE"
-	install_it 0 --replace
-	assert_absent "$file"
-	fake_program depmod "mv \$2/lib/modules/\$3/updates \$2/hidden; $(command -v depmod) \"\$@\"; mv \$2/hidden \$2/lib/modules/\$3/updates"
-	remove_it 1
-	assert_line "^wgkmod: cannot remove '$MODULES': depmod left out updates/udp_tunnel.ko$"
-	assert_absent "$file"
-	rm "$BATS_TEST_TMPDIR/bin/depmod"
-	remove_it 0
-	grep -q '^updates/udp_tunnel.ko:' "$MODULES/modules.dep"
-}
-
 @test "--dir and --replace: a file of ours that somebody changed elsewhere goes, and comes back" {
 	local file=$MODULES/kernel/drivers/net/wireguard/wireguard.ko
 	install_it 0

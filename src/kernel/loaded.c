@@ -23,6 +23,13 @@ bool loaded_any(const char *name)
 	return state != NULL;
 }
 
+bool loaded_live(const char *name)
+{
+	_cleanup_free_ char *state = read_attribute(name, "initstate");
+
+	return state && !strcmp(state, "live");
+}
+
 /* Returns 1: equal; 0: different; -1: file or kernel has none. */
 static int compare_srcversion(int fd, const char *path, const char *name)
 {

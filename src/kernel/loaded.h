@@ -20,3 +20,6 @@ enum loaded loaded_compare(int fd, const char *path) _must_check_ _nonnull_all_;
 
 /* Return true if a module of @name is loaded. */
 bool loaded_any(const char *name) _must_check_ _nonnull_all_;
+
+/* Return true if the module @name is loaded and its init has succeeded. */
+bool loaded_live(const char *name) _must_check_ _nonnull_all_;

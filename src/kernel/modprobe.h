@@ -8,8 +8,8 @@ struct strlist;
 
 /*
  * Load wireguard with modprobe from the running kernel's directory @fd. Then check that
- * wireguard is loaded, that each loaded module of @paths comes from its file in @fd, and
- * that an interface of its kind can be made. Otherwise print why, with what the kernel
+ * wireguard is loaded and live, and that each loaded module of @paths comes from its file
+ * in @fd. Otherwise print why, with what the kernel
  * logged, and unload the modules that were not loaded before; some have no exit and stay.
  * Returns EXIT_DONE or EXIT_NOT_LOADED.
  */

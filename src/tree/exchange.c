@@ -15,6 +15,7 @@
 #include "tree/depmod.h"
 #include "tree/edit.h"
 #include "tree/indexes.h"
+#include "tree/lookup.h"
 #include "tree/state.h"
 
 /*
@@ -133,8 +134,11 @@ static int drop_base(const struct exchange *exchange)
 	return ret < 0 ? ret : edit_prune(exchange->tree_fd, STATE_DIRECTORY, &gone);
 }
 
-int exchange_index(struct exchange *exchange, struct reason *reason)
+/* Run depmod, and ask modprobe what it finds by that. */
+static int make_indexes(struct exchange *exchange, const struct strlist *ours,
+			struct reason *reason)
 {
+	const struct host *host = exchange->host;
 	_cleanup_free_ char *base = NULL;
 	int ret = make_base(exchange, &base);
 
@@ -142,17 +146,31 @@ int exchange_index(struct exchange *exchange, struct reason *reason)
 		return reason_set(reason, ret,
 				  "cannot make a base directory for depmod: %s",
 				  strerror(-ret));
-	ret = depmod_run(exchange->host, base, reason);
+	ret = depmod_run(host, base, reason);
+	if (ret == 0)
+		ret = indexes_check(&exchange->live, host->modules_fd, exchange->tree_fd,
+				    reason);
+	if (ret == 0)
+		ret = indexes_list_all(exchange->tree_fd, ours, reason);
+	if (ret == 0)
+		ret = lookup_check(base, host->release, ours, reason);
 	if (ret < 0)
 		return ret;
 	ret = drop_base(exchange);
+	return ret < 0 ? reason_errno(reason, ret) : 0;
+}
+
+int exchange_index(struct exchange *exchange, const struct strlist *ours,
+		   const struct strlist *keep, struct reason *reason)
+{
+	int ret = make_indexes(exchange, ours, reason);
+
+	if (ret < 0)
+		return ret;
+	ret = keep ? indexes_drop_new(exchange->tree_fd, keep) : 0;
 	if (ret < 0)
 		return reason_errno(reason, ret);
 	ret = snapshot_take(&exchange->made, exchange->tree_fd, reason);
-	if (ret == 0)
-		ret = indexes_check(&exchange->live, &exchange->made,
-				    exchange->host->modules_fd, exchange->tree_fd,
-				    reason);
 	return ret < 0 ? ret
 		       : modules_dep_read_at(exchange->tree_fd, &exchange->dep, reason);
 }

@@ -68,8 +68,13 @@ bool exchange_is_left(const struct host *host) _must_check_ _nonnull_all_;
 int exchange_begin(struct exchange *exchange, const struct host *host,
 		   struct reason *reason) _must_check_ _nonnull_all_;
 
-int exchange_index(struct exchange *exchange,
-		   struct reason *reason) _must_check_ _nonnull_all_;
+/*
+ * @ours are the modules that modprobe has to find. @keep, or NULL, are the indexes to
+ * keep: others that depmod made are removed.
+ */
+int exchange_index(struct exchange *exchange, const struct strlist *ours,
+		   const struct strlist *keep, struct reason *reason) _must_check_
+	_nonnull_(1, 2, 4);
 
 int exchange_commit(struct exchange *exchange,
 		    struct reason *reason) _must_check_ _nonnull_all_;

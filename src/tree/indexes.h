@@ -21,24 +21,20 @@ int indexes_list(const struct snapshot *snap,
 		 struct strlist *out) _must_check_ _nonnull_all_;
 
 /*
- * Look at what depmod wrote into the directory @to of @now, against the directory @from of
- * @before. What was there, and this depmod does not make, is copied. Returns 0, or -errno
- * with @reason filled in.
+ * Check what depmod wrote into the directory @to, the clone of @from, of which @before is
+ * the snapshot: no index is missing or empty, and every module that was listed still is.
+ * An index that was there and that this depmod does not make is copied. Returns 0, or
+ * -errno with @reason filled in.
  */
-int indexes_check(const struct snapshot *before, const struct snapshot *now, int from,
-		  int to, struct reason *reason) _must_check_ _nonnull_all_;
+int indexes_check(const struct snapshot *before, int from, int to,
+		  struct reason *reason) _must_check_ _nonnull_all_;
 
 /*
- * Read what modprobe finds modules by, the modules.dep.bin of the directory @fd, and see that
- * it is whole, and modules.alias.bin too. Returns 0 or -errno: -EBADMSG when one is damaged.
+ * Check that the indexes of the directory @fd are there, and that its modules.dep lists
+ * all of @paths. Returns 0, or -errno with @reason filled in.
  */
-int indexes_read(int fd, struct buf *dep) _must_check_ _nonnull_all_;
-
-/*
- * The path, below that directory and the caller's, of the file that modprobe takes for the
- * module of @path's name; NULL where @dep, of indexes_read(), has none, or without memory.
- */
-char *indexes_taken(const struct buf *dep, const char *path) _must_check_ _nonnull_all_;
+int indexes_list_all(int fd, const struct strlist *paths,
+		     struct reason *reason) _must_check_ _nonnull_all_;
 
 /*
  * Remove the files from @fd that depmod makes and @before does not name. Returns 0 or

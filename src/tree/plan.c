@@ -14,6 +14,7 @@
 #include "fit/providers.h"
 #include "tree/edit.h"
 #include "tree/indexes.h"
+#include "tree/lookup.h"
 
 /* The context of making a plan. */
 struct planning {
@@ -224,34 +225,13 @@ static void plan_names(struct planning *p, char *cursor)
 	}
 }
 
-static bool is_listed(const struct plan *plan, int fd)
+bool plan_is_done(const struct plan *plan, const struct host *host)
 {
-	_cleanup_buf_ struct buf dep = { 0 };
 	struct reason ignored = { 0 };
-	char *cursor, *path;
-	size_t listed = 0;
 
-	if (modules_dep_read_at(fd, &dep, &ignored) < 0)
-		return false;
-	cursor = dep.data;
-	while ((path = modules_dep_next(&cursor)))
-		listed += strlist_has(&plan->paths, path);
-	return listed == plan->paths.count;
-}
-
-bool plan_is_indexed(const struct plan *plan, int fd)
-{
-	_cleanup_buf_ struct buf dep = { 0 };
-
-	if (!is_listed(plan, fd) || indexes_read(fd, &dep) < 0)
-		return false;
-	for (size_t i = 0; i < plan->paths.count; i++) {
-		_cleanup_free_ char *taken = indexes_taken(&dep, plan->paths.items[i]);
-
-		if (!taken || strcmp(taken, plan->paths.items[i]) != 0)
-			return false;
-	}
-	return true;
+	return !plan->count &&
+	       indexes_list_all(host->modules_fd, &plan->paths, &ignored) == 0 &&
+	       lookup_check(host->root, host->release, &plan->paths, &ignored) == 0;
 }
 
 enum exit_code plan_install(struct plan *plan, const struct host *host,
@@ -280,7 +260,6 @@ enum exit_code plan_install(struct plan *plan, const struct host *host,
 		plan_names(&p, dep.data);
 	for (size_t i = 0; i < payload->count; i++)
 		plan_file(&p, plan->paths.items[i], &payload->files[i]);
-	plan->indexed = plan_is_indexed(plan, host->modules_fd);
 	return p.ok ? EXIT_DONE : EXIT_FAILED;
 }
 

@@ -32,7 +32,6 @@ struct plan {
 	size_t removed, kept, restored; /* changes of each kind */
 	struct strlist paths;		/* where each file of the payload goes */
 	struct strlist others;		/* modules of the same names elsewhere */
-	bool indexed;			/* modules.dep lists all @paths already */
 };
 
 struct plan_how {
@@ -68,8 +67,9 @@ int plan_carry_out(const struct plan *plan, int fd, struct strlist *made,
 /* Print what plan_carry_out() would do. */
 void plan_print(const struct plan *plan) _nonnull_all_;
 
-/* Return true if modules.dep of the directory @fd lists every module of the payload. */
-bool plan_is_indexed(const struct plan *plan, int fd) _must_check_ _nonnull_all_;
+/* Return true if there is no change to make, and modprobe finds each of @plan->paths. */
+bool plan_is_done(const struct plan *plan,
+		  const struct host *host) _must_check_ _nonnull_all_;
 
 void plan_free(struct plan *plan);
 #define _cleanup_plan_ _cleanup_(plan_free)

@@ -147,23 +147,6 @@ static int change_clone(struct transaction *tx, const struct payload *payload)
 	return ret;
 }
 
-static int make_indexes(struct transaction *tx, bool payload)
-{
-	struct reason reason = { 0 };
-	int ret = exchange_index(&tx->exchange, &reason);
-
-	if (ret == 0 && payload && !plan_is_indexed(&tx->plan, tx->exchange.tree_fd))
-		ret = reason_set(&reason, -EIO, "depmod did not list all modules");
-	if (ret == 0 && !payload) {
-		ret = indexes_drop_new(tx->exchange.tree_fd, &tx->state.indexes);
-		if (ret < 0)
-			reason_errno(&reason, ret);
-	}
-	if (ret < 0)
-		log_failure(tx->host.modules, "%s", reason.text);
-	return ret;
-}
-
 /* Print why it failed; a failure that leads to another try is not an error yet. */
 static void say(struct transaction *tx, const char *path, int ret,
 		const struct reason *reason)
@@ -186,9 +169,12 @@ enum exit_code transaction_commit(struct transaction *tx, const struct payload *
 		say(tx, tx->host.release, ret, &reason);
 		return EXIT_FAILED;
 	}
-	if (change_clone(tx, payload) < 0 || make_indexes(tx, payload != NULL) < 0)
+	if (change_clone(tx, payload) < 0)
 		return EXIT_FAILED;
-	ret = exchange_commit(&tx->exchange, &reason);
+	ret = exchange_index(&tx->exchange, &tx->plan.paths,
+			     payload ? NULL : &tx->state.indexes, &reason);
+	if (ret == 0)
+		ret = exchange_commit(&tx->exchange, &reason);
 	if (ret < 0)
 		say(tx, tx->host.modules, ret, &reason);
 	return ret < 0 ? EXIT_FAILED : EXIT_DONE;

@@ -36,13 +36,6 @@ seed() {
 	symvers)
 		printf '0x12345678\tskb_push\tvmlinux\tEXPORT_SYMBOL\t\n0x9abcdef0\tx\tdrivers/x\tEXPORT_SYMBOL_GPL\tNS\n' >"$seeds/table"
 		;;
-	index)
-		mkdir -p "$tree/lib/modules/1.0.0/kernel"
-		printf 'kernel/a.ko\nkernel/ab.ko\nkernel/b/c.ko\n' >"$tree/lib/modules/1.0.0/modules.builtin"
-		: >"$tree/lib/modules/1.0.0/modules.order"
-		depmod -b "$tree" 1.0.0 2>/dev/null
-		cp "$tree/lib/modules/1.0.0/"modules.*.bin "$seeds"
-		;;
 	elf)
 		cat >"$tree/module.c" <<-'SOURCE'
 			#define IN(name) __attribute__((section(name), used))

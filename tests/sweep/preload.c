@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * LD_PRELOAD for a wgkmod that believes it is on another system: the kernel's release is
- * $FAKE_RELEASE, making an interface has the error $FAKE_LINK, a number, and unloading a
- * module takes its directory out of /sys/module, unless it holds a file "permanent". What
- * kernel.modules_disabled is, /fake/modules_disabled says, and what a keyring holds,
+ * $FAKE_RELEASE, and unloading a module takes its directory out of /sys/module, unless it
+ * holds a file "permanent". What kernel.modules_disabled is, /fake/modules_disabled says, and what a keyring holds,
  * /fake/ring-SERIAL. With $FAKE_NO_EXCHANGE no file system can exchange two names. The
  * commands $FAKE_BEFORE and $FAKE_AFTER run right before and after the first exchange of
  * the kernel's directory.
@@ -13,12 +12,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/keyctl.h>
-#include <linux/netlink.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -65,28 +62,6 @@ int uname(struct utsname *uts)
 	return 0;
 }
 
-/* The two questions, to make and to delete, are answered before they are asked. */
-int socket(int domain, int type, int protocol)
-{
-	struct {
-		struct nlmsghdr head;
-		struct nlmsgerr error;
-	} answer = { .head = { .nlmsg_type = NLMSG_ERROR } };
-	const char *error = getenv("FAKE_LINK");
-	int pair[2];
-
-	(void)domain;
-	(void)type;
-	(void)protocol;
-	if (socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) < 0)
-		return -1;
-	answer.error.error = error ? -atoi(error) : 0;
-	for (int i = 0; i < 2; i++)
-		if (write(pair[1], &answer, sizeof(answer)) != sizeof(answer))
-			return -1;
-	return pair[0];
-}
-
 /* A command of the environment, without this library. */
 static void run_once(const char *name)
 {
@@ -117,12 +92,6 @@ int renameat2(int from, const char *name, int to, const char *to_name, unsigned 
 	ret = (int)real_syscall(SYS_renameat2, from, name, to, to_name, flags);
 	run_once("FAKE_AFTER");
 	return ret;
-}
-
-int unshare(int flags)
-{
-	(void)flags;
-	return 0;
 }
 
 static long delete_module(const char *name)

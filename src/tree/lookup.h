@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Ask modprobe which files it would load: it alone decides, by indexes that depmod made.
+ * It runs as another program because it trusts these indexes, which may be damaged.
+ */
+#pragma once
+
+#include "base/util.h"
+
+struct reason;
+struct strlist;
+
+/*
+ * Find the files that modprobe would load for the modules of the names of @paths, and for
+ * what these need, in BASE/lib/modules/RELEASE, whatever its configuration says. @found
+ * gets their paths, relative to that directory or absolute; a module that modprobe does
+ * not find is not among them. Returns 0, or -errno with @reason filled in if modprobe
+ * cannot be run; call strlist_free() in either case.
+ */
+int lookup_files(const char *base, const char *release, const struct strlist *paths,
+		 struct strlist *found, struct reason *reason) _must_check_ _nonnull_all_;
+
+/* Return the path in @found of the module of @path's name, owned by @found, or NULL. */
+const char *lookup_path(const struct strlist *found, const char *path) _nonnull_all_;
+
+/*
+ * Check that modprobe would load each file of @paths. Returns 0, or -errno with @reason
+ * filled in: -EIO for the first one that it would not load.
+ */
+int lookup_check(const char *base, const char *release, const struct strlist *paths,
+		 struct reason *reason) _must_check_ _nonnull_all_;
