@@ -217,7 +217,7 @@ forget_image() {
 BROKEN='
 no_compiler      | the kernel was made by .gcc \(GCC\) 10.2.1 20200825 \(Alibaba 10.2.1-3 2.32\)., but the compiler here is .*10.2.1-3.9 2.32\).: they differ in the package revision \(10.2.1-3 there, 10.2.1-3.9 here\); .*add this line to the target: COMPILER = gcc \(GCC\) 10.2.1 20200825 \(Alibaba 10.2.1-3.9 2.32\)$ | ^tried:  gcc-10.2.1-3.9.al8.x86_64: gcc
 solver           | the packages of the stage toolchain cannot be had: its packages do not go together: Problem: .*nothing provides libfuture >= 9 needed by make-4.4-1.al8.x86_64.*: name versions that go together in the target.s TOOLCHAIN | ^make-4.4-1.al8.x86_64 wgkmod-1$
-modular          | the packages of the stage toolchain cannot be had: modular filtering hides make .*: write @MODULE:STREAM | ^al8-tools +hides
+modular          | the packages of the stage toolchain cannot be had: modular filtering hides make .*: name the stream in the target too, as a word @MODULE:STREAM | ^al8-tools +hides
 bad_signature    | the packages of the stage toolchain cannot be had: make-4.3-1.al8.x86_64.rpm is damaged: its signature by the key [0-9a-f]+ does not hold: take it from another mirror | ^wgkmod: make-4.3-1.al8.x86_64.rpm is damaged
 wrong_key        | from http://[^ ]*/updates/x86_64/Packages: kernel-devel-5.10.223-9.al8.x86_64.rpm is signed by another key, [0-9a-f]+, than the target.s, [0-9a-f]+ .*: take it from another mirror .* or see whether the distribution has a new key | ^the key [0-9A-F]{40} of somebody
 registry_401     | the registry wants a login for .127.0.0.1:[0-9]+/alinux3/alinux3:3.9.1.: run .skopeo login 127.0.0.1:[0-9]+., or name another registry in IMAGE \(.*\)$ | authentication required

@@ -134,12 +134,16 @@ version() {
 }
 
 # packages DIR WORD...: what installing the WORDS downloads, into DIR, checked; where each is from, into
-# DIR.urls.
+# DIR.urls.  @MODULE:STREAM among them turns that stream on.
 packages() {
 	local dir=/resolve/$1 file
-	local -a names=()
+	local -a names=() streams=() words=()
 	shift
-	"${dnf[@]}" install --downloadonly --downloaddir="$dir" "$@"
+	for file; do
+		if [[ $file == @* ]]; then streams+=("${file#@}"); else words+=("$file"); fi
+	done
+	[[ ${#streams[@]} -eq 0 ]] || "${dnf[@]}" module enable "${streams[@]}"
+	"${dnf[@]}" install --downloadonly --downloaddir="$dir" "${words[@]}"
 	signatures "${dir#/resolve/}"
 	for file in "$dir"/*.rpm; do
 		[[ ! -f $file ]] || names+=("$(basename "$file" .rpm)")

@@ -72,7 +72,7 @@ dnf_why() {
 	cause=$(awk '
 		/^All matches were filtered out by modular filtering for argument: / { modular = modular " " $NF; next }
 		/^(No match for argument|Unable to find a match): / { sub(/^[^:]*: /, ""); missing = missing " " $0; next }
-		/^Error: Unable to find a match/ { next }
+		/^Error: Unable to find a match/ { error = "no repository has what was asked for"; next }
 		/^\[MIRROR\] / { if (mirror == "") mirror = $0; next }
 		/^Errors during downloading metadata/ { next }
 		/^  - (Curl error|Status code)/ { if (curl == "") { curl = $0; sub(/^  - /, "", curl) } next }
@@ -92,7 +92,7 @@ dnf_why() {
 		}
 		NF { last = $0 }' "$1")
 	case $cause in
-	'modular filtering'*) hint='write @MODULE:STREAM before it in the target; the report lists the streams' ;;
+	'modular filtering'*) hint='name the stream in the target too, as a word @MODULE:STREAM; the report lists the streams' ;;
 	'no repository has'*) hint='the report lists what the repositories have; name that in the target, or set MIRROR= to repositories that have it' ;;
 	'its packages do not'*) hint="name versions that go together in the target's TOOLCHAIN; the report lists all" ;;
 	*) hint='try again, or set MIRROR= to other repositories' ;;
@@ -417,7 +417,7 @@ family_report() {
 	printf '\n==== steps ====\n'
 	cat "$TMP/steps" 2>/dev/null || printf 'none\n'
 	printf '\n==== addresses, and what each answered ====\n'
-	while read -r repo; do get "${repo%/}/repodata/repomd.xml" /dev/null >/dev/null 2>&1 || :; done < <(family_mirrors)
+	while read -r repo; do LOG=/dev/null get "${repo%/}/repodata/repomd.xml" /dev/null >/dev/null 2>&1 || :; done < <(family_mirrors)
 	cat "$TMP/addresses"
 	if [[ -s $TMP/skopeo ]]; then
 		printf '\n==== the registry ====\n'
