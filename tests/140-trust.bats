@@ -61,14 +61,14 @@ refused() {
 	pack() { tar -C "$o" -cf "$DIR/stream.tar" "$@"; }
 
 	rm -r "$o/modules" && ln -s "$VICTIM" "$o/modules" && pack .
-	refused "gave './modules -> .*' \(lrwx.*, which no build has; nothing of it is taken$"
+	refused "output has './modules -> .*' \(lrwx.*, which no build makes; nothing of it was unpacked$"
 	rm "$o/modules" && mkdir "$o/modules"
 	rm "$o/sources" && ln -s "$VICTIM/file" "$o/sources" && pack .
-	refused "gave './sources -> "
+	refused "output has './sources -> "
 	rm "$o/sources" && ln "$o/wgkmod" "$o/sources" && pack .
-	refused "gave './.* link to ./"
+	refused "output has './.* link to ./"
 	rm "$o/sources" && mkfifo "$o/sources" && pack .
-	refused "gave './sources' \(prw"
+	refused "output has './sources' \(prw"
 	rm "$o/sources" && echo x >"$o/sources"
 	for name in SHA256SUMS .git/config .podman modules/.ko modules/x.sh modules/a/.wgkmod/x.ko 'modules/a b.ko' wgkmod/x; do
 		rm -rf "$DIR/with" && cp -r "$o" "$DIR/with"
@@ -76,20 +76,20 @@ refused() {
 		mkdir -p "$(dirname "$DIR/with/$name")"
 		echo x >"$DIR/with/$name"
 		tar -C "$DIR/with" -cf "$DIR/stream.tar" .
-		refused ', which no build has; nothing of it is taken$'
+		refused ', which no build makes; nothing of it was unpacked$'
 	done
 	tar -C "$o" -P -cf "$DIR/stream.tar" --transform='s,^\./explain.txt,./modules/../../../victim/file,' .
-	refused ', which no build has'
+	refused ', which no build makes'
 	tar -C "$o" -P -cf "$DIR/stream.tar" --transform="s,^\./explain.txt,$VICTIM/file," .
-	refused ', which no build has'
+	refused ', which no build makes'
 	pack . && cp -r "$o" "$DIR/twice" && tar -C "$DIR/twice" -rf "$DIR/stream.tar" ./wgkmod
-	refused "gave './wgkmod' \(-"
+	refused "output has './wgkmod' \(-"
 	rm "$o/explain.txt" && pack .
-	refused "gave no './explain.txt'$"
+	refused "output has no './explain.txt'$"
 	head -c 2000 /dev/urandom >"$DIR/stream.tar"
-	refused 'is no tar archive'
+	refused 'is not a tar archive'
 	truncate -s 2G "$o/explain.txt" && pack -S .
-	refused "gave './explain.txt'"
+	refused "output has './explain.txt'"
 }
 
 @test "no owner and no mode of a container's file is taken" {
@@ -110,7 +110,7 @@ refused() {
 	tar -C "$o" -cf "$DIR/given.tar" .
 	builder_that_gives "$DIR/given.tar"
 	run_cmd 1 "$ROOT_DIR/scripts/artifacts.sh" hostile
-	assert_line "^wgkmod: the build gave './modules -> "
+	assert_line "^wgkmod: the build's output has './modules -> "
 	assert_line '^wgkmod: build failed$'
 	victim_unchanged
 	assert_absent "$OUT/$KERNEL"
@@ -193,16 +193,16 @@ provenance_bundle() {
 		mkdir -p "$OUT/log" && chmod 755 "$OUT" "$OUT/log"
 		chmod 777 "$DIR/$dir"
 		run_cmd 1 "$ROOT_DIR/scripts/image.sh" "$TARGET_NAME"
-		assert_line "^wgkmod: '$DIR/$dir' may be written by others, who could change what is in it; run: chmod go-w '$DIR/$dir'$"
+		assert_line "^wgkmod: '$DIR/$dir' is writable by other users, who could change its files; run: chmod go-w '$DIR/$dir'$"
 	done
 	chmod 755 "$OUT/log"
 	mkdir -p "$DIR/cache/sha256" && chmod 1777 "$DIR/cache"
 	CACHE=$DIR/cache run_cmd 1 "$ROOT_DIR/scripts/fetch.sh" "$TARGET_NAME"
-	assert_line "^wgkmod: '$DIR/cache' may be written by others"
+	assert_line "^wgkmod: '$DIR/cache' is writable by other users"
 	needs_root 'to give a directory away'
 	chmod 755 "$DIR/cache" && chown 65534 "$DIR/cache"
 	CACHE=$DIR/cache run_cmd 1 "$ROOT_DIR/scripts/fetch.sh" "$TARGET_NAME"
-	assert_line "^wgkmod: '$DIR/cache' belongs to another user, who could change what is in it; name a directory of your own$"
+	assert_line "^wgkmod: '$DIR/cache' belongs to another user, who could change its files; name a directory of your own$"
 }
 
 @test "a log is written to a new file, a lock to none, whatever link has its name" {

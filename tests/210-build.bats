@@ -148,7 +148,7 @@ outputs() { find . -type f ! -name 'wireguard-*.tar*' -printf '%P\n' | sort; }
 	EOF
 	chmod +x "$BATS_TEST_TMPDIR/bin/tar"
 	PATH=$BATS_TEST_TMPDIR/bin:$PATH run_cmd 1 "$BATS_TEST_TMPDIR/clone/scripts/artifacts.sh" "$TARGET_NAME"
-	assert_line 'the sources of wgkmod or the target changed while it was built; build again$'
+	assert_line 'the sources of wgkmod or the target changed during the build; build again$'
 	assert_absent "$OUT/$KERNEL"
 }
 
@@ -208,7 +208,7 @@ outputs() { find . -type f ! -name 'wireguard-*.tar*' -printf '%P\n' | sort; }
 	EOF
 	chmod +x "$BATS_TEST_TMPDIR/bin/podman"
 	PATH=$BATS_TEST_TMPDIR/bin:$PATH run_cmd 1 "$ROOT_DIR/scripts/artifacts.sh" "$TARGET_NAME"
-	assert_line "the network of a container cannot be switched off here: it sees [a-z].*"
+	assert_line "podman cannot switch off the network of a container here: the container has [a-z].*"
 	assert_absent "$OUT/$KERNEL"
 	# and the making of an image: what HIDE names is part of the image's name
 	mkdir "$BATS_TEST_TMPDIR/targets"
@@ -216,7 +216,7 @@ outputs() { find . -type f ! -name 'wireguard-*.tar*' -printf '%P\n' | sort; }
 	sed 's/ crypto_safexcel$/ crypto_other/' "$ROOT_DIR/targets/$TARGET_NAME" >"$BATS_TEST_TMPDIR/targets/$TARGET_NAME"
 	TARGET_DIR=$BATS_TEST_TMPDIR/targets PATH=$BATS_TEST_TMPDIR/bin:$PATH \
 		run_cmd 1 "$ROOT_DIR/scripts/image.sh" "$TARGET_NAME"
-	assert_line 'the network of a container cannot be switched off here: it sees [a-z].*'
+	assert_line 'podman cannot switch off the network of a container here: the container has [a-z].*'
 }
 
 @test "the builder holds no full kernel source" {
