@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# What the tests of wgkmod install share: a host of its own for each test, a payload, and depmods that
-# are not what they should be.  Load after helpers, modules and sweep/tools.
+# Helpers for the tests of wgkmod install: a host for each test, a payload, and programs that fake depmod and
+# others.  Load after helpers, modules and sweep/tools.
 
 setup_file() {
 	modules_setup
@@ -16,17 +16,19 @@ setup() {
 	before=$(tree_print "$ROOT")
 }
 
+# Fail if the host changed since setup.
 unchanged() {
 	diff <(printf '%s\n' "$before") <(tree_print "$ROOT")
 }
 
-# Refused with STATUS, a line that matches, and nothing written.
+# Run an install that must exit with STATUS, print a line that matches, and write nothing.
 refused() { # STATUS REGEX
 	install_it "$1"
 	assert_line "$2"
 	unchanged
 }
 
+# Fail unless the whole payload is installed and indexed, its state is right, and no dot file is left.
 installed() {
 	local module
 	for module in "${SET[@]}"; do
@@ -38,13 +40,13 @@ installed() {
 	[ -z "$(find "$ROOT" -name '.*')" ]
 }
 
-# put_aside: where the last run says that it put what another process changed.
+# put_aside: Print the path at which the last run says that it kept the changes of another process.
 # shellcheck disable=SC2154 # run_cmd sets output
 put_aside() {
 	sed -n "s/^wgkmod: what another process changed meanwhile is in '\(.*\)'$/\1/p" <<<"$output"
 }
 
-# A program of this name and these lines comes first in PATH.
+# Make a shell program of this name and these lines, and put it first in PATH.
 fake_program() { # NAME LINES
 	mkdir -p "$BATS_TEST_TMPDIR/bin"
 	printf '#!/bin/sh\n%s\n' "$2" >"$BATS_TEST_TMPDIR/bin/$1"
@@ -52,7 +54,7 @@ fake_program() { # NAME LINES
 	PATH=$BATS_TEST_TMPDIR/bin:$PATH
 }
 
-# The payload of an upgrade: one module changed, one gone.
+# Change the payload to that of an upgrade: one module differs, one is gone.
 payload_next() {
 	modinfo_sed "$PAYLOAD/modules/kernel/drivers/net/wireguard/wireguard.ko" \
 		's/^description=.*/description=another/'
