@@ -3,23 +3,23 @@
 #
 # cases.sh CASE kill|fail|short COUNT
 #
-# What 370-sweep.bats does: COUNT system calls of a case are meddled with, always the same, or
-# every one with FULL=1, for each of some errors.  Prints what is not as it should be, and last
-# the figures; the status is 1 when something was wrong.  Needs the environment of modules_setup,
-# tools_setup and small_setup.
+# Disturb COUNT system calls of a case, always the same ones, or with FULL=1 all of them, with each of some errors.
+# 370-sweep.bats runs this.  Print each wrong result, and the figures at the end; exit with 1 if a result was wrong.
+# Needs the environment of modules_setup, tools_setup and small_setup.
 #
-# A case is a command on a root: install, upgrade, replace (a foreign file and a module of the
-# name elsewhere), remove (after replace) or forget (a removal where the kernel's directory is gone).  case_make CASE sets
+# A case is a command on a root: install, upgrade, replace (a foreign file, and a module of the same name in
+# another place), remove (after replace) or forget (a removal after the kernel's directory was deleted).
+# case_make CASE sets:
 #
-#	$CASE_DIR	a root before it, "before"; where the root to meddle with goes, "root"
+#	$CASE_DIR	directory of the root before the command, "before", and of the root to run it on, "root"
 #	$CASE_CMD	the command, on "root"
-#	$CASE_OLD, $CASE_NEW	how the kernel's directory looks before and after
-#	$CASE_END	how the whole root looks after
-#	$CASE_CALLS	its system calls, as sweep names them, and in
-#	$CASE_MAIN	which of them main() begins: those before are the dynamic loader's
-#	$CASE_COUNT	how many it made, and of each
-#	$CASE_LAST	process the number of the last, from [1] on
-#	$CASE_PLAIN	the roots that the same command, unmeddled, made $CASE_END of
+#	$CASE_OLD, $CASE_NEW	state of the kernel's directory before and after
+#	$CASE_END	state of the whole root after
+#	$CASE_CALLS	the command's system calls, by sweep's names
+#	$CASE_MAIN	the call at which main() begins: earlier calls are the dynamic loader's
+#	$CASE_COUNT	number of calls
+#	$CASE_LAST	number of the last call of each process, from [1] on
+#	$CASE_PLAIN	roots from which an undisturbed run of the command made $CASE_END
 
 case_command() { # CASE
 	local install=("$WGKMOD" install --allow-unsigned --root "$CASE_DIR/root" --kernel "$RELEASE")
@@ -80,8 +80,8 @@ case_make() { # CASE
 	[[ ${#CASE_LAST[@]} -ge 3 || $1 == forget ]]
 }
 
-# case_count <LOG: what sweep printed, behind what the command did.  wgkmod looks at its clone while
-# depmod is at work there: it may be CASE_SPARE calls more or less another time.
+# case_count <LOG: Read sweep's figures, which follow the command's own output.  wgkmod reads its clone while
+# depmod works on it, so the number of calls may differ by CASE_SPARE from run to run.
 CASE_SPARE=20
 case_count() {
 	local line process calls n
@@ -100,14 +100,14 @@ case_count() {
 	[[ $CASE_MAIN == 1.* ]]
 }
 
-# A root that the last run left as it was, byte for byte, is as good as a fresh one.
+# Make a fresh root, unless the last run left the root unchanged, byte for byte.
 case_fresh() {
 	[[ -z ${CASE_CLEAN:-} ]] || return 0
 	rm -rf "$CASE_DIR/root"
 	cp -a "$CASE_DIR/before" "$CASE_DIR/root"
 }
 
-# Where the kernel's directory is gone, whether anything is said to be installed for it.
+# Print the state of the kernel's directory; if it was deleted, whether wgkmod still has a state for it.
 case_look() {
 	if [[ -d $CASE_DIR/before/lib/modules/$RELEASE ]]; then
 		"$TOOLS/look" "$CASE_DIR/root/lib/modules/$RELEASE"
@@ -118,15 +118,15 @@ case_look() {
 	fi
 }
 
-# case_say MESSAGE...: something is not as it should be; the rest goes on.
+# case_say MESSAGE...: Count and print a wrong result, and go on.
 case_say() {
 	CASE_WRONG=$((CASE_WRONG + 1))
 	printf '%s: %s (%s)\n' "$CASE_AT" "$*" "$(cat "$CASE_DIR/call" 2>/dev/null)"
 	sed 's/^/	/' "$CASE_DIR/log"
 }
 
-# The same command again, with nobody meddling, ends as if nothing had been.  It is deterministic:
-# a root that it was run on already, byte for byte the same, is not tried once more.
+# Run the same command again, undisturbed: it must end with $CASE_END.  It is deterministic, so skip a root that
+# was tried before, byte for byte the same.
 case_plain_run() {
 	local end root
 	root=$("$TOOLS/look" "$CASE_DIR/root" | sha256sum)
@@ -144,8 +144,8 @@ case_plain_run() {
 	}
 }
 
-# case_may_miss MODE CALL: whether there need not be one that can be meddled with: a write, one that
-# is an exit, or behind which wgkmod may have ended.
+# case_may_miss MODE CALL: Return 0 if there may be no such call to disturb: the process may make no such write,
+# the call may be an exit, or wgkmod may have ended before it.
 case_may_miss() {
 	local process=${2%.*} number=${2#*.} last
 	last=${CASE_LAST[process]}
@@ -153,7 +153,8 @@ case_may_miss() {
 		{ [[ $process -eq 1 && $number -gt $((last - CASE_SPARE)) ]]; }
 }
 
-# case_meddle MODE CALL [ERRNO]: sets status and tree (old, new or mixed).  1 when there is no such call.
+# case_meddle MODE CALL [ERRNO]: Run the command with the call disturbed; set status and tree (old, new or mixed).
+# Return 1 if there is no such call.
 case_meddle() {
 	local look
 	CASE_AT="$*"
@@ -179,7 +180,7 @@ case_meddle() {
 	esac
 }
 
-# case_kill CALL: all processes are killed before it.
+# case_kill CALL: Kill all processes before the call.
 case_kill() {
 	local status tree
 	case_meddle kill "$1" || return 0
@@ -188,8 +189,8 @@ case_kill() {
 	case_plain_run
 }
 
-# case_fail CALL ERRNO, case_short WRITE: the call fails, the write writes half, and 1 when there is
-# none.
+# case_fail CALL ERRNO: Let the call fail.  case_short WRITE: Let the write write half; return 1 if there is no
+# such write.
 case_fail() {
 	local status tree
 	case_meddle fail "$@" || return 0
@@ -201,9 +202,9 @@ case_short() {
 	case_judge
 }
 
-# Old and status 1, or new and status 0.  There are two things that no program has in its hands:
-# the dynamic loader, which ends what it cannot load with 127 (or dies) before main(), and a
-# futex that wakes nobody and fails, which Linux does not know and the C library aborts on.
+# Accept the old tree with status 1, or the new tree with status 0.  Two other results no program can prevent:
+# the dynamic loader exits with 127 (or dies) before main() if it cannot load a library, and the C library
+# aborts on a failed futex wake-up, which Linux never returns.
 case_judge() { # [CALL]
 	local call before_main=
 	[[ ${1:-} != 1.* || ${1#1.} -ge ${CASE_MAIN#1.} ]] || before_main=1
@@ -224,7 +225,7 @@ case_judge() { # [CALL]
 	case_plain_run
 }
 
-# calls SEED: which of them.
+# calls SEED: Print the calls to disturb.
 calls() {
 	if [[ -n ${FULL:-} ]]; then
 		printf '%s\n' "${CASE_CALLS[@]}"
@@ -260,8 +261,10 @@ case_make "$1"
 meddle_all "$2"
 printf '%s, %s: %d times, %d system calls of %d processes; wrong: %d' \
 	"$1" "$2" "$CASE_DONE" "$CASE_COUNT" "${#CASE_LAST[@]}" "$CASE_WRONG"
-[[ $2 == kill ]] ||
-	printf '; old tree and 1: %d, new tree and 0: %d, ended by the dynamic loader before main(): %d, by the C library in a futex: %d' \
-		"$CASE_OLDS" "$CASE_NEWS" "$CASE_LOADER" "$CASE_FUTEX"
+[[ $2 == kill ]] || {
+	printf '; old tree and 1: %d, new tree and 0: %d' "$CASE_OLDS" "$CASE_NEWS"
+	printf ', ended by the dynamic loader before main(): %d, by the C library in a futex: %d' \
+		"$CASE_LOADER" "$CASE_FUTEX"
+}
 printf '; roots from which the plain run was tried: %d\n' "${#CASE_PLAIN[@]}"
 [[ $CASE_WRONG -eq 0 && $CASE_DONE -gt 0 ]]

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# tools_setup: compiles the C programs beside this file, once a run; $TOOLS is where they are.
+# Helpers for the tests that use the C programs beside this file.
 
+# tools_setup: Compile the C programs once a run; set TOOLS to their directory.
 tools_setup() {
 	local dir=${BASH_SOURCE[0]%/*} source flags
 	export TOOLS=$BATS_RUN_TMPDIR/tools
@@ -19,10 +20,9 @@ tools_setup() {
 	) 9>"$TOOLS.lock"
 }
 
-# A tree of three modules, one of them elsewhere than the set's of that name, and payloads of two:
-# so that a run has few system calls, and a run for each of them takes bearable time.  The middle one
-# of all paths, where the second process that links them begins, is well inside kernel/lib.  They are in
-# memory where that can be: $SMALL, which small_setup makes and teardown_file has to remove.
+# small_setup: Make a small tree and two payloads of two modules, so that a run makes few system calls and a run
+# for each of them takes bearable time.  The middle one of all paths, where the second process begins to link,
+# is well inside kernel/lib.  Set SMALL to their directory, in memory if possible; teardown_file must remove it.
 #
 #	$SMALL/root	nothing of ours	$SMALL/one, two	payloads, the second an upgrade
 
@@ -48,9 +48,11 @@ small_setup() {
 	payload_sums "$SMALL/two"
 }
 
-# middle_path DIRECTORY: of all its paths in the order of src/tree/snapshot.h, a directory before what is in it.
+# middle_path DIRECTORY: Print the middle one of all paths, in the order of src/tree/snapshot.h: a directory
+# before its entries.
 middle_path() {
-	(cd "$1" && find . | tr / '\001' | LC_ALL=C sort | tr '\001' / | awk '{ path[NR] = $0 } END { print path[int((NR + 1) / 2) + 1] }')
+	(cd "$1" && find . | tr / '\001' | LC_ALL=C sort | tr '\001' / |
+		awk '{ path[NR] = $0 } END { print path[int((NR + 1) / 2) + 1] }')
 }
 
 small_place() {
