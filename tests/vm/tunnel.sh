@@ -28,7 +28,6 @@ figures() {
 	say tunnel "wgkmod install in $(vm_figure install_s) s, modprobe in $(vm_figure modprobe_s) s"
 	say tunnel "$(vm_figure loaded) of $(vm_figure built) built modules loaded, as modules.dep says:" \
 		"$(vm_figure modules)"
-
 	say tunnel "all of them ours; $versions; taint $(vm_figure taint)"
 	say tunnel "handshake and first reply in $(vm_figure handshake_ms) ms;" \
 		"ping $(vm_figure ping4_ms) ms, IPv6 $(vm_figure ping6_ms) ms"
