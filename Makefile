@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The front door.  Each target is a line of help (make help) and a script in scripts/.
+# The commands of the project.  Each has a line in make help and runs a script.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -11,7 +11,7 @@ $(error no script of '$(CURDIR)' can be executed: its file system may be mounted
 	use a clone on another one)
 endif
 
-# What the user may set; the scripts read the rest from the environment.
+# The variables that the user may set; the scripts read others from the environment.
 TARGET ?=
 CACHE ?=
 MIRROR ?=
@@ -33,7 +33,7 @@ PREFIX ?= /usr/local
 
 DEMO := debian11-5.10.0-32-amd64
 
-# What the user says is text, whatever is in it: for make, and by $(call quote,...) for the shell.
+# Values of the user are only text: make does not expand them, and $(call quote,...) quotes them for the shell.
 words := FILES TARGET CACHE MIRROR TARGETS SIGN_KEY MODULE_KEY MODULE_CERT FUZZ N VARY WITHOUT BUNDLE DESTDIR PREFIX
 $(foreach word,$(words),$(eval override $(word) := $$(value $(word))))
 quote = '$(subst ','\'',$(1))'
@@ -48,29 +48,29 @@ endif
 export V
 export SIGN_KEY MODULE_KEY MODULE_CERT FUZZ_SECONDS FULL VARY WITHOUT
 
-# The target of this run: TARGET=, else the running kernel, else the demo's (a line says which).
+# The target of this run: TARGET=, else that of the running kernel, else the demo's; a line says which.
 target = $(eval target := $$(or $$(TARGET),$$(shell scripts/default-target.sh $$(DEMO))))$(target)
-# Whether the modules are signed for the kernel; the result is then in out/signed/.
+# Not empty if the modules are signed for the kernel; the result is then in out/signed/.
 signs = $(or $(MODULE_KEY),$(MODULE_CERT))
-# The targets of a bundle: TARGETS=, else the one above.
+# The targets of a bundle: TARGETS=, else the target of this run.
 bundled = $(or $(TARGETS),$(target))
 need := scripts/install-deps.sh
 need_check = programs=$$(scripts/programs.sh $(DEMO)) && \
 	$(need) @fetch @image @vm @c @lint @memory @fuzz @check $$programs
 need_target = programs=$$(scripts/programs.sh $(call quote,$(target))) && $(need) @fetch $$programs
 
-c_sources := $(wildcard src/*.[ch] src/*/*.[ch] tests/fuzz/*.[ch] tests/sweep/*.c tests/vm/*.c tests/parity/*.c tests/parity/*.h)
-# What the tests compile, beside tests/parity.
+c_sources := $(wildcard src/*.[ch] src/*/*.[ch] tests/fuzz/*.[ch] tests/sweep/*.c tests/vm/*.c tests/parity/*.[ch])
+# The programs that the tests compile, besides tests/parity.
 helpers := $(wildcard tests/sweep/*.c tests/vm/*.c)
-shell_sources := $(wildcard *.sh scripts/*.sh scripts/lib/*.sh builder/*.sh builder/families/*.sh tests/*/*.sh tests/*/*/*.sh) \
-	.ci/run docs/wgkmod.bash-completion
+shell_sources := $(wildcard *.sh scripts/*.sh scripts/lib/*.sh builder/*.sh builder/families/*.sh) \
+	$(wildcard tests/*/*.sh tests/*/*/*.sh) .ci/run docs/wgkmod.bash-completion
 bats_sources := $(wildcard tests/*.bats tests/*/*.bats tests/*/*.bash)
 
 .PHONY: help
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
-	@printf '\nVariables: TARGET= (make targets), CACHE= (folder), MIRROR= (addresses), V=1 (show commands)\n'
-	@printf 'Without TARGET: the running kernel if it is known, else %s.\n' '$(DEMO)'
+	@printf '\nVariables: TARGET= (make targets), CACHE= (directory), MIRROR= (addresses), V=1 (show commands)\n'
+	@printf 'Without TARGET: the running kernel if targets/ has it, else %s.\n' '$(DEMO)'
 
 .PHONY: demo
 demo: ## the whole job: modules for Debian 11's kernel, booted in a VM, a tunnel through them
@@ -92,7 +92,7 @@ bundle: ## one file for any host: out/KERNEL/wireguard-KERNEL.tar (SIGN_KEY=, TA
 	@$(if $(signs),OUT="$${OUT:-out}/signed") scripts/bundle.sh $(call each,$(bundled))
 
 .PHONY: targets
-targets: ## the kernels that are known
+targets: ## the known kernels
 	@scripts/targets.sh
 
 .PHONY: explain
@@ -106,7 +106,7 @@ lock: ## resolve one kernel's inputs to digests: targets/NAME.lock (network)
 	@scripts/lock.sh $(call quote,$(target))
 
 .PHONY: fetch
-fetch: ## download what the lock names into the cache (network)
+fetch: ## download the files of the lock into the cache (network)
 	@$(need_target)
 	@scripts/fetch.sh $(call quote,$(target))
 
@@ -115,7 +115,7 @@ image: ## the builder image of one kernel, from the cache alone
 	@$(need_target) @image
 	@scripts/image.sh $(call quote,$(target))
 
-# What needs the stand-in's kernels, what takes long, and the rest.
+# The tests that need the stand-in's kernels, those that take long, and the others.
 al8_tests := $(wildcard tests/*-al8*.bats)
 vm_tests := $(wildcard tests/220-*.bats tests/230-*.bats tests/41[01]-*.bats tests/450-*.bats)
 check_tests := $(filter-out $(al8_tests) $(vm_tests),$(wildcard tests/*.bats))
@@ -126,16 +126,16 @@ check: ## the tests: lint, every part of wgkmod and of the builder, one real bui
 	@tests/run/check.sh $(check_tests)
 
 .PHONY: check-vm
-check-vm: ## the tests that take long: builds under other surroundings, parity, modules in a real kernel
+check-vm: ## the tests that take long: builds in other environments, parity, modules in a real kernel
 	@$(need_check) @repro @bench @disks @proof
 	@tests/run/check.sh $(vm_tests) $(if $(FULL),$(wildcard tests/full/*.bats))
 
 .PHONY: check-al8
-check-al8: ## the tests on the stand-in for Alibaba Cloud Linux 3, which they make first
+check-al8: ## the tests on the stand-in for Alibaba Cloud Linux 3, which is made first
 	@$(need_check)
 	@tests/run/check.sh $(al8_tests)
 
-# The programs that the proofs need; "all" means every target that has a kernel to prove.
+# The programs that the proofs need; TARGET=all means every target that has a kernel to prove.
 proof_target = $(if $(filter all,$(TARGET)),$(DEMO),$(target))
 need_proof = programs=$$(scripts/programs.sh $(call quote,$(proof_target))) && $(need) @fetch @image @proof $$programs
 
@@ -149,17 +149,17 @@ boot: ## the kernel in a VM, our modules, a tunnel through them (TARGET=all: a t
 	@$(need_proof) @vm
 	@tests/run/proofs.sh boot $(call quote,$(or $(TARGET),$(target)))
 
-# A second target for what has to hold of more than one, and the newest series for upstream's test.
+# A second target for make repro, and one of the newest series for upstream's test.
 SECOND := debian13-6.12.117+deb13-amd64
 NEWEST := debian13-7.3.4+deb13-amd64
 
 .PHONY: check-full
 check-full: ## everything, nothing sampled (hours): the tests, then each proof, and bench; a list at the end
-	@tests/run/check-full.sh 'check FULL=1' check-al8 'check-vm FULL=1' powercut memory fuzz 'parity TARGET=all' 'boot TARGET=all' \
-		'repro TARGET=$(SECOND) N=5' 'selftest TARGET=$(NEWEST)' bench
+	@tests/run/check-full.sh 'check FULL=1' check-al8 'check-vm FULL=1' powercut memory fuzz \
+		'parity TARGET=all' 'boot TARGET=all' 'repro TARGET=$(SECOND) N=5' 'selftest TARGET=$(NEWEST)' bench
 
 .PHONY: powercut
-powercut: ## the power is cut at random moments of an install on ext4, xfs and btrfs, in the VM
+powercut: ## cut the power at random moments of an install on ext4, xfs and btrfs, in the VM
 	@$(MAKE) --no-print-directory artifacts TARGET=$(DEMO)
 	@$(need) @vm @disks @c
 	@scripts/fetch.sh $(DEMO) base vm
@@ -185,28 +185,29 @@ repro: ## build N= times under another path, user, clock, host, locale, file ord
 	@tests/run/repro.sh $(call quote,$(target)) $(call quote,$(N))
 
 .PHONY: rebuild
-rebuild: ## make the bundle BUNDLE= again from what its provenance names, and compare
+rebuild: ## make the bundle BUNDLE= again from the sources that its provenance names, and compare
 	@$(if $(BUNDLE),,echo 'usage: make rebuild BUNDLE=file' >&2; exit 2)
 	@$(need) @fetch @image @rebuild
 	@scripts/rebuild.sh $(call quote,$(BUNDLE))
 
 .PHONY: fuzz
-fuzz: ## fuzz what reads bundles, signatures, modules, symbol tables and states: FUZZ_SECONDS= each (600)
+fuzz: ## fuzz the readers of bundles, signatures, modules, symbol tables and states: FUZZ_SECONDS= each (600)
 	@$(need) @fetch @fuzz @c @sign dpkg-deb
 	@scripts/fetch.sh $(DEMO) vm
 	@tests/run/fuzz.sh $(call each,$(FUZZ))
 
 .PHONY: bench
-bench: ## the figures: the build against the bare compile and by hand; an install against depmod and dkms
+bench: ## measure the build against the bare compile and by hand, an install against depmod and dkms
 	@$(need_target) @image @bench @c
 	@tests/run/bench.sh $(DEMO)
 	@tests/run/bench-install.sh $(DEMO)
 
 .PHONY: lint
-lint: ## what reads the sources: shellcheck, gcc -fanalyzer, cppcheck, clang-tidy, clang-format
+lint: ## the linters: shellcheck, gcc -fanalyzer, cppcheck, clang-tidy, clang-format, width of lines
 	@$(need) @lint
 	shellcheck --external-sources $(shell_sources) $(bats_sources)
-	codespell --ignore-words-list=extraversion,asymmetri,relaese,inh *.md docs src scripts builder tests targets Makefile Containerfile build.sh
+	codespell --ignore-words-list=extraversion,asymmetri,relaese,inh \
+		*.md docs src scripts builder tests targets Makefile Containerfile build.sh
 	clang-format --dry-run --Werror $(c_sources)
 	$(MAKE) --no-print-directory -C src lint
 	$(MAKE) --no-print-directory -C tests/parity lint
@@ -215,18 +216,20 @@ lint: ## what reads the sources: shellcheck, gcc -fanalyzer, cppcheck, clang-tid
 	cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr -D_GNU_SOURCE -D__x86_64__ -D__LP64__ \
 		--enable=warning,portability,performance --suppress=missingIncludeSystem --suppress=memleak $(helpers) tests/fuzz
 	clang-tidy --quiet --warnings-as-errors='*' $(helpers) -- -std=gnu11 2>/dev/null
+	awk 'length > 120 { printf "%s:%d: %d columns, at most 120\n", FILENAME, FNR, length; wide = 1 } \
+		END { exit wide }' $(shell_sources) $(bats_sources) Makefile Containerfile
 
 .PHONY: format
 format: ## clang-format over the sources in C
 	@$(need) clang-format
 	clang-format -i $(c_sources)
 
-# What make install puts below DESTDIR and PREFIX.
+# The directories of make install.
 sbin := $(DESTDIR)$(PREFIX)/sbin
 man8 := $(DESTDIR)$(PREFIX)/share/man/man8
 completions := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 
-# The release, and in a clone the commit.
+# The release, and in a clone also the commit.
 version = $(shell cat VERSION)$(shell git describe --always --dirty --exclude='*' 2>/dev/null | sed 's/^/-g/')
 
 .PHONY: install
@@ -238,16 +241,18 @@ install: ## wgkmod, its manual page and completion, below PREFIX= (/usr/local) a
 	install -D -m 644 docs/wgkmod.bash-completion $(call quote,$(completions)/wgkmod)
 
 .PHONY: uninstall
-uninstall: ## takes out what make install put there
+uninstall: ## remove the files of make install
 	rm -f $(call quote,$(sbin)/wgkmod) $(call quote,$(man8)/wgkmod.8) $(call quote,$(completions)/wgkmod)
 
 .PHONY: clean
-clean: ## removes out/; the cache and the images of podman stay
+clean: ## remove out/; the cache and podman's images stay
 	rm -rf out
 	$(MAKE) --no-print-directory -C src clean
 
 .PHONY: clean-images
-clean-images: ## removes the images that wgkmod made, of all targets and versions
+clean-images: ## remove the images that wgkmod made, of all targets and versions
 	@$(need) podman
-	podman ps --all --format '{{.ID}} {{.Image}}' | awk '$$2 ~ "^localhost/wgkmod-" { print $$1 }' | xargs --no-run-if-empty podman rm
-	podman image ls --format '{{.Repository}}:{{.Tag}}' | awk '/^localhost\/wgkmod-/' | xargs --no-run-if-empty podman image rm
+	podman ps --all --format '{{.ID}} {{.Image}}' | awk '$$2 ~ "^localhost/wgkmod-" { print $$1 }' | \
+		xargs --no-run-if-empty podman rm
+	podman image ls --format '{{.Repository}}:{{.Tag}}' | awk '/^localhost\/wgkmod-/' | \
+		xargs --no-run-if-empty podman image rm

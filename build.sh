@@ -3,9 +3,9 @@
 #
 # usage: build.sh [DIR]
 #
-# The build, inside the builder image: no network, a root that cannot be written; it works in the
-# empty folder DIR (/build, a tmpfs).
-# Writes a tar of what was made to standard output and everything else to standard error.
+# Build the modules in the empty directory DIR (/build, a tmpfs).  Runs inside the builder image, without
+# network and with a read-only root.  Write a tar of the output to standard output and everything else to
+# standard error.
 
 set -euo pipefail
 # shellcheck source=builder/kernel-devel.sh
@@ -13,7 +13,7 @@ set -euo pipefail
 
 build=${1:-/build}
 
-# The environment, in one place: nothing of the host may reach the bits.
+# Set the whole environment here: nothing of the host may reach the bits.
 while read -r name; do
 	case $name in
 	PATH | HOME | PWD | SHLVL | _) ;;
@@ -28,21 +28,21 @@ export KBUILD_BUILD_USER=wgkmod KBUILD_BUILD_HOST=wgkmod KBUILD_BUILD_TIMESTAMP=
 out=$build/out
 devel=$(readlink -f /kernel/devel)
 source_dir=$(cat /wgkmod/source-dir)
-src=${source_dir:-$build/src} # what is compiled
-obj=$src                      # what comes of it
+src=${source_dir:-$build/src} # the source that is compiled
+obj=$src                      # the objects
 release=$(kernel_release "$devel")
 mapfile -t modules </kernel/modules
 mapfile -t config </kernel/config
 
-# modinfo_field FILE FIELD: the values of FIELD in a module's .modinfo, a line each.
+# modinfo_field FILE FIELD: Print the values of FIELD in a module's .modinfo, one a line.
 modinfo_field() {
 	objcopy -O binary --only-section=.modinfo "$1" "$build/modinfo"
 	tr '\0' '\n' <"$build/modinfo" | sed -n "s/^$2=//p"
 }
 
-# use_source_dir: lets the compiler see every file where the distribution's build had it.  Some
-# strings hold the paths as they are, whatever prefixes are mapped: those of UBSAN.  The folder gets
-# links to the files of kernel-devel, which the slice replaces by its own.
+# use_source_dir: Give the compiler the paths of the distribution's own build.  UBSAN's strings hold
+# paths that no prefix map changes.  The directory gets links to the files of kernel-devel; the slice
+# then replaces some of them.
 use_source_dir() {
 	local common
 	common=$(kernel_makefile "$devel")
@@ -52,42 +52,44 @@ use_source_dir() {
 	kbuild=(make -C "$devel" -f "$src/Makefile" O="$devel" MO="$obj")
 }
 
+# compile: Build all modules of the closure in one call of kbuild.
 compile() {
-	local folder map flags log=$build/log kbuild=(make -C "$devel")
+	local dir map flags log=$build/log kbuild=(make -C "$devel")
+	local asm=/wgkmod/crypto/file-symbol.h
 	mkdir -p "$src"
 	[[ -z $source_dir ]] || use_source_dir
 	cp -R --remove-destination /kernel/slice/. "$src"
 	cp /wgkmod/crypto/Kbuild "$src/Kbuild"
-	while read -r folder; do
-		[[ ! -e $src/$folder/Kbuild ]] || die "the kernel's '$folder' has a Kbuild file: the filter cannot stand there"
-		cp /wgkmod/crypto/Kbuild.filter "$src/$folder/Kbuild"
+	while read -r dir; do
+		[[ ! -e $src/$dir/Kbuild ]] ||
+			die "the directory '$dir' of the kernel's source has its own Kbuild file, where the filter would go"
+		cp /wgkmod/crypto/Kbuild.filter "$src/$dir/Kbuild"
 	done < <(printf '%s\n' "${modules[@]%/*}" | sort -u)
 
-	# Paths read as in the kernel's own tree; CONFIG_X=m on a command line reaches make, not C.
-	# The target says BTF = off: some build trees have a vmlinux to make it from, most have none.
+	# Paths are relative, as in the kernel's own tree.  CONFIG_X=m on make's command line does not reach
+	# C, so the flags define it.  BTF is off: most build trees lack the vmlinux that it needs.
 	map="-ffile-prefix-map=$src/="
 	flags=$(printf '%s\n' "${config[@]}" | sed 's/=m$/_MODULE=1/; s/=y$/=1/; s/^/-D/' | paste -sd ' ')
 	"${kbuild[@]}" M="$src" CC="$cc" WGKMOD_SRC="$src" WGKMOD_MODULES="${modules[*]}" \
-		KCFLAGS="$map $flags" KAFLAGS="$map -include /wgkmod/crypto/file-symbol.h -Wa,--debug-prefix-map=$src/= $flags" "${config[@]}" \
+		KCFLAGS="$map $flags" KAFLAGS="$map -include $asm -Wa,--debug-prefix-map=$src/= $flags" "${config[@]}" \
 		CONFIG_DEBUG_INFO_BTF_MODULES= -j"$(($(nproc) + 1))" modules 2>&1 | tee "$log" >&2 || die "kbuild failed"
 	judge_warnings "$log"
 }
 
-# judge_warnings LOG: ends the build on a warning that says that a module does not fit the kernel or
-# would not do what its source says: modpost's of undefined symbols, of symbols without a version or
-# of another namespace, of a missing Module.symvers, and of references between sections (modpost reads
-# our modules alone), and of no licence.  The others are shown.
+# judge_warnings LOG: Stop the build on a warning that a module does not fit the kernel or differs from
+# its source.  These are modpost's warnings about undefined symbols, symbols without a version or of
+# another namespace, a missing Module.symvers, and references between sections.  Show all other warnings.
 judge_warnings() {
 	local line matter='undefined!|has no CRC|no symbol version|version generation failed|symbol will not be versioned'
 	matter+='|missing MODULE_LICENSE|from namespace|Symbol version dump|Module\.symvers is missing|[Ss]ection mismatch'
 	while IFS= read -r line; do
 		! grep -Eq "$matter" <<<"$line" || die "kbuild warned: $line"
-		printf 'wgkmod: kbuild warned, of nothing that keeps the modules from fitting: %s\n' "$line" >&2
+		printf 'wgkmod: kbuild warned, but the modules still fit: %s\n' "$line" >&2
 	done < <(grep -E '^WARNING|warning: ' "$1" || [[ $? -eq 1 ]])
 }
 
-# find_needed: sets needed to the modules that WireGuard uses a symbol of, directly or not (by
-# modpost's depends).  Kconfig also selects what no symbol of is used; that is not delivered.
+# find_needed: Set needed to wireguard and all modules that it depends on, by modpost's depends field.
+# Kconfig also selects modules of which no symbol is used; those are not delivered.
 find_needed() {
 	local -A seen=()
 	local -a queue=(wireguard)
@@ -107,7 +109,8 @@ find_needed() {
 	done
 }
 
-# collect: the modules in the kernel's own layout, stripped, their debug data beside them.
+# collect: Put the stripped modules into out/modules, in the kernel's layout, and their debug data into
+# out/debug.
 collect() {
 	local module ko
 	for module in "${needed[@]}"; do
@@ -119,13 +122,14 @@ collect() {
 	cp /kernel/explain.txt "$out/explain.txt"
 	for module in "${modules[@]}"; do
 		[[ -f $out/modules/kernel/$module.ko ]] ||
-			sed -i "s|built: $module.ko\([,;]\)|not delivered, as WireGuard uses no symbol of it: $module.ko\1|" "$out/explain.txt"
+			sed -i "s|built: $module.ko\([,;]\)|not delivered, as WireGuard uses no symbol of it: $module.ko\1|" \
+				"$out/explain.txt"
 	done
 	cp /wgkmod/wgkmod "$out/wgkmod"
 	bash /wgkmod/list-sources.sh "$devel" "$src" "$obj" "${needed[@]}" >"$out/sources"
 }
 
-# prove: all of them fit the kernel.
+# prove: Check that all modules fit the kernel.
 prove() {
 	local -a kos
 	mapfile -t kos < <(find "$out/modules" -name '*.ko' | sort)
@@ -135,7 +139,8 @@ prove() {
 
 bash /wgkmod/check-offline.sh
 require_compiler "$devel" "$(cat /kernel/stands-in)"
-[[ -z $stands_in ]] || printf "wgkmod: compiled by '%s', which stands in for '%s'\n" "$stands_in" "$(compiler_text "$devel")" >&2
+[[ -z $stands_in ]] ||
+	printf "wgkmod: compiled by '%s', which stands in for '%s'\n" "$stands_in" "$(compiler_text "$devel")" >&2
 require_symvers "$devel"
 cd "$build"
 compile

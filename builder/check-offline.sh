@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=sh
 #
-# Inside a container: prints each network device that is up, but for loopback; 1 if there is one.
-# (A device that is down is not a network: some kernels put tunl0 or sit0 into every namespace.)
+# Exit with 1 and name the devices if a network device other than loopback is up.  Runs inside a container.
+# A device that is down is no network: some kernels put tunl0 or sit0 into every namespace.
 
 up=
 for device in /sys/class/net/*; do
@@ -12,6 +12,6 @@ for device in /sys/class/net/*; do
 	fi
 done
 if [ -n "$up" ]; then
-	printf 'wgkmod: the network of a container cannot be switched off here: it sees%s\n' "$up" >&2
+	printf 'wgkmod: podman cannot switch off the network of a container here: the container has%s\n' "$up" >&2
 	exit 1
 fi

@@ -3,23 +3,22 @@
 #
 # usage: closure.sh RELEASE SOURCEDIR [HIDDEN-MODULE...]
 #
-# Runs in the container while the image is made.  Finds out by Kconfig what CONFIG_WIREGUARD=m
-# turns on that the kernel RELEASE lacks, and leaves in /kernel:
+# Compute, by Kconfig, what CONFIG_WIREGUARD=m turns on that the kernel RELEASE lacks.  Runs in the
+# container while the image is made.  Writes to /kernel:
 #
 #	cc          the kernel's compiler (the first word of CONFIG_CC_VERSION_TEXT)
-#	stands-in   the text of the compiler that $COMPILER says may stand in for it, where it does
+#	stands-in   version text of the compiler that stands in for it, by $COMPILER; else empty
 #	devel       link to the kernel's build tree
-#	vermagic    what modules of this kernel must say, by its own linux/vermagic.h
-#	config      CONFIG_X=m for make, a line each
-#	modules     what is to be built: FOLDER/NAME, a line each
-#	slice/      the folders of the kernel source that these stand in
+#	vermagic    the vermagic of this kernel's modules, by its own linux/vermagic.h
+#	config      CONFIG_X=m for make, one a line
+#	modules     the modules to build: DIRECTORY/NAME, one a line
+#	slice/      the directories of the kernel source that have these modules
 #	explain.txt the closure, each symbol with its reason
 #
-# A symbol that becomes m is built.  One that would have to become y cannot be given to a running
-# kernel: the select that asks for it is dropped where it is conditional (WireGuard exists without
-# it elsewhere), and the kernel is refused where it is not.  The symbol table has the last word, in
-# the build: modpost and wgkmod check find what is missing, and what WireGuard uses no symbol of is
-# not delivered.
+# A symbol that becomes m is built.  A symbol that would have to become y cannot be added to a running
+# kernel.  If its select is conditional, the select is dropped: WireGuard exists without it elsewhere.
+# If not, the kernel is refused.  The symbol table has the last word, in the build: modpost and wgkmod
+# check find missing symbols, and a module of which WireGuard uses no symbol is not delivered.
 
 set -euo pipefail
 umask 022
@@ -41,44 +40,44 @@ trap 'rm -rf "$work"' EXIT
 
 # ---- Kconfig --------------------------------------------------------------------------
 
-# kconfig FILE: lets the kernel's own Kconfig complete the configuration in FILE.
+# kconfig FILE: Complete the configuration in FILE by the kernel's own Kconfig.
 kconfig() {
 	make -s -C "$tree" ARCH=$srcarch CC="$cc" HOSTCC="$cc" KCONFIG_CONFIG="$1" olddefconfig >"$work/log" 2>&1 ||
 		{ cat "$work/log" >&2; die "Kconfig failed"; }
 }
 
-# values FILE: "SYMBOL VALUE" of each symbol that is y or m, sorted.
+# values FILE: Print "SYMBOL VALUE" for each symbol that is y or m, sorted.
 values() { sed -n 's/^CONFIG_\([A-Za-z0-9_]*\)=\([ym]\)$/\1 \2/p' "$1" | sort; }
 
-# value FILE SYMBOL: y, m or n.
+# value FILE SYMBOL: Print y, m or n.
 value() {
 	local v
 	v=$(sed -n "s/^CONFIG_$2=\([ym]\)\$/\1/p" "$1")
 	printf '%s\n' "${v:-n}"
 }
 
-# gained FROM TO: "SYMBOL VALUE" of what TO has and FROM has not, or has otherwise.
+# gained FROM TO: Print "SYMBOL VALUE" for each symbol of TO that FROM lacks or has with another value.
 gained() { comm -13 <(values "$1") <(values "$2"); }
 
-# selects: what selects what in the Kconfig files: kconfig.awk.
+# selects: Print each select and imply in the Kconfig files (kconfig.awk).
 selects() {
 	find . -name 'Kconfig*' ! -path './arch/*' -o -path "./arch/$srcarch/*" -name 'Kconfig*' | sort |
 		xargs awk -f "$programs/kconfig.awk"
 }
 
-# objects: what the Makefiles hang on symbols: kbuild.awk.
+# objects: Print the objects that depend on symbols in the Makefiles (kbuild.awk).
 objects() {
 	find . \( -name Makefile -o -name Kbuild \) \( ! -path './arch/*' -o -path "./arch/$srcarch/*" \) | sort |
 		xargs awk -f "$programs/kbuild.awk"
 }
 
-# modules_of SYMBOL: "FOLDER/NAME" of the modules that SYMBOL=m makes.
+# modules_of SYMBOL: Print "DIRECTORY/NAME" for each module that SYMBOL=m makes.
 modules_of() { awk -v s="$1" '$1 == s && $2 == "obj" { print $3 "/" $4 }' "$work/objects"; }
 
-# symbols_of NAME: the symbols that make the module NAME.
+# symbols_of NAME: Print the symbols that make the module NAME.
 symbols_of() { awk -v m="$1" '$2 == "obj" && $4 == m { print $1 }' "$work/objects" | sort -u; }
 
-# set_selectors SYMBOL: what selects SYMBOL in the configuration before.
+# set_selectors SYMBOL: Print the symbols that select SYMBOL in the configuration before.
 set_selectors() {
 	{
 		values "$work/before"
@@ -86,23 +85,24 @@ set_selectors() {
 	} | awk '$1 == "?" { if ($2 in set) print $2; next } { set[$1] }' | sort -u | paste -sd ' '
 }
 
-# readers SYMBOL: "FILE TEXT" of each line of the kernel's C and assembler sources that reads SYMBOL.
+# readers SYMBOL: Print "FILE TEXT" for each line of the kernel's C and assembler sources that reads SYMBOL.
 readers() {
 	local symbol=$1
 	[[ -s $work/members ]] || tar -tRf "$work/linux.tar" >"$work/members"
-	# a file's first line is to start where the file does, not in what tar has before it
+	# tr ends tar's header with a newline, so that the first line of a file starts where the file does.
 	{ tr '\0' '\n' <"$work/linux.tar" | grep -abE "CONFIG_${symbol}(_MODULE)?([^A-Za-z0-9_]|\$)" || [[ $? -eq 1 ]]; } |
 		awk -f "$programs/readers.awk" "$work/members" - | grep -E "^(arch/$srcarch/|[^a]|a[^r])" || [[ $? -eq 1 ]]
 }
 
-# inside_modules SYMBOL: whether SYMBOL=y only says how modules that are built are made.  In the
-# Makefiles it adds objects to them, or flags to their objects; in C it is read by their sources, or
-# in an expression of a header, which they see inline (an #if there could change a type that the
-# kernel shares with them).  What nothing reads is not known to be so.
+# inside_modules SYMBOL: Return 0 if SYMBOL=y only changes modules that are built.  In the Makefiles it
+# adds objects to them, or flags to their objects.  In C, their sources read it, or an expression in a
+# header, which they compile inline; an #if in a header could change a type that the kernel shares with
+# them.  Return 1 also for a symbol that no file reads.
 inside_modules() {
 	local symbol=$1
 	[[ -f $work/readers-$symbol ]] || readers "$symbol" >"$work/readers-$symbol"
-	awk -v s="$symbol" -f "$programs/inside.awk" <(gained "$work/before" "$work/after") "$work/readers-$symbol" "$work/objects"
+	awk -v s="$symbol" -f "$programs/inside.awk" \
+		<(gained "$work/before" "$work/after") "$work/readers-$symbol" "$work/objects"
 }
 
 # ---- the kernel -----------------------------------------------------------------------
@@ -120,9 +120,10 @@ prefix=$(set +o pipefail; tar -tf "$work/linux.tar" | head -n1)
 prefix=${prefix%%/*}
 tar -xf "$work/linux.tar" -C "$tree" --strip-components=1 --wildcards \
 	'*/Kconfig*' '*/Makefile*' '*/Kbuild*' "$prefix/scripts"
-# The kernel's own Kconfig files, where kernel-devel has them, go before the source's.
+# The kernel's own Kconfig files, if kernel-devel has them, replace those of the source.
 (cd "$devel" && find . -name 'Kconfig*' -type f -print0 | tar -c --null -T - -f -) | tar -x -C "$tree"
 
+# version_of MAKEFILE: Print the version of the kernel, as in 5.10.223.
 version_of() { sed -n 's/^\(VERSION\|PATCHLEVEL\|SUBLEVEL\) = //p' "$1" | paste -sd .; }
 devel_makefile=$(kernel_makefile "$devel")
 [[ $(version_of "$tree/Makefile") == "$(version_of "$devel_makefile")" ]] ||
@@ -134,12 +135,14 @@ selects >"$work/selects"
 
 # ---- the configuration before: the kernel's, less what is hidden ----------------------
 
-# unlike: the symbols that the source's Kconfig completes otherwise than the kernel's own did, but for
-# what it finds out about compiler and linker.
+# unlike: Print the symbols that the source's Kconfig sets to another value than the kernel's own did,
+# without those that describe compiler and linker.
 unlike() {
+	local tools='^(AS|CLANG|GCC|LD|LLD|PAHOLE|RUSTC|BINDGEN)_|^CC_(VERSION|IS|HAS|CAN|IMPLICIT)_'
+	tools+='|^(PLUGIN_HOSTCC|TOOLS_SUPPORT_RELR|RUST_IS_AVAILABLE)$'
 	comm -3 <(grep '^CONFIG_' "$devel/.config" | sort) <(grep '^CONFIG_' "$work/own" | sort) |
 		sed 's/^\t//; s/^CONFIG_\([^=]*\)=.*/\1/' | sort -u |
-		grep -vE '^(AS|CLANG|GCC|LD|LLD|PAHOLE|RUSTC|BINDGEN)_|^CC_(VERSION|IS|HAS|CAN|IMPLICIT)_|^(PLUGIN_HOSTCC|TOOLS_SUPPORT_RELR|RUST_IS_AVAILABLE)$' || [[ $? -eq 1 ]]
+		grep -vE "$tools" || [[ $? -eq 1 ]]
 }
 
 cp "$devel/.config" "$work/own"
@@ -147,8 +150,8 @@ kconfig "$work/own"
 cp "$work/own" "$work/before"
 unlike >"$work/unlike"
 
-# unset_symbols SYMBOL...: takes them out of the configuration before; what selects one and has no
-# module of its own (CRYPTO_LIB_CHACHA) goes with it.
+# unset_symbols SYMBOL...: Remove the symbols from the configuration before, and each symbol that selects
+# one of them and has no module of its own (CRYPTO_LIB_CHACHA).
 unset_symbols() {
 	local symbol parent
 	for symbol in "$@"; do
@@ -159,8 +162,8 @@ unset_symbols() {
 	done
 }
 
-# asking SYMBOL: what selects SYMBOL in the configuration before and is itself selected by nothing,
-# with its modules; these are what HIDE would have to name.
+# asking SYMBOL: Print each symbol that selects SYMBOL in the configuration before, directly or not, and that
+# no symbol selects, with its modules.  HIDE would have to name these modules.
 asking() {
 	local symbol parents seen=' ' queue=("$1")
 	local -a modules
@@ -189,7 +192,7 @@ for symbol in "${hidden_symbols[@]}"; do
 done
 [[ $(value "$work/before" WIREGUARD) == n ]] || die "$release has WireGuard already (CONFIG_WIREGUARD is set)"
 
-# hide: makes the build tree what it would be without the hidden modules.
+# hide: Change the build tree to that of a kernel without the hidden modules.
 hide() {
 	local symbol module
 	while read -r symbol _; do
@@ -209,8 +212,9 @@ hide() {
 
 declare -A left_out=() left_value=()
 
-# leave_out SYMBOL REASON: drops what selects SYMBOL, up to a condition; 1 where WireGuard itself
-# asks for it without one, or where dropping did not help (it is y by its default).
+# leave_out SYMBOL REASON: Drop each select of SYMBOL that has a condition; where a select has none, drop those
+# of its parent.  Return 1 if WireGuard itself selects SYMBOL without a condition, or if dropping the selects
+# did not help (SYMBOL is y by default).
 leave_out() {
 	local symbol=$1 reason=$2 parent file line condition
 	local -a asked=()
@@ -252,8 +256,8 @@ while true; do
 		die "$release is refused: WireGuard needs CONFIG_$builtin=y, which cannot be added to a running kernel"
 done
 
-# A symbol that only says how modules that are built are made stays as the kernel has it where it was
-# something hidden that selected it: what the kernel itself has is built, no less.
+# A symbol that only changes modules that are built keeps the kernel's value, even if a hidden symbol selected
+# it: the modules are built as the kernel's own.
 while read -r symbol v; do
 	if [[ $v == y && $(value "$work/after" "$symbol") == n ]] && inside_modules "$symbol"; then
 		printf 'CONFIG_%s=y\n' "$symbol" >>"$work/after"
@@ -267,9 +271,10 @@ while read -r symbol v; do
 	[[ $v == m ]] || continue
 	for module in $(modules_of "$symbol"); do built[$module]=$symbol; done
 done < <(gained "$work/before" "$work/after")
-# shellcheck disable=SC2046 # one word a folder
+# shellcheck disable=SC2046 # one word a directory
 tar -xf "$work/linux.tar" -C /kernel/slice --strip-components=1 \
 	$(printf '%s\n' "${!built[@]}" | sed "s,/[^/]*\$,,; s,^,$prefix/," | sort -u)
+
 # ---- what the build reads -------------------------------------------------------------
 
 printf '%s\n' "$cc" >/kernel/cc
@@ -286,12 +291,13 @@ printf 'obj-m := vermagic.o\n' >"$work/vermagic/Kbuild"
 make -s -C "$devel" M="$work/vermagic" CC="$cc" vermagic.i >"$work/log" 2>&1 ||
 	{ cat "$work/log" >&2; die "cannot read its linux/vermagic.h"; }
 tail -n1 "$work/vermagic/vermagic.i" | sed 's/" *"//g; s/^"//; s/"$//' >/kernel/vermagic
-[[ $(cat /kernel/vermagic) == "$release "* ]] || die "$release has a vermagic of another release: $(cat /kernel/vermagic)"
+[[ $(cat /kernel/vermagic) == "$release "* ]] ||
+	die "$release has a vermagic of another release: $(cat /kernel/vermagic)"
 
 # ---- explain --------------------------------------------------------------------------
 
-# reachable: "SYMBOL PARENTS" of all that WIREGUARD selects, directly or not, and that is set or
-# was left out, in the order in which one meets it.
+# reachable: Print "SYMBOL PARENTS" for each symbol that WIREGUARD selects, directly or not, and that is set
+# or was left out, nearest first.
 reachable() {
 	{
 		values "$work/after" | sed 's/^/v /'
@@ -319,6 +325,7 @@ reachable() {
 		}'
 }
 
+# decision SYMBOL HAD GETS: Print what happens to the symbol: HAD is its value before, GETS the value after.
 decision() {
 	local symbol=$1 had=$2 gets=$3 module names=()
 	mapfile -t names < <(modules_of "$symbol")
@@ -334,6 +341,7 @@ decision() {
 	fi
 }
 
+# selected_by SYMBOL PARENTS: Print why the symbol is set.
 selected_by() {
 	if [[ $1 == WIREGUARD ]]; then
 		printf 'asked for'
@@ -350,12 +358,14 @@ selected_by() {
 } | awk '!seen[$1]++' >"$work/closure"
 symbol=$(awk 'NR == FNR { unlike[$1]; next } $1 in unlike { print $1; exit }' "$work/unlike" "$work/closure")
 [[ -z $symbol ]] ||
-	die "$release has CONFIG_$symbol=$(value "$devel/.config" "$symbol"), but Kconfig of the source makes it $(value "$work/own" "$symbol"):" \
+	die "$release has CONFIG_$symbol=$(value "$devel/.config" "$symbol")," \
+		"but Kconfig of the source makes it $(value "$work/own" "$symbol"):" \
 		"the source is not that of this kernel ($(wc -l <"$work/unlike") symbols differ)"
 
 {
 	printf '# What CONFIG_WIREGUARD=m takes on %s, by its own Kconfig.\n' "$release"
-	[[ -z $stands_in ]] || printf '# Kernel made by: %s\n# Modules made by: %s\n' "$(compiler_text "$devel")" "$stands_in"
+	[[ -z $stands_in ]] ||
+		printf '# Kernel made by: %s\n# Modules made by: %s\n' "$(compiler_text "$devel")" "$stands_in"
 	[[ ! -s $work/unlike ]] || printf '# Of its other symbols the source has %d otherwise: %s\n' \
 		"$(wc -l <"$work/unlike")" "$(head -n 12 "$work/unlike" | paste -sd ' ')"
 	[[ ${#hidden[@]} -eq 0 ]] || printf '# Treated as absent from the kernel: %s\n' "${hidden[*]}"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Whether the symbol s only says how modules that are built are made; status 1 if not.  It reads three files: the
-# symbols that become m or y; readers-SYMBOL, by readers.awk; and objects, by kbuild.awk.
+# Exit with 0 if the symbol s only changes modules that are built, else with 1.  Read three files: the symbols
+# that become m or y; readers-SYMBOL, made by readers.awk; and objects, made by kbuild.awk.
 
 function whole_is_built(object,    i, k, w) {
 	if (object in built) return 1

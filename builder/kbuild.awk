@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Of Makefiles and Kbuild files: "SYMBOL KIND DIRECTORY NAME" of what they hang on symbols.  KIND is obj for an
-# object of its own, else the composite object that the symbol adds to.  Where the line stands in an ifeq or
-# ifdef on SYMBOL, KIND begins with "?".  Where nothing is asked, SYMBOL is "-".
+# Read Makefiles and Kbuild files; print "SYMBOL KIND DIRECTORY NAME" for each object that depends on a symbol.
+# KIND is obj for an object of its own, else the composite object that the symbol adds to.  If the line is
+# inside an ifeq or ifdef on SYMBOL, KIND begins with "?".  If the object depends on no symbol, SYMBOL is "-".
 
-# asked_by LINE: the symbols in LINE, each after a space.
+# asked_by(text): Return the symbols in the text, each after a space.
 function asked_by(text,    said) {
 	while (match(text, /CONFIG_[A-Za-z0-9_]+/)) {
 		said = said " " substr(text, RSTART + 7, RLENGTH - 7)
@@ -14,7 +14,7 @@ function asked_by(text,    said) {
 }
 function say(symbol, kind, object) {
 	sub(/\.o$/, "", object)
-	print symbol, kind, folder, object
+	print symbol, kind, directory, object
 }
 function statement(line,    left, right, kind, symbol, i, j, n, word, around, parents, parent) {
 	if (line ~ /^[ \t]*(ifn?eq|ifn?def)/) asked[++depth] = asked_by(line)
@@ -42,7 +42,7 @@ function statement(line,    left, right, kind, symbol, i, j, n, word, around, pa
 }
 FNR == 1 {
 	statement(line); line = ""; depth = 0
-	folder = FILENAME; sub(/^\.\//, "", folder); sub(/\/[^\/]*$/, "", folder)
+	directory = FILENAME; sub(/^\.\//, "", directory); sub(/\/[^\/]*$/, "", directory)
 }
 { line = line $0 }
 /\\$/ { sub(/\\$/, " ", line); next }

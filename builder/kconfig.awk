@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Of Kconfig files: "PARENT CHILD FILE LINE CONDITION" of each select and imply, "-" for no condition.
+# Read Kconfig files; print "PARENT CHILD FILE LINE CONDITION" for each select and imply.  CONDITION is "-" if
+# there is none.
 
 FNR == 1 { symbol = "" }
 $1 == "config" || $1 == "menuconfig" { symbol = $2 }

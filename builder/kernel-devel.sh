@@ -1,36 +1,38 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# kernel-devel.sh - what closure.sh and build.sh both ask of a kernel's build tree.  Sourced.
+# kernel-devel.sh - functions on a kernel's build tree, for closure.sh, build.sh and list-sources.sh.  Sourced.
 
+# die MESSAGE...: Print the message on standard error and exit with 1.
 die() {
 	printf 'wgkmod: %s\n' "$*" >&2
 	exit 1
 }
 
-# kernel_release DEVEL: the release that the build tree is of.
+# kernel_release DEVEL: Print the release of the build tree's kernel.
 kernel_release() { sed -n 's/^#define UTS_RELEASE "\(.*\)"$/\1/p' "$1/include/generated/utsrelease.h"; }
 
-# kernel_makefile DEVEL: the Makefile of the kernel's source that the build tree stands for: its own,
-# or the one that it includes (Debian has one folder of sources for all its flavours).
+# kernel_makefile DEVEL: Print the path of the kernel's top Makefile: the build tree's own, or the one
+# that it includes (Debian has one directory of sources for all its flavours).
 kernel_makefile() {
 	local included
 	included=$(sed -n 's/^include \(\/.*\/Makefile\)$/\1/p' "$1/Makefile")
 	printf '%s\n' "${included:-$1/Makefile}"
 }
 
-# require_symvers DEVEL: without it modpost makes modules that carry no symbol versions.
+# require_symvers DEVEL: Refuse a build tree without Module.symvers: modpost would make modules without
+# symbol versions.
 require_symvers() {
 	[[ -s $1/Module.symvers ]] ||
 		die "there is no '$1/Module.symvers': without it modules carry no symbol versions"
 }
 
-# compiler_text DEVEL: what the kernel says of the compiler that made it.
+# compiler_text DEVEL: Print the version text of the compiler that made the kernel.
 compiler_text() { sed -n 's/^CONFIG_CC_VERSION_TEXT="\(.*\)"$/\1/p' "$1/.config"; }
 
-# compiler_base TEXT: a compiler's text without the vendor's bracket: name, version and snapshot, as
-# upstream has them.  "gcc (GCC) 10.2.1 20200825 (Alibaba 10.2.1-3 2.32)" has it at the end, "gcc-10
-# (Debian 10.2.1-6) 10.2.1 20210110" after the name.
+# compiler_base TEXT: Print a compiler's version text without the vendor's bracket: name, version and
+# snapshot, as upstream has them.  The bracket is at the end, as in "gcc (GCC) 10.2.1 20200825 (Alibaba
+# 10.2.1-3 2.32)", or after the name, as in "gcc-10 (Debian 10.2.1-6) 10.2.1 20210110".
 compiler_base() {
 	if [[ $1 == *')' ]]; then
 		printf '%s\n' "${1% (*}"
@@ -39,7 +41,8 @@ compiler_base() {
 	fi
 }
 
-# compiler_part TEXT PART: of such a text the version, the snapshot, the "package revision" or the libc.
+# compiler_part TEXT PART: Print one part of a compiler's version text: version, snapshot,
+# "package revision" or libc.
 compiler_part() {
 	local bracket=${1##* (} base
 	bracket=${bracket%%)*}
@@ -52,10 +55,10 @@ compiler_part() {
 	esac
 }
 
-# compiler_refusal TEXT HERE: why HERE may not stand in for TEXT: which part of it differs, and what to
-# add to the target.
+# compiler_refusal TEXT HERE: Print why the compiler HERE may not stand in for TEXT: which parts differ,
+# and what to change in the target.
 compiler_refusal() {
-	local part differ=()
+	local part differ=() name='name the package of the former'
 	for part in version snapshot 'package revision' libc; do
 		[[ $(compiler_part "$1" "$part") == "$(compiler_part "$2" "$part")" ]] ||
 			differ+=("$part ($(compiler_part "$1" "$part") there, $(compiler_part "$2" "$part") here)")
@@ -63,15 +66,15 @@ compiler_refusal() {
 	printf "the kernel was made by '%s', but the compiler here is '%s': they differ in the %s; " "$1" "$2" \
 		"$(IFS=, && printf '%s' "${differ[*]:-name}" | sed 's/,\([^ ]\)/, \1/g')"
 	if [[ $(compiler_base "$1") == "$(compiler_base "$2")" ]]; then
-		printf 'name the package of the former in TOOLCHAIN, or, to let the latter stand in, add this line to the target: COMPILER = %s\n' "$2"
+		printf '%s in TOOLCHAIN, or, to let the latter stand in, add this line to the target: COMPILER = %s\n' "$name" "$2"
 	else
-		printf 'a compiler of another version or snapshot may not stand in: name the package of the former, with its version, in TOOLCHAIN\n'
+		printf 'a compiler of another version or snapshot may not stand in: %s, with its version, in TOOLCHAIN\n' "$name"
 	fi
 }
 
-# require_compiler DEVEL [COMPILER]: sets cc to the compiler that made the kernel; it must be here, word
-# for word, or else the one that the target names as COMPILER, if only the vendor's bracket differs.
-# Sets stands_in to the text of the latter where it is taken.
+# require_compiler DEVEL [COMPILER]: Set cc to the compiler that made the kernel.  The version text of the
+# installed one must be equal, or be the text COMPILER that the target names, which may differ only in the
+# vendor's bracket.  In the second case set stands_in to COMPILER, else to nothing.
 require_compiler() {
 	local text here
 	[[ -f $1/.config ]] || die "there is no '$1/.config': this is not a kernel's build tree"

@@ -3,11 +3,11 @@
 #
 # usage: list-sources.sh DEVEL SRC OBJ MODULE...
 #
-# Runs in the container after the build.  Prints what each MODULE (FOLDER/NAME) was compiled from,
-# by the .mod and .cmd files that Kbuild left in OBJ: a line "MODULE PATH SHA1 SHA256 LICENCE" with
-# tabs between for each file of the kernel's source, and "MODULE - COUNT" for the other files read,
-# which are headers of kernel-devel (DEVEL), the compiler and /wgkmod; anything else ends it.  What a
-# program of the source made in SRC is printed as that program.
+# Print the files that each MODULE (DIRECTORY/NAME) was compiled from, by the .mod and .cmd files that Kbuild
+# left in OBJ.  Each file of the kernel's source gets a line "MODULE PATH SHA1 SHA256 LICENCE", separated by
+# tabs.  A line "MODULE - COUNT" counts the other files: headers of kernel-devel (DEVEL), of the compiler and
+# of /wgkmod.  A file from anywhere else is an error.  For a file that a program of the source made in SRC,
+# print that program.  Runs in the container after the build.
 
 set -euo pipefail
 # shellcheck source=builder/kernel-devel.sh
@@ -17,15 +17,15 @@ devel=$1 src=$2 obj=$3
 shift 3
 slice=$(readlink -f /kernel/slice)
 
-# resolve PATH DIR: sets file to the path of what make knew as PATH, in DIR, OBJ, SRC or DEVEL.
+# resolve PATH DIR: Set file to the absolute path of make's PATH, which is in DIR, OBJ, SRC or DEVEL.
 resolve() {
 	for file in "$1" "$2/$1" "$obj/$1" "$src/$1" "$devel/$1"; do
 		[[ $file != /* || ! -e $file ]] || return 0
 	done
-	die "'$1', which a module was made from, cannot be found"
+	die "cannot find '$1', which a module was made from"
 }
 
-# inputs MODULE: the files that the objects it is linked of were compiled from, as make knew them.
+# inputs MODULE: Print the files that the module's objects were compiled from, by make's names.
 inputs() {
 	local word file cmds=()
 	while read -r word; do
@@ -36,13 +36,13 @@ inputs() {
 	sed -n 's/^source_.* := //p; /^deps_/,/^$/s/^  \([^ $][^ ]*\).*/\1/p' "${cmds[@]}" | sort -u
 }
 
-# origin FILE: the files of the slice that made FILE, of SRC or OBJ: itself, or the words of the
-# command that made it, or what the rule for it in the kernel's Makefile names.
+# origin FILE: Print the files of the slice that FILE, in SRC or OBJ, comes from: FILE itself, or the files in
+# the command that made it, or the files in the rule for it in the kernel's Makefile.
 origin() {
 	local file=$1 path=${1#"$src/"} cmd word found=
 	path=${path#"$obj/"} path=${path#./}
 	if [[ -f $slice/$path ]]; then
-		cmp -s "$file" "$slice/$path" || die "'$path' is not what the kernel's source has"
+		cmp -s "$file" "$slice/$path" || die "'$path' differs from the file in the kernel's source"
 		printf '%s\n' "$path"
 		return
 	fi
@@ -53,21 +53,21 @@ origin() {
 		printf '%s\n' "$word"
 		found=1
 	done < <(if [[ -f $cmd ]]; then sed -n 's/^\(saved\)\?cmd_[^ ]* := //p' "$cmd" | tr -s ' ' '\n'; else rule "$path"; fi)
-	[[ -n $found ]] || die "nothing says what '$path' was made of"
+	[[ -n $found ]] || die "no command and no rule says what '$path' was made from"
 }
 
-# rule PATH: what a rule for $(obj)/... in a Makefile of the slice above PATH names, as paths.
+# rule PATH: Print the paths in the rule for $(obj)/... that makes PATH, from the slice's Makefiles above PATH.
 rule() {
-	local folder=${1%/*} name
-	while [[ $folder == */* ]]; do
-		name=${1#"$folder/"}
-		[[ ! -f $slice/$folder/Makefile ]] || sed -n "s,^\$(obj)/${name//./\\.}: *,,p" "$slice/$folder/Makefile" |
-			tr -s ' ' '\n' | sed "s,^\$(src)/,$folder/,"
-		folder=${folder%/*}
+	local dir=${1%/*} name
+	while [[ $dir == */* ]]; do
+		name=${1#"$dir/"}
+		[[ ! -f $slice/$dir/Makefile ]] || sed -n "s,^\$(obj)/${name//./\\.}: *,,p" "$slice/$dir/Makefile" |
+			tr -s ' ' '\n' | sed "s,^\$(src)/,$dir/,"
+		dir=${dir%/*}
 	done
 }
 
-# licences FILE...: what the SPDX line among the first five of each says, a line each.
+# licences FILE...: Print the licence in the SPDX line among the first five lines of each file, one a line.
 licences() {
 	awk 'FNR == 1 && NR > 1 { print licence; licence = "" }
 		FNR <= 5 && licence == "" && sub(/.*SPDX-License-Identifier: */, "") {
@@ -78,14 +78,14 @@ licences() {
 		END { print licence }' "$@"
 }
 
-# origins MODULE: what it was compiled from, in the slice, a line each; then "- COUNT".  What a file comes
-# from is asked once, whichever module it is for.
+# origins MODULE: Print the files of the slice that the module was compiled from, one a line, then "- COUNT".
+# known keeps the origin of each file, for the other modules.
 declare -A known=()
 origins() {
 	local module=$1 word others=0 made=
 	while read -r word; do
 		resolve "$word" "$src/${module%/*}"
-		[[ ! -L $file ]] || file=$(readlink -f "$file") # kernel-devel's, where SRC has links to it
+		[[ ! -L $file ]] || file=$(readlink -f "$file") # SRC may have links to kernel-devel
 		case $file in
 		"$src"/* | "$obj"/*)
 			[[ -n ${known[$file]:-} ]] || known[$file]=$(origin "$file")
@@ -95,7 +95,7 @@ origins() {
 		*) die "'$module' was made from '$file', which is neither the kernel's source nor a package's" ;;
 		esac
 	done <"$src/.inputs"
-	[[ -n $made ]] || die "Kbuild says nothing of what '$module' was made of"
+	[[ -n $made ]] || die "Kbuild names no source of '$module'"
 	sort -u <<<"${made%$'\n'}"
 	printf -- '- %d\n' "$others"
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Of "tar -tR" of an archive, and then of "grep -ab" over it: "FILE TEXT" of each line found that stands in a
-# source or header of the kernel.
+# Read the output of "tar -tR" of an archive, then that of "grep -ab" over the archive.  Print "FILE TEXT" for
+# each line that grep found in a source or header of the kernel.
 
 NR == FNR { # block N: FILE
 	match($0, /^block [0-9]+: /)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Comes before each assembler source. Where an object has no symbol that names its
- * file, ld -r adds one with the object's path, and that reaches the build-id; so each
- * names its own, with the path mapped as everywhere.
+ * Included before each assembler source. If an object has no symbol that names its
+ * file, ld -r adds one with the object's path, which changes the build-id. So name the
+ * file here, with its mapped path.
  */
 .file __BASE_FILE__

@@ -3,8 +3,8 @@
 #
 # usage: artifacts.sh TARGET
 #
-# The whole job for one kernel: fetch, image, build, proof; the result is out/RELEASE/.  What is
-# there and made from the same inputs is verified and left as it is.
+# Do the whole job for one kernel: fetch, image, build, proof.  The result is out/RELEASE/.  If the same
+# inputs made it already, only verify it.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -18,14 +18,15 @@ require_complete_lock "$TARGET"
 dest=$OUT/$RELEASE
 stamp=$OUT/.made/$TARGET
 
-# The inputs: the builder's name stands for all that is in it; the rest is what runs on the host.
+# made_from: Print the inputs: the builder image's name, which has a digest of its contents, and the digests
+# of the scripts that run on the host.
 made_from() {
 	"$TOP/scripts/image.sh" "$TARGET" --name
 	(cd "$TOP" && host_files | xargs sha256sum)
 }
 
-# is_made INPUTS: whether what is there was made from INPUTS, and is as it was made; the bundle that
-# make bundle put beside it may be there.
+# is_made INPUTS: Return 0 if out/RELEASE/ was made from INPUTS and has not changed since.  A bundle, which
+# make bundle puts there, is no change.
 is_made() {
 	[[ -f $stamp && -f $dest/SHA256SUMS ]] &&
 		[[ $(cat "$stamp") == "$1"$'\n'"$(sha256sum <"$dest/SHA256SUMS")" ]] &&
@@ -34,7 +35,7 @@ is_made() {
 			"$(sed 's/^[0-9a-f]*  //' "$dest/SHA256SUMS")" ]]
 }
 
-# One run of a target at a time: the second finds what the first made.
+# Build a target in one run at a time: the second run finds the output of the first.
 own_dir "$OUT" "$OUT/.made" "$OUT/.made/lock-$TARGET"
 exec 9<"$OUT/.made/lock-$TARGET"
 if ! flock -n 9; then
@@ -67,9 +68,9 @@ mv -T "$TMP/sbom.spdx.json" "$TMP/made/sbom.spdx.json"
 mv -T "$TMP/provenance.json" "$TMP/made/provenance.json"
 write_sums "$TMP/made"
 
-[[ $(made_from) == "$inputs" ]] || die "the sources of wgkmod or the target changed while it was built; build again"
+[[ $(made_from) == "$inputs" ]] || die "the sources of wgkmod or the target changed during the build; build again"
 
-# Publish: the stamp goes first and comes last, so a run that is cut off here is made again.
+# Publish.  The stamp is removed first and written last, so a run that is interrupted here is built again.
 rm -f "$stamp"
 rm -rf "$dest"
 mv -T "$TMP/made" "$dest"

@@ -3,20 +3,21 @@
 #
 # usage: bundle.sh TARGET...
 #
-# Makes the bundle of what make artifacts left in out/RELEASE/: a plain ustar file, the same bits
-# from the same files wherever it is made.  Of one target it is out/RELEASE/wireguard-RELEASE.tar,
-# of several out/wireguard.tar with a folder for each kernel.  Debug data stays behind.
+# Make a bundle from the output of make artifacts in out/RELEASE/, without debug data.  The bundle is a plain
+# ustar file; the same files give the same bits on any machine.  For one target it is
+# out/RELEASE/wireguard-RELEASE.tar, for several out/wireguard.tar with a directory for each kernel.
 #
-#   SIGN_KEY=FILE   a secret key of minisign, which makes the signature beside it, .minisig; it asks
-#                   for the password of a key that has one.  Without it a signature that is there
-#                   stays if the bundle did not change, and goes if it did.
+#   SIGN_KEY=FILE   a secret key of minisign, which writes the signature beside the bundle, .minisig, and
+#                   asks for the key's password if it has one.  Without SIGN_KEY, an older signature stays
+#                   if the bundle did not change, else it is removed.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 [[ $# -gt 0 ]] || die "usage: bundle.sh TARGET..."
 SIGN_KEY=${SIGN_KEY:-}
 
-# collect RELEASE DIR: what goes into the bundle, verified, with a SHA256SUMS of just that.
+# collect RELEASE DIR: Verify out/RELEASE/ and copy its files for the bundle to DIR/RELEASE, with a SHA256SUMS
+# of just these.
 collect() {
 	local from=$OUT/$1 to=$2/$1 file
 	require_output
@@ -28,7 +29,7 @@ collect() {
 	done <"$to/SHA256SUMS"
 }
 
-# pack DIR FILE: the files of DIR; no time, owner or order of this machine's is in it.
+# pack DIR FILE: Pack the files of DIR into the tar FILE, without this machine's times, owners and order.
 pack() {
 	(cd "$1" && find . -type f -printf '%P\n' | sort) >"$TMP/list"
 	tar --create --file="$2" --format=ustar --blocking-factor=20 --hard-dereference --owner=0 \
@@ -36,7 +37,7 @@ pack() {
 		--verbatim-files-from --files-from="$TMP/list"
 }
 
-# sign FILE NAME RELEASE...: FILE.minisig, for the bundle that will be NAME.
+# sign FILE NAME RELEASE...: Sign FILE as FILE.minisig; the bundle's final name is NAME.
 sign() {
 	local file=$1 name=$2
 	shift 2
@@ -61,7 +62,7 @@ dest=$OUT/wireguard.tar
 pack "$TMP/bundle" "$TMP/bundle.tar"
 [[ -z $SIGN_KEY ]] || sign "$TMP/bundle.tar" "${dest##*/}" "${releases[@]}"
 
-# A bundle is never beside a signature of another one's.
+# Never leave a bundle beside the signature of another bundle.
 cmp -s "$TMP/bundle.tar" "$dest" || rm -f "$dest.minisig"
 mv "$TMP/bundle.tar" "$dest"
 [[ -z $SIGN_KEY ]] || mv "$TMP/bundle.tar.minisig" "$dest.minisig"

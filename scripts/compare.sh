@@ -3,17 +3,17 @@
 #
 # usage: compare.sh A B [REPORT]
 #
-# Compares two folders, or two bundles, bit by bit: contents, and whether a file can be executed.
-# Status 0 where they are equal; 3 where they are not, and then a line for each file that differs,
-# and in the file REPORT what diffoscope says of the first ones.
+# Compare two directories, or two bundles, bit by bit: contents and execute permission of each file.
+# Exit with 0 if they are equal.  Exit with 3 if not: print a line for each file that differs, and write
+# diffoscope's output for the first of them to REPORT.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
 [[ $# -eq 2 || $# -eq 3 ]] || die "usage: compare.sh A B [REPORT]"
 make_tmp "$OUT"
-shown=5 # of the files that differ
+shown=5 # number of files that REPORT covers
 
-# open_up NAME PATH: sets NAME to a folder with what is in PATH.
+# open_up NAME PATH: Set NAME to PATH if it is a directory, else to a directory with the archive's files.
 open_up() {
 	if [[ -d $2 ]]; then
 		printf -v "$1" %s "$(realpath "$2")"
@@ -24,7 +24,7 @@ open_up() {
 	fi
 }
 
-# listing FOLDER: "PATH SHA256 MODE" of each file.
+# listing DIR: Print "PATH SHA256 MODE" for each file.
 listing() {
 	(cd "$1" && find . -type f -printf '%P\n' | sort | while IFS= read -r file; do
 		printf '%s %s %s\n' "$file" "$(sha256sum <"$file" | cut -d ' ' -f 1)" \

@@ -3,8 +3,8 @@
 #
 # usage: default-target.sh FALLBACK
 #
-# The target where none is named: the one of the running kernel, else FALLBACK.  A line on
-# standard error says which.
+# Print the target to use if the user names none: that of the running kernel, else FALLBACK.  Say so on
+# standard error.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"

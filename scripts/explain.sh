@@ -3,8 +3,8 @@
 #
 # usage: explain.sh TARGET
 #
-# Prints the closure of one kernel with its reasons.  The last word on what is delivered is the
-# symbol table's, so the modules are built first where they are not there.
+# Print the closure of one kernel with its reasons.  Build the modules first if they are missing: the symbol
+# table decides, in the build, what is delivered.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -3,11 +3,10 @@
 #
 # usage: fetch.sh TARGET [STAGE...]
 #
-# Downloads what the target's lock names (of the stages given: base, toolchain, source, vm; all
-# where none is) into the cache, CACHE/sha256/DIGEST.  The digest is the only gate: a file comes
-# into the cache when it has the digest that the lock names, from whatever mirror.  The only
-# phase with network; none is used when everything is in the cache.  Exit status 69 if all mirrors
-# (but for the family's fallbacks) answered that they do not have what is missing.
+# Download the files in the target's lock into the cache, CACHE/sha256/DIGEST.  STAGE is base, toolchain,
+# source, vm or kernel; without it, all stages.  A file enters the cache only with the digest in the lock,
+# from whatever mirror.  This is the only phase with network, and it uses none if the cache is complete.
+# Exit with 69 if all mirrors (except the family's fallbacks) answered that they do not have a missing file.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -17,7 +16,7 @@ shift
 read_lock "$TARGET" "$@"
 require_complete_lock "$TARGET"
 phase_begin fetch
-# A cache that cannot be written, such as one on a medium, is only read.
+# Only read from a cache that is not writable, such as one on a read-only medium.
 if [[ -d $CACHE && ! -w $CACHE ]]; then
 	make_tmp "$OUT"
 else
@@ -25,8 +24,8 @@ else
 	own_dir "$CACHE/sha256"
 fi
 
-# download MIRROR: asks one mirror for all that is MISSING; an address that stands whole in the
-# lock is asked for as it is.
+# download MIRROR: Download all files in MISSING from one mirror.  If the lock has a whole address for a file,
+# use that address.
 download() {
 	local mirror=$1 i config=$TMP/curl url reachable=1
 	is_reachable "$mirror" || reachable=
@@ -50,34 +49,34 @@ download() {
 	fi
 }
 
-# is_reachable MIRROR: its name is resolved, and something answers there; asked once, not for each file.
+# is_reachable MIRROR: Return 0 if the mirror's name resolves and a server answers.  Ask once, not for each file.
 is_reachable() {
 	local status=0
 	curl --silent --head --output /dev/null --max-time "$((PATIENCE < 20 ? PATIENCE : 20))" "$1/" || status=$?
 	case $status in
-	5 | 6 | 7 | 28) # no proxy's name, no name, no connection, no answer: curl(1)
+	5 | 6 | 7 | 28) # proxy's name or host's name does not resolve, no connection, no answer: curl(1)
 		printf '%d\n' "$status" >"$TMP/curl-status"
-		printf 'curl: %s is given up, status %d\n' "$1" "$status" | logged
+		printf 'curl: giving up on %s, status %d\n' "$1" "$status" | logged
 		return 1
 		;;
 	esac
 }
 
-# curl_config CONFIG OPTION: one file that is not there does not keep the others from being
-# tried, so curl's status is not the verdict (it goes into the message): what arrives must have
-# its digest.
+# curl_config CONFIG OPTION: Run curl on CONFIG.  curl tries every file, also after one failed, so its status
+# decides nothing and only goes into the message; keep checks the digest of each file.
 curl_config() {
-	local status=0 many=(--parallel --parallel-max 6 "$2")
-	[[ $(printf '7.67\n%s\n' "$(curl --version | sed -n '1s/^curl \([0-9.]*\).*/\1/p')" | sort -V | head -n 1) == 7.67 ]] ||
-		many=(--silent --show-error) # older: one after the other
-	# what the servers answered: that a mirror does not have it is another thing than silence
+	local status=0 many=(--parallel --parallel-max 6 "$2") version
+	version=$(curl --version | sed -n '1s/^curl \([0-9.]*\).*/\1/p')
+	[[ $(printf '7.67\n%s\n' "$version" | sort -V | head -n 1) == 7.67 ]] ||
+		many=(--silent --show-error) # older: one file after the other
+	# Keep the HTTP status of each file: is_gone needs to tell "not found" from silence.
 	curl --config "$1" "${many[@]}" --fail --location --retry 2 --write-out '%{http_code} %{filename_effective}\n' \
 		--connect-timeout "$((PATIENCE < 20 ? PATIENCE : 20))" --speed-limit 1024 --speed-time "$PATIENCE" \
 		>"$TMP/answers" || status=$?
 	printf '%d\n' "$status" >"$TMP/curl-status"
 }
 
-# keep INDEX: moves a download into the cache if it is what the lock names.
+# keep INDEX: Move a download into the cache if it has the digest in the lock, else delete it.
 keep() {
 	local sha=${LOCK_SHA256[$1]} file got
 	file=$TMP/$sha
@@ -93,24 +92,25 @@ keep() {
 	fi
 }
 
-# is_gone: each mirror that counts said of each file that is missing that it does not have it.
+# is_gone: Return 0 if every mirror that counts answered 404 or 410 for every file in MISSING.
 is_gone() {
 	local i codes
 	for i in "${MISSING[@]}"; do
-		codes=$(file=$TMP/${LOCK_SHA256[i]} awk 'substr($0, index($0, " ") + 1) == ENVIRON["file"] { print $1 }' "$TMP/all-answers")
+		codes=$(file=$TMP/${LOCK_SHA256[i]} awk 'substr($0, index($0, " ") + 1) == ENVIRON["file"] { print $1 }' \
+			"$TMP/all-answers")
 		if [[ -z $codes ]] || grep -qvx '404\|410' <<<"$codes"; then return 1; fi
 	done
 }
 
-# describe_missing: the first three of MISSING by name, and how many more there are.
+# describe_missing: Print the names of the first three files in MISSING, and the number of the others.
 describe_missing() {
 	local i
 	for i in "${MISSING[@]:0:3}"; do printf '%s ' "${LOCK_WHERE[i]##*/}"; done
 	[[ ${#MISSING[@]} -le 3 ]] || printf 'and %d more ' "$((${#MISSING[@]} - 3))"
 }
 
-# fetch_image SHA256 LOCATION: a base image by its manifest's digest, through skopeo, each blob
-# into the cache under its own; the manifest comes last.
+# fetch_image SHA256 LOCATION: Download a base image by its manifest's digest, with skopeo.  Move each blob
+# into the cache under its own digest, and the manifest last.
 fetch_image() {
 	local sha=$1 dir=$TMP/image file
 	rm -rf "$dir"
@@ -157,13 +157,14 @@ if [[ ${#MISSING[@]} -gt 0 ]]; then
 	full_disk "$CACHE"
 	[[ ! -s $TMP/refused ]] || die "$(head -n1 "$TMP/refused")"
 	if is_gone; then
-		printf 'wgkmod: %s %s %s\n' "cannot fetch $(describe_missing)(of '$TARGET'): the mirrors that could be reached do not" \
-			"have it any more; set MIRROR= to one that has it, or bring the cache '$CACHE' from a machine that has it;" \
-			"the lock '$TARGET_DIR/$TARGET.lock' still says what it was" | plain >&2
+		printf 'wgkmod: %s %s %s %s\n' "cannot fetch $(describe_missing)(of '$TARGET'):" \
+			"the mirrors that could be reached do not have it any more; set MIRROR= to one that has it," \
+			"or copy the cache '$CACHE' from a machine that has it;" \
+			"the lock '$TARGET_DIR/$TARGET.lock' still has its name and digest" | plain >&2
 		exit "$EXIT_GONE"
 	fi
 	die "cannot fetch $(describe_missing)(of '$TARGET'): no mirror could be reached that has it" \
-		"(curl's last status: $(cat "$TMP/curl-status")); set MIRROR= to one that has it, or bring the cache '$CACHE'" \
+		"(curl's last status: $(cat "$TMP/curl-status")); set MIRROR= to one that has it, or copy the cache '$CACHE'" \
 		"from a machine that could fetch it"
 fi
 if [[ $count -eq 0 ]]; then

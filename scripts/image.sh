@@ -3,9 +3,8 @@
 #
 # usage: image.sh TARGET [--name]
 #
-# Makes the target's builder image from the cache alone, without network.  Its name carries the
-# digest of all that goes into it, so an image that is there is up to date.  With --name, prints
-# the name and makes nothing.
+# Make the target's builder image from the cache alone, without network.  Its name has the digest of all its
+# inputs, so an existing image is up to date.  With --name, only print the name.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -16,7 +15,7 @@ read_target "$1"
 read_lock "$TARGET" base toolchain source
 require_complete_lock "$TARGET"
 
-# what goes into the base, and into the builder
+# The base's name has the digest of its inputs; files are the project's files in the builder image.
 base=localhost/wgkmod-base:$(
 	{
 		grep '^base ' "$TARGET_DIR/$TARGET.lock"
@@ -26,7 +25,7 @@ base=localhost/wgkmod-base:$(
 mapfile -t files < <(image_files)
 lock=$(lock_inputs | sha256sum | cut -d ' ' -f 1)
 
-# inputs_of FOLDER: the digest of all that goes in, of the files in FOLDER.
+# inputs_of DIR: Print the digest of all inputs of the builder image; the project's files are those in DIR.
 inputs_of() {
 	(
 		cd "$1"
@@ -64,10 +63,11 @@ require_no_network "$base"
 mkdir "$TMP/context"
 (cd "$TOP" && cp --parents "${files[@]}" "$TMP/context")
 [[ $(inputs_of "$TMP/context") == "$inputs" ]] ||
-	die "the sources of wgkmod changed while the image was made; start again"
+	die "the sources of wgkmod changed while the image was being made; run it again"
 run "${PODMAN[@]}" build --network=none --pull-never --timestamp 0 "${PODMAN_LIMITS[@]}" \
 	--build-arg "BASE=$base" --build-arg "FAMILY=$FAMILY" --build-arg "RELEASE=$RELEASE" \
-	--build-arg "HIDE=$HIDE" --build-arg "COMPILER=$COMPILER" --build-arg "SOURCE_DIR=$SOURCE_DIR" --build-arg "LOCK=$lock" \
+	--build-arg "HIDE=$HIDE" --build-arg "COMPILER=$COMPILER" --build-arg "SOURCE_DIR=$SOURCE_DIR" \
+	--build-arg "LOCK=$lock" \
 	--build-context "packages=$TMP/toolchain" --build-context "kernel-source=$TMP/source" \
 	--tag "$builder" "$TMP/context"
 size=$(podman image inspect --format '{{.Size}}' "$builder")

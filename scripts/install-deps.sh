@@ -3,22 +3,21 @@
 #
 # usage: install-deps.sh PROGRAM|@GROUP...
 #
-# Installs the programs that are missing, as root with the system's package manager, and says so in a line;
-# as another user prints the command to run and exits 1.  scripts/packages has the programs, their groups and
-# their packages.
+# Install the programs that are missing.  As root, run the system's package manager and print one line.  As
+# another user, print the command to run and exit with 1.  scripts/packages has the programs, their groups
+# and their packages.
 
 set -euo pipefail
 packages=$(dirname "$0")/packages
 
-# in_group GROUP: its programs, a line each.
+# in_group GROUP: Print the programs of the group, one a line.
 in_group() { awk -v g="$1" '!/^#/ && index("," $2 ",", "," g ",") { print $1 }' "$packages"; }
 
-# have PROGRAM: whether it is there.
+# have PROGRAM: Return 0 if the program is installed.
 have() { command -v "$1" >/dev/null || [[ -x /usr/sbin/$1 || -x /sbin/$1 ]]; }
 
-# is_there WORD: whether the program, file or library is there; and with clang what
-# -fsanitize=fuzzer links, with podman what maps the users of who is not root, with gpg its agent,
-# which the package of the program itself need not bring.
+# is_there WORD: Return 0 if the program, file or library is installed.  Some programs need a file of another
+# package: clang the library for -fsanitize=fuzzer, podman newuidmap (for non-root users), gpg its agent.
 is_there() {
 	case $1 in
 	/*) [[ -e $1 ]] ;;
@@ -58,7 +57,7 @@ install=()
 for word in "${missing[@]}"; do
 	package=$(awk -v w="$word" -v c="$column" '$1 == w { print $c }' "$packages")
 	[[ -n $package ]] || {
-		printf 'wgkmod: missing here: %s, and its package is not known\n' "$word" >&2
+		printf 'wgkmod: missing here: %s; scripts/packages does not name its package\n' "$word" >&2
 		exit 1
 	}
 	install+=("${package//,/ }")
@@ -84,7 +83,7 @@ if ! {
 fi
 for word in "${missing[@]}"; do
 	is_there "$word" || {
-		printf 'wgkmod: %s was installed, but %s is still not there\n' "${install[*]}" "$word" >&2
+		printf 'wgkmod: %s was installed, but %s is still missing\n' "${install[*]}" "$word" >&2
 		exit 1
 	}
 done

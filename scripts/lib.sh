@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# lib.sh - what the scripts share: their environment, and all of lib/ but podman.sh.
-# Sourced, never run.  After it: TOP, OUT, CACHE and TARGET_DIR are absolute paths.
+# lib.sh - the environment of all scripts, and the functions in lib/, except podman.sh.
+# Sourced, never run.  Sets TOP, OUT, CACHE and TARGET_DIR to absolute paths.
 
 set -euo pipefail
 umask 022
 unset CDPATH GREP_OPTIONS TAR_OPTIONS POSIXLY_CORRECT GZIP XZ_OPT XZ_DEFAULTS
 export LC_ALL=C TZ=UTC
-PATH=$PATH:/usr/sbin:/sbin # for depmod and mke2fs: who is not root lacks them on Debian
+PATH=$PATH:/usr/sbin:/sbin # for depmod and mke2fs: Debian's PATH for non-root users lacks these directories
 
 TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 OUT=$(realpath -m "${OUT:-$TOP/out}")
@@ -19,16 +19,16 @@ OUT=$(realpath -m "${OUT:-$TOP/out}")
 CACHE=$(realpath -m "${CACHE:-${XDG_CACHE_HOME:-${HOME:?HOME is not set}/.cache}/wgkmod}")
 TARGET_DIR=$(realpath -m "${TARGET_DIR:-$TOP/targets}")
 V=${V:-} V=${V#0}
-# Seconds that a server may keep a download waiting before the next one is asked.
+# Seconds without data after which a download tries the next server.
 PATIENCE=${PATIENCE:-60}
-# The temporary folder of make_tmp, removed at the end: never one that the environment names.
+# make_tmp sets TMP, and the end of the script removes it: never take TMP from the environment.
 unset TMP PHASE NOT_EQUAL
 TMP='' PHASE='' NOT_EQUAL=''
 
-# The exit status of fetch, and of those who call it, where the mirrors no longer have an input.
+# The exit status of fetch.sh and its callers if the mirrors no longer have an input.
 EXIT_GONE=69
 
-# What the user has configured for curl and jq is not for the calls here; proxies are, by the environment.
+# Run curl and jq without the user's configuration files.  Proxies still come from the environment.
 curl() { command curl -q "$@"; }
 jq() { HOME=/nonexistent command jq "$@"; }
 

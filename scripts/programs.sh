@@ -3,8 +3,7 @@
 #
 # usage: programs.sh TARGET [lock]
 #
-# The programs that the target's family needs on this machine, a line each; with "lock", to make
-# its lock.
+# Print the programs that the target's family needs on this machine; with "lock", those that make lock needs.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"

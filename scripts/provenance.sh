@@ -3,10 +3,10 @@
 #
 # usage: provenance.sh TARGET DIR
 #
-# Writes the provenance of what is in DIR to standard output: an in-toto statement with a SLSA v1
-# predicate (https://slsa.dev/spec/v1.0/provenance).  Every input stands in it: the target's keys as
-# they are, the lock's files and the project's own by digest; scripts/rebuild.sh needs no more.
-# Nothing that differs from one run to the next does.
+# Print the provenance of the files in DIR: an in-toto statement with a SLSA v1 predicate
+# (https://slsa.dev/spec/v1.0/provenance).  It names every input: the target's keys with their values, the files
+# of the lock and of the project by digest.  scripts/rebuild.sh needs no more.  It has nothing that differs from
+# run to run.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -15,13 +15,13 @@ read_target "$1"
 dir=$2
 read_lock "$TARGET" base toolchain source
 
-# descriptors KEY: "NAME SHA256" lines from standard input as in-toto resource descriptors.
+# descriptors KEY: Print the lines "NAME SHA256" of standard input as in-toto resource descriptors.
 descriptors() {
 	jq --raw-input --null-input --arg key "$1" \
 		'[inputs | split(" ") | {($key): .[0], digest: {sha256: .[1]}}]'
 }
 
-# digests_of FILE-NAMES on standard input: "NAME SHA256" lines.
+# digests_of: Print "NAME SHA256" for each file name on standard input.
 digests_of() { xargs -d '\n' sha256sum | sed 's/^\([0-9a-f]*\)  \(.*\)$/\2 \1/'; }
 
 subject=$(cd "$dir" && find . -type f -printf '%P\n' | sort | digests_of | descriptors name)
@@ -29,7 +29,7 @@ inputs=$(lock_inputs | jq --raw-input --null-input \
 	'[inputs | split(" ") | {uri: .[2], digest: {sha256: .[1]}, annotations: {stage: .[0]}}]')
 keys=$(target_inputs | jq --raw-input --null-input \
 	'[inputs | capture("^(?<key>[A-Z_]+) = (?<value>.*)$")] | from_entries')
-# where a compiler stands in for the kernel's, both
+# both compilers, if one stands in for the kernel's
 compilers=$(jq --raw-input --null-input '[inputs | capture("^# (?<key>Kernel|Modules) made by: (?<value>.*)$")
 	| .key |= ascii_downcase] | from_entries' "$dir/explain.txt")
 project=$(

@@ -3,17 +3,15 @@
 #
 # usage: rebuild.sh BUNDLE
 #
-# Makes a bundle again from what its provenance names and compares.  Status 0 where the two are
-# equal bit by bit; 3 where they are not, and what differs; any other where there is no verdict, as
-# it could not be made again.
+# Build a bundle again from the sources that its provenance names, and compare.  Exit with 0 if the two are
+# equal bit by bit.  Exit with 3 and list the differences if not.  Any other status: it could not be built again.
 #
-# The bundle is not trusted, whoever signed it.  What is run, and what is built from, is this clone's own:
-# the work tree, or the newest commit of HEAD's history, in which every file that the provenance names has
-# the digest named, and the target and its lock are what the provenance says.  Nothing of the bundle is run,
-# no address in it is asked, and a branch that was only fetched counts for nothing.  The image is made in an
-# image store of this run's own.  Signatures are not looked at: that is for wgkmod verify.  Those of modules
-# that are signed for the kernel, and the certificate, are put to what was made again as the bundle has
-# them; all before them has to be equal.
+# The bundle is not trusted, whoever signed it.  The build uses only this clone: the work tree, or else the
+# newest commit in HEAD's history, in which every file has the digest in the provenance, and the target and its
+# lock are equal too.  Nothing of the bundle is run, no address in it is used, and branches other than HEAD are
+# ignored.  The image is made in a new image store.  The bundle's own signature is not checked: wgkmod verify
+# does that.  Module signatures and the certificate are copied from the bundle to the new modules; everything
+# before them must be equal.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -27,11 +25,11 @@ build_type=urn:wgkmod:build:artifacts:v1
 PHASE_START=$(now_ms)
 make_tmp "$OUT"
 
-# statement JQ-OPTION... FILTER: what the provenance being read says.
+# statement JQ-OPTION... FILTER: Print the filter's result on the current provenance.
 statement() { jq --raw-output "$@" "$TMP/provenance.json"; }
 
-# read_provenance RELEASE: adds what the provenance of RELEASE names: to TMP/files "SHA256  PATH" of the
-# project's files, to TMP/inputs the keys and the lock of its target, and to targets its name.
+# read_provenance RELEASE: Read the provenance of RELEASE.  Add the target's name to targets, and "SHA256  PATH"
+# of the project's files to TMP/files; write the target's keys and lock to TMP/inputs-NAME.
 read_provenance() {
 	local name
 	in_bundle "$1/provenance.json" >"$TMP/provenance.json"
@@ -46,7 +44,7 @@ read_provenance() {
 		"\(.annotations.stage) \(.digest.sha256) \(.uri)")' | sort >"$TMP/inputs-$name"
 }
 
-# has_files COMMIT: all of TMP/files have their digests in the commit.
+# has_files COMMIT: Return 0 if the commit has all files in TMP/files with their digests.
 declare -A blob_sha256=()
 has_files() {
 	local sha path blob
@@ -63,8 +61,8 @@ has_files() {
 	done <"$TMP/files"
 }
 
-# has_targets PROJECT TARGETS-DIR: the targets and locks are what the provenance says, by the project's own
-# reading.
+# has_targets PROJECT TARGETS-DIR: Return 0 if the targets and locks are equal to those in the provenance, as
+# the project's own scripts read them.
 has_targets() {
 	local name
 	for name in "${targets[@]}"; do
@@ -76,7 +74,7 @@ has_targets() {
 	done
 }
 
-# find_project: sets project and target_dir to the sources that the bundle says it was made from.
+# find_project: Set project and target_dir to the sources that the bundle's provenance names.
 find_project() {
 	local commit other
 	project=$TOP target_dir=$TARGET_DIR
@@ -92,21 +90,23 @@ find_project() {
 			mkdir "$project"
 			git -C "$TOP" -c tar.umask=0022 archive "$commit" | tar -x -C "$project"
 			has_targets "$project" "$target_dir" || continue
-			say rebuild "the files that the provenance names, and the locks, are those of commit $commit in HEAD's history"
+			say rebuild "the files that the provenance names, and the locks, are those of commit $commit" \
+				"in HEAD's history"
 			return
 		done
 	fi
-	other=$(cd "$TOP" && { sha256sum --check "$TMP/files" 2>/dev/null || [[ $? -eq 1 ]]; } | sed -n 's/: FAILED.*//p' | paste -sd ' ')
+	other=$(cd "$TOP" && { sha256sum --check "$TMP/files" 2>/dev/null || [[ $? -eq 1 ]]; } |
+		sed -n 's/: FAILED.*//p' | paste -sd ' ')
 	die "it was made by a version of wgkmod that this clone does not have: neither the work tree nor a commit in" \
 		"HEAD's history has all files with the digests named, and the target's keys and lock" \
 		"(in the work tree, other than named: ${other:-the target or its lock})"
 }
 
-# in_bundle FILE: the file, as the bundle has it.
+# in_bundle FILE: Print the bundle's file.
 in_bundle() { tar -x -O -f "$bundle" "$1" 2>/dev/null; }
 
-# put_signature FILE SIGNED: appends to the module FILE what SIGNED has after as many bytes, if that is
-# one module signature and nothing else (scripts/sign-modules.sh).
+# put_signature FILE SIGNED: Append to the module FILE the bytes that SIGNED has after FILE's size, if they are
+# exactly one module signature (scripts/sign-modules.sh).
 put_signature() {
 	local body size tail=$TMP/tail
 	body=$(stat -c %s "$1")
@@ -117,8 +117,8 @@ put_signature() {
 	cat "$tail" >>"$1"
 }
 
-# put_signatures RELEASE: gives what was made again the signatures of the bundle's modules, as
-# scripts/sign-modules.sh would have made it with the key.
+# put_signatures RELEASE: Append the signatures of the bundle's modules to the new modules, and add the files
+# that scripts/sign-modules.sh adds.
 put_signatures() {
 	local dir=$made/$1 file
 	if [[ ! -d $dir ]] || ! in_bundle "$1/SHA256SUMS.unsigned" >/dev/null; then return; fi
@@ -128,10 +128,11 @@ put_signatures() {
 		if in_bundle "$1/$file" >"$TMP/signed"; then put_signature "$dir/$file" "$TMP/signed"; fi
 	done < <(cd "$dir" && find modules -name '*.ko')
 	write_sums "$dir"
-	say rebuild "$1: its modules are signed for the kernel; the signatures are taken as they are"
+	say rebuild "$1: its modules are signed for the kernel; the signatures are copied, not checked"
 }
 
-# made_by_us: the provenance is one that can be read here: its names are those of files below the project.
+# made_by_us: Return 0 if the provenance has the form that provenance.sh writes, and all its paths are below the
+# project.
 made_by_us() {
 	jq --exit-status --arg type "$build_type" '.predicate.buildDefinition | .buildType == $type and
 		(.internalParameters.target | type == "object" and has("FAMILY") and has("RELEASE") and

@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What sbom.sh collected, as an SPDX 2.3 document; see there.
+# Print the tables that sbom.sh collects as an SPDX 2.3 document.
 
 def rows: split("\n") | map(select(. != "") | split("\t"));
 
-# Name, version and purl of a package, by the name of its file; of another file its name alone.
+# The name, version and purl of a package, by the name of its file; for any other file, its name and no version.
 def purl($type; $name; $version; $arch): [$name, $version, "pkg:\($type)/\($name)@\($version | @uri)?arch=\($arch)"];
 def package:
 	. as $where | split("/") | last |
 	if endswith(".deb") then rtrimstr(".deb") | gsub("%2b"; "+") | gsub("%3a"; ":") |
-		(capture("^(?<name>[^_]+)_(?<version>[^_]+)_(?<arch>[^_]+)$") // error("\($where) is not named as a package is")) |
+		(capture("^(?<name>[^_]+)_(?<version>[^_]+)_(?<arch>[^_]+)$") // error("\($where): not a package's file name")) |
 		purl("deb/debian"; .name; .version; .arch)
 	elif endswith(".rpm") then rtrimstr(".rpm") |
-		(capture("^(?<name>.+)-(?<version>[^-]+-[^-]+)\\.(?<arch>[^.]+)$") // error("\($where) is not named as a package is")) |
+		(capture("^(?<name>.+)-(?<version>[^-]+-[^-]+)\\.(?<arch>[^.]+)$") //
+			error("\($where): not a package's file name")) |
 		purl("rpm"; .name; .version; .arch)
 	else [split("@")[0], "-", "-"] end;
 
@@ -41,10 +42,12 @@ def file($kind; $name; $sha1; $sha256; $concluded; $found; $types): {
 	licenseConcluded: $concluded, licenseInfoInFiles: [$found], copyrightText: "NOASSERTION", fileTypes: $types
 };
 
-# The module, as list-sources.sh names it, of a file of the output.
+# The module that a file of the output belongs to, by its name in list-sources.sh's output.
 def module_of: ltrimstr("debug/") | ltrimstr("modules/") | ltrimstr("kernel/") | rtrimstr(".debug") | rtrimstr(".ko");
 
-($files | rows) as $files | ($project | rows) as $project | ($packages | rows | map(. + (.[2] | package))) as $packages |
+($files | rows) as $files |
+($project | rows) as $project |
+($packages | rows | map(. + (.[2] | package))) as $packages |
 ($sources | rows) as $sources |
 ($sources | map(select(.[1] != "-"))) as $compiled |
 ($compiled | group_by(.[0]) | map({key: .[0][0], value: map(.[4]) | all_of}) | from_entries) as $licences |
@@ -63,17 +66,19 @@ def module_of: ltrimstr("debug/") | ltrimstr("modules/") | ltrimstr("kernel/") |
 			packageVerificationCodeExcludedFiles: ["./SHA256SUMS", "./provenance.json", "./sbom.spdx.json"]},
 		licenseConcluded: (($compiled | map(.[4])) + ($project | map(.[3])) | all_of),
 		licenseDeclared: "NOASSERTION",
-		licenseInfoFromFiles: (($compiled | map(.[4])) + ($project | map(.[3])) | map(select(. != null and . != "")) | unique |
-			if length == 0 then ["NOASSERTION"] else . end),
+		licenseInfoFromFiles: (($compiled | map(.[4])) + ($project | map(.[3])) |
+			map(select(. != null and . != "")) | unique | if length == 0 then ["NOASSERTION"] else . end),
 		copyrightText: "NOASSERTION"
 	}] + ($packages | map({
-		SPDXID: (.[1] | id("package")), name: .[3], downloadLocation: (if .[2] | test("^https?://") then .[2] else "NOASSERTION" end),
+		SPDXID: (.[1] | id("package")), name: .[3],
+		downloadLocation: (if .[2] | test("^https?://") then .[2] else "NOASSERTION" end),
 		packageFileName: .[2], filesAnalyzed: false, checksums: [{algorithm: "SHA256", checksumValue: .[1]}],
 		licenseConcluded: "NOASSERTION", licenseDeclared: "NOASSERTION", copyrightText: "NOASSERTION"
 	} + (if .[4] == "-" then {} else {versionInfo: .[4],
 		externalRefs: [{referenceCategory: "PACKAGE-MANAGER", referenceType: "purl", referenceLocator: .[5]}]} end)))),
 	files: (($files | map(
-			if .[2] | test("\\.ko(\\.debug)?$") then file("file"; .[2]; .[0]; .[1]; $licences[.[2] | module_of] | licence; "NOASSERTION"; ["BINARY"])
+			if .[2] | test("\\.ko(\\.debug)?$") then
+				file("file"; .[2]; .[0]; .[1]; $licences[.[2] | module_of] | licence; "NOASSERTION"; ["BINARY"])
 			elif .[2] == "wgkmod" then file("file"; .[2]; .[0]; .[1]; "GPL-2.0-only"; "NOASSERTION"; ["BINARY", "APPLICATION"])
 			else file("file"; .[2]; .[0]; .[1]; "GPL-2.0-only"; "NOASSERTION"; ["TEXT"]) end)) +
 		($compiled | unique_by(.[1]) | map(file("source"; .[1]; .[2]; .[3]; .[4] | licence; .[4] | licence; ["SOURCE"]))) +

@@ -3,11 +3,10 @@
 #
 # usage: sbom.sh TARGET DIR SOURCES
 #
-# Writes the bill of materials of what is in DIR to standard output: SPDX 2.3 as JSON
-# (https://spdx.github.io/spdx-spec/v2.3/).  SOURCES says what each module was compiled from
-# (list-sources.sh).  It holds the modules and wgkmod, the source files of each with their licences, and
-# every package that the build was made with.  Nothing in it differs from one run to the next: its
-# time is SOURCE_DATE_EPOCH, 0 for every build, and its namespace is named by what it describes.
+# Print the bill of materials of the files in DIR: SPDX 2.3 as JSON (https://spdx.github.io/spdx-spec/v2.3/).
+# SOURCES is the output of list-sources.sh.  The bill names the modules and wgkmod, the source files of each with
+# their licences, and every package that the build used.  It has nothing that differs from run to run: its time
+# is SOURCE_DATE_EPOCH, 0 for every build, and its namespace has a digest of the files.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -17,7 +16,7 @@ dir=$2 sources=$3
 read_lock "$TARGET" base toolchain source
 make_tmp "$OUT"
 
-# digests FILE...: "SHA1<tab>SHA256<tab>NAME" of each, from the folder one is in.
+# digests FILE...: Print "SHA1<tab>SHA256<tab>NAME" for each file in the current directory.
 digests() {
 	paste <(sha1sum -- "$@" | cut -d ' ' -f 1) <(sha256sum -- "$@" | sed 's/  /\t/')
 }

@@ -3,12 +3,12 @@
 #
 # usage: sign-modules.sh TARGET
 #
-# Copies what make artifacts left in out/RELEASE/ to out/signed/RELEASE/ and appends the kernel's
-# module signature to each module there, as scripts/sign-file of the kernel does.  The build itself
-# stays as it is, so its digests can be compared; they are carried along:
+# Copy out/RELEASE/, the output of make artifacts, to out/signed/RELEASE/ and append a module signature to each
+# module there, as scripts/sign-file of the kernel does.  out/RELEASE/ does not change, so its digests can still
+# be compared.  The copy gets two more files:
 #
 #	signing_key.x509     MODULE_CERT, in DER
-#	SHA256SUMS.unsigned  the build's SHA256SUMS: each module without its signature has that digest
+#	SHA256SUMS.unsigned  the build's SHA256SUMS, with the digests of the modules without signatures
 #
 #   MODULE_KEY=FILE    the private key, PEM; its password, if it has one, is KBUILD_SIGN_PIN
 #   MODULE_CERT=FILE   its certificate, PEM or DER, which the kernel has among its trusted keys
@@ -17,7 +17,8 @@
 . "$(dirname "$0")/lib.sh"
 [[ $# -eq 1 ]] || die "usage: sign-modules.sh TARGET"
 MODULE_KEY=${MODULE_KEY:-} MODULE_CERT=${MODULE_CERT:-}
-[[ -n $MODULE_KEY && -n $MODULE_CERT ]] || die "MODULE_KEY= and MODULE_CERT= go together: a key signs, its certificate says whose it is"
+[[ -n $MODULE_KEY && -n $MODULE_CERT ]] ||
+	die "MODULE_KEY= and MODULE_CERT= go together: a key signs, its certificate says whose it is"
 [[ -f $MODULE_KEY ]] || die "there is no key '$MODULE_KEY' (MODULE_KEY=)"
 [[ -f $MODULE_CERT ]] || die "there is no certificate '$MODULE_CERT' (MODULE_CERT=)"
 read_target "$1"
@@ -26,10 +27,10 @@ from=$OUT/$RELEASE to=$OUT/signed/$RELEASE
 pin=()
 [[ -z ${KBUILD_SIGN_PIN:-} ]] || pin=(-passin env:KBUILD_SIGN_PIN)
 
-# is_signed FILE: whether it ends in the marker of a module signature.
+# is_signed FILE: Return 0 if the file ends with the marker of a module signature.
 is_signed() { [[ $(tail -c 28 "$1" | tr -d '\0') == "$signature_marker" ]]; }
 
-# sign FILE: appends the signature: PKCS#7, struct module_signature, the marker
+# sign FILE: Append the signature: PKCS#7, struct module_signature and the marker
 # (include/linux/module_signature.h and scripts/sign-file.c of the kernel).
 sign() {
 	local size
@@ -44,7 +45,7 @@ sign() {
 	} >>"$1"
 }
 
-# check FILE ORIGINAL: the signature is of MODULE_CERT's key, and what is before it is the original.
+# check FILE ORIGINAL: Exit unless FILE is ORIGINAL and a valid signature by the key of MODULE_CERT.
 check() {
 	local body
 	body=$(stat -c %s "$2")
@@ -52,7 +53,7 @@ check() {
 	tail -c "+$((body + 1))" "$1" | head -c "-40" >"$TMP/p7s"
 	openssl cms -verify -binary -inform DER -in "$TMP/p7s" -content "$2" -certfile "$TMP/cert.pem" \
 		-nointern -noverify -out /dev/null </dev/null >>"$LOG" 2>&1 ||
-		die "the signature of '${1##*/}' does not hold"
+		die "the signature of '${1##*/}' is not valid"
 }
 
 phase_begin sign
@@ -77,4 +78,5 @@ write_sums "$TMP/signed"
 mkdir -p "$OUT/signed"
 rm -rf "$to"
 mv -T "$TMP/signed" "$to"
-phase_end "${#modules[@]} modules signed by '$(openssl x509 -in "$TMP/cert.pem" -noout -subject -nameopt RFC2253 | sed 's/^subject=//')' in $to"
+signer=$(openssl x509 -in "$TMP/cert.pem" -noout -subject -nameopt RFC2253 | sed 's/^subject=//')
+phase_end "${#modules[@]} modules signed by '$signer' in $to"

@@ -3,8 +3,8 @@
 #
 # usage: stage.sh TARGET STAGE DIR
 #
-# Fills the directory DIR with the files of one stage of the target's lock, under their own names.  They
-# are copies, verified as such: who may write into the cache cannot change them afterwards.
+# Copy the files of one stage of the target's lock from the cache to DIR, under their own names.  Verify the
+# copies, not the cache's files: whoever may write into the cache cannot change a copy.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -14,7 +14,7 @@ read_lock "$TARGET" "$2"
 require_complete_lock "$TARGET"
 mkdir -p "$3"
 
-# copy SHA256 FILE: FILE is a copy of the input with that digest.
+# copy SHA256 FILE: Copy the input with that digest to FILE, and verify the copy.
 copy() {
 	[[ -f $(cached "$1") ]] || die "'${2##*/}' is not in the cache '$CACHE'; run: make fetch TARGET=$TARGET"
 	cp --reflink=auto --no-preserve=mode --remove-destination "$(cached "$1")" "$2"

@@ -3,7 +3,7 @@
 #
 # usage: targets.sh
 #
-# The known targets: the kernel, the family, and whether its lock is complete.
+# List the known targets: the kernel, the family, and the state of the lock.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -5,7 +5,7 @@
 
 load lib/helpers
 
-# fails COMMAND...: whether it does; a bare "! command" asserts nothing in bats.
+# fails COMMAND...: Fail if the command succeeds; a bare "! command" asserts nothing in bats.
 fails() {
 	if "$@" >/dev/null 2>&1; then return 1; fi
 }
@@ -42,7 +42,7 @@ fails() {
 	assert_equal "$(cat "$BATS_TEST_TMPDIR/f")" acc
 }
 
-@test "kill_at kills before a call, sees an end, and fails where that end is a failure" {
+@test "kill_at kills before a call, notices that the command ended, and fails if the command failed" {
 	kill_at 2 cat bash -c 'cat /dev/null'
 	assert_equal "$KILLED" ''
 	kill_at 1 cat bash -c 'cat /dev/null; exit 3'
@@ -50,7 +50,7 @@ fails() {
 	fails kill_at 2 cat bash -c 'cat /dev/null; exit 3'
 }
 
-@test "needs_root skips for who is not root, in the words that check.sh looks for" {
+@test "needs_root skips for a non-root user, in the words that check.sh looks for" {
 	skip() { printf 'skip %s\n' "$1"; }
 	# shellcheck disable=SC2317 # needs_root calls it
 	id() { echo 1000; }

@@ -5,7 +5,7 @@
 
 load lib/helpers
 
-@test "make help names every target of the Makefile, with a line each" {
+@test "make help names every target of the Makefile, one a line" {
 	local name
 	run_cmd 0 make -C "$ROOT_DIR" --no-print-directory help
 	while read -r name; do
@@ -26,7 +26,7 @@ load lib/helpers
 	assert_equal "$(tail -n +2 <<<"$output" | wc -l)" "$(find "$ROOT_DIR/targets" -name '*.lock' | wc -l)"
 }
 
-@test "an unknown TARGET is refused, and what lists them is named" {
+@test "an unknown TARGET is refused, and the command that lists the targets is named" {
 	run_cmd 2 make -C "$ROOT_DIR" --no-print-directory artifacts TARGET=alinux3-5.10.60-8.x86_64
 	assert_line "unknown target 'alinux3-5.10.60-8.x86_64'; 'make targets' lists those that are known$"
 }
@@ -36,12 +36,12 @@ load lib/helpers
 	assert_line "'../targets/x' is not a target's name"
 }
 
-@test "without TARGET a line says which is taken" {
+@test "without TARGET a line says which one is used" {
 	run_cmd 0 "$ROOT_DIR/scripts/default-target.sh" "$TARGET_NAME"
 	assert_line "^wgkmod: TARGET=.*, (the running kernel|as targets/ does not have the running kernel $(uname -r))$"
 }
 
-@test "the running kernel is the target where targets/ has it" {
+@test "the running kernel is the target if targets/ has it" {
 	mkdir "$BATS_TEST_TMPDIR/targets"
 	sed "s/^RELEASE .*/RELEASE = $(uname -r)/" "$ROOT_DIR/targets/$TARGET_NAME" >"$BATS_TEST_TMPDIR/targets/mine"
 	cp "$ROOT_DIR/targets/$TARGET_NAME.lock" "$BATS_TEST_TMPDIR/targets/mine.lock"
@@ -52,8 +52,8 @@ load lib/helpers
 
 teardown() { [[ -z ${BARE:-} ]] || rm -rf "$BARE"; }
 
-# bare_machine DIR: for a user who is not root, a machine that has make and the essential programs,
-# nothing else.
+# bare_machine DIR: Make a machine for a non-root user: a clone, and a PATH with only make and the essential
+# programs.
 bare_machine() {
 	local dir=$1 program
 	chmod 755 "$dir"
@@ -66,9 +66,9 @@ bare_machine() {
 	chmod -R a+rX "$dir"
 }
 
-@test "make as a user who is not root and has nothing installed prints what to do" {
+@test "make as a non-root user with nothing installed prints what to do" {
 	local as=()
-	BARE=$(mktemp -d /tmp/wgkmod-bare.XXXXXX) # not below BATS_TEST_TMPDIR, which others cannot enter
+	BARE=$(mktemp -d /tmp/wgkmod-bare.XXXXXX) # other users cannot enter BATS_TEST_TMPDIR
 	bare_machine "$BARE"
 	[[ $(id -u) -ne 0 ]] || as=(setpriv --reuid=65534 --regid=65534 --clear-groups)
 	output=$("${as[@]}" "$(command -v env)" -i "PATH=$BARE/bin" "HOME=$BARE" "$BARE/bin/make" -C "$BARE/clone" \
@@ -77,7 +77,7 @@ bare_machine() {
 	assert_line '^    apt-get update && apt-get install --yes --no-install-recommends .*dpkg'
 }
 
-@test "make clean-images takes the names that are ours, and leaves those that are not" {
+@test "make clean-images removes our image names, and no others" {
 	local name store=$BATS_TEST_TMPDIR/store
 	mkdir "$store"
 	printf '[storage]\ndriver = "overlay"\ngraphroot = "%s/graph"\nrunroot = "%s/run"\n' "$store" "$store" >"$store/conf"
@@ -93,7 +93,7 @@ bare_machine() {
 	podman image rm localhost/mine:1 localhost/other:3 >/dev/null
 }
 
-@test "make check-full goes on after a failure, and ends with a line for each part" {
+@test "make check-full goes on after a failure, and prints a line for each part at the end" {
 	mkdir "$BATS_TEST_TMPDIR/bin"
 	printf '#!/bin/sh\necho "did $*"\n[ "$2" != two ]\n' >"$BATS_TEST_TMPDIR/bin/make"
 	chmod +x "$BATS_TEST_TMPDIR/bin/make"

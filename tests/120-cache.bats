@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# fetch and the cache: the digest is the only gate, and nothing half done stays.
+# fetch and the cache: the digest is the only gate, and no partial file stays.
 
 # shellcheck disable=SC2030,SC2031 # each test is a subshell
 
@@ -17,7 +17,7 @@ setup() {
 	export CACHE=$BATS_TEST_TMPDIR/cache
 }
 
-# mirror DIR: a folder that serves what the small target's lock names, to be had by file://.
+# mirror DIR: Make a mirror with the files of the small target's lock in DIR, and set MIRROR to its file:// address.
 mirror() {
 	local sha where
 	while read -r _ sha where; do
@@ -29,7 +29,7 @@ mirror() {
 
 fetch() { run_cmd "$1" "$ROOT_DIR/scripts/fetch.sh" small; }
 
-# in_cache: how many files the cache has; fails if any is not what its name says.
+# in_cache: Print the number of files in the cache; fail if one does not have the digest in its name.
 in_cache() {
 	local file
 	for file in "$CACHE"/sha256/*; do
@@ -39,14 +39,14 @@ in_cache() {
 	find "$CACHE/sha256" -type f | wc -l
 }
 
-@test "fetch brings what the lock names into an empty cache" {
+@test "fetch downloads the files of the lock into an empty cache" {
 	mirror "$BATS_TEST_TMPDIR/mirror"
 	fetch 0
 	assert_line '^fetch +3 of 3 inputs downloaded, all have the digests of the lock'
 	assert_equal "$(in_cache)" 3
 }
 
-@test "fetch asks no mirror for what is in the cache" {
+@test "fetch asks no mirror for files that are in the cache" {
 	cp -r "$BATS_TEST_TMPDIR/full" "$CACHE"
 	MIRROR=file:///nowhere fetch 0
 	assert_line '^fetch +3 inputs are in the cache'
@@ -87,7 +87,7 @@ in_cache() {
 	assert_equal "$(in_cache)" 2
 }
 
-@test "the next mirror is asked for what the first does not have or has otherwise" {
+@test "the next mirror is asked for files that the first does not have or has with other contents" {
 	mirror "$BATS_TEST_TMPDIR/good"
 	mirror "$BATS_TEST_TMPDIR/bad"
 	find "$BATS_TEST_TMPDIR/bad" -name 'make_*' -exec truncate -s 10 {} +
@@ -112,7 +112,7 @@ in_cache() {
 	assert_line "no mirror could be reached that has it \(curl's last status: 7\)"
 }
 
-@test "a full disk while fetching is said, and the next run completes" {
+@test "a full disk during fetch is reported, and the next run completes" {
 	mirror "$BATS_TEST_TMPDIR/mirror"
 	mkdir "$CACHE"
 	run_cmd 0 unshare --map-root-user --mount bash -c '
@@ -144,7 +144,7 @@ in_cache() {
 	assert_equal "$(in_cache)" 3
 }
 
-@test "stage gives a stage's files under their own names, and says what is not in the cache" {
+@test "stage copies a stage's files under their own names, and names a file that is not in the cache" {
 	cp -r "$BATS_TEST_TMPDIR/full" "$CACHE"
 	run_cmd 0 "$ROOT_DIR/scripts/stage.sh" small toolchain "$BATS_TEST_TMPDIR/staged"
 	[[ -f $(echo "$BATS_TEST_TMPDIR"/staged/make_*_amd64.deb) ]]
@@ -158,12 +158,13 @@ in_cache() {
 	mkdir "$BATS_TEST_TMPDIR/empty"
 	http_start_anywhere "$BATS_TEST_TMPDIR/empty"
 	MIRROR=http://127.0.0.1:$PORT fetch 69
-	assert_line "cannot fetch .*mawk_.*\(of 'small'\): the mirrors that could be reached do not have it any more; .*; the lock '.*/small.lock' still says what it was$"
+	assert_line "cannot fetch .*mawk_.*\(of 'small'\): the mirrors that could be reached do not have it any more; "
+	assert_line "; the lock '.*/small.lock' still has its name and digest$"
 	MIRROR=http://127.0.0.1:9 fetch 1
 	assert_line 'no mirror could be reached that has it'
 }
 
-@test "of all targets, one that cannot be had any more stands in the table as that, and is no proof" {
+@test "of all targets, one that cannot be had any more is listed so in the table, and proves nothing" {
 	mkdir "$BATS_TEST_TMPDIR/empty"
 	http_start_anywhere "$BATS_TEST_TMPDIR/empty"
 	MIRROR=http://127.0.0.1:$PORT run_cmd 1 "$ROOT_DIR/tests/run/proofs.sh" parity all
@@ -173,7 +174,7 @@ in_cache() {
 	assert_line '^small +FAILED( +-){7}$'
 }
 
-@test "of all targets, one that cannot be read has failed; one that has nothing to prove is passed over" {
+@test "of all targets, one that cannot be read has failed; one that has nothing to prove is skipped" {
 	sed -i '/^KERNEL_IMAGE/d' "$TARGET_DIR/small"
 	run_cmd 1 "$ROOT_DIR/tests/run/proofs.sh" boot all
 	assert_line '^boot +0 kernel\(s\): 0 passed, 0 failed, 0 cannot be had any more$'
@@ -189,7 +190,7 @@ in_cache() {
 	assert_line '^small +FAILED( +-){7}$'
 }
 
-@test "a mirror whose name is not resolved is given up at once, and the next is asked" {
+@test "a mirror whose name does not resolve is skipped at once, and the next is asked" {
 	mirror "$BATS_TEST_TMPDIR/mirror"
 	MIRROR="http://nowhere.invalid $MIRROR" TIMEOUT=30 fetch 0
 	assert_line '^fetch +3 of 3 inputs downloaded'
@@ -198,7 +199,7 @@ in_cache() {
 	assert_equal "$(grep -c 'http://nowhere.invalid' "$OUT"/log/small-fetch.log)" 1
 }
 
-@test "what the user has configured for curl and jq changes nothing" {
+@test "the user's configuration of curl and jq changes nothing" {
 	mirror "$BATS_TEST_TMPDIR/mirror"
 	mkdir "$BATS_TEST_TMPDIR/home"
 	printf 'include\n' >"$BATS_TEST_TMPDIR/home/.curlrc"
@@ -209,7 +210,7 @@ in_cache() {
 	assert_equal "$output" true
 }
 
-@test "apt's list of mirrors and apt's proxy are used, where the user names none" {
+@test "apt's list of mirrors and apt's proxy are used if the user names none" {
 	local dir=$BATS_TEST_TMPDIR
 	mirror "$dir/mirror"
 	mkdir "$dir/bin"
@@ -219,6 +220,7 @@ in_cache() {
 	chmod +x "$dir"/bin/*
 	PATH=$dir/bin:$PATH MIRROR='' fetch 0
 	assert_line '^fetch +3 of 3 inputs downloaded'
-	PATH=$dir/bin:$PATH run_cmd 0 bash -c '. "$ROOT_DIR/scripts/lib.sh"; read_target small; family_network; echo "$http_proxy"'
+	PATH=$dir/bin:$PATH run_cmd 0 bash -c '. "$ROOT_DIR/scripts/lib.sh"
+		read_target small; family_network; echo "$http_proxy"'
 	assert_equal "$output" 'http://127.0.0.1:9/'
 }

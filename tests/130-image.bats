@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The base image of the family rpm: from a real registry by digest, through the cache, into podman.
+# The base image of the family rpm: from a real registry by digest, through the cache, to podman.
 
 # shellcheck disable=SC2030,SC2031 # each test is a subshell
 
@@ -18,7 +18,7 @@ setup_file() {
 	BASE=$(podman image ls --format '{{.Repository}}:{{.Tag}}' --filter 'reference=localhost/wgkmod-base' | head -n 1)
 	run_cmd 0 skopeo copy --quiet "containers-storage:$BASE" "docker://127.0.0.1:$PORT/alinux3/alinux3:latest"
 
-	# a target of the family rpm whose base is that image
+	# Make a target of the family rpm whose base is that image.
 	export TARGET_DIR=$DIR/targets
 	mkdir "$TARGET_DIR"
 	sed "s,^IMAGE .*,IMAGE = 127.0.0.1:$PORT/alinux3/alinux3:latest," \
@@ -32,19 +32,21 @@ teardown_file() { servers_stop; }
 
 setup() { export OUT=$BATS_TEST_TMPDIR/out CACHE=$BATS_TEST_TMPDIR/cache TARGET_DIR=$DIR/targets; }
 
-# family COMMAND...: a function of builder/families/rpm.sh, with the target read.
+# family COMMAND...: Run a function of builder/families/rpm.sh, with the target read.
 family() {
 	# shellcheck disable=SC2086
-	TARGET=img bash -c '. "$ROOT_DIR/scripts/lib.sh"; read_target img; LOG=/dev/null TMP=$DIR/family; mkdir -p "$TMP"; "$@"' family "$@"
+	TARGET=img bash -c '. "$ROOT_DIR/scripts/lib.sh"
+		read_target img; LOG=/dev/null TMP=$DIR/family; mkdir -p "$TMP"; "$@"' family "$@"
 }
 
 fetch() { run_cmd "$1" "$ROOT_DIR/scripts/fetch.sh" img base; }
 
-@test "make lock takes the digest of the manifest that the registry has" {
-	assert_equal "$DIGEST" "$(skopeo inspect --raw "docker://127.0.0.1:$PORT/alinux3/alinux3:latest" | sha256sum | cut -d ' ' -f 1)"
+@test "make lock uses the digest of the registry's manifest" {
+	assert_equal "$DIGEST" \
+		"$(skopeo inspect --raw "docker://127.0.0.1:$PORT/alinux3/alinux3:latest" | sha256sum | cut -d ' ' -f 1)"
 }
 
-@test "a package's path is below the repositories, and one and the same in all that have it" {
+@test "a package's path is below the repositories, and the same in all that have it" {
 	local name repos list=$BATS_TEST_TMPDIR/list
 	mapfile -t repos < <(family family_mirrors)
 	[[ ${#repos[@]} -gt 1 ]]
@@ -57,7 +59,7 @@ fetch() { run_cmd "$1" "$ROOT_DIR/scripts/fetch.sh" img base; }
 	done
 }
 
-@test "an image comes into the cache blob by blob, and from there into podman, the same" {
+@test "an image enters the cache blob by blob, and gets from there to podman unchanged" {
 	local id
 	fetch 0
 	assert_line '^fetch +1 of 1 inputs downloaded'

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The builder trusts its own files and the locks.  It does not trust what a container gives, what packages
-# run, a bundle that somebody sent, or directories that others may write.
+# The builder trusts its own files and the locks.  It does not trust the output of a container, the scripts of
+# packages, a bundle from another person, or directories that other users may write.
 
 # shellcheck disable=SC2030,SC2031 # each test is a subshell
 
@@ -26,7 +26,7 @@ teardown() {
 
 victim_unchanged() { assert_equal "$(cd "$VICTIM" && find . -type f | sort | xargs cat)" mine; }
 
-# builder_that_gives TAR: a target, "hostile", whose builder image prints the file TAR and nothing else.
+# builder_that_gives TAR: Make a target "hostile" whose builder image only prints the file TAR.
 builder_that_gives() {
 	local base context=$DIR/context
 	base=$(podman image ls --format '{{.Repository}}:{{.Tag}}' --filter 'reference=localhost/wgkmod-base' | head -n 1)
@@ -40,13 +40,13 @@ builder_that_gives() {
 	run_cmd 0 podman build --tag "$IMAGES" "$context"
 }
 
-# as_output DIR: what every build gives, in DIR.
+# as_output DIR: Make the files of every build's output in DIR.
 as_output() {
 	mkdir -p "$1/modules/kernel/lib" "$1/debug/kernel/lib"
 	printf 'x\n' | tee "$1"/{wgkmod,explain.txt,sources,modules/kernel/lib/a.ko,debug/kernel/lib/a.ko.debug} >/dev/null
 }
 
-# refused REGEX: the stream in $DIR/stream.tar is not taken, with that reason.
+# refused REGEX: Fail unless unpack_stream refuses $DIR/stream.tar with that reason.
 refused() {
 	rm -rf "$DIR/made" "$DIR/made.tar"*
 	stream=$DIR/stream.tar run_cmd 1 bash -c '. "$ROOT_DIR/scripts/lib.sh"; unpack_stream "$1" <"$stream"' - "$DIR/made"
@@ -55,50 +55,52 @@ refused() {
 	victim_unchanged
 }
 
-@test "of what the build's container gives, only regular files of a build's names are taken" {
+@test "from the container's output only regular files with a build's names are accepted" {
 	local o=$DIR/o name
 	as_output "$o"
 	pack() { tar -C "$o" -cf "$DIR/stream.tar" "$@"; }
 
 	rm -r "$o/modules" && ln -s "$VICTIM" "$o/modules" && pack .
-	refused "gave './modules -> .*' \(lrwx.*, which no build has; nothing of it is taken$"
+	refused "output has './modules -> .*' \(lrwx.*, which no build makes; nothing of it was unpacked$"
 	rm "$o/modules" && mkdir "$o/modules"
 	rm "$o/sources" && ln -s "$VICTIM/file" "$o/sources" && pack .
-	refused "gave './sources -> "
+	refused "output has './sources -> "
 	rm "$o/sources" && ln "$o/wgkmod" "$o/sources" && pack .
-	refused "gave './.* link to ./"
+	refused "output has './.* link to ./"
 	rm "$o/sources" && mkfifo "$o/sources" && pack .
-	refused "gave './sources' \(prw"
+	refused "output has './sources' \(prw"
 	rm "$o/sources" && echo x >"$o/sources"
-	for name in SHA256SUMS .git/config .podman modules/.ko modules/x.sh modules/a/.wgkmod/x.ko 'modules/a b.ko' wgkmod/x; do
+	for name in SHA256SUMS .git/config .podman modules/.ko modules/x.sh modules/a/.wgkmod/x.ko 'modules/a b.ko' \
+		wgkmod/x; do
 		rm -rf "$DIR/with" && cp -r "$o" "$DIR/with"
 		[[ $name != wgkmod/* ]] || rm "$DIR/with/wgkmod"
 		mkdir -p "$(dirname "$DIR/with/$name")"
 		echo x >"$DIR/with/$name"
 		tar -C "$DIR/with" -cf "$DIR/stream.tar" .
-		refused ', which no build has; nothing of it is taken$'
+		refused ', which no build makes; nothing of it was unpacked$'
 	done
 	tar -C "$o" -P -cf "$DIR/stream.tar" --transform='s,^\./explain.txt,./modules/../../../victim/file,' .
-	refused ', which no build has'
+	refused ', which no build makes'
 	tar -C "$o" -P -cf "$DIR/stream.tar" --transform="s,^\./explain.txt,$VICTIM/file," .
-	refused ', which no build has'
+	refused ', which no build makes'
 	pack . && cp -r "$o" "$DIR/twice" && tar -C "$DIR/twice" -rf "$DIR/stream.tar" ./wgkmod
-	refused "gave './wgkmod' \(-"
+	refused "output has './wgkmod' \(-"
 	rm "$o/explain.txt" && pack .
-	refused "gave no './explain.txt'$"
+	refused "output has no './explain.txt'$"
 	head -c 2000 /dev/urandom >"$DIR/stream.tar"
-	refused 'is no tar archive'
+	refused 'is not a tar archive'
 	truncate -s 2G "$o/explain.txt" && pack -S .
-	refused "gave './explain.txt'"
+	refused "output has './explain.txt'"
 }
 
-@test "no owner and no mode of a container's file is taken" {
+@test "owners and modes of a container's files are ignored" {
 	local o=$DIR/o
 	as_output "$o"
 	chmod 6777 "$o"/wgkmod "$o"/modules/kernel/lib/a.ko "$o/debug"
 	tar -C "$o" --owner=1234 -cf "$DIR/stream.tar" .
 	stream=$DIR/stream.tar run_cmd 0 bash -c '. "$ROOT_DIR/scripts/lib.sh"; unpack_stream "$1" <"$stream"' - "$DIR/made"
-	assert_equal "$(cd "$DIR/made" && find . ! -user "$(id -u)" -o -type d ! -perm 755 -o -type f ! -name wgkmod ! -perm 644)" ''
+	assert_equal "$(cd "$DIR/made" &&
+		find . ! -user "$(id -u)" -o -type d ! -perm 755 -o -type f ! -name wgkmod ! -perm 644)" ''
 	assert_equal "$(stat -c %a "$DIR/made/wgkmod")" 755
 }
 
@@ -110,16 +112,17 @@ refused() {
 	tar -C "$o" -cf "$DIR/given.tar" .
 	builder_that_gives "$DIR/given.tar"
 	run_cmd 1 "$ROOT_DIR/scripts/artifacts.sh" hostile
-	assert_line "^wgkmod: the build gave './modules -> "
+	assert_line "^wgkmod: the build's output has './modules -> "
 	assert_line '^wgkmod: build failed$'
 	victim_unchanged
 	assert_absent "$OUT/$KERNEL"
 }
 
-@test "a maintainer script of the base runs in a container: it finds no host, even out of a chroot" {
+@test "a maintainer script of the base runs in a container: it cannot reach the host, even from a chroot" {
 	local packages=$DIR/packages deb=$DIR/deb
 	mkdir -p "$deb/DEBIAN"
-	printf 'Package: hostile\nVersion: 1\nArchitecture: all\nMaintainer: x <x@localhost>\nDescription: x\n' >"$deb/DEBIAN/control"
+	printf '%s\n' 'Package: hostile' 'Version: 1' 'Architecture: all' 'Maintainer: x <x@localhost>' \
+		'Description: x' >"$deb/DEBIAN/control"
 	cat >"$deb/DEBIAN/postinst" <<-EOF
 		#!/usr/bin/perl
 		mkdir "/c"; chroot "/c"; chdir ".." for 1 .. 64; chroot ".";
@@ -136,7 +139,7 @@ refused() {
 	victim_unchanged
 }
 
-# provenance_bundle JQ-FILTER: a bundle whose provenance was changed, in $DIR/bundle.tar.
+# provenance_bundle JQ-FILTER: Make a bundle with a changed provenance in $DIR/bundle.tar.
 provenance_bundle() {
 	mkdir -p "$DIR/b/$KERNEL"
 	jq "$1" "$ROOT_DIR/out/$KERNEL/provenance.json" >"$DIR/b/$KERNEL/provenance.json"
@@ -144,22 +147,23 @@ provenance_bundle() {
 }
 
 @test "rebuild takes no package and no address out of a bundle" {
-	local filter
+	local filter evil=https://127.0.0.1:9/evil_1_amd64.deb
 	for filter in \
-		'(.predicate.buildDefinition.resolvedDependencies[] | select(.annotations.stage == "base")).uri |= "https://127.0.0.1:9/evil.deb"' \
-		'(.predicate.buildDefinition.resolvedDependencies[] | select(.annotations.stage == "toolchain")).digest.sha256 |= "0" * 64' \
-		'.predicate.buildDefinition.resolvedDependencies += [{uri: "https://127.0.0.1:9/evil_1_amd64.deb", digest: {sha256: ("0" * 64)}, annotations: {stage: "base"}}]' \
-		'.predicate.buildDefinition.internalParameters.target.TOOLCHAIN += " evil"' \
-		'.predicate.buildDefinition.internalParameters.target.FAMILY = "rpm"'; do
-		provenance_bundle "$filter"
+		"(.resolvedDependencies[] | select(.annotations.stage == \"base\")).uri |= \"$evil\"" \
+		'(.resolvedDependencies[] | select(.annotations.stage == "toolchain")).digest.sha256 |= "0" * 64' \
+		".resolvedDependencies += [{uri: \"$evil\", digest: {sha256: (\"0\" * 64)}, annotations: {stage: \"base\"}}]" \
+		'.internalParameters.target.TOOLCHAIN += " evil"' \
+		'.internalParameters.target.FAMILY = "rpm"'; do
+		provenance_bundle ".predicate.buildDefinition |= ($filter)"
 		run_cmd 1 "$ROOT_DIR/scripts/rebuild.sh" "$DIR/bundle.tar"
-		assert_line 'made by a version of wgkmod that this clone does not have: .* all files with the digests named, and the target.s keys and lock \(in the work tree, other than named: the target or its lock\)$'
+		assert_line 'made by a version of wgkmod that this clone does not have: .* all files with the digests named, '
+		assert_line ', and the target.s keys and lock \(in the work tree, other than named: the target or its lock\)$'
 		refute_line '^(install|fetch|image|build) '
 	done
 }
 
 @test "rebuild takes the project's files from HEAD's history, not from a branch that was only fetched" {
-	local clone=$DIR/clone git=(git -C "$DIR/clone" -c user.name=t -c user.email=t@localhost)
+	local clone=$DIR/clone git=(git -C "$DIR/clone" -c user.name=t -c user.email=t@localhost) script
 	clone "$clone"
 	"${git[@]}" init --quiet
 	"${git[@]}" add --all
@@ -169,13 +173,14 @@ provenance_bundle() {
 	"${git[@]}" commit --quiet --all --message two
 	sha=$(sha256sum <"$clone/scripts/image.sh" | cut -d ' ' -f 1)
 	"${git[@]}" checkout --quiet -
-	provenance_bundle "(.predicate.buildDefinition.resolvedDependencies[] | select(.uri == \"scripts/image.sh\")).digest.sha256 |= \"$sha\""
+	script='.predicate.buildDefinition.resolvedDependencies[] | select(.uri == "scripts/image.sh")'
+	provenance_bundle "($script).digest.sha256 |= \"$sha\""
 	run_cmd 1 "$clone/scripts/rebuild.sh" "$DIR/bundle.tar"
 	assert_line 'made by a version of wgkmod that this clone does not have'
 	victim_unchanged
 }
 
-@test "two bundles are compared without following what they link to" {
+@test "two bundles are compared without following their links" {
 	mkdir "$DIR/a"
 	ln -s "$VICTIM" "$DIR/a/dir"
 	tar -C "$DIR/a" -cf "$DIR/a.tar" dir
@@ -186,26 +191,26 @@ provenance_bundle() {
 	victim_unchanged
 }
 
-@test "a cache or an output directory that others may write, or that is another user's, is refused" {
+@test "a cache or an output directory that other users may write, or that is another user's, is refused" {
 	local dir
 	cp -r "$ROOT_DIR/targets" "$DIR/targets"
 	for dir in out out/log; do
 		mkdir -p "$OUT/log" && chmod 755 "$OUT" "$OUT/log"
 		chmod 777 "$DIR/$dir"
 		run_cmd 1 "$ROOT_DIR/scripts/image.sh" "$TARGET_NAME"
-		assert_line "^wgkmod: '$DIR/$dir' may be written by others, who could change what is in it; run: chmod go-w '$DIR/$dir'$"
+		assert_line "^wgkmod: '$DIR/$dir' is writable by other users, .*; run: chmod go-w '$DIR/$dir'$"
 	done
 	chmod 755 "$OUT/log"
 	mkdir -p "$DIR/cache/sha256" && chmod 1777 "$DIR/cache"
 	CACHE=$DIR/cache run_cmd 1 "$ROOT_DIR/scripts/fetch.sh" "$TARGET_NAME"
-	assert_line "^wgkmod: '$DIR/cache' may be written by others"
+	assert_line "^wgkmod: '$DIR/cache' is writable by other users"
 	needs_root 'to give a directory away'
 	chmod 755 "$DIR/cache" && chown 65534 "$DIR/cache"
 	CACHE=$DIR/cache run_cmd 1 "$ROOT_DIR/scripts/fetch.sh" "$TARGET_NAME"
-	assert_line "^wgkmod: '$DIR/cache' belongs to another user, who could change what is in it; name a directory of your own$"
+	assert_line "^wgkmod: '$DIR/cache' belongs to another user, .*; name a directory of your own$"
 }
 
-@test "a log is written to a new file, a lock to none, whatever link has its name" {
+@test "a log is written to a new file, and a lock writes nothing, even if a link has its name" {
 	local name
 	mkdir -p "$OUT/log" "$OUT/.made"
 	for name in log/$TARGET_NAME-image.log log/$TARGET_NAME-fetch.log .lock ".made/$TARGET_NAME.lock" .podman; do
@@ -226,7 +231,7 @@ provenance_bundle() {
 	assert_absent "$VICTIM/file2"
 }
 
-@test "what is staged is a copy: who writes into the cache later does not change it" {
+@test "staged files are copies: a later write into the cache does not change them" {
 	export CACHE=$DIR/cache TARGET_DIR=$DIR/targets
 	small_target "$TARGET_DIR"
 	CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/wgkmod small_cache "$DIR/cache" "$TARGET_DIR"
@@ -237,7 +242,7 @@ provenance_bundle() {
 	assert_equal "$(sha256sum "$DIR/staged"/*)" "$sums"
 }
 
-@test "a cache on a read-only medium is read, and what it lacks is named" {
+@test "a cache on a read-only medium is read, and a missing file is named" {
 	needs_root 'to mount'
 	export TARGET_DIR=$DIR/targets
 	small_target "$TARGET_DIR"
@@ -249,10 +254,11 @@ provenance_bundle() {
 	rm "$(find "$CACHE" -type f | head -n 1)"
 	run_cmd 1 unshare --mount bash -ec 'mount --bind "$CACHE" "$CACHE"; mount -o remount,ro,bind "$CACHE"
 		"$ROOT_DIR/scripts/fetch.sh" small'
-	assert_line "^wgkmod: the cache '$CACHE' cannot be written, and it lacks 1 of 3 inputs: [a-z0-9].*\.deb \(of 'small'\)$"
+	assert_line "^wgkmod: the cache '$CACHE' cannot be written, and it lacks 1 of 3 inputs: "
+	assert_line " inputs: [a-z0-9].*\.deb \(of 'small'\)$"
 }
 
-@test "what a variable of make holds is text, for make and for the shell" {
+@test "the value of a variable is only text, for make and for the shell" {
 	local word name='x'\'';touch PWNED;$(shell touch PWNED)$(touch PWNED)`touch PWNED`.tar'
 	cd "$DIR"
 	printf 'no tar' >"$DIR/${name//\//}"
@@ -267,7 +273,7 @@ provenance_bundle() {
 	assert_equal "$(find "$DIR" "$ROOT_DIR" -maxdepth 1 -name PWNED)" ''
 }
 
-@test "a value of a target cannot be an option of a program that takes it" {
+@test "a value of a target cannot be taken for an option of a program" {
 	export TARGET_DIR=$DIR/targets
 	mkdir "$TARGET_DIR"
 	cp "$ROOT_DIR/targets/$TARGET_NAME.lock" "$TARGET_DIR/t.lock"
@@ -284,7 +290,7 @@ provenance_bundle() {
 	done
 }
 
-@test "a password in an address stands neither in a message nor in a log" {
+@test "a password in an address is neither in a message nor in a log" {
 	export TARGET_DIR=$DIR/targets CACHE=$DIR/empty V=1
 	small_target "$TARGET_DIR"
 	MIRROR=http://user:secret-word@127.0.0.1:9 run_cmd 1 "$ROOT_DIR/scripts/fetch.sh" small

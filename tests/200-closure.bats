@@ -1,30 +1,34 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The closure, computed in the real builder on configurations made for the purpose.
+# The closure, computed in the real builder on configurations made for these tests.
 
 load lib/helpers
 load lib/builder
 
 setup_file() { builder_setup; }
 
-# built: the modules that the closure wants built, from the line "built:" on.
+# after LINE: Print the lines of output after LINE.
 after() { sed -n "/^$1\$/,\$p" <<<"$output" | tail -n +2; }
 
-@test "a kernel as Alibaba Cloud Linux 3's from 5.10.119 on: four modules, blake2s-x86_64 left out" {
+# A symbol that would have to become y.
+cannot='which cannot be added to a running kernel'
+
+@test "a kernel like Alibaba Cloud Linux 3's from 5.10.119 on: four modules, blake2s-x86_64 left out" {
 	in_builder 0 '
 		closure wireguard libchacha20poly1305 libcurve25519 libcurve25519-generic curve25519-x86_64 \
 			curve25519-generic blake2s-x86_64
 		delivered=$(build)
 		echo delivered:; echo "$delivered"'
-	assert_line '^CRYPTO_BLAKE2S_X86 +n +m +left out: CRYPTO_ARCH_HAVE_LIB_BLAKE2S would have to be y, which cannot be added to a running kernel; selected by WIREGUARD \(if X86 && 64BIT\)$'
-	assert_line '^CRYPTO_CHACHA20_X86_64 +m +m +not built: the kernel has it \(arch/x86/crypto/chacha-x86_64.ko\); selected by WIREGUARD \(if X86 && 64BIT\)$'
+	by='selected by WIREGUARD \(if X86 && 64BIT\)$'
+	assert_line "^CRYPTO_BLAKE2S_X86 +n +m +left out: CRYPTO_ARCH_HAVE_LIB_BLAKE2S would have to be y, $cannot; $by"
+	assert_line "^CRYPTO_CHACHA20_X86_64 +m +m +not built: the kernel has it \(arch/x86/crypto/chacha-x86_64.ko\); $by"
 	assert_line '^WIREGUARD +n +m +built: drivers/net/wireguard/wireguard.ko; asked for$'
 	assert_equal "$(after delivered:)" "$(printf '%s\n' arch/x86/crypto/curve25519-x86_64 \
 		drivers/net/wireguard/wireguard lib/crypto/libchacha20poly1305 lib/crypto/libcurve25519-generic)"
 }
 
-# Before 5.10.119 blake2s was a library like the others: tristate, in modules of its own.
+# Before 5.10.119 blake2s was tristate, in modules of its own, like the other libraries.
 before_5_10_119='
 	edit_source "/^config CRYPTO_ARCH_HAVE_LIB_BLAKE2S/,/help/s/bool/tristate/" lib/crypto/Kconfig
 	edit_source "/^config CRYPTO_LIB_BLAKE2S_GENERIC/,/help/s/def_bool.*/tristate/" lib/crypto/Kconfig
@@ -34,29 +38,31 @@ config CRYPTO_LIB_BLAKE2S\n\
 	depends on CRYPTO_ARCH_HAVE_LIB_BLAKE2S || !CRYPTO_ARCH_HAVE_LIB_BLAKE2S\n\
 	select CRYPTO_LIB_BLAKE2S_GENERIC if CRYPTO_ARCH_HAVE_LIB_BLAKE2S=n\n" lib/crypto/Kconfig
 	edit_source "s/^\tselect CRYPTO_LIB_CHACHA20POLY1305/&\n\tselect CRYPTO_LIB_BLAKE2S/" drivers/net/Kconfig
-	edit_source "s/^obj-y\(.*libblake2s.o\)/obj-\$(CONFIG_CRYPTO_LIB_BLAKE2S)\1\nobj-\$(CONFIG_CRYPTO_LIB_BLAKE2S_GENERIC) += libblake2s-generic.o/" lib/crypto/Makefile'
+	edit_source "s/^obj-y\(.*libblake2s.o\)/obj-\$(CONFIG_CRYPTO_LIB_BLAKE2S)\1/" lib/crypto/Makefile
+	edit_source "/libblake2s.o\$/a obj-\$(CONFIG_CRYPTO_LIB_BLAKE2S_GENERIC) += libblake2s-generic.o" lib/crypto/Makefile'
 
-@test "a kernel as Alibaba Cloud Linux 3's before 5.10.119: blake2s and its accelerated module too" {
+@test "a kernel like Alibaba Cloud Linux 3's before 5.10.119: blake2s and its accelerated module too" {
 	in_builder 0 "$before_5_10_119"'
 		closure wireguard libchacha20poly1305 libcurve25519 libcurve25519-generic curve25519-x86_64 \
 			curve25519-generic blake2s-x86_64 libblake2s libblake2s-generic blake2s_generic
 		echo built:; cat /kernel/modules'
 	assert_line '^CRYPTO_LIB_BLAKE2S +n +m +built: lib/crypto/libblake2s.ko; selected by WIREGUARD$'
-	assert_line '^CRYPTO_LIB_BLAKE2S_GENERIC +n +m +built: lib/crypto/libblake2s-generic.ko; selected by .*CRYPTO_LIB_BLAKE2S'
+	assert_line '^CRYPTO_LIB_BLAKE2S_GENERIC +n +m +built: lib/crypto/libblake2s-generic.ko; .* by .*CRYPTO_LIB_BLAKE2S'
 	assert_equal "$(after built: | grep -v '/libcurve25519$')" "$(printf '%s\n' \
 		arch/x86/crypto/blake2s-x86_64 arch/x86/crypto/curve25519-x86_64 drivers/net/wireguard/wireguard \
 		lib/crypto/libblake2s lib/crypto/libblake2s-generic lib/crypto/libchacha20poly1305 \
 		lib/crypto/libcurve25519-generic)"
 }
 
-@test "a symbol that would have to be y and that WireGuard cannot do without refuses the kernel" {
+@test "a kernel is refused if a symbol that WireGuard cannot do without would have to be y" {
 	in_builder 1 '
-		edit_source "s/^config WIREGUARD\$/config PADATA_LIKE\n\tbool\n\n&/; s/^\tselect DST_CACHE/&\n\tselect PADATA_LIKE/" drivers/net/Kconfig
+		edit_source "s/^config WIREGUARD\$/config PADATA_LIKE\n\tbool\n\n&/" drivers/net/Kconfig
+		edit_source "s/^\tselect DST_CACHE/&\n\tselect PADATA_LIKE/" drivers/net/Kconfig
 		closure wireguard'
-	assert_line '5.10.0-32-amd64 is refused: WireGuard needs CONFIG_PADATA_LIKE=y, which cannot be added to a running kernel$'
+	assert_line "5.10.0-32-amd64 is refused: WireGuard needs CONFIG_PADATA_LIKE=y, $cannot$"
 }
 
-@test "a kernel without IPv4 networking cannot have WireGuard, and the dependency is said" {
+@test "a kernel without IPv4 networking cannot have WireGuard, and the dependency is named" {
 	in_builder 1 '
 		edit_source "s/^\tdepends on NET && INET\$/\tdepends on NET \&\& INET \&\& NO_SUCH/" drivers/net/Kconfig
 		closure wireguard'
@@ -68,7 +74,7 @@ config CRYPTO_LIB_BLAKE2S\n\
 	assert_line '5.10.0-32-amd64 has WireGuard already \(CONFIG_WIREGUARD is set\)$'
 }
 
-@test "HIDE of a module that no Makefile makes, or that something else needs, is refused" {
+@test "HIDE of a module that no Makefile makes, or that another module needs, is refused" {
 	in_builder 1 'closure wireguard libnothing'
 	assert_line "HIDE names 'libnothing', but no Makefile of its source makes that module$"
 	in_builder 1 'closure wireguard libchacha'
@@ -132,34 +138,39 @@ config CRYPTO_LIB_BLAKE2S\n\
 
 @test "a symbol that is y by its default, whatever selects it, refuses the kernel and does not loop" {
 	in_builder 1 '
-		edit_source "s/^config WIREGUARD\$/config DEFAULT_LIKE\n\tbool\n\tdefault WIREGUARD != n\n\n&/; s/^\tselect DST_CACHE/&\n\tselect DEFAULT_LIKE if X86/" drivers/net/Kconfig
+		edit_source "s/^config WIREGUARD\$/config DEFAULT_LIKE\n\tbool\n\tdefault WIREGUARD != n\n\n&/" drivers/net/Kconfig
+		edit_source "s/^\tselect DST_CACHE/&\n\tselect DEFAULT_LIKE if X86/" drivers/net/Kconfig
 		closure wireguard'
-	assert_line 'refused: WireGuard needs CONFIG_DEFAULT_LIKE=y, which cannot be added to a running kernel$'
+	assert_line "refused: WireGuard needs CONFIG_DEFAULT_LIKE=y, $cannot$"
 }
 
-# A symbol that WIREGUARD=m turns to y; a test says who reads it.
+# A symbol that WIREGUARD=m turns to y; each test adds a reader of it.
 flag='edit_source "s/^config WIREGUARD\$/config WG_FLAG\n\tbool\n\tdefault WIREGUARD != n\n\n&/" drivers/net/Kconfig'
 accepted='^WG_FLAG +n +y +set: it says how the others are built, and has no module of its own; by its default$'
-refused='refused: WireGuard needs CONFIG_WG_FLAG=y, which cannot be added to a running kernel$'
+refused="refused: WireGuard needs CONFIG_WG_FLAG=y, $cannot$"
 
-@test "a symbol that becomes y and only says how built modules are made is set, and built with" {
+@test "a symbol that becomes y and only changes built modules is set, and they are built with it" {
 	in_builder 0 "$flag"'
-		edit_source "\$ a ifeq (\$(CONFIG_WG_FLAG),y)\nCFLAGS_main.o += -DWG_FLAGGED\nwireguard-y += flagged.o\nendif" drivers/net/wireguard/Makefile
-		cp /build/tree/linux-source-5.10/drivers/net/wireguard/version.h /build/tree/linux-source-5.10/drivers/net/wireguard/flagged.c
-		edit_source "1i #ifndef WG_FLAGGED\n#error CONFIG_WG_FLAG did not reach make\n#endif\n#ifndef CONFIG_WG_FLAG\n#error CONFIG_WG_FLAG did not reach C\n#endif" drivers/net/wireguard/main.c
+		wg=drivers/net/wireguard
+		edit_source "\$ a ifeq (\$(CONFIG_WG_FLAG),y)\nCFLAGS_main.o += -DWG_FLAGGED" $wg/Makefile
+		edit_source "\$ a wireguard-y += flagged.o\nendif" $wg/Makefile
+		cp /build/tree/linux-source-5.10/$wg/{version.h,flagged.c}
+		edit_source "1i #ifndef WG_FLAGGED\n#error CONFIG_WG_FLAG did not reach make\n#endif" $wg/main.c
+		edit_source "1i #ifndef CONFIG_WG_FLAG\n#error CONFIG_WG_FLAG did not reach C\n#endif" $wg/main.c
 		closure wireguard
 		build >/dev/null'
 	assert_line "$accepted"
 }
 
-@test "a symbol that becomes y and that headers read in expressions only is set" {
+@test "a symbol that becomes y and that headers read only in expressions is set" {
 	in_builder 0 "$flag"'
-		edit_source "\$ a static inline int wg_flag(void) { return IS_ENABLED(CONFIG_WG_FLAG); }" drivers/net/wireguard/queueing.h
+		edit_source "\$ a static inline int wg_flag(void) { return IS_ENABLED(CONFIG_WG_FLAG); }" \
+			drivers/net/wireguard/queueing.h
 		closure wireguard'
 	assert_line "$accepted"
 }
 
-@test "a symbol that becomes y and that a header asks by #if, or the kernel's own code, refuses the kernel" {
+@test "a symbol that becomes y and that a header reads in an #if, or the kernel's own code reads, refuses the kernel" {
 	in_builder 1 "$flag"'
 		edit_source "\$ a #ifdef CONFIG_WG_FLAG\n#endif" drivers/net/wireguard/queueing.h
 		closure wireguard'
@@ -174,7 +185,7 @@ refused='refused: WireGuard needs CONFIG_WG_FLAG=y, which cannot be added to a r
 	assert_line "$refused"
 }
 
-@test "HIDE names what would have to be hidden too, from the far end of what selects it" {
+@test "the refusal of HIDE names the modules to hide too, from the far end of the selects" {
 	in_builder 1 'closure wireguard libchacha chacha-x86_64 chacha_generic'
 	assert_line 'HIDE wants .* off, but it stays; it is selected by .*CRYPTO_ADIANTUM \(crypto/adiantum\)'
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The same bits, under all that make repro varies: from the cache alone, without network.  That this can
-# fail is shown by what is planted (plants.bash).
+# The same bits under all variations of make repro, from the cache alone, without network.  Planted causes of
+# differing bits (plants.bash) show that this test can fail.
 
 # shellcheck disable=SC2030,SC2031 # each test is a subshell
 
@@ -24,7 +24,7 @@ teardown() {
 	[[ -z ${OPEN:-} ]] || rm -rf "$OPEN"
 }
 
-# planted NAME: a copy of the project with the plant, and an OUT of its own; sets COPY, VARIATION, DIFFERS.
+# planted NAME: Make a copy of the project with the plant, and an OUT of its own; set COPY, VARIATION, DIFFERS.
 planted() {
 	COPY=$BATS_TEST_TMPDIR/copy
 	clone "$COPY"
@@ -34,7 +34,7 @@ planted() {
 
 repro_needs_root() { needs_root 'make repro makes users and mounts'; }
 
-# repro STATUS WORDS...: repro.sh of the copy under these variations.
+# repro STATUS WORDS...: Run repro.sh of the copy under these variations.
 repro() {
 	local status=$1
 	repro_needs_root
@@ -42,24 +42,25 @@ repro() {
 	VARY="$*" TIMEOUT=3000 run_cmd "$status" "${COPY:-$ROOT_DIR}/tests/run/repro.sh" "$TARGET_NAME"
 }
 
-@test "make repro: another user, path, clock, host, file order and all the rest at once, and the same bits" {
+@test "make repro: another user, path, clock, host, file order and everything else at once, and the same bits" {
 	repro_needs_root
 	touch "$BATS_TEST_TMPDIR/begin"
-	OUT=$BATS_TEST_TMPDIR/out TIMEOUT=3000 run_cmd 0 make -C "$ROOT_DIR" --no-print-directory repro TARGET="$TARGET_NAME"
+	OUT=$BATS_TEST_TMPDIR/out TIMEOUT=3000 \
+		run_cmd 0 make -C "$ROOT_DIR" --no-print-directory repro TARGET="$TARGET_NAME"
 	assert_equal "$(grep -c '^repro  *shown ' <<<"$output")" 15
-	# nothing is left of the user
+	# no file of the other user is left
 	assert_equal "$(find /dev/shm -nouser -newer "$BATS_TEST_TMPDIR/begin")" ''
-	# the cache belongs to who it belonged to
+	# the cache still belongs to its owner
 	assert_equal "$(find "$CACHE/sha256" ! -user "$(stat -c %u "$CACHE")" | wc -l)" 0
 	assert_line '^repro +debian11-5.10.0-32-amd64: 20 files equal in 2 builds; sha256 of the bundle: [0-9a-f]{64}$'
 	refute_line 'NOT SHOWN|not tried'
 }
 
-@test "planted causes of other bits are caught, each, and the file is named" {
+@test "each planted cause of differing bits is caught, and the file is named" {
 	local name names
 	mapfile -t names < <(plants | cut -d '|' -f 1)
 	[[ ${#names[@]} -ge 20 ]]
-	# Without FULL a sample, of those that take no new image and no other user.
+	# Without FULL take a sample of those that need no new image and no other user.
 	[[ -n ${FULL:-} ]] || mapfile -t names < <(plants | grep -v -e '|cache|' -e '|user|' | cut -d '|' -f 1)
 	for n in $(sample 20261125 2 "${#names[@]}"); do
 		name=${names[n]}
@@ -73,16 +74,16 @@ repro() {
 	done
 }
 
-@test "the variation that brings a difference about is found by halving, and shown by diffoscope" {
+@test "the variation that causes a difference is found by halving, and shown by diffoscope" {
 	planted host-name
 	repro 3 umask timezone host
 	assert_line '^repro +NOT equal: [0-9]+ files of build 1 are not those of the first$'
 	assert_line '^  differs: provenance.json$'
-	assert_line '^repro +brought about by: host$'
+	assert_line '^repro +caused by: host$'
 	grep -q 'repro-7' "$OUT/repro/differences.txt"
 }
 
-@test "a variation that does not come about is never counted as shown" {
+@test "a variation that has no effect is never counted as shown" {
 	mkdir "$BATS_TEST_TMPDIR/bin"
 	printf '#!/bin/sh\nshift 2\nexec "$@"\n' >"$BATS_TEST_TMPDIR/bin/taskset"
 	chmod +x "$BATS_TEST_TMPDIR/bin/taskset"
@@ -91,7 +92,7 @@ repro() {
 	assert_line '^repro +shown +umask: '
 	assert_line '^repro +NOT SHOWN +cpus: the build did not see another host.cpus build.cpus$'
 	assert_line '^repro +not tried +clock$'
-	assert_line '^wgkmod: these were asked for and did not come about: cpus$'
+	assert_line '^wgkmod: these variations were requested but had no effect: cpus$'
 }
 
 @test "make repro refuses what it cannot vary, and words that it does not know" {

@@ -1,8 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What is said of a build: that the provenance names all of it, that a bundle can be made again from
-# that alone, and the bill of materials.
+# The provenance names every input of a build, and a bundle can be made again from it; the bill of materials.
 
 # shellcheck disable=SC2030,SC2031 # each test is a subshell
 
@@ -26,7 +25,8 @@ setup() { PROVENANCE=$OUT/$KERNEL/provenance.json; }
 	builder=$("$ROOT_DIR/scripts/image.sh" "$TARGET_NAME" --name)
 	contents "$BATS_TEST_TMPDIR"
 	TIMEOUT=900 opened "$builder" 'exec bash /wgkmod/build.sh >/build/made.tar' "$BATS_TEST_TMPDIR"
-	[[ $(wc -l <"$BATS_TEST_TMPDIR/opened") -gt 500 ]] || fail "only $(wc -l <"$BATS_TEST_TMPDIR/opened") files were seen"
+	[[ $(wc -l <"$BATS_TEST_TMPDIR/opened") -gt 500 ]] ||
+		fail "only $(wc -l <"$BATS_TEST_TMPDIR/opened") files were seen"
 	grep -q "^$DEVEL/include/generated/autoconf.h " "$BATS_TEST_TMPDIR/opened"
 	grep -q '^/wgkmod/build.sh ' "$BATS_TEST_TMPDIR/opened"
 	output=$(unexplained "$BATS_TEST_TMPDIR" "$PROVENANCE" "$DEVEL")
@@ -34,24 +34,26 @@ setup() { PROVENANCE=$OUT/$KERNEL/provenance.json; }
 	assert_equal "$output" ''
 }
 
-@test "a file that is no package's and no project's is not explained" {
+@test "a file of no package and not of the project is not explained" {
 	local builder
 	builder=$("$ROOT_DIR/scripts/image.sh" "$TARGET_NAME" --name)
 	mkdir "$BATS_TEST_TMPDIR/packages" "$BATS_TEST_TMPDIR/source"
-	opened "$builder" 'echo x >/usr/local/lib/extra; cat /usr/local/lib/extra /wgkmod/build.sh /kernel/cc >/dev/null' "$BATS_TEST_TMPDIR"
+	opened "$builder" 'echo x >/usr/local/lib/extra
+		cat /usr/local/lib/extra /wgkmod/build.sh /kernel/cc >/dev/null' "$BATS_TEST_TMPDIR"
 	output=$(unexplained "$BATS_TEST_TMPDIR" "$PROVENANCE" "$DEVEL")
 	assert_line '^/usr/local/lib/extra$'
-	assert_line '^/usr/bin/cat$|^/bin/cat$' # there are no packages to look into here
+	assert_line '^/usr/bin/cat$|^/bin/cat$' # no packages are unpacked here
 	refute_line '^/wgkmod/build.sh$|^/kernel/cc$'
 	sed -i 's,^\(/wgkmod/build.sh\) .*,\1 0000,' "$BATS_TEST_TMPDIR/opened"
 	output=$(unexplained "$BATS_TEST_TMPDIR" "$PROVENANCE" "$DEVEL")
 	assert_line '^/wgkmod/build.sh$'
 }
 
-@test "every file of the project that makes the rest on the host is named by the provenance" {
+@test "the provenance names every file of the project that a build reads on the host" {
 	local dir=$BATS_TEST_TMPDIR/clone
 	clone "$dir"
-	OUT=$dir/out TIMEOUT=600 run_cmd 0 strace -f -z -qq --seccomp-bpf -e trace=open,openat,openat2,execve -o "$BATS_TEST_TMPDIR/trace" \
+	OUT=$dir/out TIMEOUT=600 run_cmd 0 strace -f -z -qq --seccomp-bpf -e trace=open,openat,openat2,execve \
+		-o "$BATS_TEST_TMPDIR/trace" \
 		bash -c '"$1/scripts/artifacts.sh" "$2" && "$1/scripts/bundle.sh" "$2"' host "$dir" "$TARGET_NAME"
 	grep -o '"[^"]*"' "$BATS_TEST_TMPDIR/trace" | tr -d '"' | sort -u | while read -r file; do
 		[[ $file == /* && -f $file ]] || continue
@@ -60,7 +62,7 @@ setup() { PROVENANCE=$OUT/$KERNEL/provenance.json; }
 	done | sort -u >"$BATS_TEST_TMPDIR/read"
 	grep -qx 'scripts/artifacts.sh' "$BATS_TEST_TMPDIR/read"
 	grep -qx 'scripts/sbom.jq' "$BATS_TEST_TMPDIR/read"
-	# The target's keys and its lock stand in the provenance themselves, and what is refused makes no bits.
+	# The provenance has the target's keys and lock themselves, and a refused kernel has no build.
 	output=$(jq -r '.predicate.buildDefinition.resolvedDependencies[] | select(.annotations.stage == null) | .uri' \
 		"$dir/out/$KERNEL/provenance.json" | sort | comm -13 - "$BATS_TEST_TMPDIR/read" |
 		grep -vxF -e "targets/$TARGET_NAME" -e "targets/$TARGET_NAME.lock" -e targets/ships-wireguard) || [[ $? -eq 1 ]]
@@ -68,7 +70,7 @@ setup() { PROVENANCE=$OUT/$KERNEL/provenance.json; }
 	cmp "$dir/out/$KERNEL/provenance.json" "$PROVENANCE"
 }
 
-@test "compare.sh names what differs, in folders and in bundles, and says how" {
+@test "compare.sh names each difference between directories and between bundles" {
 	local dir=$BATS_TEST_TMPDIR
 	mkdir -p "$dir/a/x" "$dir/out"
 	printf 'one\n' >"$dir/a/x/file"
@@ -90,7 +92,7 @@ setup() { PROVENANCE=$OUT/$KERNEL/provenance.json; }
 	run_cmd 1 "$ROOT_DIR/scripts/compare.sh" "$dir/a.tar" "$dir/nothing"
 }
 
-@test "what cannot be made again is refused, and nothing is built" {
+@test "a bundle that cannot be made again is refused, and nothing is built" {
 	local dir=$BATS_TEST_TMPDIR bundle=$BATS_TEST_TMPDIR/bundle.tar
 	export OUT=$dir/out
 	mkdir -p "$dir/$KERNEL" "$dir/out"
@@ -116,13 +118,13 @@ setup() { PROVENANCE=$OUT/$KERNEL/provenance.json; }
 	changed '.predicate.buildDefinition.externalParameters.target = "../x"' "names no target, but '../x'$"
 }
 
-# spdx_validate FILE: the SPDX project's own validator says what is wrong with FILE, status 1, or nothing.
+# spdx_validate FILE: Run the SPDX project's own validator, which prints errors and returns 1, or prints nothing.
 spdx_validate() {
 	PYTHONPATH=$BATS_FILE_TMPDIR/spdx/usr/lib/python3/dist-packages \
 		/usr/bin/python3 -m spdx_tools.spdx.clitools.pyspdxtools --infile "$1" --version SPDX-2.3
 }
 
-# spdx_tools: fetches the validator by digest; its libraries are Debian's.
+# spdx_tools: Fetch the validator by digest; its libraries are Debian's packages.
 spdx_tools() {
 	local dir=$BATS_FILE_TMPDIR file
 	[[ ! -d $dir/spdx ]] || return 0
@@ -150,25 +152,30 @@ spdx_tools() {
 }
 
 @test "the bill of materials has every file made, every source by its digest, every package of the lock" {
-	local sbom=$OUT/$KERNEL/sbom.spdx.json dir=$BATS_TEST_TMPDIR
+	local sbom=$OUT/$KERNEL/sbom.spdx.json dir=$BATS_TEST_TMPDIR sha256 wireguard=drivers-47-net-47-wireguard-47
+	local crypto=arch-47-x86-47-crypto-47
+	sha256='.checksums[] | select(.algorithm == "SHA256").checksumValue'
 	diff <(jq -r '.relationships[] | select(.relationshipType == "CONTAINS") | .relatedSpdxElement' "$sbom" | sort) \
 		<(jq -r '.files[] | select(.SPDXID | startswith("SPDXRef-file-")) | .SPDXID' "$sbom" | sort)
-	diff <(jq -r '.files[] | select(.SPDXID | startswith("SPDXRef-file-")) | "\(.checksums[] | select(.algorithm == "SHA256").checksumValue)  \(.fileName[2:])"' "$sbom" | sort) \
+	diff <(jq -r '.files[] | select(.SPDXID | startswith("SPDXRef-file-")) |
+		"\('"$sha256"')  \(.fileName[2:])"' "$sbom" | sort) \
 		<(grep -v -e ' provenance.json$' -e ' sbom.spdx.json$' "$OUT/$KERNEL/SHA256SUMS" | sort)
 	diff <(jq -r '.packages[1:][] | "\(.checksums[0].checksumValue) \(.packageFileName)"' "$sbom" | sort) \
 		<(awk '/^(base|toolchain|source) / { print $2, $3 }' "$ROOT_DIR/targets/$TARGET_NAME.lock" | sort)
 	contents "$dir"
-	jq -r '.files[] | select(.SPDXID | startswith("SPDXRef-source-")) | "\(.checksums[] | select(.algorithm == "SHA256").checksumValue)  \(.fileName)"' "$sbom" >"$dir/sums"
+	jq -r '.files[] | select(.SPDXID | startswith("SPDXRef-source-")) |
+		"\('"$sha256"')  \(.fileName)"' "$sbom" >"$dir/sums"
 	[[ $(wc -l <"$dir/sums") -ge 40 ]]
 	(cd "$dir/source" && sha256sum --check --quiet --strict "$dir/sums")
-	output=$(jq -r '.relationships[] | select(.relationshipType == "GENERATED_FROM") | "\(.spdxElementId) \(.relatedSpdxElement)"' "$sbom")
-	assert_line '^SPDXRef-file-modules-47-kernel-47-drivers-47-net-47-wireguard-47-wireguard.ko SPDXRef-source-drivers-47-net-47-wireguard-47-noise.c$'
-	assert_line '^SPDXRef-file-modules-47-.*poly1305-x86-95-64.ko SPDXRef-source-arch-47-x86-47-crypto-47-poly1305-x86-95-64-cryptogams.pl$'
+	output=$(jq -r '.relationships[] | select(.relationshipType == "GENERATED_FROM") |
+		"\(.spdxElementId) \(.relatedSpdxElement)"' "$sbom")
+	assert_line "^SPDXRef-file-modules-47-kernel-47-$wireguard-wireguard.ko SPDXRef-source-$wireguard-noise.c$"
+	assert_line "^SPDXRef-file-modules-47-.*poly1305-x86-95-64.ko SPDXRef-source-$crypto-poly1305-x86-95-64-cryptogams.pl$"
 	assert_line '^SPDXRef-file-wgkmod SPDXRef-project-src-47-main.c$'
 	assert_equal "$(jq -r .creationInfo.created "$sbom")" 1970-01-01T00:00:00Z
 }
 
-@test "the bill of materials is in the bundle, and wgkmod takes that" {
+@test "the bill of materials is in the bundle, and wgkmod accepts it" {
 	local bundle=$OUT/$KERNEL/wireguard-$KERNEL.tar
 	tar --extract --to-stdout -f "$bundle" "$KERNEL/sbom.spdx.json" | cmp - "$OUT/$KERNEL/sbom.spdx.json"
 	run_cmd 3 "$WGKMOD" verify --allow-unsigned --kernel 0.0.0 --root "$BATS_TEST_TMPDIR" "$bundle"

@@ -1,27 +1,30 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Which symbols that become y belong to the modules that are built: closure.sh's own functions on
-# small trees made here; tests/200-closure.bats has the whole of it in the builder.
+# closure.sh's own functions on small trees: is a symbol that becomes y inside the modules that are built?
+# tests/200-closure.bats runs the whole of closure.sh in the builder.
 
 load lib/helpers
 
-# The functions of closure.sh, without running it.
+# setup: Define the functions of closure.sh without running it, and make a small tree.
 setup() {
 	local name
 	export srcarch=x86 work=$BATS_TEST_TMPDIR programs=$ROOT_DIR/builder
 	for name in values gained objects readers inside_modules; do
-		eval "$(awk -v f="$name" '$0 ~ "^" f "\\(\\) {" { on = 1 } on { print } on && (/^}/ || /^[a-z].*; }$/ || /\| sort; }$/) { exit }' "$ROOT_DIR/builder/closure.sh")"
+		eval "$(awk -v f="$name" '$0 ~ "^" f "\\(\\) {" { on = 1 }
+			on { print }
+			on && (/^}/ || /^[a-z].*; }$/ || /\| sort; }$/) { exit }' "$ROOT_DIR/builder/closure.sh")"
 	done
 	printf 'CONFIG_A=y\n' >"$work/before"
 	printf 'CONFIG_A=y\nCONFIG_WIREGUARD=m\nCONFIG_FLAG=y\n' >"$work/after"
 	mkdir -p "$work/linux"/{drivers/net/wireguard,lib/crypto,include/linux,arch/arm}
 	cd "$work/linux" || return
-	printf '%s\n' "obj-\$(CONFIG_WIREGUARD) := wireguard.o" 'wireguard-y := main.o' 'wireguard-y += noise.o' >drivers/net/wireguard/Makefile
+	printf '%s\n' "obj-\$(CONFIG_WIREGUARD) := wireguard.o" 'wireguard-y := main.o' 'wireguard-y += noise.o' \
+		>drivers/net/wireguard/Makefile
 	printf 'obj-y += blake2s.o\n' >lib/crypto/Makefile
 }
 
-# ours yes|no FILE LINE...: with these lines at the end of FILE, FLAG is so or not.
+# ours yes|no FILE LINE...: Append the lines to FILE; fail unless FLAG is now inside the built modules, or not.
 ours() {
 	local expected=$1 file=$2 got=no
 	shift 2
@@ -33,53 +36,56 @@ ours() {
 	assert_equal "$got" "$expected"
 }
 
-@test "what adds objects to a built module, or flags to its objects, is ours" {
+@test "a symbol that adds objects to a built module, or flags to its objects, is inside" {
 	ours yes drivers/net/wireguard/Makefile "ifeq (\$(CONFIG_FLAG),y)" 'CFLAGS_main.o += -DX' 'wireguard-y += a.o' endif
 	ours yes drivers/net/wireguard/Makefile 'ifdef CONFIG_FLAG' 'wireguard-y += b.o' endif
 	ours yes drivers/net/wireguard/Makefile "wireguard-\$(CONFIG_FLAG) += c.o \\" '	d.o'
 }
 
-@test "what the sources of a built module read, or expressions of headers, is ours" {
+@test "a symbol that the sources of a built module read, or an expression in a header, is inside" {
 	ours yes drivers/net/wireguard/main.c '#ifdef CONFIG_FLAG'
 	ours yes include/linux/x.h '	if (IS_ENABLED(CONFIG_FLAG))'
 	ours yes arch/arm/x.c '#ifdef CONFIG_FLAG'
 }
 
-@test "what nothing reads, another symbol of that beginning, and another architecture's is not" {
+@test "a symbol that no file reads, or only another architecture reads, is not inside; nor is a longer name" {
 	ours no lib/crypto/blake2s.c 'int x;'
 	ours no drivers/net/wireguard/main.c '#ifdef CONFIG_FLAG2'
 	ours no arch/arm/x.c '#ifdef CONFIG_FLAG'
 }
 
-@test "what a header asks by #if is not" {
+@test "a symbol that a header reads in an #if is not inside" {
 	ours no include/linux/x.h '# if IS_ENABLED(CONFIG_FLAG)'
 	ours no drivers/net/wireguard/main.c '#ifdef CONFIG_FLAG'
 }
 
-@test "what the kernel's own code reads is not, whatever a built module does" {
+@test "a symbol that the kernel's own code reads is not inside, even if a built module reads it too" {
 	ours yes drivers/net/wireguard/main.c '#ifdef CONFIG_FLAG'
 	ours no lib/crypto/blake2s.c 'int x = IS_ENABLED(CONFIG_FLAG);'
 }
 
-@test "what adds an object to the kernel itself, or flags to one, is not" {
+@test "a symbol that adds an object to the kernel itself, or flags to one, is not inside" {
 	ours no lib/crypto/Makefile "ifeq (\$(CONFIG_FLAG),y)" 'CFLAGS_blake2s.o += -DX' endif
 	ours no lib/crypto/Makefile "obj-\$(CONFIG_FLAG) += x.o"
 }
 
-@test "an object of the kernel itself inside a condition is not" {
+@test "a symbol with an object of the kernel itself in its condition is not inside" {
 	ours no lib/crypto/Makefile "ifeq (\$(CONFIG_FLAG),y)" 'obj-y += x.o' endif
 }
 
-@test "kconfig.awk says what selects what, and on which condition" {
-	printf '%s\n' 'config A' '	select B' '	select C if D || E' '	imply F' 'menu "x"' '	select G' 'menuconfig H' '	imply I if J' >Kconfig
+@test "kconfig.awk prints each select and imply with its condition" {
+	printf '%s\n' 'config A' '	select B' '	select C if D || E' '	imply F' 'menu "x"' '	select G' 'menuconfig H' \
+		'	imply I if J' >Kconfig
 	run_cmd 0 awk -f "$ROOT_DIR/builder/kconfig.awk" Kconfig
 	assert_equal "$output" $'A B Kconfig 2 -\nA C Kconfig 3 D || E\nA F Kconfig 4 imply\nH I Kconfig 8 J'
 }
 
-@test "kbuild.awk says what hangs on which symbol" {
+@test "kbuild.awk prints each object with the symbol that it depends on" {
+	mkdir dir
 	# shellcheck disable=SC2016 # make's
-	printf '%s\n' 'obj-$(CONFIG_A) += a.o '"\\" '	b.o # no c.o' 'a-y := x.o' 'ifdef CONFIG_B' 'a-y += y.o' 'CFLAGS_y.o += -D' endif >x
-	mkdir dir && mv x dir/Makefile
+	printf '%s\n' 'obj-$(CONFIG_A) += a.o '"\\" '	b.o # no c.o' 'a-y := x.o' 'ifdef CONFIG_B' 'a-y += y.o' \
+		'CFLAGS_y.o += -D' endif >dir/Makefile
 	run_cmd 0 awk -f "$ROOT_DIR/builder/kbuild.awk" ./dir/Makefile
-	assert_equal "$output" "$(printf '%s\n' 'A obj dir a' 'A obj dir b' '- a dir x' '- a dir y' 'B ?a dir y' 'B ?flags dir y')"
+	assert_equal "$output" \
+		"$(printf '%s\n' 'A obj dir a' 'A obj dir b' '- a dir x' '- a dir y' 'B ?a dir y' 'B ?flags dir y')"
 }

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bats
 #
-# What only a running kernel can tell, in the VM: install --load; and that the kernel loads what
-# wgkmod check accepts, of every module that the tests before change by hand, and of modules with
-# a flipped bit.  A sample of the flips with a fixed seed; more with FULL=1.
+# Tests with a running kernel, in the VM: install --load; and the kernel loads each module that wgkmod check
+# accepts, among those that earlier tests changed and those with a flipped bit.  The flips are a sample with a
+# fixed seed; FULL=1 makes more.
 
 load lib/helpers
 load lib/modules
@@ -18,14 +18,14 @@ setup_file() {
 	export MUTANTS=${MUTANTS:-$BATS_FILE_TMPDIR/mutants} GOOD=$BATS_FILE_TMPDIR/good
 	mkdir -p "$MUTANTS"
 	rm -f "$MUTANTS"/{all,list,verdicts} "$MUTANTS"/*/judged
-	# What was built, and of the rest of the set the distribution's.
+	# Use the built modules, and the distribution's for the rest of the set.
 	set_make "$GOOD"
 	for file in "$GOOD"/*.ko; do unsign "$file"; done
 	find "$OUT/$RELEASE/modules" -name '*.ko' -exec cp -t "$GOOD" {} +
 }
 
-# by_hand: the mutants of the tests of the proof, of hostile bundles and of installs.
-# tests/run/check.sh has had them kept while those ran.
+# by_hand: Run the tests of the proof, of hostile bundles and of installs for their mutants, unless
+# tests/run/check.sh kept these already.
 by_hand() {
 	local file
 	for file in 300-check 301-loader 310-install 311-depmod 350-hostile; do
@@ -34,7 +34,7 @@ by_hand() {
 	done
 }
 
-# flipped MODULE OFFSET SIZE COUNT SEED WHAT: so many mutants with one bit of these bytes flipped.
+# flipped MODULE OFFSET SIZE COUNT SEED WHAT: Make COUNT mutants, each with one bit of these bytes flipped.
 flipped() {
 	local file=$BATS_TEST_TMPDIR/$1.ko bit count=$4
 	[[ -z ${FULL:-} ]] || count=$((4 * count))
@@ -46,9 +46,9 @@ flipped() {
 		'BEGIN { srand(seed); while (count-- > 0) print int(rand() * limit) }')
 }
 
-# unsign FILE: takes the distribution's signature off: module_signature in include/linux/
-# module_signature.h, 12 bytes that end with the signature's length, lies before the last 28.  What
-# was changed does not have it, and a kernel refuses a wrong one where it takes none at all.
+# unsign FILE: Remove the distribution's signature.  struct module_signature (include/linux/module_signature.h),
+# 12 bytes that end with the signature's length, is before the last 28 bytes.  The kernel accepts a module
+# without a signature, but refuses a changed one with a wrong signature.
 unsign() {
 	local size length
 	grep -qx '~Module signature appended~' < <(tail -c 28 "$1") || return 0
@@ -57,7 +57,7 @@ unsign() {
 	truncate -s $((size - 28 - 12 - length)) "$1"
 }
 
-# section MODULE NAME: offset and size.
+# section MODULE NAME: Print the section's offset and size.
 section() {
 	readelf -SW "$GOOD/$1.ko" | sed -n "s/^ *\[ *[0-9]*\] $2  *[A-Z]*  *//p" | {
 		read -r _ offset size _
@@ -65,6 +65,7 @@ section() {
 	}
 }
 
+# generated: Make the mutants with flipped bits.
 generated() {
 	local module name offset size seed=0
 	for module in libchacha curve25519-x86_64 udp_tunnel wireguard; do
@@ -77,7 +78,7 @@ generated() {
 	done
 }
 
-# judge: what wgkmod says of each mutant, in place of the good one: the lists that kernel.sh reads.
+# judge: Run wgkmod check on each mutant, in place of its original; write the lists that kernel.sh reads.
 judge() {
 	local file name number status verdict others
 	for file in "$MUTANTS"/*/*.ko; do
@@ -99,7 +100,7 @@ judge() {
 		printf '%s %s\n' "$number" "$verdict" >>"$MUTANTS/verdicts"
 		printf '%s %s %s\n' "$number" "$name" "$(depends "$name")" >>"$MUTANTS/all"
 	done
-	# The permanent ones last: once loaded, no other of the name is.
+	# List the permanent ones last: once loaded, no other module of that name can be.
 	{
 		grep -vE ' (libchacha20poly1305|wireguard) ' "$MUTANTS/all"
 		grep ' libchacha20poly1305 ' "$MUTANTS/all" || [[ $? -eq 1 ]]
@@ -107,19 +108,21 @@ judge() {
 	} >"$MUTANTS/list"
 }
 
+# depends NAME: Print the names of the modules that the original depends on, or "-".
 depends() {
 	local words
 	words=$(modinfo -F depends "$GOOD/$1.ko")
 	printf '%s\n' "${words:--}"
 }
 
-@test "install --load on a real kernel; and what wgkmod check accepts, that kernel loads" {
+@test "install --load on a real kernel; and that kernel loads each module that wgkmod check accepts" {
 	by_hand
 	[[ $(find "$MUTANTS" -name '*.ko' | wc -l) -gt 50 ]]
 	generated
 	judge
 	TIMEOUT=3600 run_cmd 0 "$ROOT_DIR/tests/vm/kernel.sh" "$TARGET_NAME" "$MUTANTS"
-	assert_line '^kernel +install --load: done yes; taken out again where the kernel refuses a module yes, where no interface can be made yes$'
+	assert_line '^kernel +install --load: done yes; taken out again where the kernel refuses a module yes, '
+	assert_line ', where no interface can be made yes$'
 	assert_line 'only wgkmod accepts 0;'
 	sed -n 's/^kernel  *\([0-9]* mutants\)/# \1/p' <<<"$output" >&3
 }

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Every command of make help does its job: here those that no other file runs, where they take long in
-# a short form.  Each ends with a figure of its own.
+# Every command of make help works.  This file runs those that no other test runs, in a short form if they take
+# long, and checks each by a figure that only it prints.
 
 # shellcheck disable=SC2030,SC2031 # each test is a subshell
 
@@ -29,7 +29,7 @@ door() { TIMEOUT=${LIMIT:-900} run_cmd 0 make -C "$ROOT_DIR" --no-print-director
 	assert_line '[0-9.]+ (MiB|MB)/s'
 }
 
-@test "make explain, make fetch and make image say what is there" {
+@test "make explain, make fetch and make image say what exists already" {
 	door explain TARGET="$TARGET_NAME"
 	assert_line '^WIREGUARD +n +m +built: drivers/net/wireguard/wireguard.ko'
 	door fetch TARGET="$TARGET_NAME"
@@ -73,7 +73,7 @@ door() { TIMEOUT=${LIMIT:-900} run_cmd 0 make -C "$ROOT_DIR" --no-print-director
 	assert_line '^powercut +.*9 of 9'
 }
 
-@test "make repro, one build with other surroundings" {
+@test "make repro, one build in another environment" {
 	needs_root 'make repro makes users and mounts'
 	door repro TARGET="$TARGET_NAME" VARY='umask locale timezone env home'
 	assert_line '^repro +equal, 5 variations shown'

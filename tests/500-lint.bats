@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# What reads the sources finds nothing.
+# The linters find nothing.
 
 load lib/helpers
 
@@ -9,7 +9,7 @@ load lib/helpers
 	TIMEOUT=900 run_cmd 0 make -C "$ROOT_DIR" --no-print-directory lint
 }
 
-@test "an include that runs up, and a circle of includes, are findings" {
+@test "an include of a higher wing, and a circle of includes, are findings" {
 	local dir=$BATS_TEST_TMPDIR/clone
 	clone "$dir"
 	run_cmd 0 "$dir/tests/run/check-includes.sh"
@@ -23,8 +23,8 @@ load lib/helpers
 @test "every source file names its licence" {
 	local file files
 	cd "$ROOT_DIR"
-	run_cmd 0 git ls-files --cached --others --exclude-standard '*.[ch]' '*.py' '*.spec' '*.sh' '*.bats' '*.bash' '*Makefile' \
-		'*Containerfile' 'crypto/*'
+	run_cmd 0 git ls-files --cached --others --exclude-standard '*.[ch]' '*.py' '*.spec' '*.sh' '*.bats' '*.bash' \
+		'*Makefile' '*Containerfile' 'crypto/*'
 	mapfile -t files <<<"$output"
 	[[ ${#files[@]} -gt 100 ]]
 	for file in "${files[@]}"; do
@@ -32,7 +32,7 @@ load lib/helpers
 	done
 }
 
-@test "no document holds a place to be filled in" {
+@test "no document has a placeholder" {
 	cd "$ROOT_DIR"
 	output=$(git grep -nE '@@[A-Z-]+@@' -- '*.md') || [[ $? -eq 1 ]]
 	assert_equal "$output" ''

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# deb.sh - all that is particular to Debian and its relatives.
+# deb.sh - everything that is particular to Debian and its relatives.
 #
-# No mirror is named here: it is MIRROR= (one or more addresses), else what the machine's own
-# apt is configured with, and then the distribution's archive of releases past their life.
-# A lock names paths below a mirror; the digest decides, so any mirror will do.
+# This file names no mirror.  The mirrors are MIRROR= (one or more addresses), else those of the machine's
+# own apt and then the distribution's archive of old releases.  A lock names paths below a mirror; the digest
+# decides, so any mirror will do.
 #
-# SUITE is one or more suites: the base is of the first, what the others have is taken where the
-# target asks for its version (bullseye bullseye-security, trixie trixie-backports).
+# SUITE is one or more suites, such as "bullseye bullseye-security".  The base comes from the first.  Packages
+# of the others are used only where the target asks for their version.
 
 # shellcheck disable=SC2034 # for read_target
 family_keys='!SUITE'
@@ -18,8 +18,8 @@ family_fallbacks='http://archive.debian.org/debian http://archive.debian.org/deb
 
 # ---- on the host ----------------------------------------------------------------------
 
-# deb_mirror_lists: copies addresses from standard input, and in the place of "mirror+file:FILE" those that
-# FILE lists (apt-transport-mirror(1)).
+# deb_mirror_lists: Copy addresses from standard input to standard output; replace "mirror+file:FILE" by the
+# addresses in FILE (apt-transport-mirror(1)).
 deb_mirror_lists() {
 	local address
 	while read -r address; do
@@ -30,7 +30,7 @@ deb_mirror_lists() {
 	done
 }
 
-# family_network: where the environment names no proxy, apt's own is taken for downloads.
+# family_network: Use apt's own proxy for downloads, unless the environment names one.
 family_network() {
 	local proxy
 	[[ -z ${http_proxy:-} ]] && command -v apt-config >/dev/null || return 0
@@ -38,7 +38,7 @@ family_network() {
 	[[ -z $proxy || $proxy == DIRECT ]] || export http_proxy=$proxy
 }
 
-# family_mirrors: the addresses to try, one a line, in order.
+# family_mirrors: Print the addresses to try, one a line, in order.
 family_mirrors() {
 	if [[ -n ${MIRROR:-} ]]; then
 		tr ' ' '\n' <<<"$MIRROR" | sed 's,/$,,'
@@ -50,28 +50,28 @@ family_mirrors() {
 	tr ' ' '\n' <<<"$family_fallbacks"
 }
 
-# deb_uris: "SHA256 LOCATION" for each address that apt-get prints, sorted.
+# deb_uris: Print "SHA256 LOCATION" for each address on standard input, by apt-get --print-uris; sorted.
 deb_uris() {
 	local mirrors
 	mirrors=$(IFS='|' && printf '%s' "${DEB_MIRRORS[*]}")
 	sed -nE "s,^'($mirrors)/([^']*)' [^ ]* [0-9]* SHA256:([0-9a-f]*)\$,\\3 \\2,p" | sort
 }
 
-# deb_closure ROOT WORDS...: what it takes to install WORDS onto an empty system.
+# deb_closure ROOT WORDS...: Print the packages that installing WORDS on an empty system needs (deb_uris).
 deb_closure() {
 	local root=$1
 	shift
 	APT_CONFIG=$root/apt.conf apt-get install --print-uris --yes --no-install-recommends -- "$@" | deb_uris
 }
 
-# deb_alone ROOT WORDS...: the packages WORDS without what they depend on.
+# deb_alone ROOT WORDS...: Print the packages WORDS without their dependencies (deb_uris).
 deb_alone() {
 	local root=$1
 	shift
 	APT_CONFIG=$root/apt.conf apt-get download --print-uris -- "$@" | deb_uris
 }
 
-# deb_mirror SUITE: the first mirror that has SUITE.
+# deb_mirror SUITE: Print the address of the first mirror that has SUITE.
 deb_mirror() {
 	local mirror
 	while read -r mirror; do
@@ -83,10 +83,10 @@ deb_mirror() {
 	die "no mirror that has $1 can be reached; tried: $(family_mirrors | paste -sd ' ')"
 }
 
-# deb_apt_root ROOT: makes ROOT an apt configuration of its own for the suites of SUITE, lists
-# read; sets DEB_MIRRORS to the mirrors that have them.  A release file past its date is taken (the
-# suite may be one that no longer changes): the signature on it still counts.  A list that cannot be
-# had is an error, a passing one too: the lock would be of fewer suites.
+# deb_apt_root ROOT: Make an apt configuration for the suites of SUITE in ROOT and download their lists.
+# Set DEB_MIRRORS to the mirrors that have them.  apt accepts an expired release file, as the suite may no
+# longer change, but still checks its signature.  Each list that cannot be downloaded is an error, also a
+# transient one: the lock would cover fewer suites.
 deb_apt_root() {
 	local root=$1 suite mirror
 	mkdir -p "$root"/{lists/partial,cache/archives/partial,etc/apt.conf.d,etc/preferences.d}
@@ -118,9 +118,8 @@ deb_apt_root() {
 	APT_CONFIG=$root/apt.conf run apt-get update
 }
 
-# deb_prefer_first_suite ROOT: from here on apt takes of the further suites only what the target names
-# by version, and what the first suite has not at all.  A suite is known by its codename, or by the name
-# that changes from release to release.
+# deb_prefer_first_suite ROOT: From here on, apt takes a package of a further suite only if the target names
+# its version or the first suite lacks it.  The pin matches the suite's codename, or its name (stable).
 deb_prefer_first_suite() {
 	local suite
 	for suite in ${SUITE#"${SUITE%% *}"}; do
@@ -128,9 +127,8 @@ deb_prefer_first_suite() {
 	done >"$1/etc/preferences"
 }
 
-# deb_require_one_version: refuses a target whose kernel, build tree and source are not of one and
-# the same version.  A mirror may have the source of a later kernel than its build tree; what that
-# makes may even compile.
+# deb_require_one_version: Refuse a target whose kernel, build tree and source differ in version.  A mirror may
+# have the source of a later kernel than the build tree, and such a mix may even compile.
 deb_require_one_version() {
 	local key word words version=${KERNEL_DEVEL#*=}
 	for key in KERNEL_DEVEL SOURCE KERNEL_IMAGE; do
@@ -144,14 +142,14 @@ deb_require_one_version() {
 	done
 }
 
-# deb_pretend_kernel ROOT: from here on apt takes the kernel itself for installed.  The build tree
-# of some kernels depends on it, and nothing of a build does.
+# deb_pretend_kernel ROOT: From here on, apt treats the kernel itself as installed.  The build tree of some
+# kernels depends on it, but no build uses it.
 deb_pretend_kernel() {
 	printf 'Package: linux-image-%s\nStatus: install ok installed\nArchitecture: amd64\nVersion: %s\n\n' \
 		"$RELEASE" "${KERNEL_DEVEL#*=}" >"$1/status"
 }
 
-# family_lock: the whole lock of the target that was read, on standard output.  Needs network.
+# family_lock: Print the whole lock of the target that was read.  Needs network.
 family_lock() {
 	local root=$TMP/apt stage essential suite=${SUITE%% *}
 	local -a toolchain vm kernel
@@ -173,13 +171,13 @@ family_lock() {
 	deb_closure "$root" "$essential" "${toolchain[@]}" | comm -13 "$TMP/base" - >"$TMP/toolchain"
 	for stage in base toolchain source vm; do
 		[[ -s $TMP/$stage || ($stage == vm && -z $KERNEL_IMAGE$VM) ]] ||
-			die "${DEB_MIRRORS[*]}: not there is what the stage $stage of '$TARGET' needs"
+			die "${DEB_MIRRORS[*]} do not have the packages that the stage $stage of '$TARGET' needs"
 		sed "s/^/$stage /" "$TMP/$stage" | sort -k3
 	done
 }
 
-# family_base PKGDIR IMAGE: makes the base image IMAGE of all packages in PKGDIR, without network
-# (deb.Containerfile).  Nothing that a package brings runs on the host.
+# family_base PKGDIR IMAGE: Make the base image IMAGE from all packages in PKGDIR, without network
+# (deb.Containerfile).  No program or script of a package runs on the host.
 family_base() {
 	local dir=$1 image=$2 file build=(build --network=none --file "$TOP/builder/families/deb.Containerfile")
 	for file in "$dir"/*.deb; do
@@ -194,7 +192,7 @@ family_base() {
 	rm "$dir"/*.tar
 }
 
-# family_unpack PKGDIR ROOTDIR: what is in the packages, without running anything of them.
+# family_unpack PKGDIR ROOTDIR: Unpack the packages into ROOTDIR; run none of their scripts.
 family_unpack() {
 	local file
 	for file in "$1"/*.deb; do
@@ -202,15 +200,15 @@ family_unpack() {
 	done
 }
 
-# family_root ROOT BASEDIR VMDIR: the root of a host, for the VM: what is in the packages of the two
-# folders, without running anything of them.
+# family_root ROOT BASEDIR VMDIR: Make the root of a host for the VM: unpack the packages of both directories
+# into ROOT; run none of their scripts.
 family_root() { family_unpack "$2" "$1" && family_unpack "$3" "$1"; }
 
 # ---- inside the container (no lib.sh there) -------------------------------------------
 
-# deb_merge_usr PKGDIR: where usrmerge is among the packages, does its work, which it refuses on the overlay
-# of a container: moves /bin, /sbin and /lib* into /usr.  One process does the second half, as no program
-# can be started before it is done.
+# deb_merge_usr PKGDIR: If usrmerge is among the packages, move /bin, /sbin and /lib* into /usr in its place,
+# as it refuses to run on the overlay of a container.  One process does the second half, as no other program
+# can start until it is done.
 deb_merge_usr() {
 	local dir
 	[[ -n $(compgen -G "$1/usrmerge_*.deb") ]] || return 0
@@ -226,15 +224,15 @@ deb_merge_usr() {
 	}'
 }
 
-# deb_configure PKGDIR: installs the packages on a root that has their files; no documentation stays.
+# deb_configure PKGDIR: Configure the packages on a root that has their files, and remove the documentation.
 deb_configure() {
 	deb_merge_usr "$1"
 	dpkg --install --force-depends --force-unsafe-io "$1"/*.deb
 	rm -rf /usr/share/doc /usr/share/man /usr/share/locale
 }
 
-# family_install PKGDIR: installs all packages of PKGDIR.  That the kernel itself is not among
-# them, which the build tree of some kernels depends on, is meant.
+# family_install PKGDIR: Install all packages of PKGDIR.  The build tree of some kernels depends on the kernel
+# itself, which is left out on purpose: ignore that dependency.
 family_install() {
 	local -a ignore
 	mapfile -t ignore < <(for file in "$1"/linux-headers-*.deb; do
@@ -245,12 +243,12 @@ family_install() {
 		--path-exclude='/usr/share/locale/*' "$1"/*.deb
 }
 
-# family_kernel_devel RELEASE: the folder of the kernel's own build tree.
+# family_kernel_devel RELEASE: Print the directory of the kernel's build tree.
 family_kernel_devel() {
 	printf '/usr/src/linux-headers-%s\n' "$1"
 }
 
-# family_source FILE: the kernel source as an uncompressed tar on standard output.
+# family_source FILE: Print the kernel source as an uncompressed tar.
 family_source() {
 	dpkg-deb --fsys-tarfile "$1" | tar -xO --wildcards './usr/src/linux-source-*.tar.xz' | xz -dc
 }

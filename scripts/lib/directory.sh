@@ -1,25 +1,24 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# directory.sh - directories that can be trusted, and temporary ones.
+# directory.sh - trusted and temporary directories.
 
-# own_dir DIR...: makes each directory where it is missing, and ends the script unless it can be trusted:
-# it belongs to the user who runs this or to root, and nobody else may write into it.  Nobody else can
-# then put a link, a program or another file where this user expects his own.
+# own_dir DIR...: Create each directory if it is missing.  Exit unless it belongs to this user or root, and
+# no other user may write into it: another user could put a link or a program there.
 own_dir() {
 	local dir owner mode
 	for dir; do
 		mkdir -p "$dir" || die "cannot create '$dir'"
 		read -r owner mode < <(stat --format '%u %a' "$dir/.")
 		[[ $owner -eq $EUID || $owner -eq 0 ]] ||
-			die "'$dir' belongs to another user, who could change what is in it; name a directory of your own"
+			die "'$dir' belongs to another user, who could change its files; name a directory of your own"
 		(((8#$mode & 8#22) == 0)) ||
-			die "'$dir' may be written by others, who could change what is in it; run: chmod go-w '$dir'"
+			die "'$dir' is writable by other users, who could change its files; run: chmod go-w '$dir'"
 	done
 }
 
-# make_tmp PARENT: sets TMP to a new directory in PARENT that goes when the script ends.  It is
-# locked while in use (descriptor 8); those that a killed run left behind are removed first.
+# make_tmp PARENT: Set TMP to a new directory in PARENT, which is removed when the script ends.  Descriptor 8
+# keeps it locked.  First remove the unlocked directories of killed runs.
 make_tmp() {
 	local parent=$1 old
 	own_dir "$parent"

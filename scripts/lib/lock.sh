@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# lock.sh - locks, and the cache of what they name.
+# lock.sh - locks, and the cache of their files.
 
-# A lock has a line for each input: STAGE SHA256 LOCATION.  The stage says what needs it (base,
-# toolchain, source, vm); the digest is "-" where it is not known yet; the location is a path
-# below a mirror, an https address, or docker://IMAGE for a base image.
+# A lock has a line for each input: STAGE SHA256 LOCATION.  STAGE is base, toolchain, source or vm.  SHA256 is
+# "-" if the digest is not known yet.  LOCATION is a path below a mirror, an https address, or docker://IMAGE
+# for a base image.
 
-# is_kernel_image LOCATION: whether the file is a package that the target's KERNEL_IMAGE names, as
+# is_kernel_image LOCATION: Return 0 if the file is a package that the target's KERNEL_IMAGE names, as
 # NAME=VERSION (deb: NAME_VERSION_ARCH.deb) or as NAME (rpm: NAME.rpm).
 is_kernel_image() {
 	local file=${1##*/} word words
@@ -19,9 +19,9 @@ is_kernel_image() {
 	return 1
 }
 
-# read_lock NAME [STAGE...]: sets LOCK_STAGE, LOCK_SHA256, LOCK_WHERE (arrays of equal length);
-# only the stages named, where any are; "kernel" is what of the stage vm KERNEL_IMAGE names.  Exits
-# on a malformed or missing lock.
+# read_lock NAME [STAGE...]: Read the lock into the arrays LOCK_STAGE, LOCK_SHA256 and LOCK_WHERE, of equal
+# length: the stages named, or all.  The stage "kernel" is the part of vm that KERNEL_IMAGE names.  Exit on a
+# malformed or missing lock.
 read_lock() {
 	local file=$TARGET_DIR/$1.lock n=0 stage sha where rest stages
 	shift
@@ -41,7 +41,7 @@ read_lock() {
 	done <"$file"
 }
 
-# require_complete_lock NAME: refuses a lock (as read by read_lock) with an unknown digest.
+# require_complete_lock NAME: Refuse a lock (as read by read_lock) with an unknown digest.
 require_complete_lock() {
 	local i missing=() where
 	for i in "${!LOCK_SHA256[@]}"; do
@@ -55,17 +55,18 @@ require_complete_lock() {
 
 # ---- the cache ------------------------------------------------------------------------
 
+# cached SHA256: Print the path of a file in the cache.
 cached() { printf '%s/sha256/%s\n' "$CACHE" "$1"; }
 
-# image_blobs MANIFEST: the digests of what an image's manifest names (OCI image-spec, manifest.md;
+# image_blobs MANIFEST: Print the digests of the image's config and layers (OCI image-spec, manifest.md;
 # Docker's schema 2 has the same fields).
 image_blobs() {
 	jq --raw-output '.config, .layers[] | .digest | capture("^sha256:(?<hex>[0-9a-f]{64})$").hex' "$1"
 }
 
-# check_cached: verifies that each file of the lock that is in the cache has its digest, an image's
-# blobs included; sets MISSING to the indexes of those that are not (whole) there.  A damaged file
-# ends the script.
+# check_cached: Verify the digest of each file of the lock that is in the cache, and of an image's blobs.
+# Set MISSING to the indexes of files that are not there, and of images that lack a blob.  Exit on a damaged
+# file.
 check_cached() {
 	local i file blob blobs whole
 	MISSING=()
@@ -90,6 +91,7 @@ check_cached() {
 	fi
 }
 
+# die_damaged FILE: Exit with a message about a file in the cache with a wrong digest.
 die_damaged() {
 	local i name=
 	for i in "${!LOCK_SHA256[@]}"; do

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# podman.sh - podman as this host lets it run.  Sourced after lib.sh.
+# podman.sh - run podman in a way that works on this host.  Sourced after lib.sh.
 #
-# Some hosts refuse every container of the default runtime: crun needs CAP_SYS_RESOURCE to raise
-# limits, and cgroups that are not hybrid; runc with explicit limits works there.  Which way
-# works is found by trying, once, and kept in out/.podman for as long as podman is the same.
+# On some hosts the default runtime can run no container: crun needs CAP_SYS_RESOURCE to raise limits,
+# and cgroups that are not hybrid.  runc with explicit limits works there.  podman_probe tries the ways once
+# and keeps the first that works in out/.podman, until podman's version changes.
 
+# podman_ways: Print the ways to try: podman's global options, "--", the options of run and build.
 podman_ways() {
 	printf '%s\n' \
 		'--' \
@@ -17,7 +18,7 @@ podman_ways() {
 		'--runtime crun -- --ulimit nofile=1024:1024 --ulimit nproc=4096:4096'
 }
 
-# podman_way WORDS: sets PODMAN (the command with its global options) and PODMAN_LIMITS (options of
+# podman_way WORDS: Set PODMAN (the command with its global options) and PODMAN_LIMITS (options of
 # run and build) from one line of podman_ways.
 podman_way() {
 	local -a words
@@ -35,16 +36,17 @@ podman_way() {
 	done
 }
 
-# sealed COMMAND-WORDS...: podman run without network, with a root that cannot be written and no
-# capabilities; what is built lives in a tmpfs and leaves as a stream.  The lock of make_tmp is not
-# handed on: a container may outlive a killed run.
+# sealed COMMAND-WORDS...: Run podman run without network and capabilities, with a read-only root and a tmpfs
+# at /build.  The output leaves the container as a stream.  The container does not inherit the lock of make_tmp:
+# it may outlive a killed run.
 sealed() {
 	"${PODMAN[@]}" run --rm --network=none --read-only --cap-drop=all \
 		--security-opt=no-new-privileges --pull=never --log-driver=none "${PODMAN_LIMITS[@]}" \
 		--tmpfs /build:rw,exec,nosuid,nodev,size=2g,mode=1777 "$@" 8>&- 9>&-
 }
 
-# podman_probe IMAGE: finds a way in which podman runs a container of IMAGE, sealed; says which.
+# podman_probe IMAGE: Find a way in which podman runs a sealed container of IMAGE, and print it.  Set PODMAN and
+# PODMAN_LIMITS to it.
 podman_probe() {
 	local image=$1 way file=$OUT/.podman id why
 	id="$(podman --version) uid $(id -u)"
@@ -69,18 +71,18 @@ podman_probe() {
 		fi
 	done < <(podman_ways)
 	command -v runc >/dev/null ||
-		die "podman cannot run a container here, and runc, with which some hosts can, is not installed"
+		die "podman cannot run a container here; install runc, with which it can on some hosts"
 	why=$(sed -n 's/^Error: //p' "$LOG" | sort | uniq -c | sort -rn | sed -n '1s/^ *[0-9]* //p')
 	die "podman cannot run a container here in any of the ways known: ${why:-see the log};" \
 		"where an image is damaged, 'make clean-images' removes all that wgkmod made"
 }
 
-# require_no_network IMAGE: stops unless a sealed container sees no network.
+# require_no_network IMAGE: Exit unless a sealed container has no network.
 require_no_network() {
 	sealed "$1" sh -c "$(cat "$TOP/builder/check-offline.sh")" || exit 1
 }
 
-# own_storage DIR: from here on podman keeps images and containers in the new directory DIR alone.
+# own_storage DIR: From here on, podman keeps images and containers only in the new directory DIR.
 own_storage() {
 	mkdir "$1"
 	printf '[storage]\ndriver = "overlay"\ngraphroot = "%s/graph"\nrunroot = "%s/run"\n' "$1" "$1" >"$1/storage.conf"

@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# target.sh - target files, and what the bits of a target come from.
+# target.sh - target files, and the inputs of a target's build.
 
-# What builder/families/FAMILY.sh sets: its keys, the programs it needs, also for make lock, and those of
-# its mirrors that are only tried in the end.
+# builder/families/FAMILY.sh sets its keys, the programs it needs, those it needs for make lock, and the mirrors
+# that are tried last.
 # shellcheck disable=SC2034 # for those who source this file
 family_keys='' family_programs='' family_lock_programs='' family_fallbacks=''
-# family_network: what a family sets before a download.
+# family_network: Set up the network before a download.  A family may replace this function.
 family_network() { :; }
 
-# Every key of a target file.  "!" required, "?" may be left out; a family adds its own.
+# The keys of a target file: "!" means required, "?" optional.  A family adds its own keys.
 target_keys='!FAMILY !ARCH !RELEASE !TOOLCHAIN !KERNEL_DEVEL !SOURCE !BTF ?HIDE ?SOURCE_DIR ?COMPILER ?KERNEL_IMAGE ?VM'
 
-# list_targets: the names in TARGET_DIR, one a line.
+# list_targets: Print the names of the targets in TARGET_DIR, one a line.
 list_targets() {
 	local file
 	for file in "$TARGET_DIR"/*.lock; do
@@ -21,7 +21,7 @@ list_targets() {
 	done | sort -V
 }
 
-# refuse_shipped NAME: exits when targets/ships-wireguard says that this kernel needs no build.
+# refuse_shipped NAME: Exit if targets/ships-wireguard says that this kernel needs no build.
 refuse_shipped() {
 	local name=$1 distribution first reason version
 	[[ -f $TARGET_DIR/ships-wireguard ]] || return 0
@@ -35,16 +35,15 @@ refuse_shipped() {
 	done <"$TARGET_DIR/ships-wireguard"
 }
 
-# unset_keys KEYS: no key comes from the environment.
+# unset_keys KEYS: Unset the variables of the keys, so that none comes from the environment.
 unset_keys() {
 	local word words
 	read -ra words <<<"$1"
 	for word in "${words[@]}"; do unset "${word:1}"; done
 }
 
-# read_target NAME: reads TARGET_DIR/NAME; sets TARGET and one variable for each key (empty
-# where an optional key is absent), and loads builder/families/FAMILY.sh.  Bad input ends the script
-# with file, line and key.
+# read_target NAME: Read TARGET_DIR/NAME.  Set TARGET, and one variable for each key (empty for an absent
+# optional key); load builder/families/FAMILY.sh.  On bad input exit with file, line and key.
 read_target() {
 	local name=$1 file=$TARGET_DIR/$1 n=0 line key='' value keys word words seen=' '
 
@@ -106,10 +105,10 @@ read_target() {
 	TARGET=$name
 }
 
-# ---- what the bits come from ----------------------------------------------------------
+# ---- the inputs of a build ------------------------------------------------------------
 
-# image_files: the project's files that go into the builder image of the target that was read, by
-# their paths below TOP, a line each.
+# image_files: Print the project's files that the builder image of the target that was read is made from, by
+# their paths below TOP, one a line.
 image_files() {
 	(
 		cd "$TOP" || exit
@@ -119,10 +118,10 @@ image_files() {
 	) | sort
 }
 
-# host_files: those that make bits on the host.
+# host_files: Print the project's files that run on the host in a build.
 host_files() { (cd "$TOP" && find scripts -type f | sort); }
 
-# target_inputs: "KEY = VALUE" of the target that was read, less what only a VM needs.
+# target_inputs: Print "KEY = VALUE" for the target that was read, without the keys that only a VM needs.
 target_inputs() {
 	local word words
 	read -ra words <<<"$target_keys $family_keys"
@@ -132,7 +131,7 @@ target_inputs() {
 	done | { printf 'FAMILY = %s\n' "$FAMILY" && sort; }
 }
 
-# lock_inputs: the lines of the lock of the target that was read that the build needs.
+# lock_inputs: Print the lines of the lock that was read, without those that only a VM needs.
 lock_inputs() {
 	local i
 	for i in "${!LOCK_SHA256[@]}"; do

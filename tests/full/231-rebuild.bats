@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# A bundle that is not what its provenance makes; and what the making of the image opens.
+# A bundle that differs from the one that its provenance makes; and the files that making the image opens.
 
 # shellcheck disable=SC2030,SC2031 # each test is a subshell
 
@@ -27,7 +27,7 @@ setup_file() { TIMEOUT=1500 run_cmd 0 make -C "$ROOT_DIR" --no-print-directory b
 	assert_line "^rebuild +equal: .*, sha256 $(sha256sum <"$bundle" | cut -d ' ' -f 1) "
 }
 
-@test "a bundle that is not what its provenance makes: status 3, and what differs" {
+@test "a bundle that differs from the one its provenance makes: status 3, and the difference" {
 	local dir=$BATS_TEST_TMPDIR
 	mkdir "$dir/x"
 	tar -x -C "$dir/x" -f "$OUT/$KERNEL/wireguard-$KERNEL.tar"
@@ -38,7 +38,7 @@ setup_file() { TIMEOUT=1500 run_cmd 0 make -C "$ROOT_DIR" --no-print-directory b
 	tar -tf "$dir/out/rebuilt.tar" | grep -qx "$KERNEL/modules/kernel/lib/crypto/libchacha.ko"
 }
 
-@test "a bundle whose modules are signed for the kernel: equal, up to the signatures, which are its own" {
+@test "a bundle whose modules are signed for the kernel: equal, with the bundle's own signatures" {
 	local dir=$BATS_TEST_TMPDIR bundle=$BATS_TEST_TMPDIR/out/signed/$KERNEL/wireguard-$KERNEL.tar made=$OUT/$KERNEL
 	export OUT=$dir/out
 	mkdir "$OUT"
@@ -48,12 +48,13 @@ setup_file() { TIMEOUT=1500 run_cmd 0 make -C "$ROOT_DIR" --no-print-directory b
 	MODULE_KEY=$dir/key MODULE_CERT=$dir/cert run_cmd 0 "$ROOT_DIR/scripts/sign-modules.sh" "$TARGET_NAME"
 	OUT=$OUT/signed run_cmd 0 "$ROOT_DIR/scripts/bundle.sh" "$TARGET_NAME"
 	TIMEOUT=1500 run_cmd 0 "$ROOT_DIR/scripts/rebuild.sh" "$bundle"
-	assert_line "^rebuild +$KERNEL: its modules are signed for the kernel; the signatures are taken as they are$"
+	assert_line "^rebuild +$KERNEL: its modules are signed for the kernel; the signatures are copied, not checked$"
 	assert_line "^rebuild +equal: .*, sha256 $(sha256sum <"$bundle" | cut -d ' ' -f 1) "
 }
 
 @test "every file that the closure and the compile of wgkmod open belongs to a digest of the provenance" {
-	local dir=$BATS_TEST_TMPDIR builder devel=/usr/src/linux-headers-$KERNEL
+	local dir=$BATS_TEST_TMPDIR builder hide devel=/usr/src/linux-headers-$KERNEL
+	hide=$(bash -c '. "$0/scripts/lib.sh"; read_target "$1"; echo "$HIDE"' "$ROOT_DIR" "$TARGET_NAME")
 	run_cmd 0 make -C "$ROOT_DIR" --no-print-directory image TARGET="$TARGET_NAME"
 	builder=$("$ROOT_DIR/scripts/image.sh" "$TARGET_NAME" --name)
 	stage "$TARGET_NAME" source "$dir/fixtures"
@@ -62,13 +63,13 @@ setup_file() { TIMEOUT=1500 run_cmd 0 make -C "$ROOT_DIR" --no-print-directory b
 	mv "$dir/toolchain/linux-headers-$KERNEL"_*.deb "$dir/devel/kernel-devel.deb"
 	rm -r "$dir/toolchain"
 	contents "$dir"
-	# as in the Containerfile, on the state before
+	# Run the commands of the Containerfile, on a kernel-devel without their changes.
 	TIMEOUT=1500 opened "$builder" "
 		rm -rf /kernel
 		dpkg-deb --extract /traced/devel/kernel-devel.deb /
 		cp -r '/host$ROOT_DIR/src' /wgkmod/src
 		cp -r /traced/fixtures /build/source
-		bash /wgkmod/closure.sh $KERNEL /build/source $(bash -c '. "$0/scripts/lib.sh"; read_target "$1"; echo "$HIDE"' "$ROOT_DIR" "$TARGET_NAME")
+		bash /wgkmod/closure.sh $KERNEL /build/source $hide
 		make -C /wgkmod/src O=/tmp/o CC=\"\$(cat /kernel/cc)\" PKG_CONFIG=true libs='-lkmod -lcrypto -lz -llzma'
 		strip -o /tmp/o/stripped /tmp/o/wgkmod; cmp /tmp/o/stripped /wgkmod/wgkmod" "$dir"
 	grep -q '^/wgkmod/closure.sh ' "$dir/opened"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Upstream's own test in the VM, which takes 5 to 10 minutes under emulation; and that it can fail.
+# Upstream's own test in the VM, which takes 5 to 10 minutes under emulation; and a proof that it can fail.
 
 load ../lib/helpers
 
@@ -19,7 +19,7 @@ setup_file() {
 }
 
 @test "a WireGuard that does not do what netns.sh expects fails it, and its step is named" {
-	# The first thing that netns.sh asks of a tunnel is how many octets went through it.
+	# netns.sh first checks the number of octets that went through the tunnel.
 	clone "$BATS_TEST_TMPDIR/clone"
 	sed -i 's,^\t\[\[ -s $TMP/netns.sh \]\],\tsed -i "s/rx_bytes == 1372/rx_bytes == 1371/" "$TMP/netns.sh"\n&,' \
 		"$BATS_TEST_TMPDIR/clone/tests/vm/selftest.sh"

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# For tests that run a piece of the build inside the real builder image, on a kernel-devel or a
-# source that they changed.  Load after helpers.
+# Helpers for tests that run a part of the build inside the real builder image, on a changed kernel-devel or
+# source.  Load after helpers.
 
-# builder_setup: makes the image if need be, and in BATS_FILE_TMPDIR/fixtures a source tar with all
-# of the kernel source that the closure and the build read, and a tar of what the making of the image
-# changed of kernel-devel, as the package has it.
+# builder_setup: Make the image if it is missing.  Write two tar files to BATS_FILE_TMPDIR/fixtures: the part of
+# the kernel source that the closure and the build read, and the packaged version of each file of kernel-devel
+# that making the image changed.
 # shellcheck disable=SC2154 # run_cmd sets output
 builder_setup() {
 	local fixtures=$BATS_FILE_TMPDIR/fixtures devel=$BATS_FILE_TMPDIR/devel changed
@@ -36,14 +36,13 @@ builder_setup() {
 	rm -rf "$BATS_FILE_TMPDIR/tree" "$BATS_FILE_TMPDIR/toolchain" "$BATS_FILE_TMPDIR/source" "$devel"
 }
 
-# in_builder STATUS SCRIPT: runs the bash script in a container of the builder image, with the
-# kernel-devel as packaged, the repository in /repo and the fixtures in /fixtures.  These
-# stand in it:
+# in_builder STATUS SCRIPT: Run the bash script in a container of the builder image, with the packaged
+# kernel-devel, the repository in /repo and the fixtures in /fixtures.  The script may use:
 #
-#	$devel            the kernel's build tree
-#	closure HIDE...   closure.sh on it, and on $source (the fixtures' tar, or what a test made of it)
-#	build             build.sh after closure; lists the modules delivered
-#	edit_source SED FILE  changes a file of the source
+#	$devel                the kernel's build tree
+#	closure HIDE...       run closure.sh on $devel and on $source (the fixtures' tar, or a changed copy)
+#	build                 run build.sh, after closure; list the modules delivered
+#	edit_source SED FILE  change a file of the source
 in_builder() {
 	local status=$1 prelude
 	prelude='
@@ -51,7 +50,7 @@ in_builder() {
 		rm -rf /kernel
 		tar -x -f /fixtures/devel.tar -C /
 		devel=/usr/src/linux-headers-5.10.0-32-amd64 release=5.10.0-32-amd64 source=/fixtures
-		cp /repo/builder/*.awk /repo/builder/closure.sh /repo/build.sh /repo/builder/kernel-devel.sh /repo/builder/check-offline.sh /wgkmod/
+		cp /repo/build.sh /repo/builder/{*.awk,closure.sh,kernel-devel.sh,check-offline.sh} /wgkmod/
 		cp -r /repo/crypto /wgkmod/
 		cp /repo/builder/families/deb.sh /wgkmod/family.sh
 		echo "family_source() { cat \"\${1%/*}\"/source.tar; }" >>/wgkmod/family.sh

@@ -4,7 +4,7 @@
 # Bundles for wgkmod's tests: good ones by tar, bad ones block by block. Load after helpers and
 # modules.
 
-# A bundle of the payload DIR, as scripts/bundle.sh makes it, under this name.
+# Make a bundle of the payload DIR with scripts/bundle.sh, and name it FILE.
 bundle_make() { # DIR FILE
 	local out=$BATS_TEST_TMPDIR/bundle.out
 	rm -rf "$out"
@@ -15,19 +15,19 @@ bundle_make() { # DIR FILE
 	rm -r "$out"
 }
 
-# A key of minisign without a password: FILE.key and FILE.pub.
+# Make a minisign key without a password: FILE.key and FILE.pub.
 key_make() { # FILE
 	run_cmd 0 minisign -G -f -W -p "$1.pub" -s "$1.key"
 }
 
-# Sign as the real minisign does: FILE.minisig. OPTIONS: -l for the legacy kind, -t COMMENT.
+# Sign FILE as FILE.minisig with the real minisign. OPTIONS: -l for a legacy signature, -t COMMENT.
 key_sign() { # KEY FILE OPTIONS...
 	local key=$1 file=$2
 	shift 2
 	run_cmd 0 minisign -S -s "$key.key" -m "$file" "$@"
 }
 
-# The id of a public key as wgkmod shows it; minisign leaves leading zeros out.
+# Print the id of a public key as wgkmod does; minisign omits leading zeros.
 key_id() { # FILE.pub
 	printf '%016X' "0x$(sed -n '1s/.* //p' "$1")"
 }
@@ -36,7 +36,7 @@ key_id() { # FILE.pub
 
 BLOCK=512
 
-# TEXT, with the escapes of printf's %b, cut or filled up with NULs.
+# Print TEXT, with the escapes of printf's %b, cut or padded with NULs to SIZE.
 field() { # SIZE TEXT
 	{
 		printf '%b' "$2"
@@ -79,7 +79,7 @@ header() { # NAME SIZE [FIELD=TEXT]...
 	tail -c +157 "$file"
 }
 
-# An entry: header as above, and the data of standard input.
+# Print an entry: a header as above, and the data on standard input.
 entry() { # NAME [FIELD=TEXT]...
 	local name=$1 data=$BATS_TEST_TMPDIR/entry size
 	shift
@@ -90,7 +90,7 @@ entry() { # NAME [FIELD=TEXT]...
 	head -c $(((BLOCK - size % BLOCK) % BLOCK)) /dev/zero
 }
 
-# The entries on standard input, and the zeros that end them: up to a whole record.
+# Copy the entries on standard input, and end the archive with zeros up to a whole record.
 finish() {
 	local data=$BATS_TEST_TMPDIR/entries size record=$((20 * BLOCK))
 	cat >"$data"
@@ -99,7 +99,7 @@ finish() {
 	head -c $(((size + 2 * BLOCK + record - 1) / record * record - size)) /dev/zero
 }
 
-# The entries of a bundle, without the zeros that end it.
+# Print the entries of a bundle, without the zeros at its end.
 entries() { # FILE
 	local at=0 size
 	while size=$(dd if="$1" bs=1 skip=$((at + 124)) count=11 status=none | tr -d '\0') && [[ -n $size ]]; do
@@ -108,7 +108,7 @@ entries() { # FILE
 	head -c "$at" "$1"
 }
 
-# Where the header of the entry NAME starts.
+# Print the offset of the header of the entry NAME.
 entry_offset() { # FILE NAME
 	local at
 	at=$(LC_ALL=C grep -obUaF "$2" "$1" | awk -F: '$1 % 512 == 0 { print $1; exit }')
@@ -116,7 +116,7 @@ entry_offset() { # FILE NAME
 	printf '%s\n' "$at"
 }
 
-# Flips bit BIT of the byte at OFFSET; the same again undoes it.
+# Flip bit BIT of the byte at OFFSET; a second call undoes it.
 flip_bit() { # FILE OFFSET BIT
 	local byte
 	byte=$(od -An -tu1 -j "$2" -N 1 "$1")
@@ -124,7 +124,7 @@ flip_bit() { # FILE OFFSET BIT
 	printf "\\x$(printf '%02x' $((byte ^ 1 << $3)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 
-# Numbers below LIMIT, COUNT of them, the same for each SEED; with FULL=1 all of them.
+# Print COUNT random numbers below LIMIT, always the same ones for a SEED; with FULL=1 all numbers below LIMIT.
 sample() { # SEED COUNT LIMIT
 	if [[ -n ${FULL:-} ]]; then
 		seq 0 $(($3 - 1))

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# What every test file loads.  ROOT_DIR is the repository; TARGET_NAME the target that the tests
-# build; a test's own files go to BATS_TEST_TMPDIR.
+# Helpers that every test file loads.  ROOT_DIR is the repository, TARGET_NAME the target that the tests
+# build.  Each test keeps its own files in BATS_TEST_TMPDIR.
 
 ROOT_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 TARGET_NAME=debian11-5.10.0-32-amd64
@@ -11,20 +11,20 @@ export OUT=${OUT:-$ROOT_DIR/out}
 export CACHE=${CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/wgkmod}
 export WGKMOD=${WGKMOD:-$OUT/check/wgkmod}
 unset V TARGET MIRROR TARGET_DIR
-PATH=$PATH:/usr/sbin:/sbin # who is not root lacks them on Debian
-# the tests' servers are here
+PATH=$PATH:/usr/sbin:/sbin # Debian's PATH for non-root users lacks these directories
+# The tests' servers listen on this address.
 export no_proxy=${no_proxy:+$no_proxy,}127.0.0.1 NO_PROXY=${NO_PROXY:+$NO_PROXY,}127.0.0.1
 
 TIMEOUT=${TIMEOUT:-300}
 
-# fail MESSAGE...: the test fails, and says why.
+# fail MESSAGE...: Print the message on standard error and fail the test.
 fail() {
 	printf '%s\n' "$*" >&2
 	return 1
 }
 
-# run_cmd STATUS COMMAND...: runs it under TIMEOUT; output has what it printed.  Fails, and prints
-# that, unless its exit status is exactly STATUS.
+# run_cmd STATUS COMMAND...: Run the command for at most TIMEOUT seconds and set output to what it printed.
+# Unless it exits with exactly STATUS, print the output and fail.
 run_cmd() {
 	local expected=$1 status=0
 	shift
@@ -32,60 +32,60 @@ run_cmd() {
 	[[ $status -eq $expected ]] || fail "status $status instead of $expected from: $*"$'\n'"$output"
 }
 
-# plain_only: skips what pretends another system to wgkmod by LD_PRELOAD, or runs it in a root of its
-# own, where tests/run/memory.sh has put a checker of memory in between.
+# plain_only: Skip the test under tests/run/memory.sh.  For tests that change what wgkmod sees by LD_PRELOAD, or
+# run it in a root of its own: a memory checker does not work there.
 plain_only() {
 	[[ -z ${MEMORY_CHECKED:-} ]] || skip 'needs the plain wgkmod'
 }
 
-# wait_until SECONDS COMMAND...: until the command succeeds.
+# wait_until SECONDS COMMAND...: Run the command again and again until it succeeds; fail after SECONDS.
 wait_until() {
 	local end=$((SECONDS + $1))
 	until "${@:2}"; do
-		((SECONDS < end)) || fail "in $1 seconds this did not come about: ${*:2}"
+		((SECONDS < end)) || fail "this did not succeed within $1 seconds: ${*:2}"
 		sleep 0.05
 	done
 }
 
-# needs_root WHY: skips, for who is not root.  tests/run/check.sh knows these words.
+# needs_root WHY: Skip the test for a non-root user.  tests/run/check.sh looks for these words.
 needs_root() { [[ $(id -u) -eq 0 ]] || skip "needs root: $1"; }
 
-# assert_line REGEX: a line of output matches.
+# assert_line REGEX: Fail unless a line of output matches.
 assert_line() {
 	grep -Eq -- "$1" <<<"$output" || fail "no line matches '$1' in:"$'\n'"$output"
 }
 
-# refute_line REGEX: no line of output matches.
+# refute_line REGEX: Fail if a line of output matches.
 refute_line() {
 	local status=0
 	grep -E -- "$1" <<<"$output" >&2 || status=$?
 	[[ $status -eq 1 ]] || fail "a line matches '$1'"
 }
 
-# assert_equal GOT WANTED
+# assert_equal GOT WANTED: Fail unless the two strings are equal.
 assert_equal() {
 	[[ $1 == "$2" ]] || fail "is:     '$1'"$'\n'"should: '$2'"
 }
 
-# assert_absent FILE: nothing is there, not even a dangling link.
+# assert_absent FILE: Fail if the file exists, also if it is a dangling link.
 assert_absent() {
-	[[ ! -e $1 && ! -L $1 ]] || fail "'$1' is there"
+	[[ ! -e $1 && ! -L $1 ]] || fail "'$1' exists"
 }
 
-# stage TARGET STAGE DIR: the cached package files of one stage of a lock.
+# stage TARGET STAGE DIR: Copy the files of one stage of a lock from the cache to DIR.
 stage() {
 	"$ROOT_DIR/scripts/stage.sh" "$@"
 }
 
-# clone DIR: the files of the repository, as git has them or would have them, in the directory DIR.
+# clone DIR: Copy the repository's files to DIR: those that git tracks, and new ones that it does not ignore.
 clone() {
 	mkdir -p "$1"
 	(cd "$ROOT_DIR" && git ls-files -z --cached --others --exclude-standard |
 		tar -c --null -T - -f -) | tar -x --no-same-owner -C "$1"
 }
 
-# small_target DIR: a directory of targets with one, "small", whose lock names three small files that
-# are in the cache; for tests of the lock and the cache.
+# small_target DIR: Make the target "small" in DIR, for tests of the lock and the cache.  Its lock names three
+# small files that are in the cache.
 small_target() {
 	mkdir -p "$1"
 	sed 's/^RELEASE .*/RELEASE = small/' "$ROOT_DIR/targets/$TARGET_NAME" >"$1/small"
@@ -93,7 +93,7 @@ small_target() {
 	[[ $(wc -l <"$1/small.lock") -eq 3 ]]
 }
 
-# small_cache DIR TARGET_DIR: a cache of its own with the files of small_target.
+# small_cache DIR TARGET_DIR: Make a cache in DIR with the files of small_target.
 small_cache() {
 	local sha
 	mkdir -p "$1/sha256"
@@ -103,7 +103,7 @@ small_cache() {
 	done <"$2/small.lock"
 }
 
-# flip FILE OFFSET: flips one bit of the byte at OFFSET.
+# flip FILE OFFSET: Flip the lowest bit of the byte at OFFSET.
 flip() {
 	local byte
 	byte=$(od -An -tu1 -j "$2" -N 1 "$1")
@@ -111,9 +111,9 @@ flip() {
 	printf "\\x$(printf '%02x' $((byte ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 
-# kill_at N PROGRAMS COMMAND...: runs the command in a process group of its own and kills that, as
-# a whole, before the N-th call of one of PROGRAMS (words).  Sets KILLED, empty if the command came
-# to its end before that; fails if that end is not status 0.
+# kill_at N PROGRAMS COMMAND...: Run the command in a process group of its own, and kill the whole group before
+# the N-th call of one of PROGRAMS (words).  Set KILLED to 1; if the command ends before that, set it to
+# nothing, and fail if the command's status is not 0.
 # shellcheck disable=SC2034 # KILLED is for the caller
 kill_at() {
 	local n=$1 programs=$2 bin program status=0

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# What the tests of wgkmod install share: a host of its own for each test, a payload, and depmods that
-# are not what they should be.  Load after helpers, modules and sweep/tools.
+# Helpers for the tests of wgkmod install: a host for each test, a payload, and programs that fake depmod and
+# others.  Load after helpers, modules and sweep/tools.
 
 setup_file() {
 	modules_setup
@@ -16,11 +16,12 @@ setup() {
 	before=$(tree_print "$ROOT")
 }
 
+# Fail if the host changed since setup.
 unchanged() {
 	diff <(printf '%s\n' "$before") <(tree_print "$ROOT")
 }
 
-# Refused with STATUS, a line that matches, and nothing written.
+# Run an install that must exit with STATUS, print a line that matches, and write nothing.
 refused() { # STATUS REGEX
 	install_it "$1"
 	assert_line "$2"
@@ -45,7 +46,7 @@ installed() {
 	assert_equal "$(find "$ROOT" -name '.*' -printf '%f\n')" .wgkmod
 }
 
-# put_aside: where the last run says that it put what another process changed.
+# put_aside: Print the path at which the last run says that it kept the changes of another process.
 # shellcheck disable=SC2154 # run_cmd sets output
 put_aside() {
 	sed -n "s/^wgkmod: what another process changed meanwhile is in '\(.*\)': move it to its place, and run depmod$/\1/p" <<<"$output"
@@ -76,7 +77,7 @@ fake_program() { # NAME LINES
 	WGKMOD=$bin.wgkmod
 }
 
-# The payload of an upgrade: one module changed, one gone.
+# Change the payload to that of an upgrade: one module differs, one is gone.
 payload_next() {
 	modinfo_sed "$PAYLOAD/modules/kernel/drivers/net/wireguard/wireguard.ko" \
 		's/^description=.*/description=another/'

@@ -1,22 +1,22 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# Fixtures for wgkmod's tests: real modules, out of the distribution's own packages, and
-# what objcopy and dd make of them. Load after helpers, and call modules_setup in
+# Fixtures for wgkmod's tests: real modules from the distribution's own packages, and
+# copies changed by objcopy and dd. Load after helpers, and call modules_setup in
 # setup_file. It sets, for all tests:
 #
-#   $RELEASE     the kernel that the modules are of
+#   $RELEASE     the release of the modules' kernel
 #   $VERMAGIC    its vermagic
 #   $STOCK       its modules' directory, as packaged, with a modules.dep
 #   $SYMVERS     its Module.symvers, as packaged
 #   $BARE        the same without the lines of the modules in SET
 #
-# Nothing under any of these is written to by a test: set_make and root_make copy.
+# No test writes to any of these: set_make and root_make make copies.
 
 export RELEASE=5.10.0-32-amd64
 export VERMAGIC="$RELEASE SMP mod_unload modversions "
 
-# WireGuard, and what it stands on that no other module of the small tree needs.
+# WireGuard, and the modules below it that no other module of the small tree needs.
 SET=(
 	arch/x86/crypto/blake2s-x86_64 arch/x86/crypto/chacha-x86_64
 	arch/x86/crypto/curve25519-x86_64 arch/x86/crypto/poly1305-x86_64
@@ -26,7 +26,7 @@ SET=(
 	net/ipv4/udp_tunnel net/ipv6/ip6_udp_tunnel
 )
 
-# One member of a Debian package's file tree, or a directory of it, into DIR.
+# Extract files or directories of a Debian package into DIR.
 deb_extract() { # DEB DIR MEMBER...
 	local deb=$1 dir=$2
 	shift 2
@@ -34,7 +34,7 @@ deb_extract() { # DEB DIR MEMBER...
 	dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$dir" "$@"
 }
 
-# The fixtures shared by all files of one run, made by whoever comes first.
+# Make the fixtures that all test files of one run share; the first file makes them.
 modules_setup() {
 	local shared=$BATS_RUN_TMPDIR/modules
 
@@ -64,7 +64,7 @@ modules_make() { # DIR
 	depmod -b "$dir/root" "$RELEASE"
 }
 
-# Leave of a tree what the tests use: the set, and a few dozen others.
+# Reduce a modules' directory to what the tests use: the set, and a few dozen other modules.
 root_trim() { # MODULES-DIRECTORY
 	local keep=$1/keep
 
@@ -77,14 +77,14 @@ root_trim() { # MODULES-DIRECTORY
 	rm "$keep"
 }
 
-# The lines of a symvers that are of none of the modules.
+# Print a symvers without the lines of these modules.
 symvers_without() { # FILE MODULE...
 	local file=$1
 	shift
 	printf '%s\n' "$@" | awk -F'\t' 'NR == FNR { hide[$1]; next } !($3 in hide)' - "$file"
 }
 
-# A directory of the set's modules, flat, to be changed at will.
+# Copy the set's modules to DIR, flat, for a test to change.
 set_make() { # DIR
 	local module
 
@@ -94,7 +94,7 @@ set_make() { # DIR
 	done
 }
 
-# A fake root with the small tree, without the set; indexed.
+# Make a root with the small tree without the set, and run depmod on it.
 root_make() { # ROOT
 	local module
 
@@ -107,7 +107,7 @@ root_make() { # ROOT
 	depmod -b "$1" "$RELEASE"
 }
 
-# A build's output directory with the set.
+# Make a build's output directory with the set.
 payload_make() { # DIR
 	local module
 
@@ -120,7 +120,7 @@ payload_make() { # DIR
 	payload_sums "$1"
 }
 
-# Write its SHA256SUMS anew.
+# Write DIR/SHA256SUMS again.
 payload_sums() { # DIR
 	local sums
 	sums=$(cd "$1" && find . -type f ! -name SHA256SUMS -printf '%P\0' | LC_ALL=C sort -z |
@@ -128,7 +128,7 @@ payload_sums() { # DIR
 	printf '%s\n' "$sums" >"$1/SHA256SUMS"
 }
 
-# A test's own host, $ROOT, and payload, $PAYLOAD, and three verbs on them.
+# Make a host for this test, $ROOT, and a payload, $PAYLOAD; the next three functions run verbs on them.
 host_make() {
 	ROOT=$BATS_TEST_TMPDIR/root
 	PAYLOAD=$BATS_TEST_TMPDIR/out
@@ -148,21 +148,21 @@ status_it() { # STATUS [OPTION...]
 	run_cmd "$1" "$WGKMOD" status --root "$ROOT" "${@:2}"
 }
 
-# Everything a tree is: names, kinds, modes, links, contents. With "times", when as well.
+# Print everything about a tree: names, types, modes, links, contents; with "times" also the times.
 tree_print() { # DIR [times]
 	(cd "$1" && find . -printf "%p %y %m %l${2:+ %T@}\n" | LC_ALL=C sort &&
 		find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum)
 }
 
-# With $MUTANTS, a directory, every module that a test changes is kept there, NUMBER/NAME.ko, beside
-# what was done to it, NUMBER/what: 411-kernel.bats offers them to a kernel.
+# If MUTANTS names a directory, keep the changed module there as NUMBER/NAME.ko, with a description of the
+# change in NUMBER/what. 411-kernel.bats offers them to a kernel.
 mutant_keep() { # FILE WHAT...
 	local dir
 	[[ -n ${MUTANTS:-} && $1 == *.ko ]] || return 0
 	dir=$MUTANTS/$(sha256sum "$1" | head -c 16)
 	mkdir -p "$dir"
 	cp "$1" "$dir/"
-	: >"$MUTANTS/$(basename "${BATS_TEST_FILENAME:-generated}")" # whose they are
+	: >"$MUTANTS/$(basename "${BATS_TEST_FILENAME:-generated}")" # marks the test file as done
 	printf '%s: %s\n' "${BATS_TEST_DESCRIPTION:-generated}" "${*:2}" >"$dir/what"
 }
 
@@ -173,7 +173,7 @@ poke() { # FILE OFFSET BYTES
 	mutant_keep "$1" "$2 $3"
 }
 
-# Run a filter over a section: FILE SECTION COMMAND..., which reads and writes.
+# Replace a section by its contents after a filter: FILE SECTION COMMAND...
 section_filter() {
 	local file=$1 section=$2
 	shift 2
@@ -184,7 +184,7 @@ section_filter() {
 	mutant_keep "$file" "$section" "$@"
 }
 
-# Where in a dumped __versions the entry of SYMBOL starts: 64 bytes, CRC first, then name.
+# Print the offset of SYMBOL's entry in a dumped __versions: 64 bytes, CRC first, then name.
 version_offset() { # DUMP SYMBOL
 	local at
 	at=$(LC_ALL=C grep -obUaP "(?<=\x00)\Q$2\E(?=\x00)" "$1" | head -n 1)
@@ -192,7 +192,8 @@ version_offset() { # DUMP SYMBOL
 	printf '%s\n' $((${at%%:*} - 8))
 }
 
-# The filters over __versions take the dump on standard input.
+# Filters for __versions: copy the dump on standard input without, with a changed, or with a second entry of
+# SYMBOL.
 versions_without() { # SYMBOL
 	local dump at
 	dump=$(mktemp -p "$BATS_TEST_TMPDIR")
@@ -224,12 +225,12 @@ crc_change() { section_filter "$1" __versions versions_changed "$2"; }   # FILE 
 version_drop() { section_filter "$1" __versions versions_without "$2"; } # FILE SYMBOL
 version_double() { section_filter "$1" __versions versions_twice "$2"; } # FILE SYMBOL
 
-# .modinfo is strings that end in NUL: sed sees a line each.
+# Edit .modinfo with sed, which sees each NUL-terminated string as a line.
 modinfo_sed() { # FILE SED-SCRIPT
 	section_filter "$1" .modinfo sed -z "$2"
 }
 
-# Number of versions over all modules, counted without wgkmod.
+# Print the number of versions in all modules, counted without wgkmod.
 versions_count() { # FILE...
 	local file total=0 size
 	for file in "$@"; do
@@ -240,7 +241,7 @@ versions_count() { # FILE...
 	printf '%s\n' "$total"
 }
 
-# Where SECTION's header is in the file.
+# Print the offset of SECTION's header in the file.
 section_header_offset() { # FILE SECTION
 	local index start
 	index=$(readelf -SW "$1" | sed -n "s/^ *\[ *\([0-9]*\)\] $2 .*/\1/p")
@@ -248,7 +249,7 @@ section_header_offset() { # FILE SECTION
 	printf '%s\n' $((start + 64 * index))
 }
 
-# Where in the file the entry of SYMBOL is in .symtab: 24 bytes, st_name at 0, st_shndx at 6,
+# Print the offset in the file of SYMBOL's entry in .symtab: 24 bytes, st_name at 0, st_shndx at 6,
 # st_value at 8.
 symbol_at() { # FILE SYMBOL
 	local index
@@ -257,7 +258,7 @@ symbol_at() { # FILE SYMBOL
 	printf '%s\n' $(($(section_at "$1" .symtab) + 24 * index))
 }
 
-# Where SECTION's content is in the file.
+# Print the offset of SECTION's contents in the file.
 section_at() { # FILE SECTION
 	local at
 	at=$(readelf -SW "$1" | sed -n "s/^ *\[ *[0-9]*\] $2  *[A-Z]*  *[0-9a-f]* \([0-9a-f]*\) .*/\1/p")
@@ -265,8 +266,8 @@ section_at() { # FILE SECTION
 	printf '%s\n' $((0x$at))
 }
 
-# Where in the file the first relocation of that TYPE, by a symbol or section whose name matches, is in
-# SECTION: 24 bytes, r_offset at 0, the type at 8, the symbol at 12.
+# Print the offset in the file of SECTION's first relocation of that TYPE against a symbol or section whose
+# name matches: 24 bytes, r_offset at 0, the type at 8, the symbol at 12.
 rela_at() { # FILE SECTION TYPE NAME
 	local number
 	number=$(readelf -rW "$1" | awk -v section="'$2'" -v type="$3" -v name="$4" '
@@ -277,7 +278,7 @@ rela_at() { # FILE SECTION TYPE NAME
 	printf '%s\n' $(($(section_at "$1" "$2") + 24 * number))
 }
 
-# One byte, and four as they are in a file, as poke takes them.
+# Print one byte, or four in little-endian order, for poke.
 byte() { printf '\\%03o' $(($1 & 255)); } # NUMBER
 bytes_le() { # NUMBER
 	byte "$1" && byte $(($1 >> 8)) && byte $(($1 >> 16)) && byte $(($1 >> 24))
@@ -288,7 +289,7 @@ section_flags() { # FILE SECTION FLAGS
 	poke "$1" $(($(section_header_offset "$1" "$2") + 8)) "$(byte "$3")"
 }
 
-# __versions with another symbol and CRC in the place of SYMBOL's.
+# A filter for __versions: replace SYMBOL's entry by one of OTHER with CRC.
 versions_other() { # SYMBOL OTHER CRC
 	local dump at
 	dump=$(mktemp -p "$BATS_TEST_TMPDIR")
@@ -300,7 +301,7 @@ versions_other() { # SYMBOL OTHER CRC
 	cat "$dump"
 }
 
-# A module that needs OTHER, which BY exports, where it needed SYMBOL.
+# Change a module to need OTHER, which the module BY exports, instead of SYMBOL.
 need_instead() { # FILE SYMBOL OTHER BY
 	local crc
 	crc=$(nm "$4" | sed -n "s/ A __crc_$3\$//p")

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# Which files a build opened, and where each of them comes from.  Load after helpers.
+# Find the files that a build opened, and where each of them comes from.  Load after helpers.
 
-# What build.sh, and no other, makes of the packages and the kernel's source while the image is made;
-# each is read by the build.  closure.sh writes the first ones, and hides in the others what HIDE names;
-# the Containerfile writes down what the target says in source-dir, and ldconfig makes the last.
+# Files that the build reads and that making the image makes from the packages and the kernel's source.
+# closure.sh writes those in /kernel, and removes the modules of HIDE from those in DEVEL.  The Containerfile
+# writes wgkmod and source-dir, and ldconfig the last one.
 DERIVED='
 /kernel/cc
 /kernel/config
@@ -21,16 +21,15 @@ DEVEL/include/generated/autoconf.h
 /wgkmod/source-dir
 /etc/ld.so.cache'
 
-# Files that a package's script copies from where the package has them.
+# Files that a package's script copies, with the path of the original in the package.
 declare -gA COPIED=([/etc/passwd]=/usr/share/base-passwd/passwd.master
 	[/etc/group]=/usr/share/base-passwd/group.master
 	[/etc/nsswitch.conf]=/usr/share/libc-bin/nsswitch.conf)
 
-# opened BUILDER SCRIPT DIR: runs the bash SCRIPT in a container of BUILDER under strace (this host's,
-# with its own libraries); "PATH SHA256" of each file that it opened or ran, /build, /tmp, /proc,
-# /sys and /dev left out, goes to DIR/opened.  What it makes itself by that open() is no input (O_EXCL).
-# A path that it ran is relative to a folder which strace does not tell: where the build tree has none
-# of that name, and a file of that name was opened in /tmp or /build, it is that one.
+# opened BUILDER SCRIPT DIR: Run the bash SCRIPT in a container of BUILDER under this host's strace, and write
+# "PATH SHA256" of each file that it opened or ran to DIR/opened, except below /build, /tmp, /proc, /sys and
+# /dev.  A file that open() created with O_EXCL is no input.  strace prints relative paths of programs without
+# their directory: such a path is below the build tree, or else a file that was opened in /tmp or /build.
 opened() {
 	BUILDER=$1 SCRIPT=$2 DIR=$3 run_cmd 0 bash -c 'opened_run'
 }
@@ -48,11 +47,11 @@ opened_run() {
 			--volume /:/host:ro --volume "$DIR:/traced" "$BUILDER" bash -euc '
 			host=/host/usr/lib/x86_64-linux-gnu
 			"$host"/ld-linux-x86-64.so.2 --library-path "$host:/host/lib/x86_64-linux-gnu" \
-				/host/usr/bin/strace -f -y -z -qq --seccomp-bpf -e trace=open,openat,openat2,execve -o /build/.trace \
-				bash -euc "$1"
+				/host/usr/bin/strace -f -y -z -qq --seccomp-bpf -e trace=open,openat,openat2,execve \
+				-o /build/.trace bash -euc "$1"
 			devel=$(readlink -f /kernel/devel)
-			sed -n "/O_EXCL/d; s/.* = [0-9]*<\(\/[^>]*\)>\$/\1/p; s/^[0-9 ]*execve(\"\([^\"]*\)\".* = 0\$/\1/p" /build/.trace |
-				sort -u >/build/.files
+			sed -n "/O_EXCL/d; s/.* = [0-9]*<\(\/[^>]*\)>\$/\1/p; s/^[0-9 ]*execve(\"\([^\"]*\)\".* = 0\$/\1/p" \
+				/build/.trace | sort -u >/build/.files
 			sed -n "/^\/tmp\//p; /^\/build\//p" /build/.files >/build/.own
 			while read -r file; do
 				if [[ $file != /* ]]; then
@@ -73,15 +72,16 @@ opened_run() {
 }
 export -f opened_run
 
-# unexplained DIR PROVENANCE DEVEL: reads DIR/opened; prints the files that belong to no digest of
-# the provenance.  DIR/packages has the files of the packages that it names, DIR/source the kernel's
-# source.  What belongs to one is counted in DIR/count, by where it comes from.
+# unexplained DIR PROVENANCE DEVEL: Print the files in DIR/opened that no digest of the provenance explains.
+# DIR/packages has the files of the provenance's packages, DIR/source the kernel's source.  Write the number of
+# explained files, by their origin, to DIR/count.
 unexplained() {
 	local dir=$1 provenance=$2 file sha from candidate derived=${DERIVED//DEVEL/$3}
 	while read -r file sha; do
 		from=
 		for candidate in "$file" "/usr$file" "${file#/usr}" "${COPIED[$file]:-/}"; do
-			[[ ! -f $dir/packages$candidate ]] || [[ $(sha256sum <"$dir/packages$candidate" | cut -d ' ' -f 1) != "$sha" ]] || from=package
+			[[ ! -f $dir/packages$candidate ]] ||
+				[[ $(sha256sum <"$dir/packages$candidate" | cut -d ' ' -f 1) != "$sha" ]] || from=package
 		done
 		case $file in
 		/kernel/slice/*)
@@ -104,7 +104,7 @@ unexplained() {
 	sort "$dir/from" | uniq -c | awk '{ print $2, $1 }' >"$dir/count"
 }
 
-# contents DIR: what the provenance's packages and the kernel's source have, for unexplained.
+# contents DIR: Unpack the provenance's packages and the kernel's source, for unexplained.
 contents() {
 	local stage
 	mkdir "$1/packages" "$1/source"

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# Servers on the loopback device, for one test file: what a distribution's registry and mirrors are
-# to the real thing.  Load after helpers; servers_stop belongs into teardown_file.
+# Servers on the loopback device, for one test file, in place of a distribution's registry and mirrors.  Load
+# after helpers, and call servers_stop in teardown_file.
 
-# server_start URL COMMAND...: runs the command in the background until it answers on URL, or ends
-# (status 1, and its words).  It is ended by servers_stop.
+# server_start URL COMMAND...: Run the command in the background and wait until it answers on URL.  If it ends
+# first, print its output and return 1.  servers_stop ends it.
 server_start() {
 	local url=$1 log
 	shift
@@ -32,16 +32,19 @@ server_start() {
 	return 1
 }
 
+# servers_stop: End all servers of this test file.
 servers_stop() {
 	local pid
 	[[ -f $BATS_FILE_TMPDIR/servers ]] || return 0
-	while read -r pid; do kill "$pid" 2>/dev/null || printf 'server %d had ended\n' "$pid" >&2; done <"$BATS_FILE_TMPDIR/servers"
+	while read -r pid; do
+		kill "$pid" 2>/dev/null || printf 'server %d had ended\n' "$pid" >&2
+	done <"$BATS_FILE_TMPDIR/servers"
 }
 
-# registry_start PORT: a registry of container images, empty, that speaks plain HTTP; from then on
-# PATH has a skopeo that knows that it does.
+# registry_start PORT: Start an empty registry of container images that speaks plain HTTP, and put a skopeo into
+# PATH that uses plain HTTP with it.
 registry_start() {
-	local port=$1 dir=$BATS_FILE_TMPDIR
+	local port=$1 dir=$BATS_FILE_TMPDIR skopeo
 	cat >"$dir/registry.yml" <<-EOY
 		version: 0.1
 		storage: {filesystem: {rootdirectory: $dir/registry}}
@@ -50,12 +53,13 @@ registry_start() {
 	server_start "http://127.0.0.1:$port/v2/" docker-registry serve "$dir/registry.yml" || return 1
 	printf '[[registry]]\nlocation = "127.0.0.1:%d"\ninsecure = true\n' "$port" >"$dir/registries.conf"
 	mkdir -p "$dir/bin"
-	printf '#!/bin/sh\nexec %s --registries-conf %s "$@"\n' "$(PATH=${PATH#"$dir/bin:"} command -v skopeo)" "$dir/registries.conf" >"$dir/bin/skopeo"
+	skopeo=$(PATH=${PATH#"$dir/bin:"} command -v skopeo)
+	printf '#!/bin/sh\nexec %s --registries-conf %s "$@"\n' "$skopeo" "$dir/registries.conf" >"$dir/bin/skopeo"
 	chmod +x "$dir/bin/skopeo"
 	[[ $PATH == "$dir/bin:"* ]] || export PATH=$dir/bin:$PATH
 }
 
-# free_ports FROM: sets PORT to one of the thousand ports from FROM on that nobody has, nor the next.
+# free_ports FROM: Set PORT to a free port among the thousand from FROM on; the port after it is free too.
 free_ports() {
 	PORT=$(python3 - "$1" <<-'EOP'
 		import random, socket, sys
@@ -75,12 +79,12 @@ free_ports() {
 	)
 }
 
-# http_start PORT DIR: the folder over HTTP.
+# http_start PORT DIR: Serve the directory over HTTP.
 http_start() {
 	server_start "http://127.0.0.1:$1/" python3 -m http.server --bind 127.0.0.1 --directory "$2" "$1"
 }
 
-# http_start_anywhere DIR: the folder over HTTP, on a port that is free; sets PORT.
+# http_start_anywhere DIR: Serve the directory over HTTP on a free port, and set PORT to it.
 http_start_anywhere() {
 	free_ports 24000
 	http_start "$PORT" "$1"

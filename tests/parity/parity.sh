@@ -3,16 +3,16 @@
 #
 # usage: parity.sh TARGET
 #
-# Whether the modules in out/RELEASE/ (make artifacts) are the code that the distribution itself
-# ships in its kernel package: tests/parity/parity.c says what is compared and what may differ.
-# Status 0 only if each of them is.  Reads the cache (the stage "kernel" of the lock).
+# Compare the modules in out/RELEASE/ (make artifacts) with those in the distribution's own kernel package.
+# tests/parity/parity.c says what is compared and what may differ.  Exit with 0 only if the code of each module
+# is the same.  Reads the stage "kernel" of the lock from the cache.
 #
 # The figures go to out/proofs/parity-TARGET as KEY=VALUE lines, for the table of all targets.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../../scripts/lib.sh"
 
-# vendor_module MODULE: makes TMP/vendor.ko, the kernel's own kernel/MODULE.ko, not compressed.
+# vendor_module MODULE: Copy the kernel's own kernel/MODULE.ko to TMP/vendor.ko, uncompressed.
 vendor_module() {
 	local file found=()
 	for file in "$TMP/kernel"{,/usr}"/lib/modules/$RELEASE/kernel/$1.ko"{,.gz,.xz,.zst}; do
@@ -22,7 +22,7 @@ vendor_module() {
 	plain_module "${found[0]}" >"$TMP/vendor.ko"
 }
 
-# compare MODULE: one module; its figures go to TMP/equal.
+# compare MODULE: Compare one module; add its figures to TMP/equal.
 compare() {
 	local module=$1 status=0
 	vendor_module "$module"
@@ -35,7 +35,7 @@ compare() {
 	return "$status"
 }
 
-# total KEY: the sum of KEY= over the modules.
+# total KEY: Print the sum of KEY= over the modules.
 total() { grep -o " $1=[0-9]*" "$TMP/equal" | awk -F = '{ n += $2 } END { print n + 0 }'; }
 
 main() {

@@ -3,15 +3,16 @@
 #
 # usage: bench-container.sh bare | hand RELEASE
 #
-# Inside the builder, for bench.sh.  bare: builds, and prints the seconds of CPU that the compiler and
-# the assembler took, and in how many runs.  hand: the procedure that people follow, with the source at hand; prints "STEP SECONDS" lines.
+# Measure inside the builder, for bench.sh.  bare: build, and print the seconds of CPU that compiler and
+# assembler took, and the number of their runs.  hand: follow the usual procedure by hand, with the source
+# ready, and print "STEP SECONDS" lines.
 
 set -euo pipefail
 export LC_ALL=C
 cc=$(cat /kernel/cc)
 
-# bare: the CPU time of every run of the compiler (its assembler is a child of it) that a build
-# makes for a source file; what Kbuild only asks of it, on /dev/null or a pipe, does not count.
+# bare: Print the CPU time of all runs of the compiler for a source file; the assembler is its child.  Kbuild's
+# tests of the compiler, on /dev/null or a pipe, do not count.
 bare() {
 	mkdir /build/bin
 	cat >"/build/bin/$cc" <<-EOF
@@ -31,7 +32,7 @@ bare() {
 	awk '{ s += $1 + $2 } END { printf "%.2f %d\n", s, NR }' /build/times
 }
 
-# step NAME COMMAND...
+# step NAME COMMAND...: Run the command and print NAME and its seconds.
 step() {
 	local name=$1 start=$EPOCHREALTIME
 	shift
@@ -41,13 +42,15 @@ step() {
 
 unpack() { tar -xJf /build/linux.tar.xz -C /build/linux --strip-components=1; }
 
+# hand RELEASE: Build WireGuard and its crypto modules as people do without wgkmod.
 hand() {
 	local release=$1 m=(make -s -j"$(nproc)" CC="$cc" HOSTCC="$cc" KBUILD_MODPOST_WARN=1)
 	mkdir /build/linux
-	dpkg-deb --fsys-tarfile /bench/source/*.deb | tar -xO --wildcards './usr/src/linux-source-*.tar.xz' >/build/linux.tar.xz
+	dpkg-deb --fsys-tarfile /bench/source/*.deb |
+		tar -xO --wildcards './usr/src/linux-source-*.tar.xz' >/build/linux.tar.xz
 	step unpack unpack
 	cd /build/linux
-	# BTF would want python3 and pahole here; it changes nothing of modules in 5.10
+	# BTF would need python3 and pahole; it does not change modules in 5.10.
 	sed 's/^CONFIG_DEBUG_INFO_BTF=y/# CONFIG_DEBUG_INFO_BTF is not set/' \
 		"/usr/src/linux-headers-$release/.config" >.config
 	step modules_prepare "${m[@]}" LOCALVERSION=-hand modules_prepare

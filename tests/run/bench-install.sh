@@ -3,15 +3,14 @@
 #
 # usage: bench-install.sh TARGET
 #
-# What an install costs on the whole tree of the target's stock kernel, some 4,000 modules: wgkmod
-# install beside bare depmod -a and syncfs, and beside dkms install of the same modules (already
-# built, so that it has nothing to compile), in turn, on trees of their own.  The middle one of
-# BENCH_ROUNDS (3) counts.  dkms runs in a mount namespace, where its tree is mounted over
-# /lib/modules: it always runs depmod there.
+# Measure an install on the whole tree of the target's stock kernel, some 4,000 modules.  Compare wgkmod
+# install with bare depmod -a and syncfs, and with dkms install of the same modules, which are built already.
+# Each run has its own tree.  The middle one of BENCH_ROUNDS (3) counts.  dkms runs in a mount namespace with
+# its tree over /lib/modules, as it always runs depmod there.
 #
-# ext4 looks for a new inode among those that were deleted in the last minute (recently_deleted() in
-# fs/ext4/ialloc.c), and so a folder costs twice as much to make right after an install dropped its
-# old tree as it does otherwise: between two rounds that minute passes.
+# ext4 does not reuse an inode that was deleted in the last minute (recently_deleted() in fs/ext4/ialloc.c), but
+# searches on.  So a directory costs twice as much right after an install removed its old tree: wait a minute
+# between two rounds.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../../scripts/lib.sh"
@@ -21,8 +20,8 @@ read_target "$1"
 [[ $EUID -eq 0 ]] || die "dkms and its mount namespace need root"
 ROUNDS=${BENCH_ROUNDS:-3}
 
-# stock: TMP/stock is a root with the kernel's modules, without those that the build makes, and no
-# indexes; TMP/bundle.tar is the build.
+# stock: Make TMP/stock, a root with the kernel's modules, without those of the build and without indexes.  Set
+# modules to the build's modules and COUNT to the number of the others; make the bundle.
 stock() {
 	local module path kernel=$TMP/stock/lib/modules/$RELEASE
 	run "$TOP/scripts/stage.sh" "$TARGET" vm "$TMP/debs"
@@ -40,13 +39,13 @@ stock() {
 	COUNT=$(find "$kernel" -name '*.ko' | wc -l)
 }
 
-# tree NAME: TMP/NAME is that root, the modules' bytes shared, indexed.
+# tree NAME: Copy that root to TMP/NAME by hard links, and run depmod on it.
 tree() {
 	cp -al "$TMP/stock" "$TMP/$1"
 	depmod -b "$TMP/$1" "$RELEASE"
 }
 
-# took NAME COMMAND...: its seconds of wall clock and of CPU are added to TMP/NAME.took.
+# took NAME COMMAND...: Run the command; append its seconds of wall clock and of CPU to TMP/NAME.took.
 took() {
 	local TIMEFORMAT='%R %U %S' figures
 	sync -f "$TMP"
@@ -57,7 +56,7 @@ took() {
 
 bare() { depmod -a -b "$TMP/tree-$1" "$RELEASE" && sync -f "$TMP/tree-$1"; }
 
-# dkms_source: TMP/src is a package of dkms whose modules are built already.
+# dkms_source: Make TMP/src, a dkms package whose modules are built already.
 dkms_source() {
 	local dir=$TMP/src/wireguard-1 i
 	mkdir -p "$dir" "$TMP/headers/include" # all that dkms looks for
@@ -71,8 +70,8 @@ dkms_source() {
 	} >"$dir/dkms.conf"
 }
 
-# in_tree TREE COMMAND...: with the tree's modules where dkms and its depmod look; a machine without a
-# /lib/modules gets none, but a layer over /lib that has one.
+# in_tree TREE COMMAND...: Run the command with the tree's modules mounted over /lib/modules.  If the machine has
+# no /lib/modules, mount an overlay over /lib that has it.
 in_tree() {
 	mkdir -p "$TMP/layer/modules"
 	unshare --mount bash -euc '
@@ -90,29 +89,36 @@ dkms_ready() { # ROUND
 	dkms_do "$1" add && dkms_do "$1" build
 }
 
-install_it() { "$wgkmod" install --allow-unsigned --root "$TMP/tree-$1" --kernel "$RELEASE" "$OUT/$RELEASE/wireguard-$RELEASE.tar"; }
+install_it() { # ROUND
+	"$wgkmod" install --allow-unsigned --root "$TMP/tree-$1" --kernel "$RELEASE" \
+		"$OUT/$RELEASE/wireguard-$RELEASE.tar"
+}
 
 middle() { # NAME COLUMN
 	sort -n -k "$2,$2" "$TMP/$1.took" | awk -v c="$2" '{ v[NR] = $c } END { print v[int((NR + 1) / 2)] }'
 }
 
-# exchange_ms: how long the exchange of the two folders takes, of a run by strace.
+# exchange_ms: Print the time of the exchange of the two directories, measured by strace.
 exchange_ms() {
 	tree tree-x
 	strace -o "$TMP/trace" -T -e trace=renameat2 "$wgkmod" install --allow-unsigned --root "$TMP/tree-x" \
 		--kernel "$RELEASE" "$OUT/$RELEASE/wireguard-$RELEASE.tar" >>"$LOG" 2>&1
-	sed -n "s/.*\"$RELEASE\", RENAME_EXCHANGE.*<\([0-9.]*\)>\$/\1/p" "$TMP/trace" | awk '{ printf "%.2f\n", $1 * 1000 }'
+	sed -n "s/.*\"$RELEASE\", RENAME_EXCHANGE.*<\([0-9.]*\)>\$/\1/p" "$TMP/trace" |
+		awk '{ printf "%.2f\n", $1 * 1000 }'
 }
 
 line() { # NAME WORDS
-	awk -v w="$(middle "$1" 1)" -v c="$(middle "$1" 2)" -v bw="$(middle bare 1)" -v bc="$(middle bare 2)" -v words="$2" \
-		'BEGIN { printf "%-24s %5.2f s  %5.2f s of CPU   %.2f and %.2f times depmod + syncfs\n", words, w, c, w / bw, c / bc }'
+	awk -v w="$(middle "$1" 1)" -v c="$(middle "$1" 2)" -v bw="$(middle bare 1)" -v bc="$(middle bare 2)" \
+		-v words="$2" 'BEGIN {
+			printf "%-24s %5.2f s  %5.2f s of CPU   ", words, w, c
+			printf "%.2f and %.2f times depmod + syncfs\n", w / bw, c / bc
+		}'
 }
 
 modules=()
 phase_begin bench-install
 make_tmp "$OUT"
-# That of the build is linked to the libraries of its own distribution.
+# Build wgkmod for this machine: the build's own is linked to the libraries of the target's distribution.
 run make --no-print-directory -C "$TOP/src" O="$TMP/program"
 wgkmod=$TMP/program/wgkmod
 stock
@@ -123,7 +129,7 @@ for ((round = 1; round <= ROUNDS; round++)); do
 	tree "tree-$round-wgkmod"
 	dkms_ready "$round-dkms" >>"$LOG" 2>&1 || die "dkms cannot build its package"
 	[[ $round -eq 1 ]] || sleep 61
-	# Uncounted: what comes first after a rest pays for the machine's waking up.
+	# Not counted: the first run after a pause is slower.
 	tree "tree-$round-warm"
 	bare "$round-warm" >>"$LOG" 2>&1
 	took bare bare "$round-bare"
@@ -131,7 +137,8 @@ for ((round = 1; round <= ROUNDS; round++)); do
 	took wgkmod install_it "$round-wgkmod"
 done
 [[ -f $TMP/tree-1-dkms/lib/modules/$RELEASE/updates/dkms/wireguard.ko ]] || die "dkms installed nothing"
-grep -q '^updates/dkms/wireguard.ko:' "$TMP/tree-1-dkms/lib/modules/$RELEASE/modules.dep" || die "dkms did not run depmod"
+grep -q '^updates/dkms/wireguard.ko:' "$TMP/tree-1-dkms/lib/modules/$RELEASE/modules.dep" ||
+	die "dkms did not run depmod"
 exchange=$(exchange_ms)
 [[ $exchange =~ ^[0-9.]+$ ]] || die "strace saw no exchange: see $TMP/trace"
 {

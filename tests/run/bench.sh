@@ -3,9 +3,9 @@
 #
 # usage: bench.sh TARGET
 #
-# The figures, all in one run: make artifacts with the image there, beside the bare compile (the
-# CPU time of the compiler and the assembler in that build, over the processors) and the procedure
-# that people follow by hand, in the same container with the source at hand.
+# Measure make artifacts with an existing image.  Compare it with the bare compile, which is the CPU time of
+# compiler and assembler in that build divided by the number of processors, and with the usual procedure by
+# hand, in the same container and with the source ready.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../../scripts/lib.sh"
@@ -23,7 +23,7 @@ podman_probe "$builder"
 "$TOP/scripts/stage.sh" "$TARGET" source "$TMP/source"
 cp "$TOP/tests/run/bench-container.sh" "$TMP/bench.sh"
 
-# took COMMAND...: its wall-clock time in seconds; its output goes to the log.
+# took COMMAND...: Run the command, its output to the log, and print its wall-clock time in seconds.
 took() {
 	local start
 	start=$(now_ms)
@@ -31,7 +31,8 @@ took() {
 	awk -v ms="$(($(now_ms) - start))" 'BEGIN { printf "%.2f\n", ms / 1000 }'
 }
 
-# in_builder COMMAND...: a container of the builder with the source and the bench script in /bench.
+# in_builder COMMAND...: Run the command in a container of the builder, with the source and the bench script in
+# /bench.
 in_builder() {
 	"${PODMAN[@]}" run --rm --network=none --pull=never "${PODMAN_LIMITS[@]}" --security-opt=label=disable \
 		--tmpfs /build:rw,exec,size=4g --volume "$TMP:/bench:ro" "$builder" "$@" 8>&-
@@ -40,7 +41,7 @@ in_builder() {
 mkdir "$TMP/warm" "$TMP/out"
 cp "$OUT/.podman" "$TMP/warm/"
 cp "$OUT/.podman" "$TMP/out/"
-# A first build warms the page cache for all that follows.
+# A first build warms the page cache for the others.
 OUT=$TMP/warm "$TOP/scripts/artifacts.sh" "$TARGET" >>"$LOG" 2>&1
 build=$(OUT=$TMP/out took "$TOP/scripts/artifacts.sh" "$TARGET")
 again=$(OUT=$TMP/out took "$TOP/scripts/artifacts.sh" "$TARGET")

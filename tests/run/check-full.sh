@@ -3,8 +3,8 @@
 #
 # usage: check-full.sh GOAL...
 #
-# Runs make for each GOAL (words: a target and its variables), whatever became of those before, and
-# ends with a line for each; the status is 1 if one failed.
+# Run make for each GOAL (words: a target and its variables), also after one failed, and print a line for each
+# at the end.  Exit with 1 if one failed.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../../scripts/lib.sh"

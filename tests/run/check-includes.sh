@@ -3,10 +3,9 @@
 #
 # usage: check-includes.sh
 #
-# Checks what the files of src/ include: a wing, that is a sub-directory, includes only files of its
-# own and of the wings below it; the verbs are above all wings, and main.c is above the verbs; and no
-# file, a .c and its .h being one, includes itself by way of others.  Prints each include that breaks
-# a rule; the status is then 1.
+# Check the includes in src/.  A wing, that is a subdirectory, may include only its own files and those of the
+# wings below it.  The verbs are above all wings, and main.c is above the verbs.  No file may include itself
+# through others; a .c and its .h count as one file.  Print each include that breaks a rule, and exit with 1.
 set -euo pipefail
 cd "$(dirname "$0")/../../src"
 
@@ -17,14 +16,14 @@ BEGIN {
 		level[names[i]] = i
 }
 
-# Returns the wing of a path.
+# Return the wing of a path.
 function wing(path) {
 	if (path ~ /^main\.c$/)
 		return "main"
 	return path ~ /\// ? substr(path, 1, index(path, "/") - 1) : "verbs"
 }
 
-# Looks for a circle among the units that unit needs; path: those on the way to unit.
+# Print each circle among the units that unit includes; path has the units on the way to unit.
 function visit(unit, path,    count, i, next_ones) {
 	state[unit] = "open"
 	count = split(needs[unit], next_ones, " ")

@@ -3,10 +3,10 @@
 #
 # usage: check.sh FILE...
 #
-# Runs test files and ends with "N passed, N failed".  Each line that bats prints has its file's name in
-# front, and its time behind; a line at a file's end says how long the file took.
-# A skipped test counts as failed, and so does a test that was planned and did not run.  Only who is
-# not root is spared what says "needs root": it counts for neither, and is named at the end.
+# Run test files and print "N passed, N failed" at the end.  Each line of bats begins with the file's name and
+# ends with the test's time; a line after each file has the file's time.  A skipped test is a failure, and so is
+# a planned test that did not run.  For a non-root user, tests skipped with "needs root" count as neither; they
+# are listed at the end.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../../scripts/lib.sh"
@@ -14,16 +14,16 @@
 cd "$TOP"
 own_dir "$OUT" "$OUT/check"
 make --no-print-directory -C src O="$OUT/check" || die "wgkmod does not compile"
-# What the tests stage, flip and boot comes out of the cache.
+# The tests take the target's files from the cache.
 scripts/fetch.sh debian11-5.10.0-32-amd64 || die "the inputs of the tests' target cannot be had"
 
-# The modules that these tests change are kept for 411-kernel.bats: mutant_keep of tests/lib/modules.bash.
+# mutant_keep in tests/lib/modules.bash keeps the modules that these tests change, for 411-kernel.bats.
 export MUTANTS=$OUT/check/mutants
 if [[ " $* " =~ /(300|301|310|311|350)- ]]; then rm -rf "$MUTANTS"; fi
 mkdir -p "$MUTANTS"
 
-# run_files FILE...: runs the files one after the other; what bats prints of each is kept in out/check/NAME.tap.
-# The status is 1 if bats ended with another one than 0.
+# run_files FILE...: Run the files one after the other, and keep bats' output in out/check/NAME.tap.  Return 1 if
+# bats failed for one of them.
 run_files() {
 	local file name status=0 start
 	for file; do
@@ -35,8 +35,8 @@ run_files() {
 	return "$status"
 }
 
-# The tests of wgkmod alone need no container and no VM, and the stand-in shares no output with the rest:
-# they run beside the others, on a processor that these leave free.
+# The tests of wgkmod alone need no container and no VM, and those of the stand-in share no output with the
+# others: run both beside the others, on a processor that these do not use.
 beside=() others=()
 for file; do
 	case ${file##*/} in
@@ -48,11 +48,11 @@ status=0 pid=
 rm -f "$OUT/check"/*.tap
 if [[ ${#beside[@]} -gt 0 ]]; then
 	export -f run_files
-	# a session of its own, that can be ended as a whole
+	# a session of its own, so that pkill can end all of it
 	setsid bash -uo pipefail -c 'run_files "$@"' - "${beside[@]}" &
 	pid=$!
 	trap 'pkill -TERM -s "$pid"' EXIT
-	# bats takes ^C for itself, and ends as if a test had failed
+	# bats handles ^C itself, and ends as if a test had failed
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
 fi

@@ -3,10 +3,9 @@
 #
 # usage: fuzz.sh [NAME...]
 #
-# Fuzzes each of tests/fuzz/NAME.c (all where none is named) for FUZZ_SECONDS (600) with libFuzzer,
-# under ASan and UBSan. What it starts from is made here, out of real files; what it finds on the
-# way stays in out/fuzz/NAME/ and is where the next run goes on. A finding is a file, out/fuzz/NAME-*,
-# that out/fuzz/NAME.bin takes as its operand; the status is then 1.
+# Fuzz each tests/fuzz/NAME.c (all without an operand) for FUZZ_SECONDS (600) with libFuzzer, under ASan and
+# UBSan. The seeds are made here from real files. The corpus stays in out/fuzz/NAME/, and the next run continues
+# from it. A finding is a file, out/fuzz/NAME-*, which out/fuzz/NAME.bin takes as its operand; then exit with 1.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../../scripts/lib.sh"
@@ -14,7 +13,7 @@ FUZZ_SECONDS=${FUZZ_SECONDS:-600}
 REAL=debian11-5.10.0-32-amd64 # whose modules the target module changes
 dir=$OUT/fuzz
 
-# seed NAME: files to start from, in the folder $TMP/NAME.
+# seed NAME: Make the seeds in the directory $TMP/NAME.
 seed() {
 	local seeds=$TMP/$1 tree=$TMP/tree
 	mkdir -p "$seeds" "$tree/5.10.0/modules/kernel"
@@ -24,7 +23,7 @@ seed() {
 		(cd "$tree/5.10.0" && sha256sum modules/kernel/x.ko >SHA256SUMS)
 		for format in ustar gnu pax v7; do
 			tar -c --format="$format" -C "$tree" -f "$seeds/$format" 5.10.0/SHA256SUMS 5.10.0/modules/kernel/x.ko
-			tar -c --format="$format" -C "$tree" -f "$seeds/$format-folders" 5.10.0
+			tar -c --format="$format" -C "$tree" -f "$seeds/$format-directories" 5.10.0
 		done
 		;;
 	signature)
@@ -34,7 +33,8 @@ seed() {
 		minisign -S -l -s "$TMP/key" -m "$TMP/payload" -x "$seeds/legacy" -t comment >/dev/null
 		;;
 	symvers)
-		printf '0x12345678\tskb_push\tvmlinux\tEXPORT_SYMBOL\t\n0x9abcdef0\tx\tdrivers/x\tEXPORT_SYMBOL_GPL\tNS\n' >"$seeds/table"
+		printf '%s\t%s\t%s\t%s\t%s\n' 0x12345678 skb_push vmlinux EXPORT_SYMBOL '' \
+			0x9abcdef0 x drivers/x EXPORT_SYMBOL_GPL NS >"$seeds/table"
 		;;
 	elf)
 		cat >"$tree/module.c" <<-'SOURCE'
@@ -45,7 +45,8 @@ seed() {
 			struct { char name[64]; int (*init)(void); } self IN(".gnu.linkonce.this_module") = { "module", exported };
 			asm(".section \"__ksymtab_strings\",\"aMS\",@progbits,1\n"
 			    "__kstrtab_exported: .asciz \"exported\"\n__kstrtabns_exported: .asciz \"NS\"\n"
-			    ".section \"__ksymtab\",\"a\"\n.long exported - .\n.long __kstrtab_exported - .\n.long __kstrtabns_exported - .\n"
+			    ".section \"__ksymtab\",\"a\"\n.long exported - .\n.long __kstrtab_exported - .\n"
+			    ".long __kstrtabns_exported - .\n"
 			    ".section \"__kcrctab\",\"a\"\n.long __crc_exported\n.set __crc_exported, 0x12345678\n.text\n");
 		SOURCE
 		cc -O1 -fno-pic -mcmodel=large -c -o "$seeds/module" "$tree/module.c"
@@ -65,13 +66,13 @@ seed() {
 	esac
 }
 
-# library: all of src/ but main.c, as fuzz targets need it: TMP/libwgkmod-debug.a.
+# library: Make TMP/libwgkmod-debug.a, all of src/ except main.c, instrumented for the fuzz targets.
 library() {
 	make --no-print-directory -C "$TOP/src" O="$TMP" CC=clang CFLAGS=-fsanitize=fuzzer-no-link \
 		-j "$(nproc)" library-debug >/dev/null || die "src/ does not compile"
 }
 
-# compile NAME: out/fuzz/NAME.bin.
+# compile NAME: Make out/fuzz/NAME.bin.
 compile() {
 	local name=$1 libs
 	read -ra libs <<<"$(pkg-config --libs libkmod libcrypto zlib liblzma)"
@@ -79,11 +80,11 @@ compile() {
 		die "tests/fuzz/$name.c does not compile"
 }
 
-# fuzz NAME: status 1 on a finding.
+# fuzz NAME: Run the fuzz target; fail on a finding.
 fuzz() {
 	local name=$1
 	mkdir -p "$dir/$name"
-	# The messages of the program go to /dev/null, those of the fuzzer into the log.
+	# The program's messages go to /dev/null, the fuzzer's to the log.
 	(cd "$dir" && "./$name.bin" -max_total_time="$FUZZ_SECONDS" -timeout=10 -rss_limit_mb=1024 -max_len=32768 \
 		-close_fd_mask=3 -print_final_stats=1 -artifact_prefix="$dir/$name-" "$name" "$TMP/$name") >"$LOG" 2>&1
 }

@@ -3,11 +3,10 @@
 #
 # usage: memory.sh [FILE...]
 #
-# Runs the tests of wgkmod (tests/3[0-6]*.bats where no file is named) twice: with a wgkmod built with
-# ASan and UBSan, and with the usual one under valgrind.  Any finding, a leak included, ends wgkmod
-# with status 99, which no test expects, and its report stays in out/memory/.  Tests that need the
-# plain program are left out, and so are those that need root where who runs them is not; both are
-# counted: plain_only and needs_root of tests/lib/helpers.bash.
+# Run the tests of wgkmod (without an operand tests/3[0-6]*.bats) twice: with a wgkmod built with ASan and UBSan,
+# and with the usual one under valgrind.  On a finding, also a leak, wgkmod exits with 99, which no test expects,
+# and the report stays in out/memory/.  Tests that need the plain program are skipped, and for a non-root user
+# those that need root; both are counted (plain_only and needs_root of tests/lib/helpers.bash).
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../../scripts/lib.sh"
@@ -17,8 +16,7 @@ dir=$OUT/memory
 rm -rf "$dir"
 mkdir -p "$dir"
 
-# suite NAME WGKMOD FILE...: the tests with that program; says how many passed, and how many
-# reports there are.
+# suite NAME WGKMOD FILE...: Run the tests with that program; print the number of passed tests and of reports.
 suite() {
 	local name=$1 tap=$dir/$1.tap status=0 reports left root
 	WGKMOD=$2 OUT=$OUT MEMORY_CHECKED=$name bats --formatter tap "${@:3}" </dev/null >"$tap" 2>&1 || status=$?
@@ -33,7 +31,7 @@ suite() {
 	}
 }
 
-# wrap NAME COMMAND...: out/memory/wgkmod-NAME, which counts its runs and is the command.
+# wrap NAME COMMAND...: Make out/memory/wgkmod-NAME, which counts its runs and runs the command.
 wrap() {
 	local name=$1
 	: >"$dir/$name.runs"

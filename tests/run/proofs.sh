@@ -3,11 +3,10 @@
 #
 # usage: proofs.sh parity|boot TARGET|all
 #
-# Builds a target and runs a proof on it: parity (tests/parity/parity.sh) or boot (tests/vm/tunnel.sh).
-# With "all", on every target that has what the proof needs, one after the other, and then a table,
-# also in out/proofs/PROOF.txt.  Status 0 if none failed and one passed; a target that cannot be had
-# any more (69 from fetch) is no failure of the proof, and stands in the table as that.  One that
-# cannot be read has failed.
+# Build a target and run a proof on it: parity (tests/parity/parity.sh) or boot (tests/vm/tunnel.sh).  With
+# "all", do so for every target that has the inputs of the proof, and print a table, also to
+# out/proofs/PROOF.txt.  Exit with 0 if at least one passed and none failed.  A target whose files no mirror has
+# any more (69 from fetch.sh) is no failure, and the table says so.  A target that cannot be read is a failure.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../../scripts/lib.sh"
@@ -27,16 +26,16 @@ boot)
 	;;
 esac
 
-# prove TARGET: build, fetch, proof.
+# prove TARGET: Build the target, fetch the proof's inputs, and run the proof.
 prove() {
 	"$TOP/scripts/artifacts.sh" "$1" || return
 	"$TOP/scripts/fetch.sh" "$1" "${stages[@]}" || return
 	"$script" "$1"
 }
 
-# can_prove NAME: whether the target has what the proof needs: a kernel package, a userland to boot
-# it in, a complete lock; for parity also modules of the kernel's own to compare with.  The status is
-# nothing_to_prove where it has not, any other where it cannot be read.
+# can_prove NAME: Return 0 if the target has the inputs of the proof: a kernel package, a userland to boot it in,
+# a complete lock; for parity also the kernel's own modules to compare with.  Else return nothing_to_prove, or
+# another status if the target cannot be read.
 nothing_to_prove=10
 can_prove() (
 	read_target "$1"
@@ -45,7 +44,7 @@ can_prove() (
 	[[ $proof == boot || -n $HIDE ]] || exit "$nothing_to_prove"
 )
 
-# row TARGET RESULT: the table's line; the figures are what the proof left.
+# row TARGET RESULT: Print the target's line of the table, with the figures that the proof wrote.
 row() {
 	local target=$1 result=$2 column figures=$OUT/proofs/$proof-$1 value
 	printf '%s\t%s' "$target" "$result"

@@ -3,18 +3,17 @@
 #
 # usage: repro.sh TARGET [N]
 #
-# Builds the target once as it is, and N times (1) with everything about the surroundings varied at
-# once; compares all that is made, bit by bit: modules, debug data, provenance, bill of materials,
-# bundle.  Where they differ, halves the set of variations until one is left, names it, and leaves in
-# out/repro/differences.txt what diffoscope says.  Needs root, for another user, disorderfs and
-# namespaces.
+# Build the target once in the plain environment, and N times (1) with everything in the environment varied at
+# once.  Compare the whole output bit by bit: modules, debug data, provenance, bill of materials, bundle.  On a
+# difference, halve the set of variations until one is left, name it, and write diffoscope's output to
+# out/repro/differences.txt.  Needs root, for another user, disorderfs and namespaces.
 #
-#	VARY=WORDS      the variations (all of them)
-#	WITHOUT=WORDS   these are left out, where the machine cannot do them; they count as not shown
-#	BISECT=         empty: the variation behind a difference is not looked for
+#	VARY=WORDS      the variations to use (all)
+#	WITHOUT=WORDS   variations to leave out, as the machine cannot do them; they count as not shown
+#	BISECT=         empty: do not search for the variation that causes a difference
 #
-# A variation counts as shown when the build itself saw something else than in the first build.
-# Status 0: equal, and all that were asked for are shown; 3: not equal; 1: no verdict.
+# A variation counts as shown if the build itself saw another value than the first build.
+# Exit with 0 if all builds are equal and all variations shown, with 3 if they differ, with 1 without a verdict.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../../scripts/lib.sh"
@@ -23,14 +22,14 @@ read_target "$1"
 runs=${2:-1}
 [[ $runs =~ ^[1-9][0-9]?$ ]] || die "N '$runs' is not a number from 1 to 99"
 
-# The variations: what each is, and what of the evidence must be another for it to be shown.
+# The variations: their descriptions, and the keys of the evidence whose values must differ.
 declare -A what=(
 	[path]='the path of the clone, and of the build in the container' [user]='user and group, rootless'
 	[umask]='umask' [home]='HOME' [locale]='locale' [timezone]='time zone'
 	[clock]='clock, on the host and in the container (simulated by libfaketime)' [env]='environment'
 	[host]='host name and domain name' [cpus]='number of processors, and so of jobs'
 	[order]='order of readdir (disorderfs)' [fs]='file system (tmpfs and disk, each where the other was)'
-	[cache]='the image made anew, without cache of layers' [builder]='the image made by buildah, not podman'
+	[cache]='the image made again, without cache of layers' [builder]='the image made by buildah, not podman'
 	[isolation]='the image made under chroot, not oci'
 )
 declare -A seen_by=(
@@ -40,8 +39,11 @@ declare -A seen_by=(
 	[order]='host.order build.order' [fs]='host.fs build.fs' [cache]=image.options
 	[builder]=image.builder [isolation]=image.options
 )
-# Where the target says which path the build has to have, that is part of the recipe.
-[[ -z ${SOURCE_DIR:-} ]] || { seen_by[path]=host.path; what[path]='the path of the clone (that of the build is the target'"'s"')'; }
+# If the target names the path of the build, that path is fixed.
+[[ -z ${SOURCE_DIR:-} ]] || {
+	seen_by[path]=host.path
+	what[path]="the path of the clone (that of the build is the target's)"
+}
 order=(path umask home locale timezone env clock host cpus order fs user cache builder isolation)
 
 [[ $EUID -eq 0 ]] || die "make repro needs root: for another user, disorderfs and namespaces"
@@ -66,16 +68,16 @@ flock -n 6 || die "another make repro runs here"
 rm -rf "$dir"/[0-9a-z]*
 report=$dir/differences.txt
 
-# Where the builds are seen: a place that any user can reach, wherever OUT is.
+# Mount the builds below a directory that any user can reach; OUT may not be one.
 make_tmp /run/wgkmod
 export REPRO_PLACE=$TMP
 
-# Every build is of the project as it is now, whatever happens to it meanwhile.
+# Copy the project: every build uses this copy, even if a file of the project changes.
 mkdir -p "$dir/project/targets"
 (cd "$TOP" && { image_files && host_files; } | xargs -d '\n' cp --parents -t "$dir/project")
 cp "$TARGET_DIR/$TARGET" "$TARGET_DIR/$TARGET.lock" "$dir/project/targets/"
 
-# build NAME NUMBER VARIATION...: into DIR/NAME.
+# build NAME NUMBER VARIATION...: Build under these variations into out/repro/NAME.
 build() {
 	local to=$dir/$1
 	shift
@@ -84,7 +86,8 @@ build() {
 		{ tail -n 20 "$to/log" | logged; die "a build failed, so there is no verdict; its log: $to/log"; }
 }
 
-# same NAME: whether DIR/NAME/made is what the first build made; else leaves the list in DIR/NAME/differs.
+# same NAME: Return 0 if out/repro/NAME/made equals the first build's output; else return 3, with a list of the
+# differences in out/repro/NAME/differs.
 same() {
 	local status=0
 	"$TOP/scripts/compare.sh" "$dir/first/made" "$dir/$1/made" "$report" 6>&- >"$dir/$1/differs" || status=$?
@@ -92,9 +95,10 @@ same() {
 	return "$status"
 }
 
+# value NAME KEY: Print the value of the key in the evidence of the build NAME.
 value() { sed -n "s/^$2 //p" "$dir/$1/evidence" | tail -n 1; }
 
-# shown NAME VARIATION: whether the build NAME saw what it should have.
+# shown NAME VARIATION: Return 0 if the build NAME saw other values than the first build.
 shown() {
 	local key first now
 	for key in ${seen_by[$2]}; do
@@ -108,7 +112,7 @@ shown() {
 	done
 }
 
-# differs_under NUMBER VARIATION...: whether a build under just these differs.
+# differs_under NUMBER VARIATION...: Return 0 if a build under only these variations differs.
 bisected=0
 differs_under() {
 	local number=$1
@@ -118,12 +122,12 @@ differs_under() {
 	if same "bisect-$bisected"; then return 1; fi
 }
 
-# bisect NUMBER: sets culprit to the variation, or the few, that bring the difference about.
+# bisect NUMBER: Set culprit to the variation, or the few, that cause the difference.
 bisect() {
 	local number=$1 half
 	local -a left=("${variations[@]}") a b
 	if differs_under "$number"; then
-		culprit='none of them: two builds in the same surroundings differ'
+		culprit='none of them: two builds in the same environment differ'
 		return
 	fi
 	while [[ ${#left[@]} -gt 1 ]]; do
@@ -151,9 +155,9 @@ for ((n = 1; n <= runs; n++)); do
 		culprit='not looked for'
 		[[ -n ${BISECT-1} ]] && bisect "$n"
 		mv "$report.first" "$report"
-		say repro "brought about by: $culprit"
+		say repro "caused by: $culprit"
 		[[ -z ${what[$culprit]:-} ]] || say repro "that is: ${what[$culprit]}"
-		say repro "diffoscope's words: $report"
+		say repro "diffoscope's output: $report"
 		not_equal
 	fi
 	for word in "${variations[@]}"; do
@@ -174,7 +178,7 @@ for word in "${order[@]}"; do
 		say repro "not tried  $word"
 	fi
 done
-[[ ${#missing[@]} -eq 0 ]] || die "these were asked for and did not come about: ${missing[*]}"
-say repro "$TARGET: $(find "$dir/first/made" -type f | wc -l) files equal in $((runs + 1)) builds; sha256 of the bundle:" \
-	"$(sha256sum <"$dir/first/made/wireguard-$RELEASE.tar" | cut -d ' ' -f 1)"
+[[ ${#missing[@]} -eq 0 ]] || die "these variations were requested but had no effect: ${missing[*]}"
+say repro "$TARGET: $(find "$dir/first/made" -type f | wc -l) files equal in $((runs + 1)) builds;" \
+	"sha256 of the bundle: $(sha256sum <"$dir/first/made/wireguard-$RELEASE.tar" | cut -d ' ' -f 1)"
 phase_end "equal, ${#variations[@]} variations shown"

@@ -3,15 +3,14 @@
 #
 # cases.sh CASE kill|fail|short COUNT
 #
-# What 370-sweep.bats does: COUNT system calls of a case are meddled with, always the same, or
-# every one with FULL=1, for each of some errors.  Prints what is not as it should be, and last
-# the figures; the status is 1 when something was wrong.  Needs the environment of modules_setup,
-# tools_setup and small_setup.
+# Disturb COUNT system calls of a case, always the same ones, or with FULL=1 all of them, with each of some errors.
+# 370-sweep.bats runs this.  Print each wrong result, and the figures at the end; exit with 1 if a result was wrong.
+# Needs the environment of modules_setup, tools_setup and small_setup.
 #
 # A case is a command on a root: install, upgrade, replace (a foreign file and a module of the
 # name elsewhere) or remove (after replace).  case_make CASE sets
 #
-#	$CASE_DIR	a root before it, "before"; where the root to meddle with goes, "root"
+#	$CASE_DIR	directory of the root before the command, "before", and of the root to run it on, "root"
 #	$CASE_CMD	the command, on "root"
 #	$CASE_OLD, $CASE_NEW	how the kernel's directory looks before and after
 #	$CASE_END	how the whole root looks after
@@ -86,7 +85,7 @@ case_count() {
 	done
 }
 
-# A root that the last run left as it was, byte for byte, is as good as a fresh one.
+# Make a fresh root, unless the last run left the root unchanged, byte for byte.
 case_fresh() {
 	[[ -z ${CASE_CLEAN:-} ]] || return 0
 	rm -rf "$CASE_DIR/root"
@@ -95,15 +94,15 @@ case_fresh() {
 
 case_look() { "$TOOLS/look" "$CASE_DIR/root/lib/modules/$RELEASE"; }
 
-# case_say MESSAGE...: something is not as it should be; the rest goes on.
+# case_say MESSAGE...: Count and print a wrong result, and go on.
 case_say() {
 	CASE_WRONG=$((CASE_WRONG + 1))
 	printf '%s: %s (%s)\n' "$CASE_AT" "$*" "$(cat "$CASE_DIR/call" 2>/dev/null)"
 	sed 's/^/	/' "$CASE_DIR/log"
 }
 
-# The same command again, with nobody meddling, ends as if nothing had been.  It is deterministic:
-# a root that it was run on already, byte for byte the same, is not tried once more.
+# Run the same command again, undisturbed: it must end with $CASE_END.  It is deterministic, so skip a root that
+# was tried before, byte for byte the same.
 case_plain_run() {
 	local end root
 	root=$("$TOOLS/look" "$CASE_DIR/root" | sha256sum)
@@ -129,7 +128,8 @@ case_may_miss() {
 	[[ $1 == short || $2 -gt $((last - CASE_SPARE)) ]]
 }
 
-# case_meddle MODE CALL [ERRNO]: sets status and tree (old, new or mixed).  1 when there is no such call.
+# case_meddle MODE CALL [ERRNO]: Run the command with the call disturbed; set status and tree (old, new or mixed).
+# Return 1 if there is no such call.
 case_meddle() {
 	local look
 	CASE_AT="$*"
@@ -155,7 +155,7 @@ case_meddle() {
 	esac
 }
 
-# case_kill CALL: all processes are killed before it.
+# case_kill CALL: Kill all processes before the call.
 case_kill() {
 	local status tree
 	case_meddle kill "$1" || return 0
@@ -164,8 +164,8 @@ case_kill() {
 	case_plain_run
 }
 
-# case_fail CALL ERRNO, case_short WRITE: the call fails, the write writes half, and 1 when there is
-# none.
+# case_fail CALL ERRNO: Let the call fail.  case_short WRITE: Let the write write half; return 1 if there is no
+# such write.
 case_fail() {
 	local status tree
 	case_meddle fail "$@" || return 0
@@ -177,9 +177,9 @@ case_short() {
 	case_judge
 }
 
-# Old and status 1, or new and status 0.  There are two things that no program has in its hands:
-# the dynamic loader, which ends what it cannot load with 127 (or dies) before main(), and a
-# futex that wakes nobody and fails, which Linux does not know and the C library aborts on.
+# Accept the old tree with status 1, or the new tree with status 0.  Two other results no program can prevent:
+# the dynamic loader exits with 127 (or dies) before main() if it cannot load a library, and the C library
+# aborts on a failed futex wake-up, which Linux never returns.
 case_judge() { # [CALL]
 	local call before_main=
 	[[ -z ${1:-} || $1 -ge $CASE_MAIN ]] || before_main=1

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# tools_setup: compiles the C programs beside this file, once a run; $TOOLS is where they are.
+# Helpers for the tests that use the C programs beside this file.
 
+# tools_setup: Compile the C programs once a run; set TOOLS to their directory.
 tools_setup() {
 	local dir=${BASH_SOURCE[0]%/*} source flags
 	export TOOLS=$BATS_RUN_TMPDIR/tools

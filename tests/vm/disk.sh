@@ -3,24 +3,24 @@
 #
 # usage: disk.sh TARGET DIR BASEDIR VMDIR
 #
-# Makes the VM's root disk of TARGET in DIR: root.img (ext4) with what the stages base and vm of its
-# lock have, which are in BASEDIR and VMDIR, and the modules that the target hides deleted, vmlinuz, and an initramfs that
-# finds it.  Run as root or under fakeroot: files belong to who the packages say.
+# Make the VM's root disk of TARGET in DIR: root.img, vmlinuz, and an initramfs that mounts root.img.  root.img
+# (ext4) has the packages of the stages base and vm, which are in BASEDIR and VMDIR, without the modules that the
+# target hides.  Run as root or under fakeroot, so that files keep the packages' owners.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../../scripts/lib.sh"
 
-# What the kernel needs to reach its root; what these depend on is looked up.
+# The modules that the kernel needs to mount its root; initramfs adds their dependencies.
 boot_modules=(virtio_pci virtio_blk ext4)
 
-# module_name FILE: the name that the kernel gives the module in FILE.
+# module_name FILE: Print the kernel's name of the module in FILE.
 module_name() {
 	local name=${1##*/}
 	name=${name%%.ko*}
 	printf '%s\n' "${name//-/_}"
 }
 
-# unpack ROOT BASEDIR VMDIR: the packages' files, and what their scripts would have made of them.
+# unpack ROOT BASEDIR VMDIR: Unpack the packages, and make the files that their scripts would make.
 unpack() {
 	local root=$1
 	family_root "$root" "$2" "$3" || die "cannot make a root of the packages in '$2' and '$3'"
@@ -32,7 +32,7 @@ unpack() {
 	mkdir -p "$root"/{proc,sys,dev,run,tmp,root}
 }
 
-# hide ROOT: deletes the kernel's wireguard and the modules of HIDE, and makes the indexes anew.
+# hide ROOT: Delete the kernel's wireguard and the modules of HIDE, and run depmod again.
 hide() {
 	local root=$1 modules=$1/lib/modules/$RELEASE hidden=' wireguard ' word file name
 	for word in $HIDE; do
@@ -52,7 +52,7 @@ hide() {
 	[[ -s $modules/modules.dep ]] || die "depmod wrote no index"
 }
 
-# initramfs ROOT FILE: busybox, the boot modules in the order of loading, and initramfs.sh.
+# initramfs ROOT FILE: Make the initramfs: busybox, the boot modules in loading order, and initramfs.sh.
 initramfs() {
 	local root=$1 archive=$2 tree module files file name
 	tree=$(mktemp -d "$archive.XXXXXX")
@@ -74,14 +74,14 @@ initramfs() {
 	rm -rf "$tree"
 }
 
-# image ROOT FILE: an ext4 image with features that every kernel from 5.10 on reads, whatever
-# this machine's mke2fs.conf says, and with room for a test's work.
+# image ROOT FILE: Make an ext4 image with room for a test's files.  Name all its features, as this machine's
+# mke2fs.conf may have features that a 5.10 kernel cannot read.
 image() {
-	local root=$1 file=$2 kib
+	local root=$1 file=$2 kib features=none,has_journal,ext_attr,dir_index,filetype,extent,flex_bg,sparse_super
+	features+=,large_file,huge_file,dir_nlink,extra_isize,metadata_csum
 	kib=$(du -sk "$root" | cut -f 1)
 	mke2fs -q -F -t ext4 -d "$root" -m 0 -I 256 -b 4096 -E lazy_itable_init=0,root_owner=0:0 \
-		-O none,has_journal,ext_attr,dir_index,filetype,extent,flex_bg,sparse_super,large_file,huge_file,dir_nlink,extra_isize,metadata_csum \
-		"$file" "$((kib * 5 / 4 + 262144))k"
+		-O "$features" "$file" "$((kib * 5 / 4 + 262144))k"
 }
 
 main() {

@@ -3,19 +3,19 @@
 #
 # usage: kernel.sh TARGET MUTANTS
 #
-# What only a running kernel can tell, in the VM with the target's stock kernel: wgkmod install
-# --load, where it succeeds, where the kernel refuses a module and where no interface can be made;
-# and whether the kernel loads what wgkmod check accepts.  MUTANTS is a folder of modules, each in a
-# folder of its own; a file "list" beside them has lines NUMBER NAME DEPENDS, as guest/kernel.sh
-# reads them, and a file "verdicts" NUMBER yes|no, what wgkmod said.  Status 0 only if there is none
-# that wgkmod accepts and the kernel does not.
+# Test with a running kernel, the target's stock kernel in the VM.  Run wgkmod install --load in three cases: it
+# succeeds, the kernel refuses a module, no interface can be made.  Then offer the modules in MUTANTS to the
+# kernel: it must load each that wgkmod check accepts, else exit with 1.
+#
+# MUTANTS is a directory of modules, each in a directory of its own.  Its file "list" has lines NUMBER NAME
+# DEPENDS for guest/kernel.sh, and its file "verdicts" lines NUMBER yes|no with wgkmod's verdict.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../../scripts/lib.sh"
 
 VM_TIMEOUT=${VM_TIMEOUT:-3600}
 
-# refused_payload DIR: the build's output with another version of skb_push in wireguard.
+# refused_payload DIR: Copy the build's output to DIR, with a wrong version of skb_push in wireguard.
 refused_payload() {
 	local dir=$1 module at
 	mkdir "$dir"
@@ -28,14 +28,15 @@ refused_payload() {
 	(cd "$dir" && find modules -type f -print0 | sort -z | xargs -0 sha256sum >SHA256SUMS)
 }
 
-# cells: counts what wgkmod and the kernel said of each mutant; prints those that must not be.
+# cells MUTANTS: Count the verdicts of wgkmod and the kernel; print each mutant that only wgkmod accepts.
 cells() {
 	local number verdict said
 	while read -r number verdict; do
 		said=$(vm_figure "insmod $number")
 		[[ $said == yes || $said == no || $said == not-offered ]] || die "the guest says nothing of mutant $number"
 		count[$verdict/$said]=$((${count[$verdict/$said]:-0} + 1))
-		[[ $verdict/$said != yes/no ]] || say kernel "wgkmod accepts mutant $number, the kernel does not: $(<"$1/$number/what")"
+		[[ $verdict/$said != yes/no ]] ||
+			say kernel "wgkmod accepts mutant $number, the kernel does not: $(<"$1/$number/what")"
 	done <"$1/verdicts"
 }
 
@@ -43,7 +44,7 @@ main() {
 	local -A count=()
 	[[ $# -eq 2 && $1 != -* ]] || die "usage: kernel.sh TARGET MUTANTS"
 	read_target "$1"
-	[[ $FAMILY == deb ]] || die "the VM is there for the family deb; '$TARGET' is of the family $FAMILY"
+	[[ $FAMILY == deb ]] || die "this test is only for the family deb; '$TARGET' is of the family $FAMILY"
 	# shellcheck source=tests/vm/vm.sh
 	. "$TOP/tests/vm/vm.sh"
 	vm_require
@@ -63,8 +64,9 @@ main() {
 	say kernel "$(wc -l <"$2/verdicts") mutants: both accept ${count[yes/yes]:-0}, both refuse ${count[no/no]:-0}," \
 		"only the kernel accepts ${count[no/yes]:-0}, only wgkmod accepts ${count[yes/no]:-0};" \
 		"not offered, as one of the name cannot be unloaded: $((${count[yes/not-offered]:-0} + ${count[no/not-offered]:-0}))"
-	# what was not offered shows nothing of what wgkmod accepted
-	[[ ${count[yes/no]:-0} -eq 0 && ${count[yes/not-offered]:-0} -eq 0 && ${count[yes/yes]:-0} -gt 0 && ${count[no/no]:-0} -gt 0 ]] ||
+	# A mutant that was not offered proves nothing about wgkmod's "yes".
+	[[ ${count[yes/no]:-0} -eq 0 && ${count[yes/not-offered]:-0} -eq 0 &&
+		${count[yes/yes]:-0} -gt 0 && ${count[no/no]:-0} -gt 0 ]] ||
 		die "wgkmod and the kernel do not agree, or the kernel was not asked"
 	phase_end "passed"
 }

@@ -3,20 +3,20 @@
 #
 # usage: powercut.sh TARGET [FS...]
 #
-# The power is cut at random moments of "wgkmod install" on ext4, xfs and btrfs, in the VM with the
-# target's stock kernel: QEMU is killed, and what the guest had written to the disk and not flushed
-# is lost in part (tests/vm/replay.c says how).  The kernel is booted again with the disks that this
-# leaves: each must mount, its kernel's folder must be the old or the new one (the new one if wgkmod
-# had ended), the kernel must load modules from it, and the next install must complete.
+# Cut the power at random moments of "wgkmod install" on ext4, xfs and btrfs, in the VM with the target's stock
+# kernel.  Kill QEMU, and drop a part of the writes that the guest had not flushed (tests/vm/replay.c says which).
+# Boot the kernel again with the resulting disks.  Each must mount; its kernel's directory must be the old or the
+# new one, and the new one if wgkmod had ended; the kernel must load modules from it, and the next install must
+# complete.
 #
-# Beside the moments, half as many cuts are made between two writes of an install that came to its
-# end; the first of them is at that end.
+# Also make half as many cuts between two writes of an install that was not interrupted; the first of them is
+# after its last write.
 #
 #   POWERCUT_COUNT=N  moments on each file system (10)
-#   POWERCUT_SEED=N   of the moments and of what is lost (1)
+#   POWERCUT_SEED=N   seed of the moments and of the lost writes (1)
 #
-# What a disk loses is what a cache loses that keeps to what it promised for a flush; a disk that
-# lies about that is not simulated, nor one that damages what was written earlier.
+# The simulated disk keeps every write that was flushed.  A disk that lies about a flush, or that damages older
+# data, is not simulated.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../../scripts/lib.sh"
@@ -26,11 +26,11 @@ SEED=${POWERCUT_SEED:-1}
 CUTS=$(((COUNT + 1) / 2))
 VM_TIMEOUT=${VM_TIMEOUT:-1800}
 
-# The sectors are those of replay.c, which no power cut tears.
+# The sector size of replay.c: a power cut never tears a sector.
 SECTOR=4096
 SECTORS=logical_block_size=$SECTOR,physical_block_size=$SECTOR
 
-# make_disk FS FILE: an empty file system that every kernel from 5.10 on reads.
+# make_disk FS FILE: Make an empty file system that every kernel from 5.10 on can read.
 make_disk() {
 	truncate -s 400M "$2"
 	case $1 in
@@ -41,24 +41,26 @@ make_disk() {
 	esac
 }
 
-# start FS STEP [OPTION...]
+# start FS STEP [OPTION...]: Boot the guest for a step of guest/powercut.sh.
 start() {
 	VM_OPTIONS="vm.fs=$1 vm.step=$2" vm_start powercut "${@:3}"
 }
 
-# disk_option FILE [SERIAL]: QEMU's options for a disk.
+# disk_option FILE [SERIAL]: Set disk to QEMU's options for a disk.
 disk_option() {
 	local serial=${2:-data}
-	disk=(-drive "if=none,id=$serial,format=raw,file=${1//,/,,}" -device "virtio-blk-pci,drive=$serial,serial=$serial,$SECTORS")
+	disk=(-drive "if=none,id=$serial,format=raw,file=${1//,/,,}"
+		-device "virtio-blk-pci,drive=$serial,serial=$serial,$SECTORS")
 }
 
-# passed WHAT: the guest came to its end, and said so.
+# passed WHAT: Wait for the guest; exit unless its test passed.
 passed() {
 	vm_wait
 	[[ $VM_VERDICT == pass ]] || die "$1: $VM_WHY"
 }
 
-# prepare FS: BASE is a disk before the install, OLD and NEW the looks; TOOK in ms.
+# prepare FS: Set BASE to a disk before the install, OLD and NEW to the digests of the kernel's directory before
+# and after it, and TOOK to the install's time in ms.
 prepare() {
 	local fs=$1 disk
 	BASE=$TMP/$fs.img
@@ -70,23 +72,25 @@ prepare() {
 	cp --sparse=always "$BASE" "$TMP/whole.img"
 	disk_option "$TMP/whole.img"
 	start "$fs" install "${disk[@]}"
-	passed "$fs, an install that nobody disturbs"
+	passed "$fs, an undisturbed install"
 	NEW=$(vm_figure new) TOOK=$(vm_figure took_ms)
 	rm "$TMP/whole.img"
 	[[ -n $OLD && -n $NEW && $OLD != "$NEW" && $TOOK -gt 0 ]] || die "$fs: the install changes nothing"
 }
 
-# announced WORD: the guest said so.
+# announced WORD: Return 0 if the guest reported the word.
 announced() { grep -qx "$1" "$VM_CHANNEL"; }
 
-# logged_install FS MS: an install on a copy of BASE, whose writes go to TMP/writes; QEMU is killed
-# MS after its begin, or with "end" at its end.  DONE is set when it had ended.
+# logged_install FS MS: Install on a copy of BASE, and log its writes to TMP/writes.  Kill QEMU MS after the
+# begin, or with "end" after the end.  Set DONE to 1 if the install had ended, else to nothing.
 logged_install() {
-	local fs=$1 moment=$2 log=$TMP/writes options
+	local fs=$1 moment=$2 log=$TMP/writes options device=driver=blklogwrites,node-name=data
 	cp --sparse=always "$BASE" "$TMP/disk"
 	: >"$log"
+	device+=,log-sector-size=$SECTOR,file.driver=file,file.filename=${TMP//,/,,}/disk
+	device+=,log.driver=file,log.filename=${log//,/,,}
 	# shellcheck disable=SC2054 # the commas are QEMU's
-	options=(-blockdev "driver=blklogwrites,node-name=data,log-sector-size=$SECTOR,file.driver=file,file.filename=${TMP//,/,,}/disk,log.driver=file,log.filename=${log//,/,,}"
+	options=(-blockdev "$device"
 		-device "virtio-blk-pci,drive=data,serial=data,$SECTORS")
 	start "$fs" cut "${options[@]}"
 	await installing
@@ -98,17 +102,17 @@ logged_install() {
 	DONE=
 	if announced installed; then DONE=1; fi
 	kill -KILL "$(<"$TMP/qemu.pid")" || die "$fs: QEMU was gone before it was killed"
-	vm_wait 2>/dev/null # bash would say that it was killed
+	vm_wait 2>/dev/null # without bash's message that it was killed
 	[[ $VM_WHY == 'QEMU was killed by signal 9'* ]] || die "$fs: $VM_WHY"
 	rm "$TMP/disk"
 }
 
-# await WORD: until the guest announces it, or QEMU is gone.
+# await WORD: Wait until the guest reports the word or QEMU ends.
 await() {
 	until announced "$1" || [[ -z $(jobs -pr) ]]; do sleep 0.05; done
 }
 
-# add_image FS REPLAY-OPTION...: one more disk to look at, of what TMP/writes has.
+# add_image FS REPLAY-OPTION...: Replay TMP/writes into one more disk for the guest to check.
 add_image() {
 	local fs=$1 n=${#ended[@]} figures disk
 	cp --sparse=always "$BASE" "$TMP/$fs-$n.img"
@@ -120,9 +124,10 @@ add_image() {
 	options+=("${disk[@]}")
 }
 
+# random LIMIT: Set RANDOM_BELOW to a random number below LIMIT.
 random() { RANDOM_BELOW=$(((RANDOM << 15 | RANDOM) % $1)); }
 
-# killed FS: COUNT times QEMU is killed at a random moment.
+# killed FS: Kill QEMU at a random moment of an install, COUNT times.
 killed() {
 	local n
 	for ((n = 0; n < COUNT; n++)); do
@@ -132,8 +137,8 @@ killed() {
 	done
 }
 
-# between_writes FS: of one install that came to its end, what CUTS cuts behind random ones of its
-# writes leave; most of them fall into a short time, which the moments of killed seldom hit.
+# between_writes FS: Make CUTS disks of one install that was not interrupted: one with all its writes, the others
+# cut after a random write.  Most writes happen in a short time, which killed seldom hits.
 between_writes() {
 	local n entries
 	logged_install "$1" end
@@ -146,7 +151,7 @@ between_writes() {
 	done
 }
 
-# judge FS N: what the guest found on the disk of moment N.
+# judge FS N: Judge the guest's report on the disk of moment N.
 judge() {
 	local fs=$1 n=$2 tree=other bad=
 	case $(vm_figure "tree $n") in
@@ -181,7 +186,8 @@ powercut() { # FS
 	done
 	rm "$TMP/$fs"*.img "$TMP/writes"
 	say powercut "$fs: $((n - wrong)) of $n right ($COUNT moments, $CUTS cuts between writes): ${trees[old]:-0} old," \
-		"${trees[new]:-0} new, ${trees[other]:-0} other, ${trees[unmountable]:-0} not mounted; writes not flushed: $kept kept, $lost lost, $torn torn" \
+		"${trees[new]:-0} new, ${trees[other]:-0} other, ${trees[unmountable]:-0} not mounted;" \
+		"writes not flushed: $kept kept, $lost lost, $torn torn" \
 		"($FILES modules, $TOOK ms, seed $SEED)"
 	failed=$((failed + wrong)) all=$((all + n))
 }
@@ -192,7 +198,7 @@ main() {
 	read_target "$1"
 	shift
 	[[ $# -gt 0 ]] || set -- ext4 xfs btrfs
-	[[ $FAMILY == deb ]] || die "the VM is there for the family deb; '$TARGET' is of the family $FAMILY"
+	[[ $FAMILY == deb ]] || die "this test is only for the family deb; '$TARGET' is of the family $FAMILY"
 	[[ $COUNT =~ ^([1-9]|10)$ ]] || die "POWERCUT_COUNT '$COUNT' is not a number from 1 to 10"
 	[[ $SEED =~ ^[0-9]+$ ]] || die "POWERCUT_SEED '$SEED' is not a number"
 	# shellcheck source=tests/vm/vm.sh
@@ -203,13 +209,13 @@ main() {
 	run cc -std=gnu11 -O2 -Wall -Wextra -o "$TMP/replay" "$TOP/tests/vm/replay.c"
 	vm_payload "$OUT/$RELEASE"
 	vm_disk
-	# Its own, as another run that needs another one would remove this.
+	# Use a copy: another run may need another disk, and remove this one.
 	cp -al "$VM_DISK" "$TMP/vm-disk"
 	VM_DISK=$TMP/vm-disk
 	for fs; do
 		powercut "$fs"
 	done
-	[[ $failed -eq 0 ]] || die "the power was cut, and $failed of $all disks are not as they should be"
+	[[ $failed -eq 0 ]] || die "after the power cuts $failed of $all disks are wrong"
 	phase_end "$all of $all"
 }
 

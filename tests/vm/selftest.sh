@@ -3,13 +3,12 @@
 #
 # usage: selftest.sh TARGET
 #
-# Upstream's own test of WireGuard against what was built: boots the target's stock kernel in QEMU
-# as tunnel.sh does, wgkmod installs the modules, and the kernel's
-# tools/testing/selftests/wireguard/netns.sh, as it stands in the source that the lock names,
-# runs there.  Status 0 only if the guest says so on a channel of its own.
+# Run upstream's own test of WireGuard against the build.  Boot the target's stock kernel in QEMU as tunnel.sh
+# does, install the modules with wgkmod, and run the kernel's tools/testing/selftests/wireguard/netns.sh,
+# unchanged from the source that the lock names.  Exit with 0 only if the guest reports success on its channel.
 #
-# It reads out/RELEASE/ (make artifacts) and the cache; the console's log, with every step of
-# netns.sh, is out/log/TARGET-selftest.log.
+# Reads out/RELEASE/ (make artifacts) and the cache.  The console's log, with every step of netns.sh, is
+# out/log/TARGET-selftest.log.
 #
 #   VM_SHELL, VM_TIMEOUT (here 1800), VM_ACCEL, V    as for tunnel.sh
 
@@ -18,7 +17,7 @@
 
 netns=tools/testing/selftests/wireguard/netns.sh
 
-# take_netns: TMP/netns.sh, out of the kernel source of the lock.
+# take_netns: Extract TMP/netns.sh from the kernel source of the lock.
 take_netns() {
 	run "$TOP/scripts/stage.sh" "$TARGET" source "$TMP/source" || die "the kernel source cannot be staged"
 	family_source "$TMP"/source/* | tar -x -O --wildcards "*/$netns" >"$TMP/netns.sh" ||
@@ -30,7 +29,7 @@ take_netns() {
 main() {
 	[[ $# -eq 1 && $1 != -* ]] || die "usage: selftest.sh TARGET"
 	read_target "$1"
-	[[ $FAMILY == deb ]] || die "the VM test is there for the family deb; '$1' is of the family $FAMILY"
+	[[ $FAMILY == deb ]] || die "this test is only for the family deb; '$1' is of the family $FAMILY"
 	VM_TIMEOUT=${VM_TIMEOUT:-1800}
 	# shellcheck source=tests/vm/vm.sh
 	. "$TOP/tests/vm/vm.sh"

@@ -3,9 +3,9 @@
 #
 # usage: test.sh TARGET TEST
 #
-# Boots the target's own kernel in QEMU, as tunnel.sh does, and runs guest/TEST.sh there, with the
-# build's output and the folder VM_EXTRA.  Prints what the guest reports, "KEY VALUE" a line, and
-# ends with status 0 only if the guest says so.  Environment: as vm.sh.
+# Boot the target's own kernel in QEMU, as tunnel.sh does, and run guest/TEST.sh there, with the build's output
+# and the directory VM_EXTRA.  Print the guest's lines "KEY VALUE".  Exit with 0 only if the guest reports
+# success.  Environment: as for vm.sh.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../../scripts/lib.sh"

@@ -3,31 +3,32 @@
 #
 # usage: tunnel.sh TARGET
 #
-# Boots the target's own stock kernel in QEMU, without its own WireGuard and the modules that
-# the target hides; there wgkmod installs what was built, and two peers in two network
-# namespaces shake hands, ping each other and send 8 MiB over TCP through the tunnel.  Status 0
-# only if the guest says so on a channel of its own.  Needs no root, no KVM and no network.
+# Boot the target's own stock kernel in QEMU, without its own WireGuard and the modules that the target hides.
+# wgkmod installs the build there, and two peers in two network namespaces shake hands, ping each other and send
+# 8 MiB over TCP through the tunnel.  Exit with 0 only if the guest reports success on its channel.  Needs no
+# root, no KVM and no network.
 #
-# It reads out/RELEASE/ (make artifacts) and the cache; the disk is kept in out/vm/, the
-# console's log in out/log/.
+# Reads out/RELEASE/ (make artifacts) and the cache.  The disk stays in out/vm/, the console's log in out/log/.
 #
-#   VM_SHELL=1     ends in a shell on the guest's console, in the state that the test left, also
-#                  where it failed; exit ends the guest
+#   VM_SHELL=1     start a shell on the guest's console after the test, also after a failure; exit ends
+#                  the guest
 #   VM_TIMEOUT=N   seconds that the guest may take (300)
 #   VM_ACCEL=X     QEMU's accelerator (tcg,thread=multi)
-#   V=1            shows the commands and the console
+#   V=1            show the commands and the console
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../../scripts/lib.sh"
 
+# figures: Print the guest's figures.
 figures() {
+	local versions
+	versions="$(vm_figure symbol_versions) symbol versions checked"
+	[[ $versions != '0 '* ]] || versions+=' (this kernel has none)'
 	say tunnel "$RELEASE booted in $(vm_figure boot_s) s, tainted before: $(vm_figure taint_before)"
 	say tunnel "wgkmod install in $(vm_figure install_s) s, modprobe in $(vm_figure modprobe_s) s"
 	say tunnel "$(vm_figure loaded) of $(vm_figure built) built modules loaded, as modules.dep says:" \
 		"$(vm_figure modules)"
-	say tunnel "all of them ours; $(vm_figure symbol_versions) symbol versions checked$([[ $(vm_figure symbol_versions) != 0 ]] ||
-		printf ' (this kernel has none)');" \
-		"taint $(vm_figure taint)"
+	say tunnel "all of them ours; $versions; taint $(vm_figure taint)"
 	say tunnel "handshake and first reply in $(vm_figure handshake_ms) ms;" \
 		"ping $(vm_figure ping4_ms) ms, IPv6 $(vm_figure ping6_ms) ms"
 	say tunnel "8 MiB over TCP in $(vm_figure tcp_s) s ($(vm_figure tcp_mib_s) MiB/s), sha256 equal"
@@ -35,7 +36,7 @@ figures() {
 		"permanent in this kernel: $(vm_figure permanent)"
 }
 
-# keep_figures: all that the guest reported, for the table of all targets.
+# keep_figures: Write the guest's figures to out/proofs/boot-TARGET, for the table of all targets.
 keep_figures() {
 	mkdir -p "$OUT/proofs"
 	sed -n 's/^\([a-z0-9_]*\) \(.*\)$/\1=\2/p' "$VM_CHANNEL" | grep -v '^verdict=' >"$OUT/proofs/boot-$TARGET"

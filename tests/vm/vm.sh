@@ -1,28 +1,26 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# vm.sh - a target's own kernel and userland in QEMU, for the tests that need a running kernel.
-# Sourced after scripts/lib.sh, read_target, make_tmp and phase_begin, never run.  In this order:
+# vm.sh - run a target's own kernel and userland in QEMU, for the tests that need a running kernel.
+# Sourced after scripts/lib.sh, read_target, make_tmp and phase_begin, never run.  Call in this order:
 #
-#   vm_disk                     the root disk of the target, made or taken from out/vm/
-#   vm_payload FOLDER [NAME...] what this run brings along: the build's output, guest/, the bundle,
-#                               signed with a key made for this run, and files NAME of TMP,
-#                               and VM_EXTRA
-#   vm_start TEST [OPTION...]   boots; guest/TEST.sh runs in the guest; OPTIONs go to QEMU
-#   vm_wait                     until QEMU ends; sets VM_VERDICT (pass or fail) and VM_WHY
-#   vm_figure KEY               what the guest reported under KEY
+#   vm_disk                     make the target's root disk, or use the one in out/vm/
+#   vm_payload DIR [NAME...]    pack the files for this run: the build's output, guest/, the bundle, signed
+#                               with a key made for this run, the files NAME of TMP, and VM_EXTRA
+#   vm_start TEST [OPTION...]   boot, and run guest/TEST.sh in the guest; OPTIONs go to QEMU
+#   vm_wait                     wait for QEMU; set VM_VERDICT (pass or fail) and VM_WHY
+#   vm_figure KEY               print the guest's value of KEY
 #
-# The guest has two serial ports.  The first is its console, which goes into the phase's log and
-# is only ever shown.  The second is the channel: lines "KEY VALUE", the last of them the
-# verdict with the nonce of this run.  Nothing but that line makes a test pass.
+# The guest has two serial ports.  The first is its console: it goes to the phase's log and is only shown.  The
+# second is the channel: lines "KEY VALUE", the last of them the verdict with the nonce of this run.  A test
+# passes only by that line.
 #
 # Environment:
-#   VM_SHELL=1     a shell on the console when the test has ended, or where it failed; the state
-#                  is as the test left it; no time limit
+#   VM_SHELL=1     start a shell on the console after the test, also after a failure; no time limit
 #   VM_TIMEOUT=N   seconds that the guest may take (300)
 #   VM_ACCEL=X     QEMU's accelerator (tcg,thread=multi; KVM is not needed)
-#   VM_EXTRA=DIR   a folder that the guest gets too, as /run/vm/extra
-#   VM_OPTIONS=X   further words for the kernel's command line
+#   VM_EXTRA=DIR   a directory to copy to the guest, as /run/vm/extra
+#   VM_OPTIONS=X   more words for the kernel's command line
 
 VM_SHELL=${VM_SHELL:-}
 VM_TIMEOUT=${VM_TIMEOUT:-300}
@@ -31,7 +29,7 @@ VM_EXTRA=${VM_EXTRA:-}
 VM_OPTIONS=${VM_OPTIONS:-}
 VM_HOME=$TOP/tests/vm
 
-# vm_require: refuses early where a program is missing.
+# vm_require: Exit if a program is missing.
 vm_require() {
 	local program missing=()
 	for program in "qemu-system-$ARCH" mke2fs depmod modprobe cpio minisign timeout; do
@@ -42,7 +40,7 @@ vm_require() {
 	[[ $VM_TIMEOUT =~ ^[1-9][0-9]*$ ]] || die "VM_TIMEOUT '$VM_TIMEOUT' is not a number of seconds"
 }
 
-# vm_disk_digest: the digest of all that the root disk is made of.
+# vm_disk_digest: Print the digest of all inputs of the root disk.
 vm_disk_digest() {
 	local i
 	{
@@ -55,7 +53,7 @@ vm_disk_digest() {
 	} | sha256sum | cut -c 1-16
 }
 
-# vm_disk: sets VM_DISK to a folder with root.img, vmlinuz and initramfs.
+# vm_disk: Set VM_DISK to a directory with root.img, vmlinuz and initramfs; make them if they are missing.
 vm_disk() {
 	local digest new=$TMP/disk start as_root=() old
 	read_lock "$TARGET" base vm
@@ -73,22 +71,21 @@ vm_disk() {
 	[[ $EUID -eq 0 ]] || as_root=(fakeroot)
 	LOG=$LOG run "${as_root[@]}" "$VM_HOME/disk.sh" "$TARGET" "$new" "$TMP/base" "$TMP/vm" ||
 		die "the VM's root disk cannot be made"
-	for old in "$OUT/vm/$TARGET"-*; do # another run may have it open: then it lives until that ends
+	for old in "$OUT/vm/$TARGET"-*; do # another run that has it open can still read it
 		[[ ! -d $old ]] || rm -rf "$old"
 	done
 	mv -T "$new" "$VM_DISK" || die "cannot create '$VM_DISK'"
 	say vm "root disk with the stock kernel $RELEASE made, its WireGuard left out ($(seconds_since "$start"))"
 }
 
-# vm_sign FILE: signs FILE with a key of this run; its public half is TMP/run.pub.
+# vm_sign FILE: Sign FILE with a new key; write its public key to TMP/run.pub.
 vm_sign() {
 	run minisign -G -f -W -p "$TMP/run.pub" -s "$TMP/run.key"
 	run minisign -S -s "$TMP/run.key" -m "$1" -t 'made for one run of the VM'
 }
 
-# vm_payload FOLDER [NAME...]: packs guest/, the build's output FOLDER, its bundle, the target's HIDE
-# and the files NAME of TMP into a tar, which is a disk of its own in the guest; no file system and
-# no mount is needed for it.
+# vm_payload DIR [NAME...]: Pack guest/, the build's output DIR, its bundle, the target's HIDE, VM_EXTRA and the
+# files NAME of TMP into a tar.  The guest reads it from a disk of its own, without file system and mount.
 vm_payload() {
 	local out=$1 file
 	shift
@@ -107,7 +104,7 @@ vm_payload() {
 		die "cannot pack '$out' for the guest"
 }
 
-# vm_start TEST [OPTION...]: sets VM_PID, VM_NONCE and VM_CHANNEL.
+# vm_start TEST [OPTION...]: Start QEMU; set VM_PID, VM_NONCE, VM_CHANNEL and VM_START.
 vm_start() {
 	local test=$1 limit=$VM_TIMEOUT console qemu
 	shift
@@ -137,13 +134,13 @@ vm_start() {
 	printf '+ %s\n' "${qemu[*]@Q}" | logged
 	trap vm_exit EXIT
 	VM_START=$(now_ms)
-	# timeout also ends a guest whose test was killed; stdin is named or it would be /dev/null
+	# timeout also ends a guest whose test was killed.  Without <&0, bash would take /dev/null as standard input.
 	TMPDIR=$TMP timeout --foreground --kill-after=5 "$limit" "${qemu[@]}" <&0 2>>"$LOG" &
 	VM_PID=$!
 	[[ -z $V || -n $VM_SHELL ]] || tail -n +2 -f --pid="$VM_PID" "$LOG" >&2 &
 }
 
-# vm_exit: for the EXIT trap: ends a QEMU that runs still, then what lib.sh does at the end.
+# vm_exit: End a running QEMU, then do what on_exit of lib.sh does; for the EXIT trap.
 vm_exit() {
 	local status=$?
 	set +e
@@ -155,7 +152,7 @@ vm_exit() {
 	on_exit
 }
 
-# vm_wait: waits for QEMU; sets VM_VERDICT and, where it is not "pass", VM_WHY, a sentence.
+# vm_wait: Wait for QEMU; set VM_VERDICT to pass or fail, and VM_WHY to the reason of a failure.
 # shellcheck disable=SC2034 # for those who source this file
 vm_wait() {
 	local status=0 why panic
@@ -173,7 +170,7 @@ vm_wait() {
 	elif [[ -n $panic ]]; then
 		VM_WHY="the guest's kernel panicked: ${panic#Kernel panic - not syncing: }"
 	elif [[ $status -ne 0 && -z $VM_SHELL ]] && ((VM_TOOK >= VM_TIMEOUT * 1000)); then
-		VM_WHY="the guest did not come to its end within $VM_TIMEOUT s"
+		VM_WHY="the guest did not end within $VM_TIMEOUT s"
 	elif [[ $status -gt 128 ]]; then
 		VM_WHY="QEMU was killed by signal $((status - 128)) while the test ran"
 	elif [[ $status -ne 0 ]]; then
@@ -185,7 +182,7 @@ vm_wait() {
 	fi
 }
 
-# vm_figure KEY: the value that the guest gave for KEY, empty if none.
+# vm_figure KEY: Print the guest's last value of KEY, if any.
 vm_figure() {
 	sed -n "s/^$1 //p" "$VM_CHANNEL" | tail -n 1
 }

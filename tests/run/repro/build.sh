@@ -3,13 +3,14 @@
 #
 # usage: build.sh CLONE TARGET UMASK
 #
-# The inner half of a build of make repro: it is in the surroundings that run.sh made.  It writes
-# down what these are to REPRO_EVIDENCE, and does what anybody does: artifacts, and the bundle.
+# Do one build of make repro in the environment that run.sh made: artifacts, and the bundle.  Write the values
+# of the environment to REPRO_EVIDENCE first.
 
 set -euo pipefail
 cd "$1"
 umask "$3"
 
+# probe_order: Print the names of twelve files in the order of readdir.
 probe_order() {
 	mkdir "$OUT/probe"
 	(cd "$OUT/probe" && touch a b c d e f g h i j k l)

@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# podman, for a build that make repro varies: run.sh puts it first in PATH, under the name podman.
-# It hands everything on, but for what is varied about the containers; and before the build it asks,
-# in a container of the same options, what the build will see.
+# Run podman with the variations of make repro.  run.sh puts this script first in PATH, under the name podman.
+# Before the build, write the values that the build will see to REPRO_EVIDENCE, from a container with the same
+# options.
 #
-#	REPRO_PODMAN      the real one
-#	REPRO_EVIDENCE    file: "KEY VALUE" of what was seen
+#	REPRO_PODMAN      the real podman
+#	REPRO_EVIDENCE    file for the lines "KEY VALUE"
 #	REPRO_BUILDER     podman or buildah makes the image
-#	REPRO_BUILD       options for that, words
+#	REPRO_BUILD       options for making the image, words
 #	REPRO_RUN         options for each container, words
-#	REPRO_DIR         the folder of the build inside the container
-#	REPRO_VOLUME      the folder of the host that stands there, else a tmpfs
+#	REPRO_DIR         directory of the build inside the container
+#	REPRO_VOLUME      directory of the host to mount there; empty for a tmpfs
 
 set -euo pipefail
-unset LD_PRELOAD # podman's clock is not the one that is varied, that in the container is
+unset LD_PRELOAD # only the clock in the container is varied, not podman's own
 declare -a global=() rest=()
 while [[ $# -gt 0 && $1 == -* ]]; do
 	global+=("$1")
@@ -28,7 +28,7 @@ read -ra run_options <<<"$REPRO_RUN"
 
 evidence() { printf '%s\n' "$*" >>"$REPRO_EVIDENCE"; }
 
-# What the build will see; runs in the container, in the folder of the build.
+# Print the values that the build will see; runs in the container, in the directory of the build.
 probe='
 	printf "build.cpus %s\n" "$(nproc)"
 	printf "build.name %s\n" "$(uname -n)"

@@ -3,12 +3,12 @@
 #
 # usage: run.sh TARGET DIR NUMBER [VARIATION...]
 #
-# One build of make repro, as root: makes the surroundings, all the VARIATIONs at once (with values
-# that NUMBER chooses), and builds in them.  What is not varied is the same in every run, paths too.
-# There is no network.  The project is that in out/repro/project.  Leaves in DIR: made/ (what is in
-# out/RELEASE), evidence ("KEY VALUE" of what the build saw), log.
+# Do one build of make repro, as root.  Make an environment with all the VARIATIONs at once, whose values NUMBER
+# chooses, and build the project in out/repro/project there, without network.  Everything else is the same in
+# each run, paths too.  Write to DIR: made/ (the contents of out/RELEASE), evidence (lines "KEY VALUE" of the
+# values that the build saw) and log.
 #
-#	REPRO_PLACE	folder of repro.sh that any user can reach: mount points for this run
+#	REPRO_PLACE	directory of repro.sh that any user can reach, for this run's mount points
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../../../scripts/lib.sh"
@@ -16,29 +16,31 @@
 name=$1 dir=$2 number=$3
 shift 3
 variations=" $* "
-here=$REPRO_PLACE/here disk=$REPRO_PLACE/disk # each run sees its own folders there
+here=$REPRO_PLACE/here disk=$REPRO_PLACE/disk # each run mounts its own directories there
 
 if [[ -z ${REPRO_INSIDE:-} ]]; then
 	mkdir -p "$dir/disk" "$here" "$disk"
 	REPRO_INSIDE=1 exec unshare --mount --uts --net --propagation private "$0" "$name" "$dir" "$number" "$@"
 fi
 
-mount --make-rshared / # podman wants it; what is mounted here stays in this namespace
+mount --make-rshared / # podman needs it; the mounts below stay in this namespace
 
+# varied VARIATION: Return 0 if this run has the variation.
 varied() { [[ $variations == *" $1 "* ]]; }
-# pick VALUE...: the one of this run's number.
+# pick VALUE...: Print the value that this run's number chooses.
 pick() {
 	local values=("$@")
 	printf '%s\n' "${values[(number - 1) % $#]}"
 }
 
-# first_cpu: the first processor that this process may run on (proc(5)); a cpuset need not have 0.
+# first_cpu: Print the first processor that this process may run on (proc(5)); a cpuset need not have 0.
 first_cpu() { sed -n 's/^Cpus_allowed_list:[[:space:]]*\([0-9]*\).*/\1/p' /proc/self/status; }
 
 read_target "$name"
 user=
 mounts=()
 
+# clean_up: Remove the user, the mounts and the files of this run.
 clean_up() {
 	local status=$? i
 	set +e
@@ -56,7 +58,7 @@ trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-# mounted COMMAND... FOLDER: a mount that goes at the end.
+# mounted COMMAND... DIR: Mount something on DIR; clean_up unmounts it.
 mounted() {
 	"$@" || die "cannot mount: $*"
 	mounts+=("${!#}")
@@ -96,7 +98,7 @@ if varied user; then
 	home=$here/home
 	useradd --no-create-home --home-dir "$home" "$user" || die "cannot make another user"
 	chown -R "$user:" "$here"/{plain,home,container,store,bin} ${volume:+"$volume"}
-	chown "$user:" "$here/cache" # not what is mounted in it
+	chown "$user:" "$here/cache" # not the directory mounted in it
 	as_user=(setpriv --reuid="$user" --regid="$user" --init-groups)
 fi
 if varied order; then
@@ -140,7 +142,8 @@ if varied clock; then
 			dpkg-deb --extract "$(cached "${LOCK_SHA256[i]}")" "$disk/faketime"
 	done
 	library=$(find "$disk/faketime" -name libfaketime.so.1)
-	[[ -n $library ]] || die "the clock inside the container cannot be varied: VM of '$TARGET' does not name libfaketime (WITHOUT=clock)"
+	[[ -n $library ]] ||
+		die "the clock inside the container cannot be varied: VM of '$TARGET' does not name libfaketime (WITHOUT=clock)"
 	cp "$library" "$here/container/libfaketime.so.1"
 	printf '/repro/libfaketime.so.1\n' >"$here/container/preload"
 	printf '%s\n' "${days/#[0-9]/+${days:0:1}}d" >"$here/container/faketimerc"

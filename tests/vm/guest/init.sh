@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# Process 1 of the guest: runs the test that the kernel's command line names, gives the verdict
-# on the channel (the second serial port), and powers off.
+# Process 1 of the guest: run the test that the kernel's command line names, write the verdict to the channel
+# (the second serial port), and power off.
 
 # shellcheck source=tests/vm/guest/lib.sh
 . /run/vm/guest/lib.sh

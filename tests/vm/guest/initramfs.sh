@@ -2,15 +2,14 @@
 # shellcheck shell=dash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# /init of the VM's initramfs: loads what the root disk needs, unpacks what the run brought
-# along to /run/vm, and hands over to guest/init.sh.  If anything fails, init ends, the kernel
-# panics, and QEMU ends with it: no verdict was given.
+# /init of the VM's initramfs: load the modules that the root disk needs, unpack the payload to /run/vm, and
+# start guest/init.sh.  If a command fails, init ends, the kernel panics, and QEMU ends without a verdict.
 
 set -eu
 export PATH=/bin
 /bin/busybox --install -s /bin
 
-# disk SERIAL: the device that QEMU gave this serial number.
+# disk SERIAL: Print the device with this serial number.
 disk() {
 	for block in /sys/block/vd*; do
 		if [ "$(cat "$block/serial")" = "$1" ]; then

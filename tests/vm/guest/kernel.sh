@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# In the guest: what only a running kernel can tell.  Each module below /run/vm/mutants is offered to
-# it; then install --load, as it should be and where it cannot be.
+# Test in the guest with a running kernel: offer it each module below /run/vm/mutants; then run install --load
+# where it must fail, and where it must succeed.
 
 # shellcheck source=tests/vm/guest/lib.sh
 . /run/vm/guest/lib.sh
@@ -10,7 +10,7 @@
 . /run/vm/guest/modules.sh
 trap_errors
 
-# expect STATUS REGEX COMMAND...: the command ends with STATUS, and says so.
+# expect STATUS REGEX COMMAND...: Run the command; fail unless it exits with STATUS and its output matches.
 expect() {
 	local expected=$1 regex=$2 words status=0
 	shift 2
@@ -20,15 +20,16 @@ expect() {
 		fail "'$*' ended with status $status instead of $expected: $words"
 }
 
-# tree_is NAME: how the kernel's folder looks is kept under NAME the first time, and is that after:
-# the same files, by inode, size and time, and the same indexes, by content.
+# tree_is NAME: The first time, keep the state of the kernel's directory under NAME; later, fail unless it is
+# the same: the same files, by inode, size and time, and the same indexes, by content.
 tree_is() {
-	(cd "$tree" && find . -type f -printf '%p %m %l %i %s %T@\n' -o -printf '%p %y %m %l\n' | sort && sha256sum modules.*) >/tmp/looks
+	(cd "$tree" && find . -type f -printf '%p %m %l %i %s %T@\n' -o -printf '%p %y %m %l\n' | sort &&
+		sha256sum modules.*) >/tmp/looks
 	[[ -e /tmp/$1 ]] || cp /tmp/looks "/tmp/$1"
-	cmp /tmp/looks "/tmp/$1" || fail "the kernel's folder is not the one of: $1"
+	cmp /tmp/looks "/tmp/$1" || fail "the kernel's directory differs from the state '$1'"
 }
 
-# nothing_of_ours: neither there nor loaded, but what cannot be unloaded.
+# nothing_of_ours KEPT: Fail if a module of ours is installed, or one that is not in KEPT is loaded.
 nothing_of_ours() {
 	local left
 	tree_is before
@@ -37,8 +38,8 @@ nothing_of_ours() {
 	[[ -z $left ]] || fail "still loaded: $left"
 }
 
-# All that the mutants are of; and what of it stays loaded, as 5.10's libchacha20poly1305 cannot be
-# unloaded, nor what it needs.
+# The modules that the mutants were made from; and those that stay loaded: 5.10's libchacha20poly1305 cannot be
+# unloaded, nor the modules that it needs.
 set=(wireguard ip6_udp_tunnel udp_tunnel libchacha20poly1305 chacha_x86_64 poly1305_x86_64 libchacha libpoly1305
 	curve25519_x86_64 libcurve25519_generic libcurve25519 blake2s_x86_64)
 kept="libchacha20poly1305 libchacha libpoly1305 chacha_x86_64 poly1305_x86_64"
@@ -52,7 +53,7 @@ load() {
 	nothing_of_ours "$kept"
 	report load_refused yes
 
-	# Without namespaces, from here on, it is made here, where somebody has one of its name.
+	# Without namespaces wgkmod makes its interface here, where the name is taken.
 	sysctl_namespaces 0
 	ip link add wgkmod-try type dummy
 	expect 5 'no interface of its kind can be made: File exists' \
@@ -72,7 +73,7 @@ load() {
 	assert_taint_added "$tainted"
 }
 
-# assert_taint_added BEFORE: nothing but O and E came to the taint.
+# assert_taint_added BEFORE: Fail if the kernel's taint has more than BEFORE, O and E.
 assert_taint_added() {
 	local taint
 	taint=$(</proc/sys/kernel/tainted)
@@ -81,7 +82,7 @@ assert_taint_added() {
 
 sysctl_namespaces() { printf '%s\n' "$1" >/proc/sys/user/max_net_namespaces; }
 
-# clear: unloads all of the set that can be, users first.
+# clear: Unload all modules of the set that can be unloaded, users first.
 clear() {
 	local name users by what
 	while :; do
@@ -94,7 +95,7 @@ clear() {
 	done
 }
 
-# need NAME...: they are loaded.
+# need NAME...: Load the modules that are not loaded.
 need() {
 	local name
 	for name; do
@@ -102,8 +103,8 @@ need() {
 	done
 }
 
-# offer: each mutant, with what the good one of its name depends on loaded beforehand; a line for
-# each on the channel: "insmod NUMBER yes|no|not-offered".
+# offer: Load the dependencies of each mutant's original, then try to load the mutant; report
+# "insmod NUMBER yes|no|not-offered" for each.
 offer() {
 	local number name depends verdict
 	run /run/vm/out/wgkmod install --key /run/vm/run.pub /run/vm/bundle.tar

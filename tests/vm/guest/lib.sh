@@ -1,19 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# lib.sh - for the scripts that run in the guest.  File descriptor 5 is the channel to the host.
+# lib.sh - functions for the scripts that run in the guest.  File descriptor 5 is the channel to the host.
 
 set -Eeuo pipefail
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C
 
-# report KEY VALUE...: a line on the channel, and on the console for the reader of the log.
+# report KEY VALUE...: Write a line to the channel, and to the console for the reader of the log.
 report() {
 	printf '%s\n' "$*" >&5
 	printf 'vm: %s\n' "$*" >&2
 }
 
-# fail SENTENCE...: tells the host why, and ends the script.  The first sentence counts, not
-# what its end brings about in those who called.
+# fail SENTENCE...: Report why to the host and exit.  Only the first sentence counts, not those that callers
+# add when the script fails.
 fail() {
 	trap - ERR
 	[[ -e /run/vm/failed ]] || report why "${*//[$'\n\r']/ }"
@@ -21,7 +21,7 @@ fail() {
 	exit 1
 }
 
-# run COMMAND...: shows the command on the console; its failure is the test's, with its words.
+# run COMMAND...: Print the command on the console and run it; if it fails, fail the test with its output.
 run() {
 	local words status=0
 	printf '+ %s\n' "$*"
@@ -30,7 +30,8 @@ run() {
 	[[ $status -eq 0 ]] || fail "'$*' ended with status $status: $words; last words of the kernel: $(dmesg | tail -n 2)"
 }
 
-# refused STATUS REGEX COMMAND...: the command ends with STATUS, and says why; sets said to its words.
+# refused STATUS REGEX COMMAND...: Run the command; fail unless it exits with STATUS and its output matches.
+# Set said to the output.
 refused() {
 	local expected=$1 regex=$2 words status=0
 	shift 2
@@ -42,7 +43,7 @@ refused() {
 		fail "'$*' ended with status $status instead of $expected: $words"
 }
 
-# kernel_option NAME: the value of NAME= on the kernel's command line.
+# kernel_option NAME: Print the value of NAME= on the kernel's command line.
 kernel_option() {
 	local word words
 	read -ra words </proc/cmdline
@@ -53,10 +54,10 @@ kernel_option() {
 
 now_ms() { printf '%s\n' "$((${EPOCHREALTIME/./} / 1000))"; }
 
-# seconds MS: milliseconds as seconds with two decimals.
+# seconds MS: Print milliseconds as seconds with two decimals.
 seconds() { printf '%d.%02d\n' "$(($1 / 1000))" "$(($1 % 1000 / 10))"; }
 
-# trap_errors: from here on a command that fails without a sentence of its own is reported.
+# trap_errors: From here on, fail with the command and its status if a command fails.
 trap_errors() {
 	trap 'fail "${BASH_SOURCE[0]##*/}:$LINENO: \"$BASH_COMMAND\" ended with status $?"' ERR
 }

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# modules.sh - what a test in the guest asserts about kernel modules.  Sourced after lib.sh.
-# The build's output is in $out, the kernel's modules are in $tree.  Names are spelt as the
-# kernel does, with "_"; lists of them are words in one string, sorted.
+# modules.sh - assertions about kernel modules, for tests in the guest.  Sourced after lib.sh.
+# The build's output is in $out, the kernel's modules are in $tree.  Names are the kernel's, with "_";
+# a list of names is a string of sorted words.
 
 out=/run/vm/out
 tree=/lib/modules/$(uname -r)
 
-# names FILE...: the names of modules from their files' names.
+# names FILE...: Print the list of the modules in these files.
 names() {
 	local file name
 	for file; do
@@ -17,7 +17,7 @@ names() {
 	done | sort -u | paste -sd ' '
 }
 
-# both LIST LIST: the words that are in both lists; but LIST LIST: those of the first only.
+# both LIST LIST: Print the words that are in both lists.  but LIST LIST: Print those that are only in the first.
 both() {
 	local word said=
 	for word in $1; do
@@ -33,7 +33,7 @@ but() {
 	printf '%s\n' "${said# }"
 }
 
-# read_built: reads SHA256SUMS; sets built, a list, and built_file, from name to file.
+# read_built: Read SHA256SUMS; set built, a list, and built_file, from name to file.
 declare -A built_file=()
 built=
 read_built() {
@@ -46,13 +46,13 @@ read_built() {
 	done <"$out/SHA256SUMS"
 }
 
-# loaded: what is in the kernel; permanent: what of that it can never unload, for having an init
-# and no exit.  In 5.10 libchacha20poly1305 is such a module.
+# loaded: Print the list of loaded modules.  permanent: Print those that the kernel can never unload, as they
+# have an init and no exit; in 5.10 libchacha20poly1305 is one.  ours_loaded: Print the loaded ones of the build.
 loaded() { cut -d ' ' -f 1 /proc/modules | sort | paste -sd ' '; }
 permanent() { sed -n '/\[permanent\]/s/ .*//p' /proc/modules | sort | paste -sd ' '; }
 ours_loaded() { both "$(loaded)" "$built"; }
 
-# needed NAME...: these modules and all that they need, by modules.dep.
+# needed NAME...: Print these modules and all that they need, by modules.dep.
 needed() {
 	local name line files=()
 	for name; do
@@ -64,7 +64,7 @@ needed() {
 	names "${files[@]}"
 }
 
-# taint_letters NUMBER: the bits of a taint as the kernel's letters.
+# taint_letters NUMBER: Print the bits of a taint as the kernel's letters.
 taint_letters() {
 	local letters=PFSRMBUDAWCIOELKXT i said=
 	for ((i = 0; i < ${#letters}; i++)); do
@@ -73,10 +73,10 @@ taint_letters() {
 	printf '%s\n' "${said:- none}"
 }
 
-# matching PATTERN FILE: the first line that matches, if any; that none does is no failure.
+# matching PATTERN FILE: Print the first line that matches, if any; no match is no failure.
 matching() { grep -m 1 -E "$1" "$2" || [[ $? -eq 1 ]]; }
 
-# assert_hidden: the kernel has no wireguard, and none of the hidden modules, of its own.
+# assert_hidden: Fail if the kernel has its own wireguard or one of the hidden modules.
 assert_hidden() {
 	local pattern own
 	pattern="(^|/)(wireguard|$(hidden | tr -s ' ' '|' | sed 's/_/[_-]/g'))\.ko[^/]*(:|\$)"
@@ -87,7 +87,7 @@ assert_hidden() {
 
 hidden() { tr -- '-' '_' </run/vm/hide; }
 
-# assert_built: the build's output is whole, and wireguard is part of it.
+# assert_built: Fail unless the build's output is whole and has wireguard.
 assert_built() {
 	local list
 	read_built
@@ -98,8 +98,8 @@ assert_built() {
 	report built "$(wc -w <<<"$built")"
 }
 
-# install_modules: wgkmod, out of the signed bundle, installs what was built, and is refused before
-# its key is trusted.
+# install_modules: Install the signed bundle with the wgkmod in it; fail unless wgkmod refuses it before its key
+# is trusted.
 install_modules() {
 	local start bundle=/run/vm/bundle.tar
 	tar -x -O -f "$bundle" "$(uname -r)/wgkmod" >/tmp/wgkmod
@@ -121,7 +121,8 @@ load_wireguard() {
 	report modprobe_s "$(seconds $(($(now_ms) - start)))"
 }
 
-# assert_loaded_set: of ours, exactly what wireguard needs is loaded, and nothing hidden besides.
+# assert_loaded_set: Fail unless exactly those of our modules are loaded that wireguard needs, and no hidden
+# module besides.
 assert_loaded_set() {
 	local expected actual foreign
 	expected=$(both "$(needed wireguard)" "$built")
@@ -134,9 +135,9 @@ assert_loaded_set() {
 
 hex() { od -An -v -tx1 "$1" | tr -d ' \n'; }
 
-# assert_ours NAME: the file that modprobe took is the built one, byte for byte, and the code
-# in the kernel is of that file: by srcversion where it has one (a kernel without
-# MODULE_SRCVERSION_ALL gives it to few), and by the linker's build-id.
+# assert_ours NAME: Fail unless the file that modprobe loads is the built one, byte for byte, and the code in the
+# kernel comes from it: by srcversion if it has one (a kernel without MODULE_SRCVERSION_ALL gives it to few),
+# and by the linker's build-id.
 assert_ours() {
 	local name=$1 file=${built_file[$1]} sys=/sys/module/$1 installed want have evidence=0
 	installed=$(modinfo -n "$name")
@@ -156,11 +157,11 @@ assert_ours() {
 	((evidence)) || fail "$name has neither srcversion nor build-id: nothing says whose code is loaded"
 }
 
-# has_modversions: whether the kernel compares CRCs, by a module of its own.
+# has_modversions: Return 0 if the kernel compares CRCs, by the vermagic of its udp_tunnel.
 has_modversions() { [[ $(modinfo -F vermagic udp_tunnel) == *' modversions '* ]]; }
 
-# assert_all_ours: assert_ours for each module of ours that is loaded, and each brings CRCs for
-# the kernel to check, if it does.
+# assert_all_ours: Run assert_ours for each loaded module of ours; fail if one has no CRCs although the kernel
+# compares them.
 assert_all_ours() {
 	local name list crcs=() total=0
 	list=$(ours_loaded)
@@ -175,8 +176,8 @@ assert_all_ours() {
 	report symbol_versions "$total"
 }
 
-# assert_kernel_content: no CRC was skipped or wrong, nothing was forced, nothing went wrong
-# inside the kernel.  Taint may be O (4096, out of tree) and E (8192, unsigned), no more.
+# assert_kernel_content: Fail if the kernel skipped a CRC, found a wrong one, was forced to load a module, or
+# reported a bug.  Taint may be O (4096, out of tree) and E (8192, unsigned), no more.
 assert_kernel_content() {
 	local taint line
 	dmesg >/tmp/dmesg
@@ -190,8 +191,8 @@ assert_kernel_content() {
 	report taint "$taint:$(taint_letters "$taint")"
 }
 
-# unload_ours: takes out each module of ours, users first.  Only what is permanent, and what that
-# needs, may stay.
+# unload_ours: Unload each module of ours, users first.  Only permanent modules, and those that they need, may
+# stay.
 unload_ours() {
 	local name users fixed stay left n=0 before=-1
 	fixed=$(both "$(permanent)" "$built")

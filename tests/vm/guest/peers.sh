@@ -7,7 +7,7 @@
 left() { ip netns exec left "$@"; }
 right() { ip netns exec right "$@"; }
 
-# peer NAME VETH-ADDRESS NUMBER: one end, without its peer's key.
+# peer NAME VETH-ADDRESS NUMBER: Set up one end, without its peer's key.
 peer() {
 	local name=$1 address=$2 number=$3
 	(umask 077 && wg genkey >"/tmp/$name.key")
@@ -21,7 +21,7 @@ peer() {
 	run ip -n "$name" link set wg0 up
 }
 
-# join NAME OTHER ENDPOINT NUMBER: tells NAME of its peer OTHER.
+# join NAME OTHER ENDPOINT NUMBER: Add OTHER to NAME as its peer.
 join() {
 	run ip netns exec "$1" wg set wg0 peer "$(<"/tmp/$2.pub")" endpoint "$3:51820" \
 		allowed-ips "10.9.0.$4/32,fd00:9::$4/128"
@@ -37,7 +37,7 @@ set_up() {
 	join right left 192.168.9.1 1
 }
 
-# ping_ms SIDE ADDRESS COUNT: the mean of COUNT pings, all of them answered, in milliseconds.
+# ping_ms SIDE ADDRESS COUNT: Print the mean time of COUNT pings in milliseconds; fail if one is not answered.
 ping_ms() {
 	local side=$1 address=$2 count=$3 n answer='' total=0 us
 	for ((n = 0; n < count; n++)); do # one by one: busybox waits a second between two
@@ -51,7 +51,7 @@ ping_ms() {
 	printf '%d.%03d\n' $((us / 1000)) $((us % 1000))
 }
 
-# assert_handshake SIDE: SIDE has a session with its peer.
+# assert_handshake SIDE: Fail unless SIDE has a session with its peer.
 assert_handshake() {
 	local when
 	when=$("$1" wg show wg0 latest-handshakes | cut -f 2)
@@ -72,16 +72,16 @@ pings() {
 	report ping6_ms "$there/$back"
 }
 
-# listening PORT: something listens on TCP port PORT on the right side.
+# listening PORT: Return 0 if a program listens on TCP port PORT on the right side.
 listening() { [[ -n $(right ss -Hltn "sport = :$1") ]]; }
 
-# received SIDE: the octets that WireGuard took in.
+# received SIDE: Print the number of octets that WireGuard received.
 received() { "$1" wg show wg0 transfer | cut -f 2; }
 
 transfer() {
 	local size=$((8 << 20)) start took server tries=0 sent got octets
 	head -c "$size" /dev/urandom >/tmp/sent
-	mkfifo /tmp/never # an end of the receiver's input would end the sender
+	mkfifo /tmp/never # if the receiver's input ended, the sender would end too
 	right timeout 120 busybox nc -l -p 5000 <>/tmp/never >/tmp/got &
 	server=$!
 	until listening 5000; do
@@ -102,7 +102,7 @@ transfer() {
 	report tcp_mib_s "$(seconds $((8 * 1000 * 1000 / took)))"
 }
 
-# part_them: the interfaces and the two peers are no more.
+# part_them: Delete the interfaces and the two peers.
 part_them() {
 	run ip -n left link delete wg0
 	run ip -n right link delete wg0

@@ -1,15 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# In the guest: the steps of powercut.sh, by vm.step= of the kernel's command line.  Each disk with
-# a serial number "data…" has a file system vm.fs=, which is a root of its own with a part of the
-# kernel's modules.
+# Run a step of powercut.sh in the guest: vm.step= on the kernel's command line.  Each disk with a serial number
+# "data…" has a file system vm.fs=, which is a root of its own with a part of the kernel's modules.
 #
-#   fill     put them there, and say how the kernel's folder looks
-#   install  install, from beginning to end, and say how it looks then
-#   cut      the same; the host kills QEMU meanwhile
-#   look     each of the disks was written to when that happened: what is there, does the kernel
-#            load it, does the next install complete?
+#   fill     copy these modules, and report the digest of the kernel's directory
+#   install  install without interruption, and report the digest
+#   cut      install; the host kills QEMU during it
+#   look     check each disk after a power cut: report the digest, whether the kernel loads modules from
+#            it, and whether the next install completes
 
 # shellcheck source=tests/vm/guest/lib.sh
 . /run/vm/guest/lib.sh
@@ -17,11 +16,11 @@ trap_errors
 
 release=$(uname -r)
 kernel=/data/lib/modules/$release
-# What the kernel's folder has of the kernel's modules; wireguard needs some of them.
+# The part of the kernel's modules that is on the disk; wireguard needs some of them.
 parts=(modules.order modules.builtin modules.builtin.modinfo kernel/crypto kernel/lib kernel/arch/x86/crypto
 	kernel/net/ipv4 kernel/net/ipv6 kernel/net/bridge kernel/drivers/net/dummy.ko)
 
-# disk SERIAL: the device that QEMU gave this serial number.
+# disk SERIAL: Print the device with this serial number.
 disk() {
 	local block
 	for block in /sys/block/vd*; do
@@ -33,7 +32,7 @@ attach() { # SERIAL
 	run busybox mount -t "$(kernel_option vm.fs)" "$(disk "$1")" /data
 }
 
-# looks: all that the kernel's folder is, as a digest.
+# looks: Print a digest of the kernel's directory: names, types, modes, owners, links and contents.
 looks() {
 	(cd "$kernel" && find . -printf '%p %y %m %U:%G %l\n' | sort &&
 		find . -type f -print0 | sort -z | xargs -0 sha256sum) | sha256sum | cut -d ' ' -f 1
@@ -75,13 +74,13 @@ cut_off() {
 	sleep 600
 }
 
-# loads NAME: modprobe takes the module and what it needs from the disk, and the kernel takes it.
+# loads NAME: Load the module and those that it needs from the disk; fail if the kernel does not have it then.
 loads() {
 	modprobe -d /data -S "$release" "$1" && [[ -d /sys/module/$1 ]]
 }
 
-# look_at N: the lines of one disk, "tree N DIGEST", "kernel N yes", "next N yes", as far as it goes;
-# "tree N unmountable" alone where it does not mount.
+# look_at N: Report "tree N DIGEST", "kernel N yes" and "next N yes" for disk N, the last two only if true; report
+# "tree N unmountable" if the disk does not mount.
 look_at() {
 	local n=$1
 	attach "data$n" || {

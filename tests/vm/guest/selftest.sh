@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# In the guest: wgkmod installs what was built, and the kernel's own test, netns.sh, runs against it.
+# In the guest: install the build with wgkmod, and run the kernel's own test, netns.sh, against it.
 
 # shellcheck source=tests/vm/guest/lib.sh
 . /run/vm/guest/lib.sh
@@ -9,13 +9,13 @@
 . /run/vm/guest/modules.sh
 trap_errors
 
-# The last words of netns.sh, when all of it passed.
+# The last line of netns.sh if all of it passed.
 last='Objects that were created were also destroyed.'
 
-# prepare: what netns.sh takes for granted: its programs, and a kernel that has conntrack.
+# prepare: Check the programs that netns.sh needs, and load conntrack.
 prepare() {
 	local program missing=
-	[[ -e /usr/sbin/iptables ]] || ln -s iptables-nft /usr/sbin/iptables # what Debian's package would do
+	[[ -e /usr/sbin/iptables ]] || ln -s iptables-nft /usr/sbin/iptables # Debian's package does so in a script
 	for program in iperf3 ping ping6 ncat iptables ss wg ip; do
 		command -v "$program" >/dev/null || missing+=" $program"
 	done
@@ -23,7 +23,7 @@ prepare() {
 	run modprobe nf_conntrack
 }
 
-# watch_objects: has the module say what it makes and destroys; the end of netns.sh counts that.
+# watch_objects: Let the module log the objects that it makes and destroys; netns.sh counts them at its end.
 watch_objects() {
 	local word control=/proc/dynamic_debug/control
 	[[ -w $control ]] || fail "the kernel has no dynamic debug: netns.sh could not see what is left behind"
@@ -32,7 +32,7 @@ watch_objects() {
 	done
 }
 
-# netns: runs it, its output on the console; standard input never ends, as netns.sh sleeps on it.
+# netns: Run netns.sh with its output on the console.  Its standard input never ends: netns.sh sleeps on it.
 netns() {
 	local start watcher status=0
 	mkfifo /tmp/never
@@ -44,16 +44,19 @@ netns() {
 	report netns_s "$(seconds $(($(now_ms) - start)))"
 	kill "$watcher"
 	sed 's/\x1b\[[0-9;]*m//g' /tmp/netns.log >/tmp/netns
-	[[ $status -eq 0 ]] || fail "netns.sh ended with status $status; its last step: $(grep '^\[+\]' /tmp/netns | grep -v 'del' | tail -n 1)"
+	[[ $status -eq 0 ]] ||
+		fail "netns.sh ended with status $status; its last step: $(grep '^\[+\]' /tmp/netns | grep -v 'del' | tail -n 1)"
 	grep -qxF "[+] $last" /tmp/netns || fail "netns.sh ended with status 0, but not with '$last'"
 	report steps "$(grep -c '^\[+\]' /tmp/netns)"
 }
 
-# assert_objects: that netns.sh had objects to count.
+# assert_objects: Fail if netns.sh had no objects to count.
 assert_objects() {
 	local made gone
-	made=$(dmesg | grep -cE 'wireguard: wg[0-9]+: .*created') || fail "the kernel never said that WireGuard made anything"
-	gone=$(dmesg | grep -cE 'wireguard: wg[0-9]+: .*destroyed') || fail "the kernel never said that WireGuard destroyed anything"
+	made=$(dmesg | grep -cE 'wireguard: wg[0-9]+: .*created') ||
+		fail "the kernel never said that WireGuard made anything"
+	gone=$(dmesg | grep -cE 'wireguard: wg[0-9]+: .*destroyed') ||
+		fail "the kernel never said that WireGuard destroyed anything"
 	report objects "$made/$gone"
 }
 

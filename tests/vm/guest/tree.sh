@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# tree.sh - what a test in the guest asserts about the host's files.  Sourced after lib.sh and
-# modules.sh.
+# tree.sh - assertions about the host's files, for tests in the guest.  Sourced after lib.sh and modules.sh.
 # shellcheck disable=SC2154 # modules.sh sets tree
 
-# snapshot [times]: all that can be seen of the kernel's folder, its files' content included; with
-# "times" also when they were modified, not the change time, which a clone of hard links cannot keep.
+# snapshot [times]: Print the state of the kernel's directory, with the contents of its files.  With "times" also
+# print modification times, but no change times: a clone of hard links cannot keep these.
 snapshot() {
 	(
 		cd "$tree" || exit
@@ -22,18 +21,18 @@ assert_untouched() {
 	[[ -z $change ]] || fail "the kernel's folder was changed: $change"
 }
 
-# assert_rpm_clean: every file of the kernel's package is as rpm knows it.
+# assert_rpm_clean: Fail unless rpm --verify finds every file of the kernel's package unchanged.
 assert_rpm_clean() {
 	local package words
-	export HOME=/root # where Debian's rpm keeps what it knows
+	export HOME=/root # Debian's rpm keeps its database there
 	package=$(rpm --query --file "$tree/modules.order")
 	[[ $package == "kernel-core-$(uname -r)" ]] || fail "rpm says that $tree/modules.order is of $package"
-	# what the kernel's package asks for to be installed on a machine is not in the VM
+	# --nodeps: the VM lacks packages that the kernel's package requires on a machine.
 	words=$(rpm --verify --nodeps "$package" 2>&1) || fail "rpm --verify $package: $words"
 	[[ -z $words ]] || fail "rpm --verify $package: $words"
 }
 
-# taken_out: wgkmod, out of the bundle, as /tmp/wgkmod.
+# taken_out BUNDLE: Extract the bundle's wgkmod to /tmp/wgkmod.
 taken_out() {
 	tar -x -O -f "$1" "$(uname -r)/wgkmod" >/tmp/wgkmod
 	chmod 755 /tmp/wgkmod

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# In the guest: wgkmod installs what was built, modprobe loads it, and two peers in the network
-# namespaces "left" and "right", joined by a pair of veth, use it.
+# In the guest: install the build with wgkmod, load it with modprobe, and let two peers use it, in the network
+# namespaces "left" and "right", joined by a pair of veth.
 
 # shellcheck source=tests/vm/guest/lib.sh
 . /run/vm/guest/lib.sh
