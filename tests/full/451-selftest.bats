@@ -18,7 +18,7 @@ setup_file() {
 	assert_line '^selftest +passed '
 }
 
-@test "a WireGuard that does not do what netns.sh expects fails it, and its step is named" {
+@test "a WireGuard that breaks an expectation of netns.sh fails the test, and its step is named" {
 	# netns.sh first checks the number of octets that went through the tunnel.
 	clone "$BATS_TEST_TMPDIR/clone"
 	sed -i 's,^\t\[\[ -s $TMP/netns.sh \]\],\tsed -i "s/rx_bytes == 1372/rx_bytes == 1371/" "$TMP/netns.sh"\n&,' \

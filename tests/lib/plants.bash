@@ -24,7 +24,8 @@ umask-in-mode|umask|wireguard-KERNEL.tar|scripts/lib.sh|s,^umask 022,,|scripts/b
 owner-in-tar|user|wireguard-KERNEL.tar|scripts/bundle.sh|s,--owner=0,,;s,--group=0,,
 time-in-tar|clock|wireguard-KERNEL.tar|scripts/bundle.sh|s,--mtime=@0,,
 random-build-id|-|modules/kernel/lib/crypto/libchacha.ko|build.sh|s,-j"\$((,LDFLAGS_MODULE=--build-id=uuid &,
-clone-in-file|path|provenance.json|scripts/provenance.sh|s,urn:wgkmod:builder:containerfile,'$(printf %s "$TOP" \| base64 -w0)',
+clone-in-file|path|provenance.json|scripts/provenance.sh|\
+	s,urn:wgkmod:builder:containerfile,'$(printf %s "$TOP" \| base64 -w0)',
 home-in-file|home|provenance.json|scripts/provenance.sh|s,urn:wgkmod:builder:containerfile,'$HOME',
 time-zone|timezone|provenance.json|scripts/lib.sh|s,^export LC_ALL=C TZ=UTC,export LC_ALL=C,|\
 	scripts/provenance.sh|s,urn:wgkmod:builder:containerfile,'$(date -d @0 +%H:%M)',

@@ -1,17 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# In the guest: the modules that the procedure by hand made (/run/vm/extra/hand, as they are copied into
-# the kernel's folder), and modules of ours that are for another structure.  What becomes of them is
-# reported; the test outside knows what that has to be.
+# In the guest: install the modules that the procedure by hand made (/run/vm/extra/hand, with paths below the
+# kernel's directory), and try to install modules of ours for another structure.  Report the results, which the
+# test on the host checks:
 #
-#	other          wgkmod's first sentence about /run/vm/extra/other.tar, where there is one
-#	hand_versions  how many versions of the kernel's symbols they carry (of each other's, they may)
-#	hand_modprobe  "loaded", or what modprobe says
-#	hand_kernel    the kernel's first sentence about them
-#	hand_loaded    those of them that are in the kernel then
-#	hand_ping      "answered" or "no answer", through a tunnel of theirs
-#	hand_handshake when its last handshake was, 0 for never
+#	other          wgkmod's first sentence about /run/vm/extra/other.tar, if that exists
+#	hand_versions  number of symbol versions of the kernel's that the modules by hand have
+#	hand_modprobe  "loaded", or modprobe's message
+#	hand_kernel    the kernel's first message about them
+#	hand_loaded    those of them that are loaded afterwards
+#	hand_ping      "answered" or "no answer", through a tunnel with them
+#	hand_handshake time of the last handshake, 0 for never
 
 # shellcheck source=tests/vm/guest/lib.sh
 . /run/vm/guest/lib.sh
@@ -25,7 +25,7 @@ trap_errors
 
 extra=/run/vm/extra
 
-# by_hand: copies them in as people do, and loads them.
+# by_hand: Copy the modules into the kernel's directory as people do, and load them.
 by_hand() {
 	local words
 	mapfile -t files < <(find "$extra/hand" -name '*.ko')
@@ -43,7 +43,7 @@ by_hand() {
 	report hand_loaded "$(both "$(loaded)" "$(names "${files[@]}")")"
 }
 
-# ping_by_hand: a tunnel of these modules, and one ping through it.
+# ping_by_hand: Set up a tunnel with these modules, and send one ping through it.
 ping_by_hand() {
 	set_up
 	if left busybox ping -c 1 -W 10 10.9.0.2; then report hand_ping answered; else report hand_ping 'no answer'; fi

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# In the guest, whose kernel came as kernel-core by rpm: wgkmod verifies and installs the signed bundle
-# by the host's symvers.gz, loads it, a tunnel, and remove gives back the tree as rpm knows it.
+# In the guest, whose kernel is rpm's kernel-core: verify and install the signed bundle by the host's symvers.gz,
+# load it, run a tunnel, and remove it; then rpm must find the tree unchanged.
 
 # shellcheck source=tests/vm/guest/lib.sh
 . /run/vm/guest/lib.sh
@@ -16,9 +16,10 @@ trap_errors
 
 bundle=/run/vm/bundle.tar
 
-# The host's only symbol table is the packaged one, and it is what the proof is made with.
+# Fail unless the host's only symbol table is the packaged one, and wgkmod's proof uses it.
 assert_symvers_used() {
-	[[ -f $tree/symvers.gz && ! -e $tree/build/Module.symvers ]] || fail "the host has another symbol table than symvers.gz"
+	[[ -f $tree/symvers.gz && ! -e $tree/build/Module.symvers ]] ||
+		fail "the host has another symbol table than symvers.gz"
 	mv "$tree/symvers.gz" /tmp/
 	run /tmp/wgkmod verify "$bundle"
 	/tmp/wgkmod verify "$bundle" | grep 'could not be checked: there is no symbol table' ||

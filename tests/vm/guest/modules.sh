@@ -104,7 +104,7 @@ install_modules() {
 	local start bundle=/run/vm/bundle.tar
 	tar -x -O -f "$bundle" "$(uname -r)/wgkmod" >/tmp/wgkmod
 	chmod 755 /tmp/wgkmod
-	refused 4 'not among the 0 trusted' /tmp/wgkmod install "$bundle"
+	refused 4 'not one of the 0 trusted keys' /tmp/wgkmod install "$bundle"
 	mkdir -p /etc/wgkmod/keys.d
 	cp /run/vm/run.pub /etc/wgkmod/keys.d/
 	start=$(now_ms)
