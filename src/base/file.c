@@ -48,7 +48,7 @@ int open_resolved(int dirfd, const char *path, int flags, unsigned long long res
 
 	/* EAGAIN: a rename somewhere may have led ".." out of @dirfd. */
 	do
-		fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+		fd = (int)syscall(__NR_openat2, dirfd, path, &how, sizeof(how));
 	while (fd < 0 && errno == EAGAIN && --tries);
 	return fd < 0 ? -errno : fd;
 }
