@@ -104,7 +104,7 @@ static enum exit_code run_verb(char **argv, const char *running)
 static int keep_standard_files(void)
 {
 	/* Not before Linux 5.9. */
-	if (syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0) < 0)
+	if (syscall(__NR_close_range, STDERR_FILENO + 1, ~0U, 0) < 0)
 		for (int fd = STDERR_FILENO + 1; fd < 1024; fd++)
 			close(fd);
 	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)

@@ -158,6 +158,22 @@ word_le() { bytes_le "$1" && bytes_le $(($1 >> 32)); }
 	damaged "$WG" "its symbol 'init_module' is in section 65312 of 51"
 }
 
+@test "a CRC that libkmod would look for outside of its section is refused" {
+	local at section
+	at=$(symbol_at "$UDP" __crc_udp_sock_create4)
+	for section in .bss .comment; do
+		section=$(readelf -SW "$UDP" | sed -n "s/^ *\[ *\([0-9]*\)\] $section .*/\1/p")
+		MUTANTS='' poke "$UDP" $((at + 6)) "$(byte "$section")\000"
+		MUTANTS='' poke "$UDP" $((at + 8)) '\377\377\377\377\000\000\000\000'
+		damaged "$UDP" "the CRC of its symbol '__crc_udp_sock_create4' is outside of its section"
+	done
+	# In a section without bytes in the file, and in one of less than four.
+	section=$(readelf -SW "$UDP" | sed -n "s/^ *\[ *\([0-9]*\)\] .bss .*/\1/p")
+	MUTANTS='' poke "$UDP" $((at + 6)) "$(byte "$section")\000\000\000\000\000\000\000\000\000"
+	MUTANTS='' poke "$UDP" $(($(section_header_offset "$UDP" .bss) + 32)) '\000\000\000\001'
+	damaged "$UDP" "the CRC of its symbol '__crc_udp_sock_create4' is outside of its section"
+}
+
 @test "something in symbol 0 is refused" {
 	MUTANTS='' poke "$WG" $(($(section_at "$WG" .symtab) + 6)) '\000\177'
 	damaged "$WG" "there is something in symbol 0"

@@ -2,7 +2,6 @@
 #include "base/file.h"
 
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -48,7 +47,7 @@ int open_resolved(int dirfd, const char *path, int flags, unsigned long long res
 
 	/* EAGAIN: a rename somewhere may have led ".." out of @dirfd. */
 	do
-		fd = (int)syscall(SYS_openat2, dirfd, path, &how, sizeof(how));
+		fd = (int)syscall(__NR_openat2, dirfd, path, &how, sizeof(how));
 	while (fd < 0 && errno == EAGAIN && --tries);
 	return fd < 0 ? -errno : fd;
 }
@@ -187,11 +186,9 @@ static bool is_caller(uid_t uid)
  */
 static bool has_no_owners(int fd)
 {
-	/* linux/magic.h; EXFAT_SUPER_MAGIC, NTFS3 and CIFS are in fs/ of the kernel. */
-	static const unsigned int types[] = { MSDOS_SUPER_MAGIC, 0x2011bab0,
-					      0x7366746e,	 FUSE_SUPER_MAGIC,
-					      SMB_SUPER_MAGIC,	 0xff534d42,
-					      0xfe534d42 };
+	/* msdos and vfat, exfat, ntfs3, fuse, smbfs, cifs, smb2: their *_MAGIC. */
+	static const unsigned int types[] = { 0x4d44, 0x2011bab0, 0x7366746e, 0x65735546,
+					      0x517b, 0xff534d42, 0xfe534d42 };
 	struct statfs fs;
 
 	for (size_t i = 0; i < ARRAY_SIZE(types) && fstatfs(fd, &fs) == 0; i++)

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "fit/elf.h"
+#include "fit/symtab.h"
 
 struct reason;
 
@@ -36,3 +37,14 @@ Elf64_Sym elf_rules_symbol(const struct elf *elf, const struct layout *layout,
 			   size_t index) _nonnull_all_;
 const char *elf_rules_symbol_name(const struct elf *elf, const struct layout *layout,
 				  const Elf64_Sym *symbol) _nonnull_all_;
+
+/*
+ * Set the namespace of each of the sorted @exports, which libkmod does not tell, as
+ * EXPORT_SYMBOL_NS() of include/linux/export.h left it in the module @elf. The names of the
+ * namespaces are in *@strings, which the caller frees after @exports. Returns 0, or with
+ * @reason filled in -EBADMSG (a string is outside of its section, or the kernel and libkmod
+ * would see different names) or -ENOMEM.
+ */
+int elf_rules_exports(const struct elf *elf, const struct layout *layout,
+		      struct symtab *exports, char **strings,
+		      struct reason *reason) _must_check_ _nonnull_all_;

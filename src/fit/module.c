@@ -10,7 +10,6 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "fit/elf_rules.h"
-#include "fit/exports.h"
 
 /* Far more than any real module has, and few enough for every loop. */
 #define MAX_SYMBOLS 100000
@@ -266,7 +265,8 @@ int module_read(struct module *mod, const char *path, const char *data, size_t s
 		return ret;
 	mod->struct_bytes = layout.struct_bytes;
 	mod->unversioned = layout.unversioned;
-	ret = exports_read(&elf, &layout, &mod->exports, &mod->export_strings, reason);
+	ret = elf_rules_exports(&elf, &layout, &mod->exports, &mod->export_strings,
+				reason);
 	if (ret < 0)
 		module_free(mod);
 	return ret;

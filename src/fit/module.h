@@ -41,8 +41,8 @@ char *module_name_of(const char *path) _must_check_ _nonnull_all_;
  * Read the module of @size bytes at @data. @path is only a name for messages, and must
  * live as long as @mod. Returns 0, or with @reason filled in:
  *
- *	-EBADMSG  not a module, or damaged (elf.h, elf_rules.h, exports.h, or libkmod
- *		  cannot read a section)
+ *	-EBADMSG  not a module, or damaged (elf.h, elf_rules.h, or libkmod cannot read a
+ *		  section)
  *	-ENOEXEC  built for another architecture than this program
  *	-errno    any other failure
  *

@@ -2,7 +2,7 @@
 /* Modules, as far as they are read here and not by libkmod: whatever passes has symbols
  * and namespaces inside of it. */
 #include "base/log.h"
-#include "fit/exports.h"
+#include "fit/elf_rules.h"
 #include "text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -14,7 +14,8 @@ static void read_exports(const struct elf *elf, const struct layout *layout,
 	struct symtab exports = { .symbols = &exported, .count = 1 };
 	_cleanup_free_ char *strings = NULL;
 
-	if (exports_read(elf, layout, &exports, &strings, reason) < 0 && !*reason->text)
+	if (elf_rules_exports(elf, layout, &exports, &strings, reason) < 0 &&
+	    !*reason->text)
 		abort();
 	if (exported.ns && !*exported.ns)
 		abort();
