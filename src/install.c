@@ -2,19 +2,22 @@
 /*
  * wgkmod install: put the modules of a bundle where modprobe finds them.
  *
- * Read this file from the bottom up: run() reads the bundle and tries, try_once() checks
- * everything, and carry_out() makes the changes. Each step is a file of its own. These
- * come before the first write:
+ * Read this file from the bottom up: run() reads the bundle, install() checks everything,
+ * and carry_out() makes the changes. Each step is a file of its own. These come before the
+ * first write:
  *
  *	payload_read()		read the bundle once: who signed it, the bytes of its modules
- *	transaction_open()	lock the host until the end, clean up after an interrupted
+ *	transaction_run()	lock the host until the end, clean up after an interrupted
  *				run, and read what is installed
  *	proof_run()		prove that the modules fit the kernel, by the vermagic and
  *				the symbol table of the kernel
- *	preflight_check()	find anything that would make the install fail or have no
- *				effect: a full disk, a kernel that accepts no modules
- *	plan_install()		list what has to be written and removed, and what is in the
- *				way
+ *	transaction_survey()	find anything in the kernel's directory that would make
+ *				the install fail, for example a full disk
+ *	preflight_check()	find anything in the kernel or in modprobe's configuration
+ *				that would make it have no effect
+ *	transaction_plan_install()
+ *				list what has to be written and removed, and what is in
+ *				the way
  *
  * transaction_commit() then makes the changes in a clone of the kernel's directory, and
  * exchanges the two in one step (exchange.h). If anything fails before that, the exit
@@ -27,126 +30,107 @@
  */
 #include "verbs.h"
 
-#include <string.h>
-
 #include "base/log.h"
 #include "bundle/payload.h"
 #include "bundle/trust.h"
-#include "fit/module.h"
 #include "fit/proof.h"
 #include "kernel/modprobe.h"
 #include "kernel/preflight.h"
 #include "tree/transaction.h"
 
 struct install {
+	const struct params *params;
 	struct payload payload;
-	struct transaction tx;
-	struct proof proof;
 };
 
-static void install_free(struct install *in)
-{
-	transaction_end(&in->tx);
-	payload_free(&in->payload);
-}
-
-static bool is_there_already(const struct install *in)
-{
-	return in->tx.state.installed.count == in->payload.count &&
-	       plan_is_done(&in->tx.plan, &in->tx.host);
-}
-
 /* Load the modules; if the kernel refuses them, take the install back. */
-static enum exit_code load(struct install *in)
+static enum exit_code load(struct transaction *tx)
 {
-	if (modprobe_load(in->tx.exchange.tree_fd, &in->tx.plan.paths) == EXIT_DONE) {
-		exchange_confirm(&in->tx.exchange);
+	if (modprobe_load(transaction_modules_fd(tx), &tx->plan.paths) == EXIT_DONE) {
+		transaction_confirm(tx);
 		return EXIT_DONE;
 	}
-	return transaction_revert(&in->tx) == EXIT_DONE ? EXIT_NOT_LOADED : EXIT_FAILED;
+	return transaction_revert(tx) == EXIT_DONE ? EXIT_NOT_LOADED : EXIT_FAILED;
 }
 
-static enum exit_code carry_out(struct install *in, const struct params *params)
+/* Load what an earlier run installed. */
+static enum exit_code load_again(const struct transaction *tx)
 {
+	if (modprobe_load(transaction_modules_fd(tx), &tx->plan.paths) == EXIT_DONE)
+		return EXIT_DONE;
+	log_error("the modules stay installed, as they were before");
+	return EXIT_FAILED;
+}
+
+static enum exit_code carry_out(struct transaction *tx, const struct install *in,
+				const struct proof *proof)
+{
+	const struct params *params = in->params;
+	size_t kept = tx->plan.kept;
 	enum exit_code code;
 
-	if (is_there_already(in)) {
-		proof_print(&in->proof, "are installed already");
-		if (!params->load || params->dry_run)
-			return EXIT_DONE;
-		if (modprobe_load(in->tx.host.modules_fd, &in->tx.plan.paths) ==
-		    EXIT_DONE)
-			return EXIT_DONE;
-		log_error("the modules stay installed, as they were before");
-		return EXIT_FAILED;
+	if (transaction_is_done(tx, &in->payload)) {
+		proof_print(proof, "are installed already");
+		return params->load && !params->dry_run ? load_again(tx) : EXIT_DONE;
 	}
 	if (params->dry_run) {
-		plan_print(&in->tx.plan);
-		proof_print(&in->proof, "would be installed");
+		plan_print(&tx->plan);
+		proof_print(proof, "would be installed");
 		return EXIT_DONE;
 	}
-	code = transaction_commit(&in->tx, &in->payload);
+	code = transaction_commit(tx, &in->payload);
 	if (code == EXIT_DONE && params->load)
-		code = load(in);
+		code = load(tx);
 	if (code == EXIT_DONE)
-		proof_print(&in->proof, "installed");
-	if (code == EXIT_DONE && in->tx.plan.kept)
+		proof_print(proof, "installed");
+	if (code == EXIT_DONE && kept)
 		log_info("%zu file%s replaced; 'wgkmod remove' puts back what was there",
-			 in->tx.plan.kept, PLURAL(in->tx.plan.kept));
+			 kept, PLURAL(kept));
 	return code;
 }
 
-static enum exit_code try_once(struct install *in, const struct params *params,
-			       const char *release)
+/* A transaction_fn: @arg is the struct install. */
+static enum exit_code install(struct transaction *tx, void *arg)
 {
+	const struct install *in = arg;
+	const struct params *params = in->params;
 	const struct plan_how how = { params->dir, params->replace };
 	const struct proof_basis basis = {
-		.release = release,
+		.release = tx->host.release,
 		.vermagic = params->vermagic,
 		.symvers = params->symvers,
-		.host = &in->tx.host,
+		.host = &tx->host,
 		.installed = true,
-		.ours = &in->tx.state.installed,
+		.ours = &tx->state.installed,
 	};
+	struct proof proof = { 0 };
 	enum exit_code code;
 
-	code = transaction_open(&in->tx, params->root, release, params->dry_run);
+	code = proof_run(&proof, &basis, in->payload.modules, in->payload.n_modules, 0);
 	if (code == EXIT_DONE)
-		code = proof_run(&in->proof, &basis, in->payload.modules,
-				 in->payload.n_modules, 0);
+		code = transaction_survey(tx, &in->payload);
 	if (code == EXIT_DONE)
-		code = preflight_check(&in->tx.host, &in->payload, params->running,
+		code = preflight_check(&tx->host, &in->payload, params->running,
 				       params->load);
 	if (code == EXIT_DONE)
-		code = plan_install(&in->tx.plan, &in->tx.host, &in->payload,
-				    &in->tx.state, &how);
-	if (code == EXIT_DONE)
-		code = carry_out(in, params);
-	return code;
+		code = transaction_plan_install(tx, &in->payload, &how);
+	return code == EXIT_DONE ? carry_out(tx, in, &proof) : code;
 }
 
 static enum exit_code run(const struct params *params)
 {
-	_cleanup_(install_free) struct install in = { .tx = TRANSACTION_INIT };
 	const struct trust_policy policy = { params->root, params->key,
 					     params->allow_unsigned };
 	const char *release = params->kernel ? params->kernel : params->running;
+	struct transaction tx = TRANSACTION_INIT;
+	struct install in = { .params = params };
 	enum exit_code code;
 
 	code = payload_read(&in.payload, &policy, params->operands[0], release);
-	if (code != EXIT_DONE)
-		return code;
-	for (int try = 1; try <= TRANSACTION_TRIES; try++) {
-		bool again;
-
-		code = try_once(&in, params, release);
-		again = in.tx.again;
-		transaction_end(&in.tx);
-		if (!again)
-			return code;
-	}
-	log_error("another process keeps changing the modules of %s; try again later",
-		  release);
+	if (code == EXIT_DONE)
+		code = transaction_run(&tx, params->root, release, params->dry_run,
+				       install, &in);
+	payload_free(&in.payload);
 	return code;
 }
 

@@ -86,6 +86,12 @@ static enum exit_code run_verb(char **argv, const char *running)
 	}
 	if (options_parse(verb, &params, argv + 1) < 0)
 		return EXIT_USAGE;
+	/* Modules are read by the names of descriptors. */
+	if (access("/proc/self/fd", F_OK) < 0) {
+		log_error("/proc is not mounted here: mount it first (mount -t proc proc "
+			  "/proc)");
+		return EXIT_FAILED;
+	}
 	log_set_verb(verb->name);
 	if (!root_works()) {
 		log_error(

@@ -10,7 +10,6 @@
 #include "verbs.h"
 
 #include "base/log.h"
-#include "kernel/preflight.h"
 #include "tree/transaction.h"
 
 static enum exit_code carry_out(struct transaction *tx, const struct params *params)
@@ -33,47 +32,33 @@ static enum exit_code carry_out(struct transaction *tx, const struct params *par
 	return EXIT_DONE;
 }
 
-static enum exit_code try_once(struct transaction *tx, const struct params *params,
-			       const char *release)
+/* A transaction_fn: @arg is the struct params. */
+static enum exit_code remove_modules(struct transaction *tx, void *arg)
 {
-	enum exit_code code =
-		transaction_open(tx, params->root, release, params->dry_run);
+	enum exit_code code;
 
-	if (code != EXIT_DONE)
-		return code;
 	if (state_is_empty(&tx->state)) {
 		log_info("nothing is installed for %s", tx->host.release);
 		return EXIT_DONE;
 	}
-	code = preflight_check(&tx->host, NULL, params->running, false);
+	code = transaction_survey(tx, NULL);
 	if (code == EXIT_DONE)
-		code = plan_remove(&tx->plan, &tx->host, &tx->state);
+		code = transaction_plan_remove(tx);
 	/*
 	 * Only files that cannot be restored yet are left, and plan_remove() has said so.
 	 */
 	if (code == EXIT_DONE && !tx->state.installed.count && !tx->plan.count)
 		return EXIT_FAILED;
-	return code == EXIT_DONE ? carry_out(tx, params) : code;
+	return code == EXIT_DONE ? carry_out(tx, arg) : code;
 }
 
 static enum exit_code run(const struct params *params)
 {
-	_cleanup_transaction_ struct transaction tx = TRANSACTION_INIT;
 	const char *release = params->kernel ? params->kernel : params->running;
-	enum exit_code code = EXIT_FAILED;
+	struct transaction tx = TRANSACTION_INIT;
 
-	for (int try = 1; try <= TRANSACTION_TRIES; try++) {
-		bool again;
-
-		code = try_once(&tx, params, release);
-		again = tx.again;
-		transaction_end(&tx);
-		if (!again)
-			return code;
-	}
-	log_error("another process keeps changing the modules of %s; try again later",
-		  release);
-	return code;
+	return transaction_run(&tx, params->root, release, params->dry_run,
+			       remove_modules, (void *)params);
 }
 
 static const struct option_spec options[] = {

@@ -360,7 +360,7 @@ load lib/install
 	rm "$MODULES"
 	mv "$ROOT/lib/modules/real" "$MODULES"
 	before=$(tree_print "$ROOT")
-	for place in "$MODULES" "$MODULES/kernel/crypto"; do
+	for place in "$MODULES/kernel" "$MODULES/kernel/crypto"; do
 		run_cmd 1 unshare --map-root-user --mount sh -euc 'mount --bind "$1" "$1"
 			exec "$2" install --allow-unsigned --root "$3" --kernel "$4" "$5"' - \
 			"$place" "$WGKMOD" "$ROOT" "$RELEASE" "$PAYLOAD"

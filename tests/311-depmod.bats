@@ -128,7 +128,7 @@ amid() {
 @test "a file that comes while depmod runs is not lost, and is indexed" {
 	fake_program depmod "[ -e '$BATS_TEST_TMPDIR/once' ] || {
 		touch '$BATS_TEST_TMPDIR/once'
-		cp '$STOCK/kernel/lib/crypto/libchacha.ko' '$MODULES/kernel/crypto/came.ko'; }
+		cp '$STOCK/kernel/crypto/adiantum.ko' '$MODULES/kernel/crypto/came.ko'; }
 		exec $(command -v depmod) \"\$@\""
 	install_it 0
 	assert_line "^wgkmod: $MODULES: another process is changing it: kernel/crypto"
@@ -225,7 +225,7 @@ stale() {
 }
 
 @test "a file that comes after the exchange is not lost when that cannot stay" {
-	amid : "$(stale) && cp '$STOCK/kernel/lib/crypto/libchacha.ko' kernel/crypto/came.ko" install_it 0
+	amid : "$(stale) && cp '$STOCK/kernel/crypto/adiantum.ko' kernel/crypto/came.ko" install_it 0
 	assert_line "^wgkmod: $MODULES: another process is changing it: kernel/crypto"
 	installed
 	[[ -e $MODULES/kernel/crypto/came.ko ]]
@@ -233,7 +233,7 @@ stale() {
 }
 
 @test "what changes right before the exchange and right after it: the old directory is put aside, and the place is said" {
-	local other=$STOCK/kernel/lib/crypto/libchacha.ko aside
+	local other=$STOCK/kernel/crypto/adiantum.ko aside
 	amid "mkdir new && cp '$other' new/one.ko && rm kernel/crypto/adiantum.ko && echo early >both" \
 		"mkdir new && cp '$other' new/two.ko && echo late >both" install_it 0
 	assert_line "^wgkmod: $MODULES: another process is changing it: "
@@ -257,7 +257,7 @@ stale() {
 }
 
 @test "an index and a temporary file that only this depmod makes are no change of somebody else's" {
-	local real top=$MODULES/../.wgkmod-$RELEASE other=$STOCK/kernel/lib/crypto/libchacha.ko
+	local real top=$MODULES/../.wgkmod-$RELEASE other=$STOCK/kernel/crypto/adiantum.ko
 	real=$(command -v depmod)
 	fake_program depmod ": >'$top/modules.dep.tmp'; sleep 0.3; $real \"\$@\" || exit
 		: >'$top/modules.newindex'; rm '$top/modules.dep.tmp'"

@@ -1,161 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "kernel/preflight.h"
 
-#include <fcntl.h>
+#include <dirent.h>
 #include <libkmod.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statfs.h>
-#include <sys/statvfs.h>
 
 #include "base/file.h"
 #include "base/host.h"
 #include "base/log.h"
 #include "base/root.h"
+#include "base/strlist.h"
 #include "bundle/modsig.h"
 #include "bundle/payload.h"
 #include "fit/module.h"
 #include "kernel/keyrings.h"
-#include "tree/snapshot.h"
-#include "tree/state.h"
-
-/* Room for directories, the state, and what the file system needs for itself. */
-#define ROOM_BYTES (16UL << 20)
-#define ROOM_INODES 64
-/*
- * With this many free inodes the clone need not be counted: no kernel has so many files.
- */
-#define PLENTY_OF_INODES 65536
-
-#define MOUNTS_FILE "/proc/self/mountinfo"
-
-/*
- * Decode the name of a mount in /proc/self/mountinfo, where blanks are octal, in place.
- */
-static void unescape(char *text)
-{
-	char *to = text;
-
-	for (; *text; text++) {
-		if (text[0] == '\\' && strspn(text + 1, "01234567") >= 3) {
-			*to++ = (char)((text[1] - '0') << 6 | (text[2] - '0') << 3 |
-				       (text[3] - '0'));
-			text += 3;
-		} else {
-			*to++ = *text;
-		}
-	}
-	*to = '\0';
-}
-
-static bool is_below(const char *path, const char *directory)
-{
-	size_t len = strlen(directory);
-
-	return !strncmp(path, directory, len) && (path[len] == '/' || !path[len]);
-}
-
-static bool check_mounts(const struct host *host)
-{
-	FILE *mounts = fopen(MOUNTS_FILE, "re");
-	_cleanup_free_ char *line = NULL;
-	size_t room = 0;
-	bool ok = true;
-
-	if (!mounts) {
-		log_failure(host->modules,
-			    "cannot find out what is mounted there: %s: %s", MOUNTS_FILE,
-			    strerror(errno));
-		return false;
-	}
-	while (getline(&line, &room, mounts) > 0) {
-		char *cursor = line, *point = NULL;
-
-		for (int column = 0; column < 5; column++)
-			point = strsep(&cursor, " ");
-		if (!point)
-			continue;
-		unescape(point);
-		if (!is_below(point, host->modules))
-			continue;
-		log_failure(host->modules,
-			    "something is mounted on '%s'; unmount it first", point);
-		ok = false;
-	}
-	if (!feof(mounts)) {
-		log_failure(host->modules,
-			    "cannot find out what is mounted there: %s: %s", MOUNTS_FILE,
-			    strerror(errno));
-		ok = false;
-	}
-	fclose(mounts);
-	return ok;
-}
-
-/*
- * Count the inodes that the clone needs: one for each directory, and on tmpfs also one
- * for each hard link (shmem_link() in the kernel's mm/shmem.c).
- */
-static bool check_inodes(const struct host *host, unsigned long long free_ones)
-{
-	_cleanup_snapshot_ struct snapshot snap = { 0 };
-	unsigned long long need = ROOM_INODES;
-	struct reason reason = { 0 };
-	struct statfs fs;
-
-	if (fstatfs(host->modules_fd, &fs) < 0) {
-		log_failure(host->modules, "%s", strerror(errno));
-		return false;
-	}
-	if (snapshot_take(&snap, host->modules_fd, &reason) < 0) {
-		log_failure(host->modules, "%s", reason.text);
-		return false;
-	}
-	for (size_t i = 0; i < snap.count; i++)
-		need += fs.f_type == TMPFS_MAGIC || S_ISDIR(snap.entries[i].st.st_mode);
-	if (free_ones >= need)
-		return true;
-	log_failure(host->kernels,
-		    "its file system has too few inodes left: %llu are free, %llu needed",
-		    free_ones, need);
-	return false;
-}
-
-/* Check that the file system has @need bytes, and the inodes of a clone. */
-static bool check_room(const struct host *host, unsigned long long need)
-{
-	struct statvfs st;
-
-	if (fstatvfs(host->kernels_fd, &st) < 0) {
-		log_failure(host->kernels, "%s", strerror(errno));
-		return false;
-	}
-	if (st.f_flag & ST_RDONLY) {
-		log_failure(host->kernels, "its file system is read-only");
-		return false;
-	}
-	if ((unsigned long long)st.f_bavail * st.f_frsize < need) {
-		log_failure(host->kernels,
-			    "its file system is full: %llu KiB are free, %llu needed",
-			    (unsigned long long)st.f_bavail * st.f_frsize / 1024,
-			    need / 1024);
-		return false;
-	}
-	/* Some file systems do not count inodes, and report 0 of 0. */
-	return !st.f_files || st.f_favail >= PLENTY_OF_INODES ||
-	       check_inodes(host, st.f_favail);
-}
-
-static bool check_disks(const struct host *host, const struct payload *payload)
-{
-	unsigned long long need = ROOM_BYTES;
-
-	for (size_t i = 0; payload && i < payload->count; i++)
-		need += payload->files[i].data.size;
-	return check_room(host, need);
-}
+#include "tree/needs.h"
 
 static bool in_payload(const struct payload *payload, const char *name)
 {
@@ -195,15 +56,16 @@ static bool check_builtin(const struct host *host, const struct payload *payload
 	return ok;
 }
 
+/* @names are those of the payload's modules, and of what they stand on. */
 static void print_config(struct kmod_config_iter *iter, const char *what, bool with_value,
-			 const char *told, const struct payload *payload, bool *ok)
+			 const char *told, const struct strlist *names, bool *ok)
 {
 	while (iter && kmod_config_iter_next(iter)) {
 		const char *key = kmod_config_iter_get_key(iter);
 		const char *value = with_value ? kmod_config_iter_get_value(iter) : NULL;
 		_cleanup_free_ char *name = module_name_of(key ? key : "");
 
-		if (!name || !in_payload(payload, name))
+		if (!name || !strlist_has(names, name))
 			continue;
 		log_failure(name,
 			    "modprobe is told %s, by '%s %s%s%s' in its configuration "
@@ -215,9 +77,66 @@ static void print_config(struct kmod_config_iter *iter, const char *what, bool w
 		kmod_config_iter_free_iter(iter);
 }
 
+/* Opening a FIFO, or a link to one, would wait. */
+static bool check_config_files(const char *path)
+{
+	DIR *dir = opendir(path);
+	const struct dirent *entry;
+	bool ok = true;
+
+	while (dir && (entry = readdir(dir))) {
+		struct stat st;
+
+		if (fstatat(dirfd(dir), entry->d_name, &st, 0) < 0 ||
+		    S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
+			continue;
+		log_failure(path,
+			    "'%s' in it is not a regular file, and modprobe would wait "
+			    "for it: move it away first",
+			    entry->d_name);
+		ok = false;
+	}
+	if (dir)
+		closedir(dir);
+	return ok;
+}
+
 /*
- * modprobe ignores the aliases of a blacklisted module, and "ip link add" uses an alias.
+ * modprobe ignores the aliases of a blacklisted module, and "ip link add" uses an alias;
+ * what another module needs is loaded by its name all the same.
  */
+static bool check_config(const struct host *host, const char *const *paths,
+			 const struct payload *payload)
+{
+	_cleanup_strlist_ struct strlist ours = { 0 }, needed = { 0 };
+	struct reason reason = { 0 };
+	struct kmod_ctx *ctx;
+	bool ok = true;
+
+	for (size_t i = 0; i < payload->n_modules; i++)
+		if (strlist_add(&ours, payload->modules[i].name) < 0)
+			return false;
+	if (needs_list(payload->modules, payload->n_modules, host->modules_fd, &needed,
+		       &reason) < 0) {
+		log_failure(host->modules, "modules.dep: %s", reason.text);
+		return false;
+	}
+	ctx = kmod_new(host->modules, paths);
+	if (!ctx) {
+		log_error("modprobe's configuration cannot be read: %s", strerror(errno));
+		return false;
+	}
+	kmod_set_log_priority(ctx, 0);
+	print_config(kmod_config_get_blacklists(ctx), "blacklist", false,
+		     "not to load it", &ours, &ok);
+	print_config(kmod_config_get_install_commands(ctx), "install", false,
+		     "to run a command instead", &needed, &ok);
+	print_config(kmod_config_get_aliases(ctx), "alias", true,
+		     "to load another instead", &needed, &ok);
+	kmod_unref(ctx);
+	return ok;
+}
+
 static bool check_modprobe(const struct host *host, const struct payload *payload)
 {
 	static const char *const places[] = {
@@ -225,33 +144,19 @@ static bool check_modprobe(const struct host *host, const struct payload *payloa
 		"usr/lib/modprobe.d", "lib/modprobe.d",
 	};
 	char *paths[ARRAY_SIZE(places) + 1] = { NULL };
-	struct kmod_ctx *ctx;
 	bool ok = true;
 
 	for (size_t i = 0, n = 0; i < ARRAY_SIZE(places); i++) {
 		int ret = root_resolve(host->root, places[i], &paths[n]);
 
 		if (ret == 0) {
-			n++;
+			ok &= check_config_files(paths[n++]);
 		} else if (ret != -ENOENT && ret != -ENOTDIR) {
 			log_failure(places[i], "%s", strerror(-ret));
 			ok = false;
 		}
 	}
-	ctx = kmod_new(host->modules, (const char *const *)paths);
-	if (!ctx) {
-		log_error("modprobe's configuration cannot be read: %s", strerror(errno));
-		ok = false;
-	} else {
-		kmod_set_log_priority(ctx, 0);
-		print_config(kmod_config_get_blacklists(ctx), "blacklist", false,
-			     "not to load it", payload, &ok);
-		print_config(kmod_config_get_install_commands(ctx), "install", false,
-			     "to run a command instead", payload, &ok);
-		print_config(kmod_config_get_aliases(ctx), "alias", true,
-			     "to load another instead", payload, &ok);
-		kmod_unref(ctx);
-	}
+	ok = ok && check_config(host, (const char *const *)paths, payload);
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
 		free(paths[i]);
 	return ok;
@@ -414,15 +319,11 @@ enum exit_code preflight_check(const struct host *host, const struct payload *pa
 			  running);
 		return EXIT_USAGE;
 	}
-	ok = check_mounts(host);
-	ok &= check_disks(host, payload);
-	if (payload) {
-		ok &= check_builtin(host, payload);
-		ok &= check_modprobe(host, payload);
-	}
-	if (payload && runs)
+	ok = check_builtin(host, payload);
+	ok &= check_modprobe(host, payload);
+	if (runs)
 		ok &= check_running(host, payload, load);
-	if (!ok || !payload)
-		return ok ? EXIT_DONE : EXIT_FAILED;
+	if (!ok)
+		return EXIT_FAILED;
 	return preflight_signatures(host, payload, running, load);
 }

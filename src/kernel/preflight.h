@@ -13,21 +13,18 @@ struct payload;
 /*
  * Check for each of these, and print what is wrong and what to do about it:
  *
- *  - a mount over the kernel's directory or in it, which the clone would not have;
- *  - a file system that is read-only or has no room for the clone;
  *  - a module of @payload that the kernel has built in, or that modprobe is configured
- *    not to load;
+ *    not to load; a module that one of them needs and that modprobe is diverted from;
  *  - for the running kernel, which alone can be asked: that it accepts no modules any
  *    more, or not these (preflight_signatures()); with @load, that @host is not the
  *    running kernel.
  *
- * @payload is NULL for a removal. @running is the release of the running kernel. @load is
+ * @running is the release of the running kernel. @load is
  * true if the modules are to be loaded after the install. Returns EXIT_DONE, EXIT_FAILED,
  * EXIT_UNTRUSTED or EXIT_USAGE.
  */
 enum exit_code preflight_check(const struct host *host, const struct payload *payload,
-			       const char *running, bool load) _must_check_
-	_nonnull_(1, 3);
+			       const char *running, bool load) _must_check_ _nonnull_all_;
 
 /*
  * If the running kernel is that of @host and accepts only signed modules, check that each

@@ -301,8 +301,7 @@ static int drop_one(int parent, const char *name)
 				       errno == ENOENT
 			       ? 0
 			       : -EROFS;
-	/* POSIX has EPERM for a directory, Linux EISDIR. */
-	if (errno != EISDIR && errno != EPERM)
+	if (errno != EISDIR)
 		return -errno;
 	return drop_directory(parent, name);
 }

@@ -9,53 +9,87 @@
 #include "base/log.h"
 #include "base/root.h"
 #include "base/spawn.h"
+#include "base/strlist.h"
 
 #define CONFIG_PLACES 5
 
-/*
- * Return true if @line of depmod ends with the text of an error that concerns the tree: a
- * file that is not a module, or a link that leads nowhere. Neither is a file of ours, and
- * neither was in an index before.
- */
-static bool is_of_the_tree(const char *line, size_t len)
+static bool ends_with_error(const char *line, const int *errors, size_t count)
 {
-	static const int errors[] = { ENOEXEC, ENOENT };
+	size_t len = strlen(line);
 
-	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
+	for (size_t i = 0; i < count; i++) {
 		const char *text = strerror(errors[i]);
 		size_t n = strlen(text);
 
-		if (len > n && !strncmp(line + len - n, text, n))
+		if (len > n && !strcmp(line + len - n, text))
 			return true;
 	}
 	return false;
 }
 
+/* Return true if @line names one of @paths, below the directory of modules. */
+static bool names_one(const char *line, const struct strlist *paths)
+{
+	for (size_t i = 0; i < paths->count; i++)
+		if (strstr(line, paths->items[i]))
+			return true;
+	return false;
+}
+
 /*
- * Remember the first error that depmod prints: if it cannot read a module or another
- * input, it prints an error, leaves out what it does not know, and exits with 0.
+ * Return true if @line, an error of depmod, is about a file that is somebody else's: a
+ * broken module, a link that leads nowhere, a name that depmod cannot write. It is not
+ * if the file is one of @ours, or if the system failed.
+ */
+static bool is_foreign(const char *line, const struct strlist *ours)
+{
+	static const int system[] = { EIO,    ENOMEM, EMFILE, ENFILE, ENOSPC,
+				      EDQUOT, EROFS,  EACCES, EPERM };
+	static const int file[] = { ENOEXEC, ENOENT };
+
+	if (names_one(line, ours) || ends_with_error(line, system, ARRAY_SIZE(system)))
+		return false;
+	return strstr(line, "/lib/modules/") ||
+	       ends_with_error(line, file, ARRAY_SIZE(file));
+}
+
+/*
+ * Remember the first error of depmod that concerns us: if it cannot read a module or
+ * another input, it prints an error, leaves out what it does not know, and exits with 0.
  * log_printf() in kmod's tools/log.c has the words.
  */
-static void note_error(const char *line, struct reason *error)
+static void note_error(const char *line, const struct strlist *ours, struct reason *error)
 {
 	const char *what = strstr(line, "ERROR: ");
 
 	if (!what)
 		what = strstr(line, "FATAL: ");
-	if (what && !error->text[0] && !is_of_the_tree(what, strlen(what)))
+	if (what && !error->text[0] && !is_foreign(what, ours))
 		reason_set(error, -EIO, "depmod says: %s", what);
 }
 
+/* Print @line without the path of @base, a directory that is gone soon. */
+static void print_line(char *line, const char *base)
+{
+	size_t len = strlen(base);
+	char *at;
+
+	while ((at = strstr(line, base)))
+		memmove(at, at + len, strlen(at + len) + 1);
+	log_words(line);
+}
+
 /* Copy the output of depmod, which this cuts into lines, to standard error. */
-static void pass_on(char *output, struct reason *error)
+static void pass_on(char *output, const char *base, const struct strlist *ours,
+		    struct reason *error)
 {
 	char *line;
 
 	while ((line = strsep(&output, "\n"))) {
 		if (!*line && !output)
 			return;
-		note_error(line, error);
-		log_words(line);
+		note_error(line, ours, error);
+		print_line(line, base);
 	}
 }
 
@@ -93,7 +127,8 @@ static int add_config(const struct host *host, const char *base,
 	return 0;
 }
 
-int depmod_run(const struct host *host, const char *base, struct reason *reason)
+int depmod_run(const struct host *host, const char *base, const struct strlist *ours,
+	       struct reason *reason)
 {
 	const char *argv[4 + 2 * CONFIG_PLACES + 1] = { "depmod", "-b", base,
 							host->release };
@@ -107,7 +142,8 @@ int depmod_run(const struct host *host, const char *base, struct reason *reason)
 	} else {
 		ret = spawn_collect((char *const *)argv, host->kernels_fd, &output,
 				    reason);
-		pass_on(output.data, &error);
+		if (output.data)
+			pass_on(output.data, base, ours, &error);
 	}
 	for (size_t i = 0; i < CONFIG_PLACES; i++)
 		free(paths[i]);

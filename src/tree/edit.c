@@ -6,25 +6,47 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 
 #include "base/file.h"
 #include "base/strlist.h"
 #include "tree/clone.h"
 
+#define SELINUX "security.selinux"
+
+/*
+ * Give @fd the label of the directory @parent, where a host without SELinux changes the
+ * root of one with it; with SELinux the kernel gives it one.
+ */
+static int copy_label(int parent, int fd)
+{
+	char label[1024];
+	ssize_t size = fgetxattr(parent, SELINUX, label, sizeof(label));
+
+	if (size <= 0 || fgetxattr(fd, SELINUX, NULL, 0) >= 0)
+		return 0;
+	return fsetxattr(fd, SELINUX, label, (size_t)size, 0) < 0 ? -errno : 0;
+}
+
 static int make_directory(int fd, const char *path, struct strlist *made)
 {
-	_cleanup_close_ int parent = -1;
+	_cleanup_close_ int parent = -1, directory = -1;
 	const char *base;
+	int ret;
 
 	parent = open_parent(fd, path, &base);
 	if (parent < 0)
 		return parent;
 	if (mkdirat(parent, base, 0755) < 0)
 		return errno == EEXIST ? 0 : -errno;
+	directory = open_beneath(parent, base, O_RDONLY | O_DIRECTORY);
+	if (directory < 0)
+		return directory;
 	/* Ignore the umask: depmod and modprobe of every user read this directory. */
-	if (fchmodat(parent, base, 0755, 0) < 0)
+	if (fchmod(directory, 0755) < 0)
 		return -errno;
-	return made ? strlist_add(made, path) : 0;
+	ret = copy_label(parent, directory);
+	return ret < 0 || !made ? ret : strlist_add(made, path);
 }
 
 /* Make the parent directories of @path. */
@@ -88,6 +110,8 @@ int edit_write(int fd, const char *path, const char *data, size_t size,
 	ret = write_all(out, data, size);
 	if (ret == 0 && fchmod(out, 0644) < 0)
 		ret = -errno;
+	if (ret == 0)
+		ret = copy_label(parent, out);
 	if (close(out) < 0 && ret == 0)
 		ret = -errno;
 	return ret;

@@ -68,9 +68,6 @@ static int clone_tree(struct exchange *exchange, struct reason *reason)
 
 	if (!name)
 		return reason_errno(reason, -ENOMEM);
-	ret = snapshot_take(&exchange->live, host->modules_fd, reason);
-	if (ret < 0)
-		return ret;
 	if (mkdirat(host->kernels_fd, name, 0700) < 0)
 		return reason_set(reason, -errno, "cannot make '%s/%s': %s",
 				  host->kernels, name, strerror(errno));
@@ -80,17 +77,18 @@ static int clone_tree(struct exchange *exchange, struct reason *reason)
 	ret = try_exchange(exchange->tree_fd, reason);
 	if (ret < 0)
 		return ret;
-	ret = clone_make(&exchange->live, host->modules_fd, exchange->tree_fd,
-			 indexes_how, reason);
+	ret = clone_make(exchange->live, host->modules_fd, exchange->tree_fd, indexes_how,
+			 reason);
 	/* It was deleted after the snapshot. */
 	return ret == -ENOENT ? -EAGAIN : ret;
 }
 
 int exchange_begin(struct exchange *exchange, const struct host *host,
-		   struct reason *reason)
+		   const struct snapshot *live, struct reason *reason)
 {
 	*exchange = (struct exchange)EXCHANGE_INIT;
 	exchange->host = host;
+	exchange->live = live;
 	hold_signals(&exchange->signals);
 	umask(022);
 	return clone_tree(exchange, reason);
@@ -146,9 +144,9 @@ static int make_indexes(struct exchange *exchange, const struct strlist *ours,
 		return reason_set(reason, ret,
 				  "cannot make a base directory for depmod: %s",
 				  strerror(-ret));
-	ret = depmod_run(host, base, reason);
+	ret = depmod_run(host, base, ours, reason);
 	if (ret == 0)
-		ret = indexes_check(&exchange->live, host->modules_fd, exchange->tree_fd,
+		ret = indexes_check(exchange->live, host->modules_fd, exchange->tree_fd,
 				    reason);
 	if (ret == 0)
 		ret = indexes_list_all(exchange->tree_fd, ours, reason);
@@ -246,7 +244,7 @@ static int look_at_old(const struct exchange *exchange, struct reason *reason)
 	int ret = old_is_opened(exchange, reason);
 
 	return ret < 0 ? ret
-		       : look_again(&exchange->live, exchange->host->modules_fd, reason);
+		       : look_again(exchange->live, exchange->host->modules_fd, reason);
 }
 
 /*
@@ -277,7 +275,7 @@ int exchange_commit(struct exchange *exchange, struct reason *reason)
 	if (is_interrupted())
 		return reason_set(reason, -EINTR, "it was interrupted");
 	/* Look quickly; what this misses is found after the exchange. */
-	ret = say_changed(snapshot_changed(&exchange->live, exchange->host->modules_fd),
+	ret = say_changed(snapshot_changed(exchange->live, exchange->host->modules_fd),
 			  reason);
 	if (ret == 0)
 		ret = still_opened(exchange->host, exchange->host->release, reason);
@@ -384,7 +382,6 @@ void exchange_finish(struct exchange *exchange)
 	if (exchange_recover(exchange->host, &reason) < 0)
 		log_error("%s; the next run will do it", reason.text);
 	close_fd(&exchange->tree_fd);
-	snapshot_free(&exchange->live);
 	snapshot_free(&exchange->made);
 	buf_free(&exchange->dep);
 	sigprocmask(SIG_SETMASK, &exchange->signals, NULL);

@@ -46,12 +46,12 @@ struct host;
 struct reason;
 
 struct exchange {
-	const struct host *host; /* borrowed */
-	int tree_fd;		 /* the clone */
-	struct snapshot live;	 /* the kernel's directory when it was cloned */
-	struct snapshot made;	 /* the clone after depmod */
-	struct buf dep;		 /* modules.dep of the clone after depmod */
-	sigset_t signals;	 /* that were blocked before */
+	const struct host *host;     /* borrowed */
+	int tree_fd;		     /* the clone */
+	const struct snapshot *live; /* the kernel's directory before; borrowed */
+	struct snapshot made;	     /* the clone after depmod */
+	struct buf dep;		     /* modules.dep of the clone after depmod */
+	sigset_t signals;	     /* that were blocked before */
 	bool exchanged;
 };
 
@@ -65,7 +65,9 @@ int exchange_recover(const struct host *host,
 /* Return true if an interrupted run left a clone, or another run is making one. */
 bool exchange_is_left(const struct host *host) _must_check_ _nonnull_all_;
 
+/* @live is the kernel's directory, as it was when all decisions were made. */
 int exchange_begin(struct exchange *exchange, const struct host *host,
+		   const struct snapshot *live,
 		   struct reason *reason) _must_check_ _nonnull_all_;
 
 /*

@@ -15,6 +15,7 @@
 #include "tree/edit.h"
 #include "tree/indexes.h"
 #include "tree/lookup.h"
+#include "tree/snapshot.h"
 
 /* The context of making a plan. */
 struct planning {
@@ -37,7 +38,6 @@ void plan_free(struct plan *plan)
 {
 	free(plan->changes);
 	strlist_free(&plan->paths);
-	strlist_free(&plan->others);
 	*plan = (struct plan){ 0 };
 }
 
@@ -97,6 +97,25 @@ static bool look_at(struct planning *p, const char *path, const struct sum **sum
 	return p->ok = false;
 }
 
+/* Return true if the file @path is, byte for byte, the payload's module of its name. */
+static bool is_same(struct planning *p, const char *path)
+{
+	_cleanup_free_ char *name = module_name_of(path);
+	enum state_file found = STATE_CHANGED;
+	struct reason ignored = { 0 };
+
+	for (size_t i = 0; name && p->payload && i < p->payload->count; i++) {
+		const struct payload_file *file = &p->payload->files[i];
+		_cleanup_free_ char *other = module_name_of(file->path);
+
+		if (other && !strcmp(name, other))
+			return state_compare(p->host, path, file->digest, &found,
+					     &ignored) == 0 &&
+			       found == STATE_INTACT;
+	}
+	return false;
+}
+
 /* Keep the foreign file at @path, if that is wanted and possible. */
 static bool keep(struct planning *p, const char *path, const char *why)
 {
@@ -110,6 +129,11 @@ static bool keep(struct planning *p, const char *path, const char *why)
 	if (fd >= 0) {
 		log_failure(path, "it is a directory; move it away first");
 		return p->ok = false;
+	}
+	if (is_same(p, path)) {
+		log_info("'%s' is a copy of what is installed, and is not kept", path);
+		add_change(p, CHANGE_REMOVE, path, NULL);
+		return p->ok;
 	}
 	/* There is one place to keep it in, and a second original must not be lost. */
 	if (strlist_has(&p->state->kept, path) && !state_keeps_same(p->host, path)) {
@@ -134,6 +158,10 @@ static void plan_file(struct planning *p, const char *path,
 	if (found == STATE_INTACT && sum &&
 	    !memcmp(sum->digest, file->digest, SHA256_BYTES))
 		return;
+	if (found == STATE_CHANGED && is_same(p, path)) {
+		log_info("'%s' is there already, and counts as installed", path);
+		return;
+	}
 	if (found == STATE_CHANGED &&
 	    !keep(p, path,
 		  sum ? "it was changed since wgkmod installed it"
@@ -198,30 +226,59 @@ static void plan_restores(struct planning *p)
 	}
 }
 
+/* Return true if depmod would list @path: a module, and in no directory that it skips. */
+static bool is_module_file(const char *path)
+{
+	static const char *const suffixes[] = { ".ko", ".ko.gz", ".ko.xz", ".ko.zst" };
+	_cleanup_free_ char *slashed = strdup_printf("/%s", path);
+	size_t len = strlen(path);
+
+	if (!slashed || strstr(slashed, "/build/") || strstr(slashed, "/source/"))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+		size_t n = strlen(suffixes[i]);
+
+		if (len > n && !strcmp(path + len - n, suffixes[i]))
+			return true;
+	}
+	return false;
+}
+
 /*
  * Find other modules of the same names: modprobe could load either, the kernel only one.
+ * Whether an index lists them does not matter, as depmod makes new ones.
  */
-static void plan_names(struct planning *p, char *cursor)
+static void plan_names(struct planning *p, const struct snapshot *tree)
 {
-	char *path;
+	for (size_t i = 0; i < tree->count; i++) {
+		const char *path = tree->entries[i].path;
 
-	while ((path = modules_dep_next(&cursor))) {
-		_cleanup_close_ int fd = -1;
-
-		if (!is_wanted(p, path) || strlist_has(&p->plan->paths, path) ||
+		if (S_ISDIR(tree->entries[i].st.st_mode) || !is_module_file(path) ||
+		    !is_wanted(p, path) || strlist_has(&p->plan->paths, path) ||
 		    sums_find(&p->state->installed, path))
 			continue;
-		/* modules.dep may be out of date: does the file exist? */
-		fd = open_beneath(p->host->modules_fd, path, O_RDONLY);
-		if (fd == -ENOENT || fd == -ENOTDIR)
+		keep(p, path, "the kernel has this module of the same name already");
+	}
+}
+
+/* A directory of modules elsewhere, by "external" of depmod.d, has absolute paths. */
+static void plan_external(struct planning *p)
+{
+	_cleanup_buf_ struct buf dep = { 0 };
+	struct reason ignored = { 0 };
+	char *cursor, *path;
+
+	/* Without modules.dep there are none; depmod will say what is wrong with it. */
+	if (modules_dep_read(p->host, &dep, &ignored) < 0)
+		return;
+	cursor = dep.data;
+	while ((path = modules_dep_next(&cursor))) {
+		if (path[0] != '/' || !is_wanted(p, path))
 			continue;
-		/* The path points into a buffer: copy it. */
-		if (strlist_add(&p->plan->others, path) < 0) {
-			p->ok = false;
-			return;
-		}
-		keep(p, p->plan->others.items[p->plan->others.count - 1],
-		     "the kernel has this module of the same name already");
+		log_failure(path, "the kernel has this module of the same name already, "
+				  "by 'external' in depmod's configuration (depmod.d); "
+				  "move it away first, and run depmod");
+		p->ok = false;
 	}
 }
 
@@ -235,13 +292,11 @@ bool plan_is_done(const struct plan *plan, const struct host *host)
 }
 
 enum exit_code plan_install(struct plan *plan, const struct host *host,
-			    const struct payload *payload, const struct state *state,
-			    const struct plan_how *how)
+			    const struct snapshot *tree, const struct payload *payload,
+			    const struct state *state, const struct plan_how *how)
 {
 	_cleanup_planning_ struct planning p = { plan, host, payload, state,
 						 how,  true, { 0 } };
-	_cleanup_buf_ struct buf dep = { 0 };
-	struct reason ignored = { 0 };
 
 	*plan = (struct plan){ 0 };
 	for (size_t i = 0; i < payload->count; i++) {
@@ -252,12 +307,8 @@ enum exit_code plan_install(struct plan *plan, const struct host *host,
 	}
 	plan_removals(&p);
 	plan_restores(&p);
-	/*
-	 * Without modules.dep there are no other modules; depmod will say what is wrong
-	 * with it.
-	 */
-	if (modules_dep_read(host, &dep, &ignored) == 0)
-		plan_names(&p, dep.data);
+	plan_names(&p, tree);
+	plan_external(&p);
 	for (size_t i = 0; i < payload->count; i++)
 		plan_file(&p, plan->paths.items[i], &payload->files[i]);
 	return p.ok ? EXIT_DONE : EXIT_FAILED;

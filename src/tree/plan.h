@@ -11,6 +11,7 @@
 struct host;
 struct payload;
 struct payload_file;
+struct snapshot;
 
 enum change_kind {
 	CHANGE_REMOVE,	/* delete a file that wgkmod installed */
@@ -31,7 +32,6 @@ struct plan {
 	size_t room;
 	size_t removed, kept, restored; /* changes of each kind */
 	struct strlist paths;		/* where each file of the payload goes */
-	struct strlist others;		/* modules of the same names elsewhere */
 };
 
 struct plan_how {
@@ -40,13 +40,14 @@ struct plan_how {
 };
 
 /*
- * Plan an install: compare @payload with the host. Unless @how->replace is set, print
+ * Plan an install: compare @payload with the host, of which @tree is a snapshot. Unless @how->replace is set, print
  * each file in the way that wgkmod did not install: one that @state does not list with
- * its digest, or a module of the same name at another place. @payload and @state must
- * outlive @plan. Returns EXIT_DONE or EXIT_FAILED; call plan_free() in either case.
+ * its digest, or a module of the same name at another place. @tree, @payload and
+ * @state must outlive @plan. Returns EXIT_DONE or EXIT_FAILED; call plan_free() in either case.
  */
 enum exit_code plan_install(struct plan *plan, const struct host *host,
-			    const struct payload *payload, const struct state *state,
+			    const struct snapshot *tree, const struct payload *payload,
+			    const struct state *state,
 			    const struct plan_how *how) _must_check_ _nonnull_all_;
 
 /*

@@ -98,10 +98,14 @@ static int look_at(struct snapshot *snap, int fd, const char *directory, const c
 	if (add(snap, join(directory, name), &st) < 0)
 		return reason_errno(reason, -ENOMEM);
 	path = snap->entries[snap->count - 1].path;
-	if (st.st_dev != snap->entries[0].st.st_dev)
-		return reason_set(reason, -EXDEV, "%s: something is mounted there", path);
 	if (!S_ISDIR(st.st_mode))
 		return 0;
+	/* Files of an overlay have the device of their layer. */
+	if (st.st_dev != snap->entries[0].st.st_dev)
+		return reason_set(reason, -EXDEV,
+				  "%s: it is a subvolume or a snapshot, to which no hard "
+				  "links can be made: put a directory in its place first",
+				  path);
 	child = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (child < 0)
 		return reason_set(reason, -errno, "%s: %s", path, strerror(errno));

@@ -7,7 +7,9 @@
 #include "bundle/payload.h"
 #include "tree/edit.h"
 #include "tree/indexes.h"
+#include "tree/needs.h"
 #include "tree/old_state.h"
+#include "tree/survey.h"
 
 void transaction_end(struct transaction *tx)
 {
@@ -16,6 +18,7 @@ void transaction_end(struct transaction *tx)
 	plan_free(&tx->plan);
 	state_free(&tx->state);
 	state_free(&tx->next);
+	snapshot_free(&tx->tree);
 	host_close(&tx->host);
 	*tx = (struct transaction)TRANSACTION_INIT;
 }
@@ -33,8 +36,8 @@ static int recover(struct transaction *tx, bool dry, struct reason *reason)
 	return ret < 0 ? ret : old_state_take_over(&tx->host, reason);
 }
 
-enum exit_code transaction_open(struct transaction *tx, const char *root,
-				const char *release, bool dry)
+static enum exit_code open_transaction(struct transaction *tx, const char *root,
+				       const char *release, bool dry)
 {
 	struct reason reason = { 0 };
 	int ret = host_open_locked(&tx->host, root, release, &reason);
@@ -52,6 +55,61 @@ enum exit_code transaction_open(struct transaction *tx, const char *root,
 		return EXIT_DONE;
 	log_failure(release, "%s", reason.text);
 	return EXIT_FAILED;
+}
+
+enum exit_code transaction_run(struct transaction *tx, const char *root,
+			       const char *release, bool dry, transaction_fn work,
+			       void *arg)
+{
+	enum exit_code code = EXIT_FAILED;
+
+	for (int try = 1; try <= TRANSACTION_TRIES; try++) {
+		bool again;
+
+		code = open_transaction(tx, root, release, dry);
+		if (code == EXIT_DONE)
+			code = work(tx, arg);
+		again = tx->again;
+		transaction_end(tx);
+		if (!again)
+			return code;
+	}
+	log_error("another process keeps changing the modules of %s; try again later",
+		  release);
+	return code;
+}
+
+enum exit_code transaction_survey(struct transaction *tx, const struct payload *payload)
+{
+	unsigned long long need = 0;
+
+	for (size_t i = 0; payload && i < payload->count; i++)
+		need += payload->files[i].data.size;
+	return survey_take(&tx->tree, &tx->host, need) ? EXIT_DONE : EXIT_FAILED;
+}
+
+enum exit_code transaction_plan_install(struct transaction *tx,
+					const struct payload *payload,
+					const struct plan_how *how)
+{
+	return plan_install(&tx->plan, &tx->host, &tx->tree, payload, &tx->state, how);
+}
+
+enum exit_code transaction_plan_remove(struct transaction *tx)
+{
+	return plan_remove(&tx->plan, &tx->host, &tx->state);
+}
+
+bool transaction_is_done(const struct transaction *tx, const struct payload *payload)
+{
+	return tx->state.installed.count == payload->count &&
+	       plan_is_done(&tx->plan, &tx->host);
+}
+
+int transaction_modules_fd(const struct transaction *tx)
+{
+	return tx->begun && tx->exchange.exchanged ? tx->exchange.tree_fd
+						   : tx->host.modules_fd;
 }
 
 static int copy_names(struct strlist *to, const struct strlist *from)
@@ -106,7 +164,7 @@ static int prepare_next(struct transaction *tx, const struct payload *payload)
 	if (ret < 0)
 		return ret;
 	return state_is_empty(&tx->state)
-		       ? indexes_list(&tx->exchange.live, &tx->next.indexes)
+		       ? indexes_list(&tx->tree, &tx->next.indexes)
 		       : copy_names(&tx->next.indexes, &tx->state.indexes);
 }
 
@@ -164,7 +222,7 @@ enum exit_code transaction_commit(struct transaction *tx, const struct payload *
 	int ret;
 
 	tx->begun = true;
-	ret = exchange_begin(&tx->exchange, &tx->host, &reason);
+	ret = exchange_begin(&tx->exchange, &tx->host, &tx->tree, &reason);
 	if (ret < 0) {
 		say(tx, tx->host.release, ret, &reason);
 		return EXIT_FAILED;
@@ -173,11 +231,19 @@ enum exit_code transaction_commit(struct transaction *tx, const struct payload *
 		return EXIT_FAILED;
 	ret = exchange_index(&tx->exchange, &tx->plan.paths,
 			     payload ? NULL : &tx->state.indexes, &reason);
+	if (ret == 0 && payload)
+		ret = needs_check(payload->modules, payload->n_modules, &tx->plan.paths,
+				  tx->exchange.tree_fd, &reason);
 	if (ret == 0)
 		ret = exchange_commit(&tx->exchange, &reason);
 	if (ret < 0)
 		say(tx, tx->host.modules, ret, &reason);
 	return ret < 0 ? EXIT_FAILED : EXIT_DONE;
+}
+
+void transaction_confirm(struct transaction *tx)
+{
+	exchange_confirm(&tx->exchange);
 }
 
 enum exit_code transaction_revert(struct transaction *tx)

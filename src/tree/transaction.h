@@ -17,7 +17,8 @@ struct payload;
 
 struct transaction {
 	struct host host;
-	struct state state; /* before */
+	struct state state;   /* before */
+	struct snapshot tree; /* the kernel's directory, before */
 	struct plan plan;
 	struct state next; /* after; borrows the paths of the plan */
 	struct exchange exchange;
@@ -29,22 +30,56 @@ struct transaction {
 #define TRANSACTION_INIT { .host = HOST_INIT, .exchange = EXCHANGE_INIT }
 /* clang-format on */
 
+typedef enum exit_code (*transaction_fn)(struct transaction *tx, void *arg);
+
 /*
  * Open and lock the host with the kernel @release below @root, clean up after an
- * interrupted run, and read the state. With @dry, write nothing. Prints what is wrong.
- * Returns EXIT_DONE, EXIT_UNTRUSTED (a damaged state) or EXIT_FAILED.
+ * interrupted run, read the state, and call @work with @arg; then end the transaction. If
+ * another process interferes, all of it is done again, up to TRANSACTION_TRIES times.
+ * With @dry, write nothing. Prints what is wrong. Returns what @work returns,
+ * EXIT_UNTRUSTED (a damaged state) or EXIT_FAILED.
  */
-enum exit_code transaction_open(struct transaction *tx, const char *root,
-				const char *release, bool dry) _must_check_ _nonnull_all_;
+enum exit_code transaction_run(struct transaction *tx, const char *root,
+			       const char *release, bool dry, transaction_fn work,
+			       void *arg) _must_check_ _nonnull_(1, 2, 3, 5);
+
+/*
+ * Look at the kernel's directory (survey.h), in which @payload (NULL: nothing) is to find
+ * room. Returns EXIT_DONE, or EXIT_FAILED after printing what is in the way.
+ */
+enum exit_code transaction_survey(struct transaction *tx,
+				  const struct payload *payload) _must_check_
+	_nonnull_(1);
+
+/*
+ * After that, plan to install @payload (plan.h), which must outlive the transaction.
+ * Returns EXIT_DONE, or EXIT_FAILED after printing why.
+ */
+enum exit_code
+transaction_plan_install(struct transaction *tx, const struct payload *payload,
+			 const struct plan_how *how) _must_check_ _nonnull_all_;
+
+/* Plan to remove what is installed, likewise. */
+enum exit_code transaction_plan_remove(struct transaction *tx) _must_check_ _nonnull_all_;
+
+/* Return true if just @payload is installed already, and modprobe finds it. */
+bool transaction_is_done(const struct transaction *tx,
+			 const struct payload *payload) _must_check_ _nonnull_all_;
+
+/* Return the descriptor of the directory that the kernel has now, borrowed. */
+int transaction_modules_fd(const struct transaction *tx) _must_check_ _nonnull_all_;
 
 /*
  * Carry out the plan, towards @payload (NULL: nothing installed), up to and including the
  * exchange. Prints what is wrong. Returns EXIT_DONE or EXIT_FAILED. transaction_revert()
- * can undo it; transaction_end() has to follow in any case.
+ * can undo it.
  */
 enum exit_code transaction_commit(struct transaction *tx,
 				  const struct payload *payload) _must_check_
 	_nonnull_(1);
+
+/* Keep what transaction_commit() did; what another process lost by it is put aside. */
+void transaction_confirm(struct transaction *tx) _nonnull_all_;
 
 /*
  * Exchange the directories again: everything is as before. Returns EXIT_DONE, or
@@ -52,9 +87,5 @@ enum exit_code transaction_commit(struct transaction *tx,
  */
 enum exit_code transaction_revert(struct transaction *tx) _must_check_ _nonnull_all_;
 
-/*
- * End the exchange, and free everything but the payload. The transaction can be opened
- * again.
- */
+/* End the exchange, and free everything but the payload; transaction_run() does that. */
 void transaction_end(struct transaction *tx) _nonnull_all_;
-#define _cleanup_transaction_ _cleanup_(transaction_end)
