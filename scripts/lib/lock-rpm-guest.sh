@@ -27,7 +27,8 @@ die() {
 programs() {
 	local program
 	for program in dnf rpm rpmkeys; do
-		command -v "$program" >/dev/null || die "there is no $program in it: name an image of the distribution that has it in IMAGE"
+		command -v "$program" >/dev/null ||
+			die "there is no $program in it: name an image of the distribution that has it in IMAGE"
 	done
 	dnf --version
 	rpm --version
@@ -84,7 +85,8 @@ signatures() {
 	for file in "/resolve/$1"/*.rpm; do
 		[[ -f $file ]] || continue
 		if said=$("${rpmkeys[@]}" --checksig "$file" 2>&1) && [[ $said == *'signatures OK' ]]; then continue; fi
-		by=$(rpm --query --package --nosignature --queryformat '%|DSAHEADER?{%{DSAHEADER:pgpsig}}:{%|RSAHEADER?{%{RSAHEADER:pgpsig}}:{}|}|' "$file" 2>/dev/null) || by=
+		by=$(rpm --query --package --nosignature --queryformat \
+			'%|DSAHEADER?{%{DSAHEADER:pgpsig}}:{%|RSAHEADER?{%{RSAHEADER:pgpsig}}:{}|}|' "$file" 2>/dev/null) || by=
 		if ! rpm --query --package --nosignature --nodigest "$file" >/dev/null 2>&1; then
 			die "${file##*/} is not a package: the server answered with something else: $distrust"
 		elif [[ $said == *'digests OK' && -z $by ]]; then
@@ -114,13 +116,17 @@ kernel_devel() {
 		[[ -s $tree/$name ]] || die "${file##*/} has no '$name': modules for $release cannot be built with it"
 	done
 	! grep -q '^CONFIG_STACK_VALIDATION=y' "$tree/.config" || [[ -x $tree/tools/objtool/objtool ]] ||
-		die "${file##*/} has no 'tools/objtool/objtool', which the kernel's configuration asks for: modules for $release cannot be built with it"
+		die "${file##*/} has no 'tools/objtool/objtool', which the kernel's configuration asks for:" \
+			"modules for $release cannot be built with it"
 	grep -q "^#define UTS_RELEASE \"$release\"\$" "$tree/include/generated/utsrelease.h" ||
-		die "${file##*/} is the build tree of $(sed -n 's/^#define UTS_RELEASE //p' "$tree/include/generated/utsrelease.h"), not of $release"
+		die "${file##*/} is the build tree of" \
+			"$(sed -n 's/^#define UTS_RELEASE //p' "$tree/include/generated/utsrelease.h"), not of $release"
 	[[ " $3 " == *' wireguard '* ]] || ! grep -q '^CONFIG_WIREGUARD=[ym]$' "$tree/.config" ||
-		die "$release has WireGuard already ($(grep '^CONFIG_WIREGUARD=' "$tree/.config")): it needs no build, run 'modprobe wireguard' there"
+		die "$release has WireGuard already ($(grep '^CONFIG_WIREGUARD=' "$tree/.config")): it needs no build," \
+			"run 'modprobe wireguard' there"
 	text=$(sed -n 's/^CONFIG_CC_VERSION_TEXT="\(.*\)"$/\1/p' "$tree/.config")
-	[[ -n $text ]] || die "the configuration in ${file##*/} does not say which compiler made the kernel (CONFIG_CC_VERSION_TEXT)"
+	[[ -n $text ]] ||
+		die "the configuration in ${file##*/} does not say which compiler made the kernel (CONFIG_CC_VERSION_TEXT)"
 	printf '%s\n' "$text" >/resolve/answer
 }
 
@@ -128,7 +134,8 @@ kernel_devel() {
 # what the package depends on.
 version() {
 	local text
-	rpm --upgrade --oldpackage --nodeps --noscripts --notriggers --nosignature --replacefiles --replacepkgs "/resolve/compiler/${1##*/}"
+	rpm --upgrade --oldpackage --nodeps --noscripts --notriggers --nosignature --replacefiles --replacepkgs \
+		"/resolve/compiler/${1##*/}"
 	text=$("$2" --version 2>&1) || text="does not run: $text"
 	printf '%s\n' "${text%%$'\n'*}" >/resolve/answer
 }
@@ -149,9 +156,11 @@ packages() {
 		[[ ! -f $file ]] || names+=("$(basename "$file" .rpm)")
 	done
 	: >"$dir.all"
-	[[ ${#names[@]} -eq 0 ]] || "${dnf[@]}" --quiet --cacheonly repoquery --showduplicates --disable-modular-filtering --location "${names[@]}" >"$dir.all"
+	[[ ${#names[@]} -eq 0 ]] || "${dnf[@]}" --quiet --cacheonly repoquery --showduplicates \
+		--disable-modular-filtering --location "${names[@]}" >"$dir.all"
 	for file in "${names[@]}"; do
-		awk -v end="/$file.rpm" 'substr($0, length($0) - length(end) + 1) == end { print; found = 1; exit } END { exit !found }' "$dir.all" ||
+		awk -v end="/$file.rpm" 'substr($0, length($0) - length(end) + 1) == end { print; found = 1; exit }
+			END { exit !found }' "$dir.all" ||
 			die "which repository has $file cannot be told"
 	done >"$dir.urls"
 }

@@ -41,11 +41,14 @@ registry_why() {
 	said=$(grep -v '^$' "$1" | tail -n 1 | sed 's/^.*level=[a-z]* msg=//; s/^"\(.*\)"$/\1/')
 	case $said in
 	*unauthorized* | *'authentication required'* | *denied* | *'status code 401'* | *'401 ('*)
-		printf "the registry wants a login for '%s': run 'skopeo login %s', or name another registry in IMAGE (%s)" "$IMAGE" "${IMAGE%%/*}" "$said" ;;
+		printf "the registry wants a login for '%s': run 'skopeo login %s', or name another registry in IMAGE (%s)" \
+			"$IMAGE" "${IMAGE%%/*}" "$said" ;;
 	*'manifest unknown'* | *'name unknown'* | *'not found'* | *'404 ('*)
-		printf "the registry has no '%s': put one of its tags into the target's IMAGE (the report lists them; %s)" "$tag" "$said" ;;
+		printf "the registry has no '%s': put one of its tags into the target's IMAGE (the report lists them; %s)" \
+			"$tag" "$said" ;;
 	*)
-		printf "the registry of '%s' cannot be reached: try again, or name another registry in IMAGE (%s)" "$IMAGE" "${said:-skopeo said nothing}" ;;
+		printf "the registry of '%s' cannot be reached: try again, or name another registry in IMAGE (%s)" \
+			"$IMAGE" "${said:-skopeo said nothing}" ;;
 	esac
 }
 
@@ -92,8 +95,11 @@ dnf_why() {
 		}
 		NF { last = $0 }' "$1")
 	case $cause in
-	'modular filtering'*) hint='name the stream in the target too, as a word @MODULE:STREAM; the report lists the streams' ;;
-	'no repository has'*) hint='the report lists what the repositories have; name that in the target, or set MIRROR= to repositories that have it' ;;
+	'modular filtering'*)
+		hint='name the stream in the target too, as a word @MODULE:STREAM; the report lists the streams' ;;
+	'no repository has'*)
+		hint='the report lists what the repositories have; name that in the target,'
+		hint+=' or set MIRROR= to repositories that have it' ;;
 	'its packages do not'*) hint="name versions that go together in the target's TOOLCHAIN; the report lists all" ;;
 	*) hint='try again, or set MIRROR= to other repositories' ;;
 	esac
@@ -124,11 +130,16 @@ lock_line() {
 # get URL FILE: downloads it; says in $TMP/addresses how the server answered.
 get() {
 	local status=0 answer
-	answer=$(curl --silent --show-error --fail --location --retry 1 --connect-timeout "$((PATIENCE < 20 ? PATIENCE : 20))" \
-		--speed-limit 1024 --speed-time "$PATIENCE" --output "$2" --write-out '%{http_code} %{size_download} bytes' "$1" 2>"$TMP/curl-said") || status=$?
-	printf '%s: %s%s\n' "$1" "$answer" "$([[ $status -eq 0 ]] || printf ', %s' "$(paste -sd ' ' "$TMP/curl-said")")" | tee -a "$TMP/addresses" | logged
+	answer=$(curl --silent --show-error --fail --location --retry 1 --output "$2" \
+		--connect-timeout "$((PATIENCE < 20 ? PATIENCE : 20))" --speed-limit 1024 --speed-time "$PATIENCE" \
+		--write-out '%{http_code} %{size_download} bytes' "$1" 2>"$TMP/curl-said") || status=$?
+	[[ $status -eq 0 ]] || answer+=", $(paste -sd ' ' "$TMP/curl-said")"
+	printf '%s: %s\n' "$1" "$answer" | tee -a "$TMP/addresses" | logged
 	return "$status"
 }
+
+# last_answer: how the server answered that was asked last.
+last_answer() { tail -n 1 "$TMP/addresses" | sed 's/^[^ ]* //'; }
 
 # package_addresses WORD: the addresses to try for one package, in order, a line each: where the
 # repositories' metadata have it, then where its file would be below each of them, for a file outlives
@@ -165,8 +176,9 @@ get_package() {
 			return
 		done
 	done
-	die "$1 is not to be had: no repository's metadata that were read lead to it, and none of the $tried addresses tried has it (the report" \
-		"lists them, with what each answered); add the address of the file to the target, or set MIRROR= to repositories that have it"
+	die "$1 is not to be had: no repository's metadata that were read lead to it, and none of the $tried addresses" \
+		"tried has it (the report lists them, with what each answered); add the address of the file to the target," \
+		"or set MIRROR= to repositories that have it"
 }
 
 # lock_image: pins the base image, loads it as BASE_IMAGE, and prints its line.
@@ -181,7 +193,8 @@ lock_image() {
 		digest=$(jq --raw-output '[.manifests[] | select(.platform.os == "linux" and .platform.architecture == "amd64")
 			| .digest | sub("^sha256:"; "")] | first // ""' "$TMP/manifest")
 		[[ -n $digest ]] || die "'$IMAGE' has no image for $ARCH: it has" \
-			"$(jq --raw-output '[.manifests[].platform | .os + "/" + .architecture] | join(", ")' "$TMP/manifest"); name another in IMAGE"
+			"$(jq --raw-output '[.manifests[].platform | .os + "/" + .architecture] | join(", ")' "$TMP/manifest");" \
+			"name another in IMAGE"
 	fi
 	[[ $digest =~ ^[0-9a-f]{64}$ ]] || die "'$IMAGE' has no digest that can be read"
 	step "the image $IMAGE is sha256:$digest"
@@ -200,10 +213,12 @@ lock_image() {
 lock_key() {
 	local said
 	get "$KEY" "$RESOLVE/key" ||
-		die "the key '$KEY' cannot be fetched: $(tail -n 1 "$TMP/addresses" | sed 's/^[^ ]* //'); try again, or correct KEY in the target"
+		die "the key '$KEY' cannot be fetched: $(last_answer); try again, or correct KEY in the target"
 	mkdir -m 700 "$TMP/gnupg"
 	said=$(gpg --homedir "$TMP/gnupg" --batch --show-keys --with-colons "$RESOLVE/key" 2>&1 |
-		awk -F : '$1 == "pub" { wanted = 1 } $1 == "fpr" && wanted { fpr = $10; wanted = 0 } $1 == "uid" { print fpr " of " $10 }')
+		awk -F : '$1 == "pub" { wanted = 1 }
+			$1 == "fpr" && wanted { fpr = $10; wanted = 0 }
+			$1 == "uid" { print fpr " of " $10 }')
 	[[ -n $said ]] || die "what is at '$KEY' is not an OpenPGP key: correct KEY in the target"
 	while read -r said; do step "the key $said; compare it with what the distribution publishes"; done <<<"$said"
 }
@@ -331,7 +346,8 @@ refuse_compilers() {
 		if [[ -z $nearest || $(compiler_base "$here") == "$(compiler_base "$KERNEL_TEXT")" ]]; then nearest=$here; fi
 	done < <(tac "$TMP/compilers")
 	if [[ -n $COMPILER ]]; then
-		printf "wgkmod: no repository has the compiler '%s', which COMPILER of the target names, nor the kernel's, '%s'\n" "$COMPILER" "$KERNEL_TEXT" >&2
+		printf "wgkmod: no repository has the compiler '%s', which COMPILER of the target names, nor the kernel's, '%s'\n" \
+			"$COMPILER" "$KERNEL_TEXT" >&2
 	else
 		printf 'wgkmod: %s\n' "$(compiler_refusal "$KERNEL_TEXT" "${nearest:-no compiler}")" >&2
 	fi
@@ -345,14 +361,15 @@ refuse_compilers() {
 # ---- the source and the VM -------------------------------------------------------------
 
 lock_source() {
-	local file=$TMP/source-${SOURCE##*/} known
-	known=$(awk -v where="$SOURCE" '$1 == "source" && $3 == where && $2 != "-" { print $2 }' "$TARGET_DIR/$TARGET.lock" 2>/dev/null) || known=''
+	local file=$TMP/source-${SOURCE##*/} known=''
+	[[ ! -f $TARGET_DIR/$TARGET.lock ]] || known=$(awk -v where="$SOURCE" \
+		'$1 == "source" && $3 == where && $2 != "-" { print $2 }' "$TARGET_DIR/$TARGET.lock")
 	if [[ -n $known && -f $(cached "$known") ]]; then
 		printf 'source %s %s\n' "$known" "$SOURCE"
 		return
 	fi
 	get "$SOURCE" "$file" ||
-		die "the source '$SOURCE' cannot be fetched: $(tail -n 1 "$TMP/addresses" | sed 's/^[^ ]* //'); try again, or correct SOURCE in the target"
+		die "the source '$SOURCE' cannot be fetched: $(last_answer); try again, or correct SOURCE in the target"
 	lock_line source "$file" "$SOURCE"
 }
 
@@ -417,7 +434,9 @@ family_report() {
 	printf '\n==== steps ====\n'
 	cat "$TMP/steps" 2>/dev/null || printf 'none\n'
 	printf '\n==== addresses, and what each answered ====\n'
-	while read -r repo; do LOG=/dev/null get "${repo%/}/repodata/repomd.xml" /dev/null >/dev/null 2>&1 || :; done < <(family_mirrors)
+	while read -r repo; do
+		LOG=/dev/null get "${repo%/}/repodata/repomd.xml" /dev/null >/dev/null 2>&1 || : # the answer counts
+	done < <(family_mirrors)
 	cat "$TMP/addresses"
 	if [[ -s $TMP/skopeo ]]; then
 		printf '\n==== the registry ====\n'
@@ -427,7 +446,8 @@ family_report() {
 	[[ ! -s $TMP/compilers ]] || { printf '\n==== compilers tried ====\n' && cat "$TMP/compilers"; }
 	printf '\n==== in the image ====\n'
 	if [[ -n $BASE_IMAGE && -f $RESOLVE/repos/wgkmod.repo ]]; then
-		LOG=/dev/null guest report "kernel-devel kernel-core gcc cpp libgomp ${KERNEL_DEVEL//*:\/\/*/} $TOOLCHAIN $KERNEL_IMAGE $VM" >/dev/null 2>&1 || :
+		LOG=/dev/null guest report "kernel-devel kernel-core gcc cpp libgomp $TOOLCHAIN $KERNEL_IMAGE $VM" >/dev/null 2>&1 ||
+			printf 'it does not answer any more:\n'
 		cat "$RESOLVE/said"
 	else
 		printf 'it was not had\n'
