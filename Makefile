@@ -206,7 +206,7 @@ bench: ## measure the build against the bare compile and by hand, an install aga
 lint: ## the linters: shellcheck, gcc -fanalyzer, cppcheck, clang-tidy, clang-format, width of lines
 	@$(need) @lint
 	shellcheck --external-sources $(shell_sources) $(bats_sources)
-	codespell --ignore-words-list=extraversion,asymmetri,relaese,inh,fpr,nown \
+	codespell --ignore-words-list=extraversion,asymmetri,relaese,inh,fpr,nown,msdos \
 		*.md docs src scripts builder tests targets Makefile Containerfile build.sh
 	clang-format --dry-run --Werror $(c_sources)
 	$(MAKE) --no-print-directory -C src lint

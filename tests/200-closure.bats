@@ -39,7 +39,9 @@ config CRYPTO_LIB_BLAKE2S\n\
 	select CRYPTO_LIB_BLAKE2S_GENERIC if CRYPTO_ARCH_HAVE_LIB_BLAKE2S=n\n" lib/crypto/Kconfig
 	edit_source "s/^\tselect CRYPTO_LIB_CHACHA20POLY1305/&\n\tselect CRYPTO_LIB_BLAKE2S/" drivers/net/Kconfig
 	edit_source "s/^obj-y\(.*libblake2s.o\)/obj-\$(CONFIG_CRYPTO_LIB_BLAKE2S)\1/" lib/crypto/Makefile
-	edit_source "/libblake2s.o\$/a obj-\$(CONFIG_CRYPTO_LIB_BLAKE2S_GENERIC) += libblake2s-generic.o" lib/crypto/Makefile'
+	edit_source "/libblake2s.o\$/a obj-\$(CONFIG_CRYPTO_LIB_BLAKE2S_GENERIC) += libblake2s-generic.o" lib/crypto/Makefile
+	sed -i "/CONFIG_CRYPTO_\(ARCH_HAVE_\)\?LIB_BLAKE2S\(_GENERIC\)\?[= ]/d" $devel/.config
+	printf "CONFIG_CRYPTO_%s=m\n" LIB_BLAKE2S ARCH_HAVE_LIB_BLAKE2S LIB_BLAKE2S_GENERIC >>$devel/.config'
 
 @test "a kernel like Alibaba Cloud Linux 3's before 5.10.119: blake2s and its accelerated module too" {
 	in_builder 0 "$before_5_10_119"'
@@ -145,7 +147,8 @@ config CRYPTO_LIB_BLAKE2S\n\
 }
 
 # A symbol that WIREGUARD=m turns to y; each test adds a reader of it.
-flag='edit_source "s/^config WIREGUARD\$/config WG_FLAG\n\tbool\n\tdefault WIREGUARD != n\n\n&/" drivers/net/Kconfig'
+flag='echo CONFIG_WG_FLAG=y >>$devel/.config
+	edit_source "s/^config WIREGUARD\$/config WG_FLAG\n\tbool\n\tdefault WIREGUARD != n\n\n&/" drivers/net/Kconfig'
 accepted='^WG_FLAG +n +y +set: it says how the others are built, and has no module of its own; by its default$'
 refused="refused: WireGuard needs CONFIG_WG_FLAG=y, $cannot$"
 

@@ -18,7 +18,7 @@ make --no-print-directory -C src O="$OUT/check" || die "wgkmod does not compile"
 scripts/fetch.sh debian11-5.10.0-32-amd64 || die "the inputs of the tests' target cannot be had"
 
 # mutant_keep in tests/lib/modules.bash keeps the modules that these tests change, for 411-kernel.bats.
-export MUTANTS=$OUT/check/mutants
+export OUT MUTANTS=$OUT/check/mutants
 if [[ " $* " =~ /(300|301|310|311|350)- ]]; then rm -rf "$MUTANTS"; fi
 mkdir -p "$MUTANTS"
 
