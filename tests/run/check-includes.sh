@@ -8,7 +8,7 @@
 # file, a .c and its .h being one, includes itself by way of others.  Prints each include that breaks
 # a rule; the status is then 1.
 set -euo pipefail
-cd "$(dirname "$0")/../src"
+cd "$(dirname "$0")/../../src"
 
 find . -name '*.[ch]' -printf '%P\n' | LC_ALL=C sort | xargs awk '
 BEGIN {

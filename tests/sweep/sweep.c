@@ -209,8 +209,7 @@ int main(int argc, char **argv)
 			break;
 	if (mode > SHORT || argc <= args[mode])
 		errx(125, "usage: sweep count|kill N|fail N ERRNO|short N CMD...");
-	if (mode != COUNT &&
-	    (sscanf(argv[2], "%lu", &wanted) != 1 || !wanted))
+	if (mode != COUNT && (sscanf(argv[2], "%lu", &wanted) != 1 || !wanted))
 		errx(125, "'%s' is not the number of a call", argv[2]);
 	with_errno = mode == FAIL ? strtol(argv[3], NULL, 10) : 0;
 	pid = fork();
