@@ -35,6 +35,7 @@
 #include "kernel/loaded.h"
 #include "tree/exchange.h"
 #include "tree/lookup.h"
+#include "tree/needs.h"
 #include "tree/old_state.h"
 #include "tree/state.h"
 
@@ -63,6 +64,8 @@ struct show {
 	const struct params *params;
 	struct host host;
 	struct state state;
+	struct module *modules; /* the installed files that could be read */
+	size_t n_modules;
 	bool running; /* this is the running kernel, with its own root */
 	/* True for at least one of the modules: */
 	bool out_of_tree;
@@ -76,13 +79,14 @@ struct show {
 static void find_taint(struct show *show, const char *path)
 {
 	_cleanup_close_ int fd = open_beneath(show->host.modules_fd, path, O_RDONLY);
-	_cleanup_(module_free) struct module mod = { 0 };
+	struct module *mod = &show->modules[show->n_modules];
 	struct reason ignored = { 0 };
 
-	if (fd < 0 || module_read_fd(&mod, path, fd, &ignored) < 0)
+	if (fd < 0 || module_read_fd(mod, path, fd, &ignored) < 0)
 		return;
-	show->out_of_tree |= !module_info(&mod, "intree", 0);
-	show->not_signed |= !module_info(&mod, "sig_id", 0);
+	show->n_modules++;
+	show->out_of_tree |= !module_info(mod, "intree", 0);
+	show->not_signed |= !module_info(mod, "sig_id", 0);
 }
 
 static void print_file(const struct show *show, const char *path, enum state_file found,
@@ -152,20 +156,35 @@ static void print_taint(const struct show *show)
 		       show->not_signed ? "E (not signed)" : "");
 }
 
+/* Check that what they need is what was proven to provide it, by the index of now. */
+static enum exit_code check_needs(const struct show *show, const struct strlist *paths)
+{
+	struct reason reason = { 0 };
+
+	if (needs_check(show->modules, show->n_modules, paths, show->host.modules_fd,
+			&reason) == 0)
+		return EXIT_DONE;
+	log_failure(show->host.release, "%s", reason.text);
+	return EXIT_FAILED;
+}
+
 /* List what modprobe would load: nothing without an index, or with a damaged one. */
-static enum exit_code find_loads(const struct show *show, struct strlist *loads)
+static enum exit_code find_loads(struct show *show, struct strlist *paths,
+				 struct strlist *loads)
 {
 	const struct sums *installed = &show->state.installed;
-	_cleanup_strlist_ struct strlist paths = { 0 };
 	struct reason reason = { 0 };
 	int ret = 0;
 
+	show->modules = calloc(installed->count + 1, sizeof(*show->modules));
+	if (!show->modules)
+		ret = -ENOMEM;
 	for (size_t i = 0; ret == 0 && i < installed->count; i++)
-		ret = strlist_add(&paths, installed->entries[i].path);
+		ret = strlist_add(paths, installed->entries[i].path);
 	if (ret < 0)
 		reason_errno(&reason, ret);
 	else
-		ret = lookup_files(show->host.root, show->host.release, &paths, loads,
+		ret = lookup_files(show->host.root, show->host.release, paths, loads,
 				   &reason);
 	if (ret < 0)
 		log_failure(show->host.release, "%s", reason.text);
@@ -174,8 +193,8 @@ static enum exit_code find_loads(const struct show *show, struct strlist *loads)
 
 static enum exit_code show_files(struct show *show)
 {
-	_cleanup_strlist_ struct strlist loads = { 0 };
-	enum exit_code code = find_loads(show, &loads);
+	_cleanup_strlist_ struct strlist paths = { 0 }, loads = { 0 };
+	enum exit_code code = find_loads(show, &paths, &loads);
 	bool left = exchange_is_left(&show->host);
 
 	if (show->params->porcelain)
@@ -184,10 +203,12 @@ static enum exit_code show_files(struct show *show)
 	else
 		printf("%s: %zu module%s\n", show->host.release,
 		       show->state.installed.count, PLURAL(show->state.installed.count));
-	for (size_t i = 0; i < show->state.installed.count; i++)
+	for (size_t i = 0; show->modules && i < show->state.installed.count; i++)
 		if (show_file(show, &show->state.installed.entries[i], &loads) !=
 		    EXIT_DONE)
 			code = EXIT_FAILED;
+	if (check_needs(show, &paths) != EXIT_DONE)
+		code = EXIT_FAILED;
 	print_kept(show);
 	print_taint(show);
 	if (left && !show->params->porcelain)
@@ -200,6 +221,9 @@ static enum exit_code show_files(struct show *show)
 
 static void show_free(struct show *show)
 {
+	for (size_t i = 0; i < show->n_modules; i++)
+		module_free(&show->modules[i]);
+	free(show->modules);
 	state_free(&show->state);
 	host_close(&show->host);
 }

@@ -225,6 +225,13 @@ in_mounts() {
 	cp "$STOCK/kernel/lib/crypto/libchacha.ko" "$MODULES/updates/other_chacha.ko"
 	before=$(tree_print "$ROOT")
 	refused 1 "^wgkmod: cannot install '$MODULES': depmod takes updates/other_chacha.ko for kernel/.*\.ko, but other modules were proven to provide its symbols: move it away first$"
+	mv "$MODULES/updates/other_chacha.ko" "$BATS_TEST_TMPDIR/"
+	install_it 0
+	status_it 0
+	mv "$BATS_TEST_TMPDIR/other_chacha.ko" "$MODULES/updates/"
+	depmod -b "$ROOT" "$RELEASE"
+	status_it 1
+	assert_line "^wgkmod: cannot show '$RELEASE': depmod takes updates/other_chacha.ko for kernel/"
 }
 
 @test "FIFOs that depmod or modprobe would wait for are found before" {

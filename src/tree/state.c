@@ -221,11 +221,10 @@ int state_list(const char *root, struct strlist *releases, struct reason *reason
 {
 	_cleanup_free_ char *real = realpath(root, NULL), *kernels = NULL;
 	int ret = real ? root_resolve(real, "lib/modules", &kernels) : -errno;
-	DIR *dir;
+	DIR *dir = ret == 0 && kernels ? opendir(kernels) : NULL;
 
 	if (ret == -ENOENT && real)
 		return 0;
-	dir = ret < 0 ? NULL : opendir(kernels);
 	if (ret == 0)
 		ret = dir ? list_directory(dir, releases) : -errno;
 	if (dir)

@@ -161,16 +161,16 @@ static bool check_room(const struct host *host, const struct snapshot *tree,
 	return fs.f_type != OVERLAYFS_SUPER_MAGIC || check_overlay(host);
 }
 
-/* Return 'i' or 'a', the attribute of chattr(1) that forbids a hard link, or 0. */
-static char attribute_of(int fd, const char *path)
+/* Return the option of chattr(1) that lifts what forbids a hard link, or NULL. */
+static const char *attribute_of(int fd, const char *path)
 {
 	struct statx st;
 
 	if (statx(fd, path, AT_SYMLINK_NOFOLLOW, 0, &st) < 0)
-		return 0;
-	return st.stx_attributes & STATX_ATTR_IMMUTABLE ? 'i'
-	       : st.stx_attributes & STATX_ATTR_APPEND	? 'a'
-							: 0;
+		return NULL;
+	if (st.stx_attributes & STATX_ATTR_IMMUTABLE)
+		return "-i";
+	return st.stx_attributes & STATX_ATTR_APPEND ? "-a" : NULL;
 }
 
 /* Check the kernel's directory and all in it; print the first, and how many more. */
@@ -180,12 +180,12 @@ static bool check_attributes(const struct host *host, const struct snapshot *tre
 
 	for (size_t i = 0; i < tree->count; i++) {
 		const char *path = tree->entries[i].path;
-		char attribute = attribute_of(host->modules_fd, path);
+		const char *attribute = attribute_of(host->modules_fd, path);
 
 		if (!attribute || count++)
 			continue;
-		log_failure(path, "it is %s: run 'chattr -%c %s/%s' first",
-			    attribute == 'i' ? "immutable" : "append-only", attribute,
+		log_failure(path, "it is %s: run 'chattr %s %s/%s' first",
+			    attribute[1] == 'i' ? "immutable" : "append-only", attribute,
 			    host->modules, path);
 	}
 	if (count > 1)
