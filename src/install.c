@@ -112,8 +112,8 @@ static enum exit_code try_once(struct install *in, const struct params *params,
 
 	code = transaction_open(&in->tx, params->root, release, params->dry_run, false);
 	if (code == EXIT_DONE)
-		code = proof_run(&in->proof, &basis, in->payload.modules,
-				 in->payload.n_modules, 0);
+		code = exit_code_of(proof_run(&in->proof, &basis, in->payload.modules,
+					      in->payload.n_modules, 0));
 	if (code == EXIT_DONE)
 		code = preflight_check(&in->tx.host, &in->payload, params->running,
 				       params->load);
@@ -133,7 +133,8 @@ static enum exit_code run(const struct params *params)
 	const char *release = params->kernel ? params->kernel : params->running;
 	enum exit_code code;
 
-	code = payload_read(&in.payload, &policy, params->operands[0], release);
+	code = exit_code_of(
+		payload_read(&in.payload, &policy, params->operands[0], release));
 	if (code != EXIT_DONE)
 		return code;
 	for (int try = 1; try <= TRANSACTION_TRIES; try++) {
