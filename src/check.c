@@ -54,7 +54,7 @@ static void read_files(struct files *files, const struct params *params)
 		}
 		log_failure(path, "%s", reason.text);
 		files->unread++;
-		worsen(&files->worst, module_exit_code(ret));
+		worsen(&files->worst, exit_code_of(ret));
 	}
 }
 
@@ -77,8 +77,8 @@ static enum exit_code prove(const struct params *params, struct files *files)
 			    reason.text);
 		return EXIT_FAILED;
 	}
-	worsen(&files->worst,
-	       proof_run(&proof, &basis, files->modules, files->count, files->unread));
+	worsen(&files->worst, exit_code_of(proof_run(&proof, &basis, files->modules,
+						     files->count, files->unread)));
 	if (files->worst == EXIT_DONE)
 		log_info("%zu module%s fit %s: %zu %s", files->count,
 			 PLURAL(files->count), params->kernel, proof.equal,

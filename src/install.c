@@ -106,7 +106,8 @@ static enum exit_code install(struct transaction *tx, void *arg)
 	struct proof proof = { 0 };
 	enum exit_code code;
 
-	code = proof_run(&proof, &basis, in->payload.modules, in->payload.n_modules, 0);
+	code = exit_code_of(
+		proof_run(&proof, &basis, in->payload.modules, in->payload.n_modules, 0));
 	if (code == EXIT_DONE)
 		code = transaction_survey(tx, &in->payload);
 	if (code == EXIT_DONE)
@@ -126,7 +127,8 @@ static enum exit_code run(const struct params *params)
 	struct install in = { .params = params };
 	enum exit_code code;
 
-	code = payload_read(&in.payload, &policy, params->operands[0], release);
+	code = exit_code_of(
+		payload_read(&in.payload, &policy, params->operands[0], release));
 	if (code == EXIT_DONE)
 		code = transaction_run(&tx, params->root, release, params->dry_run,
 				       install, &in);

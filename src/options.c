@@ -18,6 +18,20 @@ static const char *const exit_meanings[] = {
 	[EXIT_NOT_LOADED] = "installed but could not be loaded, and taken out again",
 };
 
+enum exit_code exit_code_of(int err)
+{
+	switch (err) {
+	case 0:
+		return EXIT_DONE;
+	case -EBADMSG:
+		return EXIT_UNTRUSTED;
+	case -ENOEXEC:
+		return EXIT_WRONG_KERNEL;
+	default:
+		return EXIT_FAILED;
+	}
+}
+
 void options_print_exit_codes(void)
 {
 	printf("\nExit status:\n");

@@ -79,5 +79,11 @@ bool options_want_help(char **argv) _must_check_ _nonnull_all_;
 /* Print the help of @verb to standard output. */
 void options_print_help(const struct verb *verb) _nonnull_all_;
 
+/*
+ * Return the exit status for @err, a result (0 or -errno) of the functions below the verbs:
+ * -EBADMSG is EXIT_UNTRUSTED, -ENOEXEC EXIT_WRONG_KERNEL, any other error EXIT_FAILED.
+ */
+enum exit_code exit_code_of(int err) _must_check_;
+
 /* Print what each exit status means to standard output. */
 void options_print_exit_codes(void);

@@ -30,14 +30,16 @@ static enum exit_code run(const struct params *params)
 	struct reason reason = { 0 };
 	enum exit_code code;
 
-	code = payload_read(&payload, &policy, params->operands[0], release);
+	code = exit_code_of(
+		payload_read(&payload, &policy, params->operands[0], release));
 	if (code != EXIT_DONE)
 		return code;
 	if (host_open(&host, params->root, release, &reason) < 0) {
 		log_failure(release, "%s", reason.text);
 		return EXIT_FAILED;
 	}
-	code = proof_run(&proof, &basis, payload.modules, payload.n_modules, 0);
+	code = exit_code_of(
+		proof_run(&proof, &basis, payload.modules, payload.n_modules, 0));
 	if (code == EXIT_DONE)
 		code = preflight_signatures(&host, &payload, params->running,
 					    params->load);

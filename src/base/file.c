@@ -32,6 +32,18 @@ bool is_system_error(int err)
 	}
 }
 
+int file_error(int err)
+{
+	return err == 0 || is_system_error(err) ? err : -EBADMSG;
+}
+
+int graver_error(int a, int b)
+{
+	if (a == 0 || b == -EBADMSG)
+		return b;
+	return b == -ENOEXEC && a != -EBADMSG ? b : a;
+}
+
 void buf_free(struct buf *buf)
 {
 	free(buf->data);

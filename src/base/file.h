@@ -25,6 +25,15 @@ struct slice {
  */
 bool is_system_error(int err) _must_check_;
 
+/* Return @err if the system failed, 0 for 0, and -EBADMSG if the file is at fault. */
+int file_error(int err) _must_check_;
+
+/*
+ * Return the graver of two results, of which a verb reports one: -EBADMSG, then -ENOEXEC,
+ * then any other error, then 0.
+ */
+int graver_error(int a, int b) _must_check_;
+
 void buf_free(struct buf *buf);
 #define _cleanup_buf_ _cleanup_(buf_free)
 

@@ -53,23 +53,16 @@ static int read_at(int dirfd, const char *path, size_t max, struct buf *out,
 	return read_fd(fd, max, out, reason);
 }
 
-static enum exit_code code_of(int ret)
-{
-	if (ret == 0)
-		return EXIT_DONE;
-	return is_system_error(ret) ? EXIT_FAILED : EXIT_UNTRUSTED;
-}
-
-/* Print what is wrong with the file @name of the payload. Returns code_of(@ret). */
-static enum exit_code refuse(const struct source *source, const char *name, int ret,
-			     const struct reason *reason)
+/* Print what is wrong with the file @name of the payload. Returns file_error(@ret). */
+static int refuse(const struct source *source, const char *name, int ret,
+		  const struct reason *reason)
 {
 	if (source->bundle)
 		log_failure(source->path, "entry '%s/%s': %s", source->release, name,
 			    reason->text);
 	else
 		log_failure(name, "%s", reason->text);
-	return code_of(ret);
+	return file_error(ret);
 }
 
 /* Find the entry @name of the release's directory in the bundle. Returns 0 or -errno. */
@@ -111,7 +104,7 @@ static bool release_of(const char *path, char release[static USTAR_PATH_BYTES])
  * Check that every entry of the bundle lies in the directory of a kernel release, and that
  * one does in that of @source->release. The other directories are not looked at.
  */
-static enum exit_code check_releases(const struct source *source)
+static int check_releases(const struct source *source)
 {
 	char has[REASON_MAX] = "", release[USTAR_PATH_BYTES], last[USTAR_PATH_BYTES] = "";
 	size_t used = 0;
@@ -124,7 +117,7 @@ static enum exit_code check_releases(const struct source *source)
 			log_failure(source->path,
 				    "entry '%s': it lies in no directory of a kernel",
 				    file->path);
-			return EXIT_UNTRUSTED;
+			return -EBADMSG;
 		}
 		there |= !strcmp(release, source->release);
 		if (strcmp(release, last) != 0 && used < sizeof(has))
@@ -133,10 +126,10 @@ static enum exit_code check_releases(const struct source *source)
 		memcpy(last, release, sizeof(last));
 	}
 	if (there)
-		return EXIT_DONE;
+		return 0;
 	log_failure(source->path, "it has no modules for %s, but for %s", source->release,
 		    has);
-	return EXIT_WRONG_KERNEL;
+	return -ENOEXEC;
 }
 
 static int check_digest(struct slice data, const unsigned char *want,
@@ -152,10 +145,9 @@ static int check_digest(struct slice data, const unsigned char *want,
 }
 
 /* Check that SHA256SUMS names every file of the release's directory in the bundle. */
-static enum exit_code check_entries(const struct payload *payload,
-				    const struct source *source)
+static int check_entries(const struct payload *payload, const struct source *source)
 {
-	enum exit_code code = EXIT_DONE;
+	int ret = 0;
 
 	for (size_t i = 0; i < source->bundle->count; i++) {
 		const char *name = path_in_release(source, &source->bundle->files[i]);
@@ -164,9 +156,9 @@ static enum exit_code check_entries(const struct payload *payload,
 			continue;
 		log_failure(source->path, "entry '%s': SHA256SUMS does not name it",
 			    source->bundle->files[i].path);
-		code = EXIT_UNTRUSTED;
+		ret = -EBADMSG;
 	}
-	return code;
+	return ret;
 }
 
 /* Parse a copy of @data, which sums_parse() takes. */
@@ -182,16 +174,14 @@ static int parse_sums(struct sums *sums, struct slice data, struct reason *reaso
 }
 
 /* Read the release's SHA256SUMS of the bundle, which has to name all that is there. */
-static enum exit_code read_sums_entry(struct payload *payload,
-				      const struct source *source)
+static int read_sums_entry(struct payload *payload, const struct source *source)
 {
-	enum exit_code code = check_releases(source);
+	int ret = check_releases(source);
 	struct reason reason = { 0 };
 	struct slice data;
-	int ret;
 
-	if (code != EXIT_DONE)
-		return code;
+	if (ret < 0)
+		return ret;
 	ret = find_entry(source, SUMS_NAME, &data);
 	if (ret < 0)
 		reason_set(&reason, ret, "it is missing");
@@ -206,7 +196,7 @@ static enum exit_code read_sums_entry(struct payload *payload,
  * Read SHA256SUMS of a directory, guarded: whoever can write the list or its directory
  * decides what is installed.
  */
-static enum exit_code read_sums_file(struct payload *payload, const struct source *source)
+static int read_sums_file(struct payload *payload, const struct source *source)
 {
 	_cleanup_free_ char *path = NULL;
 	_cleanup_close_ int fd = -1;
@@ -217,7 +207,7 @@ static enum exit_code read_sums_file(struct payload *payload, const struct sourc
 	path = strdup_printf("%s/" SUMS_NAME, source->path);
 	if (!path) {
 		log_error("%s", strerror(ENOMEM));
-		return EXIT_FAILED;
+		return -ENOMEM;
 	}
 	fd = open_guarded(source->fd, SUMS_NAME, &reason);
 	ret = fd < 0 ? fd : read_guarded(fd, SUMS_MAX_BYTES, &file, &reason);
@@ -225,7 +215,7 @@ static enum exit_code read_sums_file(struct payload *payload, const struct sourc
 		ret = sums_parse(&payload->sums, file.data, file.size, &reason);
 	if (ret < 0)
 		log_failure(path, "%s", reason.text);
-	return code_of(ret);
+	return file_error(ret);
 }
 
 /* Get the bytes of the file @sum, and check its digest. Each file is read once. */
@@ -251,8 +241,8 @@ static int get_bytes(const struct source *source, const struct sum *sum,
 }
 
 /* Add the module @sum; digest and module are made of the same bytes. */
-static enum exit_code add_module(struct payload *payload, const struct source *source,
-				 const struct sum *sum)
+static int add_module(struct payload *payload, const struct source *source,
+		      const struct sum *sum)
 {
 	struct payload_file *file = &payload->files[payload->count];
 	struct reason reason = { 0 };
@@ -267,7 +257,7 @@ static enum exit_code add_module(struct payload *payload, const struct source *s
 		log_failure(source->path,
 			    "SHA256SUMS names '%s', which is not a path of a module",
 			    sum->path);
-		return EXIT_UNTRUSTED;
+		return -EBADMSG;
 	}
 	payload->count++;
 	ret = get_bytes(source, sum, &file->data, &file->own, &reason);
@@ -280,12 +270,12 @@ static enum exit_code add_module(struct payload *payload, const struct source *s
 		payload->n_modules++;
 	else
 		log_failure(file->name, "%s", reason.text);
-	return module_exit_code(ret);
+	return ret;
 }
 
 /* Check another file, and read it if it is the certificate. */
-static enum exit_code add_other(struct payload *payload, const struct source *source,
-				const struct sum *sum)
+static int add_other(struct payload *payload, const struct source *source,
+		     const struct sum *sum)
 {
 	const bool is_certificate = !strcmp(sum->path, CERTIFICATE_NAME);
 	_cleanup_free_ char *own = NULL;
@@ -294,57 +284,56 @@ static enum exit_code add_other(struct payload *payload, const struct source *so
 	int ret;
 
 	if (!source->bundle && !is_certificate)
-		return EXIT_DONE;
+		return 0;
 	ret = get_bytes(source, sum, &data, &own, &reason);
 	if (ret < 0)
 		return refuse(source, sum->path, ret, &reason);
 	if (!is_certificate)
-		return EXIT_DONE;
+		return 0;
 	ret = certificate_read(&payload->certificate, data, &reason);
 	if (ret < 0)
 		log_failure(CERTIFICATE_NAME, "%s", reason.text);
-	return code_of(ret);
+	return file_error(ret);
 }
 
-static enum exit_code check_signed(const struct payload *payload)
+static int check_signed(const struct payload *payload)
 {
 	for (size_t i = 0; payload->certificate && i < payload->count; i++) {
 		if (payload->files[i].is_signed)
 			continue;
 		log_failure(payload->files[i].name,
 			    "it is not signed, but " CERTIFICATE_NAME " is there");
-		return EXIT_UNTRUSTED;
+		return -EBADMSG;
 	}
-	return EXIT_DONE;
+	return 0;
 }
 
 /* Read and check the files that payload->sums lists. Prints all that is wrong. */
-static enum exit_code read_files(struct payload *payload, const struct source *source)
+static int read_files(struct payload *payload, const struct source *source)
 {
-	enum exit_code worst = EXIT_DONE;
+	int worst = 0;
 
 	payload->files = calloc(payload->sums.count + 1, sizeof(*payload->files));
 	payload->modules = calloc(payload->sums.count + 1, sizeof(*payload->modules));
 	if (!payload->files || !payload->modules) {
 		log_error("%s", strerror(ENOMEM));
-		return EXIT_FAILED;
+		return -ENOMEM;
 	}
 	for (size_t i = 0; i < payload->sums.count; i++) {
 		const struct sum *sum = &payload->sums.entries[i];
-		enum exit_code code;
+		int ret;
 
 		if (strncmp(sum->path, MODULES_PREFIX, strlen(MODULES_PREFIX)) == 0)
-			code = add_module(payload, source, sum);
+			ret = add_module(payload, source, sum);
 		else
-			code = add_other(payload, source, sum);
-		if (code > worst)
-			worst = code;
+			ret = add_other(payload, source, sum);
+		worst = graver_error(worst, ret);
 	}
-	if (worst == EXIT_DONE && !payload->count) {
+	if (worst == 0 && !payload->count) {
 		log_failure(source->path, "SHA256SUMS names no module");
-		return EXIT_UNTRUSTED;
+		return -EBADMSG;
 	}
-	return worst == EXIT_DONE ? check_signed(payload) : worst;
+	return worst == 0 ? check_signed(payload) : worst;
 }
 
 /* Print whose signatures the modules carry, as the certificate says. */
@@ -364,66 +353,63 @@ static void say_signatures(const struct payload *payload)
 	}
 }
 
-static enum exit_code guard_directory(const struct source *source)
+static int guard_directory(const struct source *source)
 {
 	struct reason reason = { 0 };
 	int ret = check_guarded(source->fd, &reason);
 
 	if (ret < 0)
 		log_failure(source->path, "%s", reason.text);
-	return code_of(ret);
+	return file_error(ret);
 }
 
-static enum exit_code read_directory(struct payload *payload,
-				     const struct trust_policy *policy,
-				     const struct source *source)
+static int read_directory(struct payload *payload, const struct trust_policy *policy,
+			  const struct source *source)
 {
-	enum exit_code code = trust_unsigned(policy, source->path);
+	int ret = trust_unsigned(policy, source->path);
 
-	if (code == EXIT_DONE)
-		code = guard_directory(source);
-	if (code == EXIT_DONE)
-		code = read_sums_file(payload, source);
-	return code == EXIT_DONE ? read_files(payload, source) : code;
+	if (ret == 0)
+		ret = guard_directory(source);
+	if (ret == 0)
+		ret = read_sums_file(payload, source);
+	return ret == 0 ? read_files(payload, source) : ret;
 }
 
 /* Verify the signature first: nothing else is done with the file before. */
-static enum exit_code read_bundle(struct payload *payload,
-				  const struct trust_policy *policy,
-				  struct source *source)
+static int read_bundle(struct payload *payload, const struct trust_policy *policy,
+		       struct source *source)
 {
 	_cleanup_signer_ struct signer signer = { 0 };
 	_cleanup_ustar_ struct ustar bundle = { 0 };
 	struct reason reason = { 0 };
-	enum exit_code code;
 	int ret;
 
-	code = trust_read(policy, source->path, source->fd, &payload->bundle, &signer);
-	if (code != EXIT_DONE)
-		return code;
+	ret = trust_read(policy, source->path, source->fd, &payload->bundle, &signer);
+	if (ret < 0)
+		return ret;
 	ret = ustar_parse(&bundle, payload->bundle.data, payload->bundle.size, &reason);
 	if (ret < 0) {
 		log_failure(source->path, "%s", reason.text);
-		return code_of(ret);
+		return file_error(ret);
 	}
 	source->bundle = &bundle;
-	code = read_sums_entry(payload, source);
-	if (code == EXIT_DONE)
-		code = read_files(payload, source);
-	if (code == EXIT_DONE)
+	ret = read_sums_entry(payload, source);
+	if (ret == 0)
+		ret = read_files(payload, source);
+	if (ret == 0)
 		signer_say(&signer, source->path);
 	source->bundle = NULL;
-	return code;
+	return ret;
 }
 
-enum exit_code payload_read(struct payload *payload, const struct trust_policy *policy,
-			    const char *path, const char *release)
+int payload_read(struct payload *payload, const struct trust_policy *policy,
+		 const char *path, const char *release)
 {
 	struct source source = { .path = path, .release = release };
 	struct reason reason = { 0 };
 	_cleanup_close_ int fd = -1;
 	struct stat st = { 0 };
-	enum exit_code code;
+	int ret;
 
 	*payload = (struct payload){ 0 };
 	fd = open_guarded(AT_FDCWD, path, &reason);
@@ -431,12 +417,12 @@ enum exit_code payload_read(struct payload *payload, const struct trust_policy *
 		reason_errno(&reason, -errno);
 	if (*reason.text) {
 		log_failure(path, "%s", reason.text);
-		return fd == -EBADMSG ? EXIT_UNTRUSTED : EXIT_FAILED;
+		return fd < 0 ? fd : -EIO;
 	}
 	source.fd = fd;
-	code = S_ISDIR(st.st_mode) ? read_directory(payload, policy, &source)
-				   : read_bundle(payload, policy, &source);
-	if (code == EXIT_DONE)
+	ret = S_ISDIR(st.st_mode) ? read_directory(payload, policy, &source)
+				  : read_bundle(payload, policy, &source);
+	if (ret == 0)
 		say_signatures(payload);
-	return code;
+	return ret;
 }

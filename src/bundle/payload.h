@@ -42,13 +42,12 @@ struct payload {
  * certificate of the key that signed the modules for the kernel. If it is there, every
  * module has to carry a signature, which only the kernel verifies.
  *
- * Prints everything that is wrong, and who signed. Returns EXIT_DONE, EXIT_UNTRUSTED,
- * EXIT_WRONG_KERNEL (for another kernel or architecture) or EXIT_FAILED; call
- * payload_free() in any case.
+ * Prints everything that is wrong, and who signed. Returns 0, -EBADMSG (not trusted, or
+ * damaged), -ENOEXEC (for another kernel or architecture) or -errno; call payload_free() in
+ * any case.
  */
-enum exit_code payload_read(struct payload *payload, const struct trust_policy *policy,
-			    const char *path,
-			    const char *release) _must_check_ _nonnull_all_;
+int payload_read(struct payload *payload, const struct trust_policy *policy,
+		 const char *path, const char *release) _must_check_ _nonnull_all_;
 
 void payload_free(struct payload *payload);
 #define _cleanup_payload_ _cleanup_(payload_free)

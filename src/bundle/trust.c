@@ -22,10 +22,11 @@ struct keys {
 	size_t count;
 };
 
-static enum exit_code refuse(const char *path, int ret, const struct reason *reason)
+/* Print what is wrong with @path. Returns @ret. */
+static int refuse(const char *path, int ret, const struct reason *reason)
 {
 	log_failure(path, "%s", reason->text);
-	return ret == -EBADMSG ? EXIT_UNTRUSTED : EXIT_FAILED;
+	return ret;
 }
 
 static void keys_free(struct keys *keys)
@@ -37,8 +38,7 @@ static void keys_free(struct keys *keys)
 }
 
 /* Add the key @path, relative to @dirfd, which messages call @shown. */
-static enum exit_code add_key(struct keys *keys, int dirfd, const char *path,
-			      const char *shown)
+static int add_key(struct keys *keys, int dirfd, const char *path, const char *shown)
 {
 	_cleanup_close_ int fd = -1;
 	_cleanup_buf_ struct buf text = { 0 };
@@ -63,10 +63,10 @@ static enum exit_code add_key(struct keys *keys, int dirfd, const char *path,
 	if (!list || !key.path) {
 		free(key.path);
 		log_error("%s", strerror(ENOMEM));
-		return EXIT_FAILED;
+		return -ENOMEM;
 	}
 	list[keys->count++] = key;
-	return EXIT_DONE;
+	return 0;
 }
 
 static bool is_key(const char *name)
@@ -76,14 +76,14 @@ static bool is_key(const char *name)
 	return name[0] != '.' && len > suffix && !strcmp(name + len - suffix, KEY_SUFFIX);
 }
 
-static enum exit_code add_named(struct keys *keys, int dirfd, const char *directory,
-				const char *name)
+static int add_named(struct keys *keys, int dirfd, const char *directory,
+		     const char *name)
 {
 	_cleanup_free_ char *shown = strdup_printf("%s/%s", directory, name);
 
 	if (!shown) {
 		log_error("%s", strerror(ENOMEM));
-		return EXIT_FAILED;
+		return -ENOMEM;
 	}
 	return add_key(keys, dirfd, name, shown);
 }
@@ -130,25 +130,22 @@ static int open_directory(const char *root, DIR **dir, char **path, struct reaso
 }
 
 /* Add the keys of the root's directory of keys, if there is one. */
-static enum exit_code add_directory(struct keys *keys, const char *root)
+static int add_directory(struct keys *keys, const char *root)
 {
 	_cleanup_(close_directory) DIR *dir = NULL;
 	_cleanup_free_ char *path = NULL;
-	enum exit_code worst = EXIT_DONE;
+	int worst = 0;
 	struct reason reason = { 0 };
 	const struct dirent *entry;
 	int ret = open_directory(root, &dir, &path, &reason);
 
 	if (ret == -ENOENT)
-		return EXIT_DONE;
+		return 0;
 	while (ret == 0 && (errno = 0, entry = readdir(dir))) {
-		enum exit_code code;
-
 		if (!is_key(entry->d_name))
 			continue;
-		code = add_named(keys, dirfd(dir), path, entry->d_name);
-		if (code > worst)
-			worst = code;
+		worst = graver_error(worst,
+				     add_named(keys, dirfd(dir), path, entry->d_name));
 	}
 	if (ret == 0 && errno)
 		ret = reason_errno(&reason, -errno);
@@ -157,20 +154,19 @@ static enum exit_code add_directory(struct keys *keys, const char *root)
 
 /*
  * Read all keys. A key that cannot be read is a refusal, even if another key would do: it
- * may have been meant to replace that one. Having no keys at all is EXIT_DONE. Prints
- * what is wrong. Returns EXIT_DONE, EXIT_UNTRUSTED or EXIT_FAILED; call keys_free() in
- * any case.
+ * may have been meant to replace that one. Having no keys at all is no error. Prints
+ * what is wrong. Returns 0, -EBADMSG or -errno; call keys_free() in any case.
  */
-static enum exit_code keys_load(struct keys *keys, const struct trust_policy *policy)
+static int keys_load(struct keys *keys, const struct trust_policy *policy)
 {
 	_cleanup_free_ char *root = realpath(policy->root, NULL);
-	enum exit_code code;
+	int ret;
 
 	*keys = (struct keys){ 0 };
-	code = add_directory(keys, root ? root : policy->root);
-	if (code == EXIT_DONE && policy->key)
-		code = add_key(keys, AT_FDCWD, policy->key, policy->key);
-	return code;
+	ret = add_directory(keys, root ? root : policy->root);
+	if (ret == 0 && policy->key)
+		ret = add_key(keys, AT_FDCWD, policy->key, policy->key);
+	return ret;
 }
 
 void signer_free(struct signer *signer)
@@ -187,14 +183,14 @@ void signer_say(const struct signer *signer, const char *path)
 			 signer->key_path, signer->comment);
 }
 
-enum exit_code trust_unsigned(const struct trust_policy *policy, const char *path)
+int trust_unsigned(const struct trust_policy *policy, const char *path)
 {
 	if (policy->allow_unsigned) {
 		log_error("'%s' is not signed: nothing says who made it", path);
-		return EXIT_DONE;
+		return 0;
 	}
 	log_failure(path, "it is not signed; --allow-unsigned accepts it, this run only");
-	return EXIT_UNTRUSTED;
+	return -EBADMSG;
 }
 
 /*
@@ -229,28 +225,27 @@ static int find_signer(const struct minisign *sig, const struct keys *keys,
 	return ret;
 }
 
-static enum exit_code verify(const struct trust_policy *policy, const char *sig_path,
-			     const struct buf *sig_text, const struct buf *data,
-			     struct signer *signer)
+static int verify(const struct trust_policy *policy, const char *sig_path,
+		  const struct buf *sig_text, const struct buf *data,
+		  struct signer *signer)
 {
 	_cleanup_minisign_ struct minisign sig = { 0 };
 	_cleanup_(keys_free) struct keys keys = { 0 };
 	struct reason reason = { 0 };
-	enum exit_code code;
 	int ret;
 
 	ret = minisign_parse(&sig, sig_text->data, sig_text->size, &reason);
 	if (ret < 0)
 		return refuse(sig_path, ret, &reason);
-	code = keys_load(&keys, policy);
-	if (code != EXIT_DONE)
-		return code;
+	ret = keys_load(&keys, policy);
+	if (ret < 0)
+		return ret;
 	ret = find_signer(&sig, &keys, data, signer, &reason);
-	return ret == 0 ? EXIT_DONE : refuse(sig_path, ret, &reason);
+	return ret == 0 ? 0 : refuse(sig_path, ret, &reason);
 }
 
-static enum exit_code verify_beside(const struct trust_policy *policy, const char *path,
-				    const struct buf *data, struct signer *signer)
+static int verify_beside(const struct trust_policy *policy, const char *path,
+			 const struct buf *data, struct signer *signer)
 {
 	_cleanup_free_ char *sig_path = strdup_printf("%s.minisig", path);
 	_cleanup_buf_ struct buf sig_text = { 0 };
@@ -260,7 +255,7 @@ static enum exit_code verify_beside(const struct trust_policy *policy, const cha
 
 	if (!sig_path) {
 		log_error("%s", strerror(ENOMEM));
-		return EXIT_FAILED;
+		return -ENOMEM;
 	}
 	fd = open_guarded(AT_FDCWD, sig_path, &reason);
 	if (fd == -ENOENT)
@@ -273,8 +268,8 @@ static enum exit_code verify_beside(const struct trust_policy *policy, const cha
 	return verify(policy, sig_path, &sig_text, data, signer);
 }
 
-enum exit_code trust_read(const struct trust_policy *policy, const char *path, int fd,
-			  struct buf *out, struct signer *signer)
+int trust_read(const struct trust_policy *policy, const char *path, int fd,
+	       struct buf *out, struct signer *signer)
 {
 	struct reason reason = { 0 };
 	int ret;

@@ -30,19 +30,18 @@ struct signer {
 /*
  * Read the file @fd, called @path, into @out, and verify its signature by the keys of
  * @policy. A file without a signature is refused unless @policy allows it; a signature
- * that exists must be valid even then. Prints what is wrong. Returns EXIT_DONE,
- * EXIT_UNTRUSTED or EXIT_FAILED; call signer_free() and buf_free() in any case.
+ * that exists must be valid even then. Prints what is wrong. Returns 0, -EBADMSG (it
+ * cannot be trusted) or -errno; call signer_free() and buf_free() in any case.
  */
-enum exit_code trust_read(const struct trust_policy *policy, const char *path, int fd,
-			  struct buf *out,
-			  struct signer *signer) _must_check_ _nonnull_all_;
+int trust_read(const struct trust_policy *policy, const char *path, int fd,
+	       struct buf *out, struct signer *signer) _must_check_ _nonnull_all_;
 
 /*
  * Apply the rule for something that cannot be signed, such as a directory: print that
- * @path is not signed, and return EXIT_DONE if @policy allows that, else EXIT_UNTRUSTED.
+ * @path is not signed, and return 0 if @policy allows that, else -EBADMSG.
  */
-enum exit_code trust_unsigned(const struct trust_policy *policy,
-			      const char *path) _must_check_ _nonnull_all_;
+int trust_unsigned(const struct trust_policy *policy,
+		   const char *path) _must_check_ _nonnull_all_;
 
 /* Print on standard output who signed @path, if it is signed. */
 void signer_say(const struct signer *signer, const char *path) _nonnull_all_;

@@ -52,15 +52,6 @@ void module_free(struct module *mod)
 	*mod = (struct module){ 0 };
 }
 
-enum exit_code module_exit_code(int err)
-{
-	if (err == 0)
-		return EXIT_DONE;
-	if (err == -EBADMSG)
-		return EXIT_UNTRUSTED;
-	return err == -ENOEXEC ? EXIT_WRONG_KERNEL : EXIT_FAILED;
-}
-
 const char *module_info(const struct module *mod, const char *key, unsigned int nth)
 {
 	struct kmod_list *entry;

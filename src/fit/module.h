@@ -58,9 +58,6 @@ int module_read(struct module *mod, const char *path, const char *data, size_t s
 int module_read_fd(struct module *mod, const char *path, int fd,
 		   struct reason *reason) _must_check_ _nonnull_all_;
 
-/* Return the exit status for @err, a result of module_read(). */
-enum exit_code module_exit_code(int err);
-
 /* Free what @mod holds, but not @mod itself. */
 void module_free(struct module *mod);
 

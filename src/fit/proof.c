@@ -318,13 +318,13 @@ const char *proof_equal_what(const struct proof *proof)
 		       : "symbol versions equal";
 }
 
-static enum exit_code check_all(struct run *run)
+static int check_all(struct run *run)
 {
 	struct proof *proof = run->proof;
 
 	if (collect_exports(run) < 0) {
 		log_error("%s", strerror(ENOMEM));
-		return EXIT_FAILED;
+		return -ENOMEM;
 	}
 	proof->unversioned = lacks_versions(run);
 	for (size_t i = 0; i < proof->n_modules; i++) {
@@ -335,7 +335,7 @@ static enum exit_code check_all(struct run *run)
 		check_undefined(run, mod);
 		check_exports(run, mod);
 	}
-	return proof->problems ? EXIT_WRONG_KERNEL : EXIT_DONE;
+	return proof->problems ? -ENOEXEC : 0;
 }
 
 static bool in_set(const struct module *set, size_t n_set, const char *path)
@@ -411,12 +411,11 @@ static int find_vermagic(const struct host *host, const struct module *set, size
 }
 
 /*
- * Read the table of @basis; *@there tells whether there is one. Returns EXIT_WRONG_KERNEL
- * after a message if the table proves nothing, and EXIT_FAILED if the system failed to
- * read it.
+ * Read the table of @basis; *@there tells whether there is one. Returns 0, or after a
+ * message -ENOEXEC if the table proves nothing, and -errno if the system failed to read it.
  */
-static enum exit_code load_symvers(const struct proof_basis *basis,
-				   struct symvers *symvers, bool *there)
+static int load_symvers(const struct proof_basis *basis, struct symvers *symvers,
+			bool *there)
 {
 	_cleanup_free_ char *found = NULL;
 	const char *path = basis->symvers;
@@ -431,14 +430,14 @@ static enum exit_code load_symvers(const struct proof_basis *basis,
 		ret = symvers_load(symvers, path, &reason);
 	*there = ret == 0 && path;
 	if (ret == 0)
-		return EXIT_DONE;
+		return 0;
 	log_failure(path ? path : basis->release, "%s", reason.text);
-	return is_system_error(ret) ? EXIT_FAILED : EXIT_WRONG_KERNEL;
+	return is_system_error(ret) ? ret : -ENOEXEC;
 }
 
-/* Fill in @run->vermagic and @providers. Returns EXIT_DONE or EXIT_FAILED. */
-static enum exit_code ask_host(struct run *run, const struct proof_basis *basis,
-			       char **vermagic, struct providers *providers)
+/* Fill in @run->vermagic and @providers. Returns 0 or -ENOENT. */
+static int ask_host(struct run *run, const struct proof_basis *basis, char **vermagic,
+		    struct providers *providers)
 {
 	struct reason reason = { 0 };
 
@@ -448,44 +447,45 @@ static enum exit_code ask_host(struct run *run, const struct proof_basis *basis,
 			  &reason) < 0) {
 		log_failure(basis->release, "no vermagic to compare with: %s",
 			    reason.text);
-		return EXIT_FAILED;
+		return -ENOENT;
 	}
 	if (!run->vermagic)
 		run->vermagic = *vermagic;
 	if (!basis->installed)
-		return EXIT_DONE;
+		return 0;
 	if (providers_read(providers, basis->host, basis->ours, &reason) < 0) {
 		log_failure(basis->release, "its lists of modules: %s", reason.text);
-		return EXIT_FAILED;
+		return -ENOENT;
 	}
 	run->providers = providers;
-	return EXIT_DONE;
+	return 0;
 }
 
-enum exit_code proof_run(struct proof *proof, const struct proof_basis *basis,
-			 const struct module *modules, size_t n_modules,
-			 unsigned int unread)
+int proof_run(struct proof *proof, const struct proof_basis *basis,
+	      const struct module *modules, size_t n_modules, unsigned int unread)
 {
 	_cleanup_symvers_ struct symvers symvers = { 0 };
 	_cleanup_providers_ struct providers providers = { 0 };
 	_cleanup_free_ char *vermagic = NULL;
 	struct run run = { .proof = proof, .modules = modules };
-	enum exit_code table, code;
+	int table, ret;
 	bool there = false;
 
 	*proof = (struct proof){ .release = basis->release, .n_modules = n_modules };
 	table = load_symvers(basis, &symvers, &there);
-	code = ask_host(&run, basis, &vermagic, &providers);
-	if (table == EXIT_FAILED || code == EXIT_FAILED)
-		return EXIT_FAILED;
-	proof->problems = table != EXIT_DONE;
+	ret = ask_host(&run, basis, &vermagic, &providers);
+	if (ret < 0)
+		return ret;
+	if (table < 0 && table != -ENOEXEC)
+		return table;
+	proof->problems = table < 0;
 	run.symvers = there ? &symvers : NULL;
-	code = check_all(&run);
+	ret = check_all(&run);
 	symtab_free(&run.set);
-	if (code == EXIT_WRONG_KERNEL || unread)
+	if (ret == -ENOEXEC || unread)
 		log_error("the modules do not fit %s: %u problem%s", basis->release,
 			  proof->problems + unread, PLURAL(proof->problems + unread));
-	return code;
+	return ret;
 }
 
 void proof_print(const struct proof *proof, const char *what)

@@ -62,13 +62,13 @@ struct proof {
  * none of them counts as a module of the kernel's.
  *
  * Print each problem by log_failure() and, with @unread more that the caller has printed,
- * their number. Returns EXIT_DONE; EXIT_WRONG_KERNEL if there is a problem, or the symbol
- * table is missing or malformed and so proves nothing; EXIT_FAILED if there is nothing to
- * compare with, or without memory.
+ * their number. Returns 0; -ENOEXEC if there is a problem, or the symbol table is missing
+ * or malformed and so proves nothing; -errno if there is nothing to compare with, or
+ * without memory.
  */
-enum exit_code proof_run(struct proof *proof, const struct proof_basis *basis,
-			 const struct module *modules, size_t n_modules,
-			 unsigned int unread) _must_check_ _nonnull_(1, 2);
+int proof_run(struct proof *proof, const struct proof_basis *basis,
+	      const struct module *modules, size_t n_modules,
+	      unsigned int unread) _must_check_ _nonnull_(1, 2);
 
 /* Return what @equal counts, as the end of a sentence. */
 const char *proof_equal_what(const struct proof *proof) _nonnull_all_;

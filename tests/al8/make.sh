@@ -128,7 +128,6 @@ make_image() {
 	local image=localhost/wgkmod-al8:${folder##*-} name words
 	mkdir "$TMP/all" "$TMP/image"
 	ln "$TMP"/{base,toolchain}/*.deb "$TMP/all"
-	rm "$TMP"/all/linux-{headers,kbuild,compiler}-*.deb # of the kernel that the lock is of
 	family_base "$TMP/all" "$image"
 	rm -r "$TMP/all"
 	mkdir "$TMP/all"

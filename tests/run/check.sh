@@ -47,6 +47,7 @@ done
 status=0 pid=
 rm -f "$OUT/check"/*.tap
 if [[ ${#beside[@]} -gt 0 ]]; then
+	export OUT
 	export -f run_files
 	# a session of its own, so that pkill can end all of it
 	setsid bash -uo pipefail -c 'run_files "$@"' - "${beside[@]}" &
