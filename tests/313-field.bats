@@ -252,6 +252,7 @@ in_mounts() {
 	local wgkmod=$BATS_TEST_TMPDIR/limit/wgkmod
 	plain_only
 	run_cmd 0 make -C "$ROOT_DIR/src" O="${wgkmod%/*}" CFLAGS=-DSPAWN_SECONDS=1 "$wgkmod"
+	WGKMOD=$wgkmod
 	fake_program depmod 'sleep 60; exit 0'
-	WGKMOD=$wgkmod TIMEOUT=30 refused 1 "^wgkmod: cannot install '$MODULES': depmod did not end within 1 seconds$"
+	TIMEOUT=30 refused 1 "^wgkmod: cannot install '$MODULES': depmod did not end within 1 seconds$"
 }

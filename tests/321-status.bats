@@ -211,7 +211,7 @@ damaged() {
 	damaged 'sed -i "/^index modules.dep$/d" installed' 'it does not name modules.dep'
 	damaged 'head -c 2000000 /dev/zero >installed' 'larger than 1048576 bytes'
 	damaged 'mv installed x; ln -s x installed' 'it is a link: name the file itself'
-	damaged 'mv ../.wgkmod ../x; ln -s x ../.wgkmod' 'Not a directory'
+	damaged 'mv ../.wgkmod ../x; ln -s x ../.wgkmod' 'Too many levels of symbolic links'
 	damaged 'rm installed; mkfifo installed' 'not a regular file'
 	if [[ $(id -u) -eq 0 ]]; then
 		damaged 'chmod o+w installed' 'others than its owner may write to it: chmod go-w'

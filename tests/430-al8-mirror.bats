@@ -461,3 +461,14 @@ why() {
 	refused "^wgkmod: the image '127.0.0.1:$REGISTRY_PORT/alinux3/bare:latest' cannot be used: there is no dnf in it: name an image of the distribution that has it in IMAGE"
 	forget_image alinux3/bare:latest
 }
+
+@test "an image that leaves a link for the host to read is refused, and nothing of it is taken" {
+	serve
+	image_after 'mv /usr/bin/dnf /usr/bin/dnf-real
+		printf "#!/bin/sh\nln -sf /etc/hostname /resolve/answer\nexec /usr/bin/dnf-real \"\$@\"\n" >/usr/bin/dnf
+		chmod +x /usr/bin/dnf' alinux3/hostile:latest
+	sed -i "s,^IMAGE .*,IMAGE = 127.0.0.1:$REGISTRY_PORT/alinux3/hostile:latest," "$TARGET_DIR/standin-9"
+	lock 2
+	refused "^wgkmod: the image '127.0.0.1:$REGISTRY_PORT/alinux3/hostile:latest' left 'answer', which is no plain file"
+	forget_image alinux3/hostile:latest
+}

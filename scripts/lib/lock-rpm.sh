@@ -22,14 +22,20 @@ step() {
 }
 
 # guest COMMAND [WORD...]: runs a function of lock-rpm-guest.sh in a container of the base image;
-# what it prints goes to the log and to $RESOLVE/said.
+# what it prints goes to the log and to $TMP/said.  Ends the script where the container left anything but
+# files and directories for the host to read: a link could lead to any file of the host.
 guest() {
+	local status=0 odd
 	printf '+ in %s: %s\n' "$BASE_IMAGE" "${*@Q}" | logged
-	: >"$RESOLVE/said"
+	: >"$TMP/said"
 	"${PODMAN[@]}" run --rm --network=host --pull=never "${PODMAN_LIMITS[@]}" --security-opt=label=disable \
 		--volume "$RESOLVE:/resolve" --volume "$TOP/scripts/lib/lock-rpm-guest.sh:/lock-rpm-guest.sh:ro" \
 		"$BASE_IMAGE" bash /lock-rpm-guest.sh "$PATIENCE" "$@" 2>&1 </dev/null 8>&- 9>&- |
-		tee "$RESOLVE/said" | logged
+		tee "$TMP/said" | logged || status=$?
+	odd=$(find "$RESOLVE" \( -path "$RESOLVE/cache" -o -path "$RESOLVE/keys" \) -prune -o ! -type f ! -type d -print -quit)
+	# shellcheck disable=SC2153 # the key of the target
+	[[ -z $odd ]] || die "the image '$IMAGE' left '${odd#"$RESOLVE/"}', which is no plain file; nothing of it is taken"
+	return "$status"
 }
 
 # ---- what stands in a refusal ----------------------------------------------------------
@@ -149,14 +155,14 @@ package_addresses() {
 	case $1 in
 	*://*) printf '%s\n' "$1" ;;
 	*)
-		guest locations "$1" || die "where $1 is cannot be asked: $(dnf_why "$RESOLVE/said")"
+		guest locations "$1" || die "where $1 is cannot be asked: $(dnf_why "$TMP/said")"
 		grep "/$1\.rpm\$" "$RESOLVE/locations" || [[ $? -eq 1 ]]
 		while read -r repo; do printf '%s/Packages/%s.rpm\n' "${repo%/}" "$1"; done < <(family_mirrors) ;;
 	esac | awk '!seen[$0]++'
 }
 
 # check_signature DIR: ends the script unless what is in DIR of $RESOLVE is signed by the target's key.
-check_signature() { guest signatures "$1" || die "from ${URL%/*}: $(dnf_why "$RESOLVE/said")"; }
+check_signature() { guest signatures "$1" || die "from ${URL%/*}: $(dnf_why "$TMP/said")"; }
 
 # get_package DIR WORD...: the first of the words' addresses that has the package, whose signature
 # is checked; sets FILE and URL.
@@ -231,17 +237,17 @@ lock_repositories() {
 		((++n))
 		printf '[wgkmod-%d]\nname=wgkmod %d\nbaseurl=%s\nenabled=1\ngpgcheck=0\nskip_if_unavailable=0\n' "$n" "$n" "$repo"
 	done < <(family_mirrors) >"$RESOLVE/repos/wgkmod.repo"
-	guest programs || die "the image '$IMAGE' cannot be used: $(dnf_why "$RESOLVE/said")"
+	guest programs || die "the image '$IMAGE' cannot be used: $(dnf_why "$TMP/said")"
 	n=0
 	while read -r repo; do
 		((++n))
-		guest repository "wgkmod-$n" || die "the repository $repo cannot be had: $(dnf_why "$RESOLVE/said")"
+		guest repository "wgkmod-$n" || die "the repository $repo cannot be had: $(dnf_why "$TMP/said")"
 		step "the repository $repo has $(cat "$RESOLVE/answer")"
 	done < <(family_mirrors)
 }
 
 # lock_packages STAGE DIR WORD...: lock lines for what installing the WORDS into the base image
-# downloads into DIR of $RESOLVE; 1 where dnf finds no way, and $RESOLVE/said has why.
+# downloads into DIR of $RESOLVE; 1 where dnf finds no way, and $TMP/said has why.
 lock_packages() {
 	local stage=$1 dir=$2 file url
 	shift 2
@@ -262,7 +268,7 @@ lock_kernel_devel() {
 	local -a words
 	read -ra words <<<"$KERNEL_DEVEL"
 	get_package devel "${words[@]}"
-	guest kernel_devel "$FILE" "$RELEASE" "$HIDE" || die "$(dnf_why "$RESOLVE/said")"
+	guest kernel_devel "$FILE" "$RELEASE" "$HIDE" || die "$(dnf_why "$TMP/said")"
 	KERNEL_TEXT=$(cat "$RESOLVE/answer")
 	step "$(basename "$FILE" .rpm) of ${URL%/*}"
 	step "the kernel was made by '$KERNEL_TEXT'"
@@ -289,7 +295,7 @@ lock_toolchain() {
 	word=$(compiler_word)
 	[[ -z $COMPILER || $(compiler_base "$COMPILER") == "$(compiler_base "$KERNEL_TEXT")" ]] ||
 		die "COMPILER of the target may not stand in: $(compiler_refusal "$KERNEL_TEXT" "$COMPILER")"
-	guest candidates "$word" || die "the compiler's packages cannot be listed: $(dnf_why "$RESOLVE/said")"
+	guest candidates "$word" || die "the compiler's packages cannot be listed: $(dnf_why "$TMP/said")"
 	: >"$TMP/compilers"
 	mkdir -p "$RESOLVE/compiler"
 	while read -r nevra url <&4; do
@@ -300,19 +306,19 @@ lock_toolchain() {
 			continue
 		fi
 		check_signature compiler
-		guest version "$nevra.rpm" "${KERNEL_TEXT%% *}" || die "'$nevra' cannot be looked at: $(dnf_why "$RESOLVE/said")"
+		guest version "$nevra.rpm" "${KERNEL_TEXT%% *}" || die "'$nevra' cannot be looked at: $(dnf_why "$TMP/said")"
 		text=$(cat "$RESOLVE/answer")
 		printf '%s: %s\n' "$nevra" "$text" >>"$TMP/compilers"
 		if [[ $text == "$KERNEL_TEXT" ]]; then
 			! lock_with_compiler "$word" "$nevra" || return 0
-			why=$(dnf_why "$RESOLVE/said")
+			why=$(dnf_why "$TMP/said")
 		elif [[ -n $COMPILER && $text == "$COMPILER" ]]; then
 			stands_in+=("$nevra")
 		fi
 	done 4<"$RESOLVE/candidates"
 	[[ -n $why ]] || for nevra in "${stands_in[@]}"; do
 		! lock_with_compiler "$word" "$nevra" || return 0
-		why=$(dnf_why "$RESOLVE/said")
+		why=$(dnf_why "$TMP/said")
 	done
 	[[ -z $why ]] || die "the packages of the stage toolchain cannot be had: $why"
 	refuse_compilers
@@ -323,7 +329,7 @@ lock_toolchain() {
 lock_with_compiler() {
 	local version=${2#"${1%%-[0-9]*}"-} name text
 	local -a words
-	guest same_version "$version" cpp libgomp || die "what goes with '$2' cannot be asked: $(dnf_why "$RESOLVE/said")"
+	guest same_version "$version" cpp libgomp || die "what goes with '$2' cannot be asked: $(dnf_why "$TMP/said")"
 	mapfile -t words <"$RESOLVE/same"
 	words+=("$2")
 	for name in $TOOLCHAIN; do [[ $name == "$1" ]] || words+=("$name"); done
@@ -386,7 +392,7 @@ lock_vm() {
 	done
 	read -ra words <<<"$VM"
 	[[ ${#words[@]} -eq 0 ]] || lock_packages vm vm "${words[@]}" ||
-		die "the packages of the stage vm cannot be had: $(dnf_why "$RESOLVE/said")"
+		die "the packages of the stage vm cannot be had: $(dnf_why "$TMP/said")"
 }
 
 # ---- the whole -------------------------------------------------------------------------
@@ -448,7 +454,7 @@ family_report() {
 	if [[ -n $BASE_IMAGE && -f $RESOLVE/repos/wgkmod.repo ]]; then
 		LOG=/dev/null guest report "kernel-devel kernel-core gcc cpp libgomp $TOOLCHAIN $KERNEL_IMAGE $VM" >/dev/null 2>&1 ||
 			printf 'it does not answer any more:\n'
-		cat "$RESOLVE/said"
+		cat "$TMP/said"
 	else
 		printf 'it was not had\n'
 	fi
