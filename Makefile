@@ -55,9 +55,9 @@ need_check = programs=$$(scripts/programs.sh $(DEMO)) && $(need) curl jq flock u
 	rpm2cpio rpmbuild rpmsign createrepo_c gpg python3
 need_target = programs=$$(scripts/programs.sh $(call quote,$(target))) && $(need) curl jq flock unshare xz $$programs
 
-c_sources := $(wildcard src/*.[ch] src/*/*.[ch] tests/fuzz/*.[ch] tests/sweep/*.c tests/vm/*.c tests/parity/*.c tests/parity/*.h)
+c_sources := $(wildcard src/*.[ch] src/*/*.[ch] tests/fuzz/*.[ch] tests/sweep/*.c tests/vm/*.c tests/run/*.c tests/parity/*.c tests/parity/*.h)
 # What the tests compile, beside tests/parity.
-helpers := $(wildcard tests/sweep/*.c tests/vm/*.c)
+helpers := $(wildcard tests/sweep/*.c tests/vm/*.c tests/run/*.c)
 shell_sources := $(wildcard *.sh scripts/*.sh builder/*.sh builder/families/*.sh tests/*/*.sh tests/*/*/*.sh) \
 	.ci/run docs/wgkmod.bash-completion
 bats_sources := $(wildcard tests/*.bats tests/*/*.bats tests/*/*.bash)
