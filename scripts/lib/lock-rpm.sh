@@ -283,7 +283,8 @@ compiler_word() {
 	for word in $TOOLCHAIN; do
 		if [[ $word == "$cc" || $word == "$cc"-[0-9]* ]]; then found=$word; fi
 	done
-	[[ -n $found ]] || die "the kernel was made by '$KERNEL_TEXT', but TOOLCHAIN of the target names no package '$cc': add it"
+	[[ -n $found ]] || die "the kernel was made by '$KERNEL_TEXT'," \
+		"but TOOLCHAIN of the target names no package '$cc': add it"
 	printf '%s\n' "$found"
 }
 
