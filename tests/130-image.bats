@@ -23,7 +23,7 @@ setup_file() {
 	mkdir "$TARGET_DIR"
 	sed "s,^IMAGE .*,IMAGE = 127.0.0.1:$PORT/alinux3/alinux3:latest," \
 		"$ROOT_DIR/targets/alinux3-5.10.60-9.x86_64" >"$TARGET_DIR/img"
-	DIGEST=$(family rpm_image_digest)
+	DIGEST=$(skopeo inspect --raw "docker://127.0.0.1:$PORT/alinux3/alinux3:latest" | sha256sum | cut -d ' ' -f 1)
 	export DIGEST
 	printf 'base %s docker://127.0.0.1:%d/alinux3/alinux3@sha256:%s\n' "$DIGEST" "$PORT" "$DIGEST" >"$TARGET_DIR/img.lock"
 }
@@ -41,22 +41,19 @@ family() {
 
 fetch() { run_cmd "$1" "$ROOT_DIR/scripts/fetch.sh" img base; }
 
-@test "make lock uses the digest of the registry's manifest" {
-	assert_equal "$DIGEST" \
-		"$(skopeo inspect --raw "docker://127.0.0.1:$PORT/alinux3/alinux3:latest" | sha256sum | cut -d ' ' -f 1)"
-}
-
-@test "a package's path is below the repositories, and the same in all that have it" {
-	local name repos list=$BATS_TEST_TMPDIR/list
+@test "a lock names a package by its path below the repository, and another file by its address" {
+	local repo repos
 	mapfile -t repos < <(family family_mirrors)
 	[[ ${#repos[@]} -gt 1 ]]
-	printf '%s\n' "${repos[0]}/Packages/a/ab-1.rpm" "${repos[1]}/Packages/b-1.rpm" "${repos[0]}/Packages/b-1.rpm" \
-		"${repos[1]}/Packages/c-1.rpm" "${repos[0]}/Packages/c/c-1.rpm" 'http://elsewhere/Packages/d-1.rpm' >"$list"
-	assert_equal "$(family rpm_path ab-1.rpm "$list")" Packages/a/ab-1.rpm
-	assert_equal "$(family rpm_path b-1.rpm "$list")" Packages/b-1.rpm
-	for name in c-1.rpm d-1.rpm e-1.rpm; do
-		if family rpm_path "$name" "$list"; then fail "$name"; fi
+	location() { mkdir -p "$DIR/family"
+		TARGET=img run_cmd 0 bash -c '. "$ROOT_DIR/scripts/lib.sh"
+		read_target img; TMP=$DIR/family; . "$ROOT_DIR/scripts/lib/lock-rpm.sh"; location_of "$1"' - "$1"; }
+	for repo in "${repos[@]}"; do
+		location "${repo%/}/Packages/a/ab-1.rpm"
+		assert_equal "$output" Packages/a/ab-1.rpm
 	done
+	location https://elsewhere/Packages/d-1.rpm
+	assert_equal "$output" https://elsewhere/Packages/d-1.rpm
 }
 
 @test "an image enters the cache blob by blob, and gets from there to podman unchanged" {

@@ -295,6 +295,6 @@ provenance_bundle() {
 	small_target "$TARGET_DIR"
 	MIRROR=http://user:secret-word@127.0.0.1:9 run_cmd 1 "$ROOT_DIR/scripts/fetch.sh" small
 	refute_line secret-word
-	assert_line '^curl: http://127.0.0.1:9 is given up, status 7$'
+	assert_line '^curl: giving up on http://127.0.0.1:9, status 7$'
 	assert_equal "$(grep -rl secret-word "$OUT")" ''
 }
