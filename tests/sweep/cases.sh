@@ -68,7 +68,7 @@ case_make() { # CASE
 	case_count <"$CASE_DIR/log"
 	CASE_NEW=$(case_look)
 	CASE_END=$("$TOOLS/look" "$CASE_DIR/root")
-	[[ $CASE_OLD != "$CASE_NEW" && $CASE_OWN -gt 200 && $CASE_MAIN -gt 100 && $CASE_ALL -gt $CASE_OWN ]]
+	[[ $CASE_OLD != "$CASE_NEW" && $CASE_OWN -gt 200 && $CASE_MAIN -gt 20 && $CASE_ALL -gt $CASE_OWN ]]
 }
 
 # case_count <LOG: what sweep printed, behind what the command did.  wgkmod reads what depmod prints, and
