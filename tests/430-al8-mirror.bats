@@ -207,8 +207,9 @@ forget_image() {
 	lock 0
 	python3 "$ROOT_DIR/tests/al8/silent.py" "$((PORT + 1))" "$WWW" >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- 4>&- &
 	printf '%d\n' $! >>"$BATS_FILE_TMPDIR/servers"
+	wait_until 20 bash -c 'exec 3<>"/dev/tcp/127.0.0.1/$1"' - "$((PORT + 1))"
 	MIRROR="http://127.0.0.1:$((PORT + 1))/alinux/3/os/x86_64" CACHE=$BATS_TEST_TMPDIR/empty fetch 1
-	assert_line '^wgkmod: cannot fetch .*make-.*\.rpm '
+	assert_line '^wgkmod: cannot fetch .*\.rpm and [0-9]+ more \(of .standin-9.\): no mirror could be reached that has it '
 }
 
 # ---- broken repositories ---------------------------------------------------------------

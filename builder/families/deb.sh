@@ -179,7 +179,8 @@ family_lock() {
 # family_base PKGDIR IMAGE: Make the base image IMAGE from all packages in PKGDIR, without network
 # (deb.Containerfile).  No program or script of a package runs on the host.
 family_base() {
-	local dir=$1 image=$2 file build=(build --network=none --file "$TOP/builder/families/deb.Containerfile")
+	local dir=$1 image=$2 file build=(build --network=none --build-context "packages=$1")
+	build+=(--file "$TOP/builder/families/deb.Containerfile")
 	for file in "$dir"/*.deb; do
 		dpkg-deb --fsys-tarfile "$file" >"${file%.deb}.tar" || return
 	done

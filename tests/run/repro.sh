@@ -70,6 +70,7 @@ report=$dir/differences.txt
 
 # Mount the builds below a directory that any user can reach; OUT may not be one.
 make_tmp /run/wgkmod
+chmod 755 "$TMP" # another user builds in it
 export REPRO_PLACE=$TMP
 
 # Copy the project: every build uses this copy, even if a file of the project changes.
