@@ -16,13 +16,8 @@ shift
 read_lock "$TARGET" "$@"
 require_complete_lock "$TARGET"
 phase_begin fetch
-# Only read from a cache that is not writable, such as one on a read-only medium.
-if [[ -d $CACHE && ! -w $CACHE ]]; then
-	make_tmp "$OUT"
-else
-	make_tmp "$CACHE"
-	own_dir "$CACHE/sha256"
-fi
+make_cache_tmp
+[[ $TMP != "$CACHE"/* ]] || own_dir "$CACHE/sha256"
 
 # download MIRROR: Download all files in MISSING from one mirror.  If the lock has a whole address for a file,
 # use that address.

@@ -50,7 +50,7 @@ if podman image exists "$builder"; then
 	exit 0
 fi
 
-make_tmp "$OUT"
+make_cache_tmp
 for stage in base toolchain source; do
 	"$TOP/scripts/stage.sh" "$TARGET" "$stage" "$TMP/$stage"
 done

@@ -58,6 +58,16 @@ require_complete_lock() {
 # cached SHA256: Print the path of a file in the cache.
 cached() { printf '%s/sha256/%s\n' "$CACHE" "$1"; }
 
+# make_cache_tmp: make_tmp in the cache, or in OUT if the cache cannot be written, as on a medium, or has a colon
+# in its path, which podman does not take.
+make_cache_tmp() {
+	if [[ $CACHE == *:* || (-d $CACHE && ! -w $CACHE) ]]; then
+		make_tmp "$OUT"
+	else
+		make_tmp "$CACHE"
+	fi
+}
+
 # image_blobs MANIFEST: Print the digests of the image's config and layers (OCI image-spec, manifest.md;
 # Docker's schema 2 has the same fields).
 image_blobs() {
