@@ -121,8 +121,7 @@ depends() {
 	generated
 	judge
 	TIMEOUT=3600 run_cmd 0 "$ROOT_DIR/tests/vm/kernel.sh" "$TARGET_NAME" "$MUTANTS"
-	assert_line '^kernel +install --load: done yes; taken out again where the kernel refuses a module yes, '
-	assert_line ', where no interface can be made yes$'
+	assert_line '^kernel +install --load: done yes; taken out again where the kernel refuses a module yes$'
 	assert_line 'only wgkmod accepts 0;'
 	sed -n 's/^kernel  *\([0-9]* mutants\)/# \1/p' <<<"$output" >&3
 }

@@ -16,7 +16,7 @@ door() { TIMEOUT=${LIMIT:-900} run_cmd 0 make -C "$ROOT_DIR" --no-print-director
 	local goal file missing=()
 	door help
 	while read -r _ goal _; do
-		file=$(grep -lE "\b(make|door|parts?)\b.*[ '\"(]$goal\b|^for part in .*\b$goal\b" "$ROOT_DIR"/tests/*.bats \
+		file=$(grep -lE "\b(make|door|parts?)\b.*[ '\"(]$goal\b|^for part in .*\b$goal\b" "$ROOT_DIR"/tests/*.bats "$ROOT_DIR"/tests/full/*.bats \
 			"$ROOT_DIR"/tests/lib/*.bash "$ROOT_DIR/.ci/run") || missing+=("$goal")
 		[[ -z ${V:-} ]] || printf '%s: %s\n' "$goal" "$file"
 	done < <(grep '^  make ' <<<"$output")
@@ -45,16 +45,6 @@ door() { TIMEOUT=${LIMIT:-900} run_cmd 0 make -C "$ROOT_DIR" --no-print-director
 	assert_line '^(tunnel|boot) '
 }
 
-@test "make bench, one round: the build against the bare compile and by hand, install against depmod" {
-	needs_root 'make bench mounts'
-	export BENCH_ROUNDS=1
-	door bench
-	assert_line '^bare compile +[0-9.]+ s +48 runs of the compiler'
-	assert_line '^make artifacts +[0-9.]+ s +[0-9.]+ times the bare compile'
-	assert_line '^by hand +[0-9.]+ s '
-	assert_line '^wgkmod install +[0-9.]+ s .* times depmod \+ syncfs$'
-}
-
 @test "make memory of one file: no finding" {
 	door memory FILES=tests/312-providers.bats
 	assert_line '^memory +sanitizers: [1-9][0-9]* of [0-9]+ tests passed, .* 0 findings'
@@ -64,30 +54,6 @@ door() { TIMEOUT=${LIMIT:-900} run_cmd 0 make -C "$ROOT_DIR" --no-print-director
 @test "make fuzz, a second for each target: no finding" {
 	door fuzz FUZZ_SECONDS=1
 	assert_line '^bundle +[0-9]+ runs, no finding'
-}
-
-@test "make powercut, two moments on each file system" {
-	needs_root 'to make the disks'
-	export POWERCUT_COUNT=2
-	LIMIT=1800 door powercut
-	assert_line '^powercut +.*9 of 9'
-}
-
-@test "make repro, one build in another environment" {
-	needs_root 'make repro makes users and mounts'
-	door repro TARGET="$TARGET_NAME" VARY='umask locale timezone env home'
-	assert_line '^repro +equal, 5 variations shown'
-}
-
-@test "make rebuild of the bundle: equal" {
-	door bundle TARGET="$TARGET_NAME"
-	door rebuild BUNDLE="$OUT/$KERNEL/wireguard-$KERNEL.tar"
-	assert_line '^rebuild +equal: .*, sha256 [0-9a-f]{64} '
-}
-
-@test "make selftest: upstream's own test of WireGuard" {
-	LIMIT=2400 door selftest TARGET="$TARGET_NAME"
-	assert_line '^selftest +passed '
 }
 
 @test "make install, uninstall, format and clean leave what they say" {
