@@ -448,7 +448,8 @@ family_report() {
 	if [[ -s $TMP/skopeo ]]; then
 		printf '\n==== the registry ====\n'
 		cat "$TMP/skopeo"
-		timeout "$((PATIENCE * 2))" skopeo list-tags "docker://${IMAGE%:*}" 2>&1 | tail -n 100 || printf 'its tags cannot be listed\n'
+		timeout "$((PATIENCE * 2))" skopeo list-tags "docker://${IMAGE%:*}" 2>&1 | tail -n 100 ||
+			printf 'its tags cannot be listed\n'
 	fi
 	[[ ! -s $TMP/compilers ]] || { printf '\n==== compilers tried ====\n' && cat "$TMP/compilers"; }
 	printf '\n==== in the image ====\n'
