@@ -13,34 +13,17 @@
 [[ $# -eq 2 ]] || die "usage: provenance.sh TARGET DIR"
 read_target "$1"
 dir=$2
-read_lock "$TARGET" base toolchain source
 
-# descriptors KEY: Print the lines "NAME SHA256" of standard input as in-toto resource descriptors.
-descriptors() {
-	jq --raw-input --null-input --arg key "$1" \
-		'[inputs | split(" ") | {($key): .[0], digest: {sha256: .[1]}}]'
-}
-
-# digests_of: Print "NAME SHA256" for each file name on standard input.
-digests_of() { xargs -d '\n' sha256sum | sed 's/^\([0-9a-f]*\)  \(.*\)$/\2 \1/'; }
-
-subject=$(cd "$dir" && find . -type f -printf '%P\n' | sort | digests_of | descriptors name)
-inputs=$(lock_inputs | jq --raw-input --null-input \
-	'[inputs | split(" ") | {uri: .[2], digest: {sha256: .[1]}, annotations: {stage: .[0]}}]')
-keys=$(target_inputs | jq --raw-input --null-input \
-	'[inputs | capture("^(?<key>[A-Z_]+) = (?<value>.*)$")] | from_entries')
+subject=$(cd "$dir" && find . -type f -printf '%P\n' | sort | xargs -d '\n' sha256sum | jq --raw-input --null-input \
+	'[inputs | capture("^(?<digest>[0-9a-f]+)  (?<name>.*)$") | {name, digest: {sha256: .digest}}]')
 # both compilers, if one stands in for the kernel's
 compilers=$(jq --raw-input --null-input '[inputs | capture("^# (?<key>Kernel|Modules) made by: (?<value>.*)$")
 	| .key |= ascii_downcase] | from_entries' "$dir/explain.txt")
-project=$(
-	cd "$TOP"
-	{ image_files && host_files; } | digests_of
-)
-project=$(descriptors uri <<<"$project")
+inputs=$("$TOP/scripts/inputs.sh" "$TARGET" --json)
 
 jq --null-input --sort-keys \
-	--argjson subject "$subject" --argjson inputs "$inputs" --argjson project "$project" \
-	--argjson keys "$keys" --argjson compilers "$compilers" --arg target "$TARGET" '{
+	--argjson subject "$subject" --argjson inputs "$inputs" \
+	--argjson compilers "$compilers" --arg target "$TARGET" '{
 	_type: "https://in-toto.io/Statement/v1",
 	subject: $subject,
 	predicateType: "https://slsa.dev/provenance/v1",
@@ -49,12 +32,12 @@ jq --null-input --sort-keys \
 			buildType: "urn:wgkmod:build:artifacts:v1",
 			externalParameters: {command: ["make", "artifacts", "TARGET=\($target)"], target: $target},
 			internalParameters: ({
-				target: $keys,
+				target: $inputs.target,
 				network: "none",
 				container: ["podman", "run", "--network=none", "--read-only", "--cap-drop=all",
 					"bash", "/wgkmod/build.sh"]
 			} + (if $compilers == {} then {} else {compilers: $compilers} end)),
-			resolvedDependencies: ($project + $inputs)
+			resolvedDependencies: $inputs.files
 		},
 		runDetails: {builder: {id: "urn:wgkmod:builder:containerfile"}}
 	}
