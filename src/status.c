@@ -243,12 +243,12 @@ static enum exit_code show_kernel(const struct params *params, const char *relea
 		ret = state_load_anywhere(&show.state, &show.host, &reason);
 	if (ret < 0) {
 		log_failure(release, "%s", reason.text);
-		return ret == -EBADMSG ? EXIT_UNTRUSTED : EXIT_FAILED;
+		return exit_code_of(ret);
 	}
 	if (state_is_empty(&show.state))
 		return EXIT_DONE;
 	(*shown)++;
-	show.running = !strcmp(show.host.root, "/") && !strcmp(release, params->running);
+	show.running = host_is_running(&show.host, params->running);
 	return show_files(&show);
 }
 

@@ -18,6 +18,11 @@ bool host_release_ok(const char *release)
 	       strspn(release, allowed) == len;
 }
 
+bool host_is_running(const struct host *host, const char *running)
+{
+	return !strcmp(host->root, "/") && !strcmp(host->release, running);
+}
+
 void host_close(struct host *host)
 {
 	close_fd(&host->modules_fd);

@@ -42,5 +42,8 @@ int host_open(struct host *host, const char *root, const char *release,
 int host_open_locked(struct host *host, const char *root, const char *release,
 		     struct reason *reason) _must_check_ _nonnull_all_;
 
+/* Return true if @host is the running system, whose kernel is the release @running. */
+bool host_is_running(const struct host *host, const char *running) _nonnull_all_;
+
 void host_close(struct host *host);
 #define _cleanup_host_ _cleanup_(host_close)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What every file needs: attributes, cleanup at the end of a scope, the exit status. */
+/* What every file needs: attributes, and cleanup at the end of a scope. */
 #pragma once
 
 #include <errno.h>
@@ -15,16 +15,6 @@
 #define _cleanup_(func) __attribute__((cleanup(func)))
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
-
-/* The exit status; exit_meanings[] in options.c has the text of each. */
-enum exit_code {
-	EXIT_DONE = 0,
-	EXIT_FAILED = 1,
-	EXIT_USAGE = 2,
-	EXIT_WRONG_KERNEL = 3,
-	EXIT_UNTRUSTED = 4,
-	EXIT_NOT_LOADED = 5,
-};
 
 static inline void free_pointer(void *p)
 {

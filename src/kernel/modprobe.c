@@ -136,19 +136,19 @@ static void unload(const struct strlist *paths, const struct strlist *before)
 			  now.items[i]);
 }
 
-enum exit_code modprobe_load(int fd, const struct strlist *paths)
+int modprobe_load(int fd, const struct strlist *paths)
 {
 	_cleanup_strlist_ struct strlist before = { 0 };
 	_cleanup_close_ int kmsg = -1;
 
 	if (list_loaded(paths, &before) < 0) {
 		log_error("%s", strerror(ENOMEM));
-		return EXIT_NOT_LOADED;
+		return -EIO;
 	}
 	kmsg = open_kmsg();
 	if (run_modprobe() == 0 && is_ours(fd, paths) && is_usable())
-		return EXIT_DONE;
+		return 0;
 	print_kmsg(kmsg);
 	unload(paths, &before);
-	return EXIT_NOT_LOADED;
+	return -EIO;
 }

@@ -9,9 +9,7 @@ struct strlist;
 /*
  * Load wireguard with modprobe from the running kernel's directory @fd. Then check that
  * wireguard is loaded and live, and that each loaded module of @paths comes from its file
- * in @fd. Otherwise print why, with what the kernel
- * logged, and unload the modules that were not loaded before; some have no exit and stay.
- * Returns EXIT_DONE or EXIT_NOT_LOADED.
+ * in @fd. Otherwise print why, with what the kernel logged, and unload the modules that
+ * were not loaded before; some have no exit and stay. Returns 0 or -EIO.
  */
-enum exit_code modprobe_load(int fd,
-			     const struct strlist *paths) _must_check_ _nonnull_all_;
+int modprobe_load(int fd, const struct strlist *paths) _must_check_ _nonnull_all_;

@@ -24,15 +24,9 @@ struct planning {
 	const struct payload *payload; /* NULL for a removal */
 	const struct state *state;
 	const struct plan_how *how;
-	bool ok;
 	struct strlist wanted; /* names of the payload's modules */
+	int ret;	       /* the last error that was printed, or 0 */
 };
-
-static void planning_free(struct planning *p)
-{
-	strlist_free(&p->wanted);
-}
-#define _cleanup_planning_ _cleanup_(planning_free)
 
 void plan_free(struct plan *plan)
 {
@@ -51,8 +45,7 @@ static void add_change(struct planning *p, enum change_kind kind, const char *pa
 		struct change *grown = reallocarray(plan->changes, room, sizeof(*grown));
 
 		if (!grown) {
-			log_error("%s", strerror(ENOMEM));
-			p->ok = false;
+			p->ret = -ENOMEM;
 			return;
 		}
 		plan->changes = grown;
@@ -94,7 +87,8 @@ static bool look_at(struct planning *p, const char *path, const struct sum **sum
 	if (ret == 0)
 		return true;
 	log_failure(path, "%s", reason.text);
-	return p->ok = false;
+	p->ret = ret;
+	return false;
 }
 
 /* Return true if the file @path is, byte for byte, the payload's module of its name. */
@@ -116,6 +110,13 @@ static bool is_same(struct planning *p, const char *path)
 	return false;
 }
 
+/* A file is in the way. */
+static bool refuse(struct planning *p)
+{
+	p->ret = -EEXIST;
+	return false;
+}
+
 /* Keep the foreign file at @path, if that is wanted and possible. */
 static bool keep(struct planning *p, const char *path, const char *why)
 {
@@ -123,17 +124,17 @@ static bool keep(struct planning *p, const char *path, const char *why)
 
 	if (!p->how->replace) {
 		log_failure(path, "%s; move it away first, or use --replace", why);
-		return p->ok = false;
+		return refuse(p);
 	}
 	fd = open_beneath(p->host->modules_fd, path, O_PATH | O_DIRECTORY);
 	if (fd >= 0) {
 		log_failure(path, "it is a directory; move it away first");
-		return p->ok = false;
+		return refuse(p);
 	}
 	if (is_same(p, path)) {
 		log_info("'%s' is a copy of what is installed, and is not kept", path);
 		add_change(p, CHANGE_REMOVE, path, NULL);
-		return p->ok;
+		return true;
 	}
 	/* There is one place to keep it in, and a second original must not be lost. */
 	if (strlist_has(&p->state->kept, path) && !state_keeps_same(p->host, path)) {
@@ -141,10 +142,10 @@ static bool keep(struct planning *p, const char *path, const char *why)
 			    "%s, and an earlier file from there is still kept; move it "
 			    "away first",
 			    why);
-		return p->ok = false;
+		return refuse(p);
 	}
 	add_change(p, CHANGE_KEEP, path, NULL);
-	return p->ok;
+	return true;
 }
 
 static void plan_file(struct planning *p, const char *path,
@@ -175,11 +176,9 @@ static bool is_wanted(struct planning *p, const char *path)
 {
 	_cleanup_free_ char *name = module_name_of(path);
 
-	if (!name) {
-		log_error("%s", strerror(ENOMEM));
-		return p->ok = false;
-	}
-	return strlist_has(&p->wanted, name);
+	if (!name)
+		p->ret = -ENOMEM;
+	return name && strlist_has(&p->wanted, name);
 }
 
 /* Plan to delete the installed files that the payload does not have. */
@@ -278,7 +277,7 @@ static void plan_external(struct planning *p)
 		log_failure(path, "the kernel has this module of the same name already, "
 				  "by 'external' in depmod's configuration (depmod.d); "
 				  "move it away first, and run depmod");
-		p->ok = false;
+		refuse(p);
 	}
 }
 
@@ -291,40 +290,43 @@ bool plan_is_done(const struct plan *plan, const struct host *host)
 	       lookup_check(host->root, host->release, &plan->paths, &ignored) == 0;
 }
 
-enum exit_code plan_install(struct plan *plan, const struct host *host,
-			    const struct snapshot *tree, const struct payload *payload,
-			    const struct state *state, const struct plan_how *how)
+static int finish(struct planning *p)
 {
-	_cleanup_planning_ struct planning p = { plan, host, payload, state,
-						 how,  true, { 0 } };
+	strlist_free(&p->wanted);
+	if (p->ret == -ENOMEM)
+		log_error("%s", strerror(ENOMEM));
+	return p->ret;
+}
+
+int plan_install(struct plan *plan, const struct host *host, const struct snapshot *tree,
+		 const struct payload *payload, const struct state *state,
+		 const struct plan_how *how)
+{
+	struct planning p = { plan, host, payload, state, how, { 0 }, 0 };
 
 	*plan = (struct plan){ 0 };
-	for (size_t i = 0; i < payload->count; i++) {
-		if (add_path(&p, &payload->files[i]) < 0) {
-			log_error("%s", strerror(ENOMEM));
-			return EXIT_FAILED;
-		}
-	}
+	for (size_t i = 0; p.ret == 0 && i < payload->count; i++)
+		p.ret = add_path(&p, &payload->files[i]);
+	if (p.ret < 0)
+		return finish(&p);
 	plan_removals(&p);
 	plan_restores(&p);
 	plan_names(&p, tree);
 	plan_external(&p);
 	for (size_t i = 0; i < payload->count; i++)
 		plan_file(&p, plan->paths.items[i], &payload->files[i]);
-	return p.ok ? EXIT_DONE : EXIT_FAILED;
+	return finish(&p);
 }
 
-enum exit_code plan_remove(struct plan *plan, const struct host *host,
-			   const struct state *state)
+int plan_remove(struct plan *plan, const struct host *host, const struct state *state)
 {
 	static const struct plan_how how = { 0 };
-	_cleanup_planning_ struct planning p = { plan, host, NULL, state,
-						 &how, true, { 0 } };
+	struct planning p = { plan, host, NULL, state, &how, { 0 }, 0 };
 
 	*plan = (struct plan){ 0 };
 	plan_removals(&p);
 	plan_restores(&p);
-	return p.ok ? EXIT_DONE : EXIT_FAILED;
+	return finish(&p);
 }
 
 /* Delete the directories that held the files which are not kept any more. */

@@ -212,19 +212,22 @@ static bool check_lists(const struct snapshot *tree)
 	return ok;
 }
 
-bool survey_take(struct snapshot *tree, const struct host *host, unsigned long long need)
+int survey_take(struct snapshot *tree, const struct host *host, unsigned long long need)
 {
 	struct reason reason = { 0 };
 	bool ok;
+	int ret;
 
 	*tree = (struct snapshot){ 0 };
 	if (!check_mounts(host))
-		return false;
-	if (snapshot_take(tree, host->modules_fd, &reason) < 0) {
+		return -EBUSY;
+	ret = snapshot_take(tree, host->modules_fd, &reason);
+	if (ret < 0) {
 		log_failure(host->modules, "%s", reason.text);
-		return false;
+		return ret;
 	}
 	ok = check_room(host, tree, need);
 	ok &= check_attributes(host, tree);
-	return check_lists(tree) && ok;
+	ok &= check_lists(tree);
+	return ok ? 0 : -EPERM;
 }
