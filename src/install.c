@@ -36,7 +36,7 @@
 #include "bundle/payload.h"
 #include "bundle/trust.h"
 #include "fit/proof.h"
-#include "kernel/modprobe.h"
+#include "kernel/loaded.h"
 #include "kernel/preflight.h"
 #include "tree/transaction.h"
 

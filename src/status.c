@@ -30,12 +30,10 @@
 #include "base/file.h"
 #include "base/host.h"
 #include "base/log.h"
-#include "base/root.h"
 #include "fit/module.h"
 #include "kernel/loaded.h"
 #include "tree/exchange.h"
 #include "tree/lookup.h"
-#include "tree/needs.h"
 #include "tree/old_state.h"
 #include "tree/state.h"
 

@@ -8,7 +8,6 @@
 #include "base/file.h"
 #include "base/host.h"
 #include "base/log.h"
-#include "base/root.h"
 
 #define SYMVERS_MAX_BYTES (64UL << 20)
 #define XZ_MAX_MEMORY (256UL << 20)

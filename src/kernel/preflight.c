@@ -10,13 +10,12 @@
 #include "base/file.h"
 #include "base/host.h"
 #include "base/log.h"
-#include "base/root.h"
 #include "base/strlist.h"
 #include "bundle/modsig.h"
 #include "bundle/payload.h"
 #include "fit/module.h"
 #include "kernel/keyrings.h"
-#include "tree/needs.h"
+#include "tree/lookup.h"
 
 static bool in_payload(const struct payload *payload, const char *name)
 {

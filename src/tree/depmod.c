@@ -7,7 +7,6 @@
 #include "base/file.h"
 #include "base/host.h"
 #include "base/log.h"
-#include "base/root.h"
 #include "base/spawn.h"
 #include "base/strlist.h"
 

@@ -10,7 +10,6 @@
 #include "base/file.h"
 #include "base/host.h"
 #include "base/log.h"
-#include "base/root.h"
 #include "tree/clone.h"
 #include "tree/edit.h"
 #include "tree/snapshot.h"

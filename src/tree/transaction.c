@@ -7,7 +7,7 @@
 #include "bundle/payload.h"
 #include "tree/edit.h"
 #include "tree/indexes.h"
-#include "tree/needs.h"
+#include "tree/lookup.h"
 #include "tree/old_state.h"
 #include "tree/survey.h"
 
