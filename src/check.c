@@ -91,10 +91,8 @@ static enum exit_code run(const struct params *params)
 	_cleanup_(files_free) struct files files = { .worst = EXIT_DONE };
 
 	files.modules = calloc(params->n_operands, sizeof(*files.modules));
-	if (!files.modules) {
-		log_error("%s", strerror(ENOMEM));
-		return EXIT_FAILED;
-	}
+	if (!files.modules)
+		return exit_code_of(log_no_memory());
 	return prove(params, &files);
 }
 

@@ -19,7 +19,7 @@ bool host_release_ok(const char *release)
 				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+~-";
 	size_t len = strlen(release);
 
-	return len > 0 && len < 65 && release[0] != '.' && release[0] != '-' &&
+	return len > 0 && len <= RELEASE_MAX && release[0] != '.' && release[0] != '-' &&
 	       strspn(release, allowed) == len;
 }
 
@@ -49,10 +49,10 @@ static int open_directory(const struct host *host, const char *below, char **pat
 		return reason_errno(reason, -ENOMEM);
 	*fd = root_open(host->root, below, O_RDONLY | O_DIRECTORY, path);
 	if (*fd < 0)
-		return reason_set(reason, *fd, "%s: %s", plain, strerror(-*fd));
+		return reason_errno_at(reason, *fd, "%s", plain);
 	real = realpath(plain, NULL);
 	if (!real)
-		return reason_set(reason, -errno, "%s: %s", plain, strerror(errno));
+		return reason_errno_at(reason, -errno, "%s", plain);
 	if (strcmp(real, *path) != 0)
 		return reason_set(reason, -EXDEV, "%s: a link leads out of %s", plain,
 				  host->root);
@@ -64,9 +64,10 @@ static int open_kernels(struct host *host, const char *root, const char *release
 {
 	*host = (struct host)HOST_INIT;
 	host->release = release;
+	snprintf(host->clone, sizeof(host->clone), ".wgkmod-%s", release);
 	host->root = realpath(root, NULL);
 	if (!host->root)
-		return reason_set(reason, -errno, "%s: %s", root, strerror(errno));
+		return reason_errno_at(reason, -errno, "%s", root);
 	return open_directory(host, "lib/modules", &host->kernels, &host->kernels_fd,
 			      reason);
 }

@@ -10,6 +10,9 @@
 
 struct reason;
 
+/* The longest release of a kernel: uname() has 64 bytes for it and a NUL. */
+#define RELEASE_MAX 64
+
 struct host {
 	const char *release; /* owned by the caller */
 	char *root;	     /* canonical, owned; "/" for the running system */
@@ -17,6 +20,11 @@ struct host {
 	char *modules;	     /* ROOT/lib/modules/RELEASE, canonical, owned */
 	int kernels_fd;	     /* open descriptors of the two */
 	int modules_fd;
+	/*
+	 * The name of the clone (tree/clone.h), beside the kernel's directory. What has
+	 * it belongs to a run in progress, or to one that was interrupted.
+	 */
+	char clone[sizeof(".wgkmod-") + RELEASE_MAX];
 };
 
 /* clang-format off */

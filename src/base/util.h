@@ -31,6 +31,17 @@ static inline void close_fd(const int *fd)
 	errno = saved;
 }
 
+/*
+ * Return the array @items of @count items of @size bytes with room for one more, which is
+ * full at each power of two; or NULL without memory, and then @items is still there.
+ */
+static inline void *grow(void *items, size_t count, size_t size)
+{
+	if (count & (count - 1))
+		return items;
+	return reallocarray(items, count ? 2 * count : 1, size);
+}
+
 #define _cleanup_free_ _cleanup_(free_pointer)
 #define _cleanup_close_ _cleanup_(close_fd)
 

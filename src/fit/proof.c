@@ -322,10 +322,8 @@ static int check_all(struct run *run)
 {
 	struct proof *proof = run->proof;
 
-	if (collect_exports(run) < 0) {
-		log_error("%s", strerror(ENOMEM));
-		return -ENOMEM;
-	}
+	if (collect_exports(run) < 0)
+		return log_no_memory();
 	proof->unversioned = lacks_versions(run);
 	for (size_t i = 0; i < proof->n_modules; i++) {
 		const struct module *mod = &run->modules[i];

@@ -115,17 +115,15 @@ static void print_kmsg(int fd)
 static int run_modprobe(void)
 {
 	char *const argv[] = { (char *)"modprobe", (char *)WIREGUARD, NULL };
+	_cleanup_buf_ struct buf output = { 0 };
 	struct reason reason = { 0 };
-	pid_t pid = -1;
-	int ret = spawn_start(&pid, argv, NULL);
+	int ret = spawn_collect(argv, -1, &output, &reason);
+	char *cursor = output.data, *line;
 
-	if (ret < 0)
-		reason_set(&reason, ret, "cannot run modprobe: %s", strerror(-ret));
-	else
-		ret = spawn_wait(pid, "modprobe", &reason);
-	if (ret < 0)
-		log_failure(WIREGUARD, "%s", reason.text);
-	return ret;
+	while ((line = strsep(&cursor, "\n")))
+		if (*line)
+			log_words(line);
+	return log_reason(WIREGUARD, ret, &reason);
 }
 
 /* Check that each loaded module of @paths comes from its file. */

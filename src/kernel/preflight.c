@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "kernel/preflight.h"
 
-#include <dirent.h>
 #include <libkmod.h>
 #include <stdio.h>
 #include <string.h>
@@ -79,11 +78,11 @@ static void print_config(struct kmod_config_iter *iter, const char *what, bool w
 /* Opening a FIFO, or a link to one, would wait. */
 static bool check_config_files(const char *path)
 {
-	DIR *dir = opendir(path);
+	_cleanup_dir_ DIR *dir = opendir(path);
 	const struct dirent *entry;
 	bool ok = true;
 
-	while (dir && (entry = readdir(dir))) {
+	while (dir && (entry = next_entry(dir))) {
 		struct stat st;
 
 		if (fstatat(dirfd(dir), entry->d_name, &st, 0) < 0 ||
@@ -95,8 +94,6 @@ static bool check_config_files(const char *path)
 			    entry->d_name);
 		ok = false;
 	}
-	if (dir)
-		closedir(dir);
 	return ok;
 }
 
@@ -187,10 +184,8 @@ static int check_key(const struct host *host, const struct payload *payload, boo
 	_cleanup_free_ char *subject = certificate_subject(payload->certificate);
 	struct reason reason = { 0 };
 
-	if (!key || !subject) {
-		log_error("%s", strerror(ENOMEM));
-		return -ENOMEM;
-	}
+	if (!key || !subject)
+		return log_no_memory();
 	switch (keyrings_trust(key, &reason)) {
 	case KEYRINGS_TRUSTED:
 		return 0;

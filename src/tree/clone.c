@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tree/clone.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/limits.h>
@@ -16,11 +15,6 @@
 #include "tree/snapshot.h"
 
 #define COPY_BYTES ((size_t)128 * 1024)
-
-char *clone_name(const char *release)
-{
-	return strdup_printf(".wgkmod-%s", release);
-}
 
 static int copy_xattr(int from, int to, const char *name)
 {
@@ -270,8 +264,8 @@ int clone_make(const struct snapshot *snap, int from, int to, clone_how_fn how,
 		int ret = clone_entry(&snap->entries[i], from, to, how);
 
 		if (ret < 0)
-			return reason_set(reason, ret, "%s: cannot be linked: %s",
-					  snap->entries[i].path, strerror(-ret));
+			return reason_errno_at(reason, ret, "%s: cannot be linked",
+					       snap->entries[i].path);
 	}
 	/* Do this last, as making entries in a directory changes its times. */
 	for (size_t i = snap->count; i-- > 0;) {
@@ -281,8 +275,7 @@ int clone_make(const struct snapshot *snap, int from, int to, clone_how_fn how,
 		if (S_ISDIR(snap->entries[i].st.st_mode))
 			ret = copy_metadata(from, path, to, path);
 		if (ret < 0)
-			return reason_set(reason, ret, "%s: cannot be copied: %s", path,
-					  strerror(-ret));
+			return reason_errno_at(reason, ret, "%s: cannot be copied", path);
 	}
 	return 0;
 }
@@ -311,14 +304,12 @@ static int drop_entries(DIR *dir)
 	const struct dirent *entry;
 	int first = 0;
 
-	while ((errno = 0, entry = readdir(dir))) {
-		int ret;
+	while ((entry = next_entry(dir))) {
+		int ret = entry->d_type == DT_DIR
+				  ? drop_directory(dirfd(dir), entry->d_name)
+				  : drop_one(dirfd(dir), entry->d_name);
 
-		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
-			continue;
-		ret = entry->d_type == DT_DIR ? drop_directory(dirfd(dir), entry->d_name)
-					      : drop_one(dirfd(dir), entry->d_name);
-		if (ret < 0 && first == 0)
+		if (first == 0)
 			first = ret;
 	}
 	return first ? first : -errno;
@@ -326,20 +317,13 @@ static int drop_entries(DIR *dir)
 
 static int drop_directory(int parent, const char *name)
 {
-	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	int ret = -errno;
-	DIR *dir;
+	_cleanup_dir_ DIR *dir =
+		list_directory(open_beneath(parent, name, O_RDONLY | O_DIRECTORY));
+	int ret;
 
-	if (fd < 0)
-		return ret == -ENOENT ? 0 : ret;
-	dir = fdopendir(fd);
-	if (!dir) {
-		ret = -errno;
-		close(fd);
-		return ret;
-	}
+	if (!dir)
+		return errno == ENOENT ? 0 : -errno;
 	ret = drop_entries(dir);
-	closedir(dir);
 	if (unlinkat(parent, name, AT_REMOVEDIR) < 0 && ret == 0)
 		ret = -errno;
 	return ret;

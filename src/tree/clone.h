@@ -11,12 +11,6 @@
 struct reason;
 struct snapshot;
 
-/*
- * Return the name of the clone, beside the kernel's directory, or NULL; the caller owns
- * it. What has this name belongs to a run in progress, or to one that was interrupted.
- */
-char *clone_name(const char *release) _must_check_ _nonnull_all_;
-
 enum clone_how {
 	CLONE_LINK,
 	CLONE_COPY,

@@ -163,7 +163,7 @@ static int add_needed(const char *path, const char *needed, struct strlist *name
 		      struct reason *reason)
 {
 	(void)path;
-	return add_name(names, needed) < 0 ? reason_errno(reason, -ENOMEM) : 0;
+	return reason_errno(reason, add_name(names, needed));
 }
 
 static int check_needed(const char *path, const char *needed, struct strlist *names,

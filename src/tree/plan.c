@@ -39,22 +39,17 @@ static void add_change(struct planning *p, enum change_kind kind, const char *pa
 		       const struct payload_file *file)
 {
 	struct plan *plan = p->plan;
+	struct change *grown = grow(plan->changes, plan->count, sizeof(*grown));
 
-	if (plan->count == plan->room) {
-		size_t room = plan->room ? 2 * plan->room : 32;
-		struct change *grown = reallocarray(plan->changes, room, sizeof(*grown));
-
-		if (!grown) {
-			p->ret = -ENOMEM;
-			return;
-		}
-		plan->changes = grown;
-		plan->room = room;
+	if (!grown) {
+		p->ret = -ENOMEM;
+		return;
 	}
+	plan->changes = grown;
 	plan->removed += kind == CHANGE_REMOVE;
 	plan->kept += kind == CHANGE_KEEP;
 	plan->restored += kind == CHANGE_RESTORE;
-	plan->changes[plan->count++] = (struct change){ kind, path, file };
+	grown[plan->count++] = (struct change){ kind, path, file };
 }
 
 /*
@@ -84,11 +79,9 @@ static bool look_at(struct planning *p, const char *path, const struct sum **sum
 	*sum = sums_find(&p->state->installed, path);
 	ret = state_compare(p->host, path, *sum ? (*sum)->digest : no_digest, found,
 			    &reason);
-	if (ret == 0)
-		return true;
-	log_failure(path, "%s", reason.text);
-	p->ret = ret;
-	return false;
+	if (ret < 0)
+		p->ret = log_reason(path, ret, &reason);
+	return ret == 0;
 }
 
 /* Return true if the file @path is, byte for byte, the payload's module of its name. */
@@ -293,9 +286,7 @@ bool plan_is_done(const struct plan *plan, const struct host *host)
 static int finish(struct planning *p)
 {
 	strlist_free(&p->wanted);
-	if (p->ret == -ENOMEM)
-		log_error("%s", strerror(ENOMEM));
-	return p->ret;
+	return p->ret == -ENOMEM ? log_no_memory() : p->ret;
 }
 
 int plan_install(struct plan *plan, const struct host *host, const struct snapshot *tree,

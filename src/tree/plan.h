@@ -29,7 +29,6 @@ struct change {
 struct plan {
 	struct change *changes; /* in the order to make them in */
 	size_t count;
-	size_t room;
 	size_t removed, kept, restored; /* changes of each kind */
 	struct strlist paths;		/* where each file of the payload goes */
 };

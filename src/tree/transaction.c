@@ -46,9 +46,7 @@ static int open_transaction(struct transaction *tx, const char *root, const char
 		ret = recover(tx, dry, &reason);
 	if (ret == 0)
 		ret = state_load_anywhere(&tx->state, &tx->host, &reason);
-	if (ret < 0)
-		log_failure(release, "%s", reason.text);
-	return ret;
+	return log_reason(release, ret, &reason);
 }
 
 int transaction_run(struct transaction *tx, const char *root, const char *release,
@@ -198,8 +196,8 @@ static int say(const char *path, int ret, const struct reason *reason)
 {
 	if (ret == -EAGAIN)
 		log_info("%s: %s", path, reason->text);
-	else if (ret < 0)
-		log_failure(path, "%s", reason->text);
+	else
+		log_reason(path, ret, reason);
 	return ret;
 }
 
