@@ -33,10 +33,9 @@ static enum exit_code run(const struct params *params)
 	ret = payload_read(&payload, &policy, params->operands[0], release);
 	if (ret < 0)
 		return exit_code_of(ret);
-	if (host_open(&host, params->root, release, &reason) < 0) {
-		log_failure(release, "%s", reason.text);
-		return EXIT_FAILED;
-	}
+	ret = host_open(&host, params->root, release, &reason);
+	if (ret < 0)
+		return exit_code_of(log_reason(release, ret, &reason));
 	ret = proof_run(&proof, &basis, payload.modules, payload.n_modules, 0);
 	if (ret == 0)
 		ret = preflight_signatures(&host, &payload, params->running, false);

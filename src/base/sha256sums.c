@@ -18,14 +18,13 @@ int sha256(const void *data, size_t size, unsigned char digest[static SHA256_BYT
 	return len == SHA256_BYTES ? 0 : -EIO;
 }
 
-void sha256_hex(const unsigned char digest[static SHA256_BYTES],
-		char hex[static SHA256_DIGITS + 1])
+void hex_text(const unsigned char *bytes, size_t size, char *hex)
 {
-	for (size_t i = 0; i < SHA256_BYTES; i++) {
-		hex[2 * i] = digits[digest[i] >> 4];
-		hex[2 * i + 1] = digits[digest[i] & 0xf];
+	for (size_t i = 0; i < size; i++) {
+		*hex++ = digits[bytes[i] >> 4];
+		*hex++ = digits[bytes[i] & 0xf];
 	}
-	hex[SHA256_DIGITS] = '\0';
+	*hex = '\0';
 }
 
 int sha256_parse(const char *hex, unsigned char digest[static SHA256_BYTES])

@@ -155,7 +155,7 @@ static int refuse_table(int ret, const char *table, struct reason *reason)
 {
 	if (is_system_error(ret))
 		return reason_errno_at(reason, ret, "libkmod cannot read its %s", table);
-	return reason_set(reason, -EBADMSG, "damaged: libkmod cannot read its %s", table);
+	return damaged(reason, "libkmod cannot read its %s", table);
 }
 
 static int read_lists(struct module *mod, const struct kmod_module *kmod,

@@ -40,13 +40,6 @@ int clone_copy(int from, const char *name, int to,
 	       const char *to_name) _must_check_ _nonnull_all_;
 
 /*
- * Copy the owner, mode, extended attributes and times of @name in @from to @to_name in
- * @to. Each of the two is a directory or a regular file. Returns 0 or -errno.
- */
-int copy_metadata(int from, const char *name, int to,
-		  const char *to_name) _must_check_ _nonnull_all_;
-
-/*
  * Copy the owner, mode and extended attributes of the file @name in @from to the regular
  * file @name in @to, unless the former is a link. Returns 0 or -errno.
  */

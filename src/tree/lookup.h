@@ -39,7 +39,7 @@ int lookup_check(const char *base, const char *release, const struct strlist *pa
  * strlist_free() in either case.
  */
 int needs_list(const struct module *modules, size_t count, int fd, struct strlist *names,
-	       struct reason *reason) _must_check_ _nonnull_(1, 4, 5);
+	       struct reason *reason) _must_check_ _nonnull_all_;
 
 /*
  * Check that in modules.dep of the directory @fd, each of the @count modules in @modules,
@@ -47,4 +47,4 @@ int needs_list(const struct module *modules, size_t count, int fd, struct strlis
  * to provide its symbols. Returns 0, or -errno with @reason filled in.
  */
 int needs_check(const struct module *modules, size_t count, const struct strlist *paths,
-		int fd, struct reason *reason) _must_check_ _nonnull_(1, 3, 5);
+		int fd, struct reason *reason) _must_check_ _nonnull_all_;

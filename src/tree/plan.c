@@ -13,8 +13,6 @@
 #include "fit/module.h"
 #include "fit/providers.h"
 #include "tree/edit.h"
-#include "tree/indexes.h"
-#include "tree/lookup.h"
 #include "tree/snapshot.h"
 
 /* The context of making a plan. */
@@ -272,15 +270,6 @@ static void plan_external(struct planning *p)
 				  "move it away first, and run depmod");
 		refuse(p);
 	}
-}
-
-bool plan_is_done(const struct plan *plan, const struct host *host)
-{
-	struct reason ignored = { 0 };
-
-	return !plan->count &&
-	       indexes_list_all(host->modules_fd, &plan->paths, &ignored) == 0 &&
-	       lookup_check(host->root, host->release, &plan->paths, &ignored) == 0;
 }
 
 static int finish(struct planning *p)

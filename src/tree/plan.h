@@ -67,9 +67,5 @@ int plan_carry_out(const struct plan *plan, int fd, struct strlist *made,
 /* Print what plan_carry_out() would do. */
 void plan_print(const struct plan *plan) _nonnull_all_;
 
-/* Return true if there is no change to make, and modprobe finds each of @plan->paths. */
-bool plan_is_done(const struct plan *plan,
-		  const struct host *host) _must_check_ _nonnull_all_;
-
 void plan_free(struct plan *plan);
 #define _cleanup_plan_ _cleanup_(plan_free)

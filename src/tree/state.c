@@ -220,7 +220,7 @@ static int format(const struct state *state, struct buf *out)
 	if (!to)
 		return -errno;
 	for (size_t i = 0; i < state->installed.count; i++) {
-		sha256_hex(state->installed.entries[i].digest, hex);
+		hex_text(state->installed.entries[i].digest, SHA256_BYTES, hex);
 		fprintf(to, "file %s %s\n", hex, state->installed.entries[i].path);
 	}
 	print_list(to, "dir", &state->directories);

@@ -88,8 +88,12 @@ int transaction_plan_remove(struct transaction *tx)
 
 bool transaction_is_done(const struct transaction *tx, const struct payload *payload)
 {
-	return tx->state.installed.count == payload->count &&
-	       plan_is_done(&tx->plan, &tx->host);
+	const struct host *host = &tx->host;
+	struct reason ignored = { 0 };
+
+	return !tx->plan.count && tx->state.installed.count == payload->count &&
+	       indexes_list_all(host->modules_fd, &tx->plan.paths, &ignored) == 0 &&
+	       lookup_check(host->root, host->release, &tx->plan.paths, &ignored) == 0;
 }
 
 int transaction_modules_fd(const struct transaction *tx)
