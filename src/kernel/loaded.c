@@ -27,6 +27,13 @@ bool loaded_any(const char *name)
 	return state != NULL;
 }
 
+bool loaded_live(const char *name)
+{
+	_cleanup_free_ char *state = read_attribute(name, "initstate");
+
+	return state && !strcmp(state, "live");
+}
+
 /* Returns 1: equal; 0: different; -1: file or kernel has none. */
 static int compare_srcversion(int fd, const char *path, const char *name)
 {
@@ -156,9 +163,7 @@ static bool is_ours(int fd, const struct strlist *paths)
 /* A module is live once its init has succeeded, which registers the kind of interface. */
 static bool is_usable(void)
 {
-	_cleanup_free_ char *state = read_attribute(WIREGUARD, "initstate");
-
-	if (state && !strcmp(state, "live"))
+	if (loaded_live(WIREGUARD))
 		return true;
 	log_failure(WIREGUARD, "it is loaded, but not live");
 	return false;

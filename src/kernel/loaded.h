@@ -23,6 +23,9 @@ enum loaded loaded_compare(int fd, const char *path) _must_check_ _nonnull_all_;
 /* Return true if a module of @name is loaded. */
 bool loaded_any(const char *name) _must_check_ _nonnull_all_;
 
+/* Return true if the module @name is loaded and its init has succeeded. */
+bool loaded_live(const char *name) _must_check_ _nonnull_all_;
+
 /*
  * Load wireguard with modprobe from the running kernel's directory @fd. Then check that
  * wireguard is loaded and live, and that each loaded module of @paths comes from its file
