@@ -134,7 +134,7 @@ static enum exit_code run(const struct params *params)
 	int ret;
 
 	if (params->load &&
-	    (strcmp(params->root, "/") || strcmp(release, params->running))) {
+	    (strcmp(params->root, "/") != 0 || strcmp(release, params->running) != 0)) {
 		log_error("--load is only for the running kernel, %s, and its own root",
 			  params->running);
 		return EXIT_USAGE;

@@ -262,18 +262,15 @@ static int add_module(struct payload *payload, const struct source *source,
 static int add_other(struct payload *payload, const struct source *source,
 		     const struct sum *sum)
 {
-	const bool is_certificate = !strcmp(sum->path, CERTIFICATE_NAME);
 	_cleanup_free_ char *own = NULL;
 	struct reason reason = { 0 };
-	struct slice data;
+	struct slice data = { 0 };
 	int ret;
 
-	if (!source->bundle && !is_certificate)
-		return 0;
 	ret = get_bytes(source, sum, &data, &own, &reason);
 	if (ret < 0)
 		return refuse(source, sum->path, ret, &reason);
-	if (!is_certificate)
+	if (strcmp(sum->path, CERTIFICATE_NAME) != 0)
 		return 0;
 	ret = certificate_read(&payload->certificate, data, &reason);
 	return file_error(log_reason(CERTIFICATE_NAME, ret, &reason));
@@ -302,11 +299,11 @@ static int read_files(struct payload *payload, const struct source *source)
 		return log_no_memory();
 	for (size_t i = 0; i < payload->sums.count; i++) {
 		const struct sum *sum = &payload->sums.entries[i];
-		int ret;
+		int ret = 0;
 
 		if (strncmp(sum->path, MODULES_PREFIX, strlen(MODULES_PREFIX)) == 0)
 			ret = add_module(payload, source, sum);
-		else
+		else if (source->bundle || !strcmp(sum->path, CERTIFICATE_NAME))
 			ret = add_other(payload, source, sum);
 		worst = graver_error(worst, ret);
 	}

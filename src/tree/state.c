@@ -120,8 +120,9 @@ static int parse(struct state *state, char *text, size_t size, struct reason *wh
 
 	sums->text = text;
 	sums->entries = calloc(count_lines(text, size) + 1, sizeof(*sums->entries));
-	ret = sums->entries ? each_line(text, size, parse_line, state, why)
-			    : reason_errno(why, -ENOMEM);
+	if (!sums->entries)
+		return reason_errno(why, -ENOMEM);
+	ret = each_line(text, size, parse_line, state, why);
 	return ret < 0 ? ret : state_check_paths(state, why);
 }
 
