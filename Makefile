@@ -218,7 +218,7 @@ lint: ## the linters: shellcheck, gcc -fanalyzer, cppcheck, clang-tidy, clang-fo
 		--enable=warning,portability,performance --suppress=missingIncludeSystem --suppress=memleak $(helpers) tests/fuzz
 	clang-tidy --quiet --warnings-as-errors='*' $(helpers) -- -std=gnu11 2>/dev/null
 	awk 'length > 120 { printf "%s:%d: %d columns, at most 120\n", FILENAME, FNR, length; wide = 1 } \
-		END { exit wide }' $(filter-out tests/%,$(shell_sources)) Makefile Containerfile
+		END { exit wide }' $(shell_sources) $(bats_sources) Makefile Containerfile
 
 .PHONY: format
 format: ## clang-format over the sources in C

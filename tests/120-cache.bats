@@ -140,14 +140,14 @@ in_cache() {
 		rm -rf "$CACHE"
 		mkdir -p "$CACHE/sha256"
 	done
-	[[ $n -gt 15 ]]
+	assert "$n" -gt 15
 	assert_equal "$(in_cache)" 3
 }
 
 @test "stage copies a stage's files under their own names, and names a file that is not in the cache" {
 	cp -r "$BATS_TEST_TMPDIR/full" "$CACHE"
 	run_cmd 0 "$ROOT_DIR/scripts/stage.sh" small toolchain "$BATS_TEST_TMPDIR/staged"
-	[[ -f $(echo "$BATS_TEST_TMPDIR"/staged/make_*_amd64.deb) ]]
+	assert -f "$(echo "$BATS_TEST_TMPDIR"/staged/make_*_amd64.deb)"
 	assert_equal "$(find "$BATS_TEST_TMPDIR/staged" -type f | wc -l)" 1
 	find "$CACHE" -type f -delete
 	run_cmd 1 "$ROOT_DIR/scripts/stage.sh" small toolchain "$BATS_TEST_TMPDIR/staged"

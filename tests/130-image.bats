@@ -44,7 +44,7 @@ fetch() { run_cmd "$1" "$ROOT_DIR/scripts/fetch.sh" img base; }
 @test "a lock names a package by its path below the repository, and another file by its address" {
 	local repo repos
 	mapfile -t repos < <(family family_mirrors)
-	[[ ${#repos[@]} -gt 1 ]]
+	assert "${#repos[@]}" -gt 1
 	location() { mkdir -p "$DIR/family"
 		TARGET=img run_cmd 0 bash -c '. "$ROOT_DIR/scripts/lib.sh"
 		read_target img; TMP=$DIR/family; . "$ROOT_DIR/scripts/lib/lock-rpm.sh"; location_of "$1"' - "$1"; }
@@ -63,7 +63,7 @@ fetch() { run_cmd "$1" "$ROOT_DIR/scripts/fetch.sh" img base; }
 	find "$CACHE/sha256" -type f | while read -r file; do
 		assert_equal "$(sha256sum <"$file" | cut -d ' ' -f 1)" "${file##*/}"
 	done
-	[[ $(find "$CACHE/sha256" -type f | wc -l) -ge 3 ]]
+	assert "$(find "$CACHE/sha256" -type f | wc -l)" -ge 3
 	fetch 0
 	assert_line '1 inputs are in the cache'
 	run_cmd 0 "$ROOT_DIR/scripts/stage.sh" img base "$BATS_TEST_TMPDIR/staged"

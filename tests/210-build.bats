@@ -103,7 +103,7 @@ outputs() { find . -type f ! -name 'wireguard-*.tar*' -printf '%P\n' | sort; }
 	assert_line '^build +.* is up to date'
 	assert_equal "$(wc -l <<<"$output")" 1
 	assert_equal "$(stat -c %Y.%i "$OUT/$KERNEL")" "$before"
-	[[ -f $bundle ]]
+	assert -f "$bundle"
 }
 
 @test "a damaged or missing output is built again, bit for bit" {
@@ -133,7 +133,7 @@ outputs() { find . -type f ! -name 'wireguard-*.tar*' -printf '%P\n' | sort; }
 		fi
 		rm -f "$OUT/.made/$TARGET_NAME" # so that the next run builds again
 	done
-	[[ $n -gt 6 ]]
+	assert "$n" -gt 6
 	(cd "$OUT/$KERNEL" && sha256sum --check --quiet --strict SHA256SUMS)
 	assert_equal "$(find "$OUT" -maxdepth 1 -type d -name '.?*' ! -name .made)" ''
 }
@@ -156,7 +156,7 @@ outputs() { find . -type f ! -name 'wireguard-*.tar*' -printf '%P\n' | sort; }
 @test "a directory named by TMP in the environment is not removed" {
 	mkdir "$BATS_TEST_TMPDIR/victim"
 	TMP=$BATS_TEST_TMPDIR/victim run_cmd 0 "$ROOT_DIR/scripts/image.sh" "$TARGET_NAME"
-	[[ -d $BATS_TEST_TMPDIR/victim ]]
+	assert -d "$BATS_TEST_TMPDIR/victim"
 }
 
 @test "two runs at once make the same output, once" {

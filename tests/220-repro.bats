@@ -45,7 +45,7 @@ repro() {
 @test "each planted cause of differing bits is caught, and the file is named" {
 	local name names
 	mapfile -t names < <(plants | cut -d '|' -f 1)
-	[[ ${#names[@]} -ge 20 ]]
+	assert "${#names[@]}" -ge 20
 	# Without FULL take a sample of those that need no new image and no other user.
 	[[ -n ${FULL:-} ]] || mapfile -t names < <(plants | grep -v -e '|cache|' -e '|user|' | cut -d '|' -f 1)
 	for n in $(sample 20261125 2 "${#names[@]}"); do

@@ -165,7 +165,7 @@ spdx_tools() {
 	contents "$dir"
 	jq -r '.files[] | select(.SPDXID | startswith("SPDXRef-source-")) |
 		"\('"$sha256"')  \(.fileName)"' "$sbom" >"$dir/sums"
-	[[ $(wc -l <"$dir/sums") -ge 40 ]]
+	assert "$(wc -l <"$dir/sums")" -ge 40
 	(cd "$dir/source" && sha256sum --check --quiet --strict "$dir/sums")
 	output=$(jq -r '.relationships[] | select(.relationshipType == "GENERATED_FROM") |
 		"\(.spdxElementId) \(.relatedSpdxElement)"' "$sbom")

@@ -155,7 +155,8 @@ symbol_line() { # SYMBOL SED-SCRIPT: on that symbol's line of the symvers
 @test "a symbol provided by the kernel and by the bundle is refused, naming both" {
 	grep -P '\tudp_sock_create4\t' "$SYMVERS" >>"$SV"
 	check 3 "$SET_DIR"/*.ko
-	assert_line "/wireguard.ko': 'udp_sock_create4', which it needs, is provided by 'net/ipv4/udp_tunnel' and by '.*/udp_tunnel.ko'$"
+	assert_line "/wireguard.ko': 'udp_sock_create4', which it needs, is provided by 'net/ipv4/udp_tunnel' and by" \
+		"'.*/udp_tunnel.ko'$"
 	assert_line "/udp_tunnel.ko': it exports 'udp_sock_create4', as 'net/ipv4/udp_tunnel' of the kernel does$"
 	assert_line ": 2 problems$"
 }
@@ -164,7 +165,8 @@ symbol_line() { # SYMBOL SED-SCRIPT: on that symbol's line of the symvers
 	cp "$SET_DIR/udp_tunnel.ko" "$SET_DIR/udp_other.ko"
 	modinfo_sed "$SET_DIR/udp_other.ko" 's/^name=udp_tunnel$/name=udp_other/'
 	check 3 "$SET_DIR"/*.ko
-	assert_line "/wireguard.ko': 'udp_sock_create4', which it needs, is provided by '.*/udp_other.ko' and by '.*/udp_tunnel.ko'$"
+	assert_line "/wireguard.ko': 'udp_sock_create4', which it needs, is provided by '.*/udp_other.ko' and by" \
+		"'.*/udp_tunnel.ko'$"
 	assert_line "/udp_tunnel.ko': it exports 'udp_sock_create4', as '.*/udp_other.ko' does$"
 	assert_line "/udp_other.ko': it exports 'udp_sock_create4', as '.*/udp_tunnel.ko' does$"
 }
@@ -178,7 +180,8 @@ symbol_line() { # SYMBOL SED-SCRIPT: on that symbol's line of the symvers
 @test "an export that the kernel has too is refused, even if no module uses it" {
 	SV=$SYMVERS
 	check 3 "$SET_DIR/libcurve25519-generic.ko"
-	assert_line "/libcurve25519-generic.ko': it exports 'curve25519_generic', as 'lib/crypto/libcurve25519-generic' of the kernel does$"
+	assert_line "/libcurve25519-generic.ko': it exports 'curve25519_generic', as 'lib/crypto/libcurve25519-generic' of" \
+		"the kernel does$"
 }
 
 @test "a symbol for GPL modules in a module of another licence is refused" {
@@ -213,7 +216,8 @@ symbol_line() { # SYMBOL SED-SCRIPT: on that symbol's line of the symvers
 @test "a GPL-only export of the bundle in a module of another licence is refused" {
 	modinfo_sed "$SET_DIR/chacha-x86_64.ko" 's/^license=.*/license=Proprietary/'
 	check 3 "$SET_DIR"/*.ko
-	assert_line "/chacha-x86_64.ko': 'chacha_crypt_generic' of '.*/libchacha.ko' is for GPL modules, its licence is 'Proprietary'$"
+	assert_line "/chacha-x86_64.ko': 'chacha_crypt_generic' of '.*/libchacha.ko' is for GPL modules, its licence is" \
+		"'Proprietary'$"
 }
 
 @test "a module without a licence is refused" {
@@ -442,7 +446,8 @@ check_root() { # STATUS ROOT
 	modinfo_sed "$root/lib/modules/$RELEASE/kernel/${module##*/}" '/^intree=/d'
 	depmod -b "$root" "$RELEASE"
 	check_root 1 "$root"
-	assert_line "cannot check '$RELEASE': no vermagic to compare with: .*/modules.dep lists no module of the kernel's own: run 'depmod $RELEASE' first, or name its vermagic by --vermagic$"
+	assert_line "cannot check '$RELEASE': no vermagic to compare with: .*/modules.dep lists no module of the kernel's" \
+		"own: run 'depmod $RELEASE' first, or name its vermagic by --vermagic$"
 }
 
 @test "without modules.dep or the kernel's directory there is no vermagic: status 1, and what to do" {
@@ -473,7 +478,7 @@ check_root() { # STATUS ROOT
 	while read -r args; do
 		# shellcheck disable=SC2086 # words, as a shell would cut them
 		run_cmd 2 "$WGKMOD" $args
-		[ "$(wc -l <<<"$output")" -eq 1 ]
+		assert_equal "$(wc -l <<<"$output")" 1
 		assert_line "^wgkmod: .*[Ss]ee 'wgkmod.* --help'$"
 	done <<-'ARGS'
 

@@ -36,7 +36,8 @@ damaged() { # FILE REGEX: and as it was again
 	grep -P '\tvmlinux\t' "$SYMVERS" >"$BATS_TEST_TMPDIR/symvers"
 	cd "$all/lib/modules/$RELEASE/kernel"
 	mapfile -t modules < <(find . -name '*.ko' -printf '%P\n')
-	run_cmd 0 "$WGKMOD" check --kernel "$RELEASE" --symvers "$BATS_TEST_TMPDIR/symvers" --vermagic "$VERMAGIC" "${modules[@]}"
+	run_cmd 0 "$WGKMOD" check --kernel "$RELEASE" --symvers "$BATS_TEST_TMPDIR/symvers" \
+		--vermagic "$VERMAGIC" "${modules[@]}"
 	assert_line "^wgkmod: 3888 modules fit $RELEASE: [0-9]+ symbol versions equal$"
 }
 
@@ -65,7 +66,8 @@ damaged() { # FILE REGEX: and as it was again
 
 @test "a struct module that is shorter than the others' is refused" {
 	local size
-	size=$(readelf -SW "$WG" | sed -n 's/.* .gnu.linkonce.this_module  *PROGBITS  *[0-9a-f]* [0-9a-f]* \([0-9a-f]*\) .*/\1/p')
+	size=$(readelf -SW "$WG" |
+		sed -n 's/.* .gnu.linkonce.this_module  *PROGBITS  *[0-9a-f]* [0-9a-f]* \([0-9a-f]*\) .*/\1/p')
 	MUTANTS='' poke "$WG" $(($(section_header_offset "$WG" .gnu.linkonce.this_module) + 32)) "$(bytes_le $((0x$size - 8)))"
 	check 3
 	assert_line "^wgkmod: cannot check '$WG': its struct module has $((0x$size - 8)) bytes, that of '.*\.ko' $((0x$size))$"
@@ -205,7 +207,8 @@ word_le() { bytes_le "$1" && bytes_le $(($1 >> 32)); }
 	at=$(od -An -tu1 -j $((at + 8)) -N 1 "$UDP")
 	poke "$UDP" $(($(symbol_at "$UDP" __kstrtabns_udp_sock_create4) + 8)) "$(byte "$at")"
 	check 3
-	assert_line "^wgkmod: cannot check '$WG': 'udp_sock_create4' of '$UDP' is in namespace setup_udp_tunnel_sock, which it does not import$"
+	assert_line "^wgkmod: cannot check '$WG': 'udp_sock_create4' of '$UDP' is in namespace setup_udp_tunnel_sock," \
+		"which it does not import$"
 	assert_line ': 1 problem$'
 	modinfo_sed "$WG" '/^license=/{p;s/.*/import_ns=setup_udp_tunnel_sock/}'
 	check 0

@@ -19,7 +19,7 @@ load lib/install
 	# Of what was there, only the indexes changed.
 	after=$(tree_print "$ROOT" | LC_ALL=C sort)
 	lost=$(LC_ALL=C comm -23 <(LC_ALL=C sort <<<"$before") <(printf '%s\n' "$after"))
-	[ -z "$(sed '/ modules\.\|\/modules\./d' <<<"$lost")" ]
+	assert -z "$(sed '/ modules\.\|\/modules\./d' <<<"$lost")"
 	run_cmd 0 modprobe -d "$ROOT" -S "$RELEASE" --show-depends wireguard
 	assert_line "/libchacha20poly1305.ko"
 }
@@ -45,9 +45,9 @@ load lib/install
 @test "modes do not depend on the umask" {
 	umask 077
 	install_it 0
-	[ "$(stat -c %a "$MODULES/kernel/drivers/net/wireguard/wireguard.ko")" = 644 ]
-	[ "$(stat -c %a "$MODULES/kernel/drivers/net/wireguard")" = 755 ]
-	[ "$(stat -c %a "$STATE" "${STATE%/*}")" = $'644\n755' ]
+	assert_equal "$(stat -c %a "$MODULES/kernel/drivers/net/wireguard/wireguard.ko")" 644
+	assert_equal "$(stat -c %a "$MODULES/kernel/drivers/net/wireguard")" 755
+	assert_equal "$(stat -c %a "$STATE" "${STATE%/*}")" $'644\n755'
 }
 
 @test "install needs no /var in the root, and makes none" {
@@ -68,7 +68,8 @@ load lib/install
 		ln -s /usr/src/headers "$MODULES/build"
 		sed 's/^0x........\tskb_push\t/0x12345678\tskb_push\t/' "$BARE" >"$ROOT/$place"
 		before=$(tree_print "$ROOT")
-		refused 3 "^wgkmod: cannot install '.*/wireguard.ko': version of 'skb_push' is 0x[0-9a-f]{8}, but 0x12345678 in 'vmlinux'$"
+		refused 3 "^wgkmod: cannot install '.*/wireguard.ko': version of 'skb_push' is 0x[0-9a-f]{8}, but 0x12345678 in" \
+			"'vmlinux'$"
 		cp "$BARE" "$ROOT/$place"
 		install_it 0
 		refute_line "could not be checked"
@@ -109,7 +110,8 @@ load lib/install
 	before=$(tree_print "$ROOT")
 	refused 1 "lists no module of the kernel's own: run 'depmod $RELEASE' first, or name its vermagic by --vermagic$"
 	install_it 3 --vermagic "$RELEASE SMP preempt mod_unload modversions "
-	run_cmd 0 "$WGKMOD" verify --allow-unsigned --root "$ROOT" --kernel "$RELEASE" --symvers "$BARE" --vermagic "$VERMAGIC" "$PAYLOAD"
+	run_cmd 0 "$WGKMOD" verify --allow-unsigned --root "$ROOT" --kernel "$RELEASE" --symvers "$BARE" \
+		--vermagic "$VERMAGIC" "$PAYLOAD"
 	install_it 0 --vermagic "$VERMAGIC"
 	for file in "${SET[@]}"; do
 		cmp "$PAYLOAD/modules/kernel/$file.ko" "$MODULES/kernel/$file.ko"
@@ -421,7 +423,7 @@ on_tmpfs() {
 	cp -r "$BATS_TEST_TMPDIR/lib" "$ROOT/$BATS_TEST_TMPDIR/"
 	install_it 1
 	assert_line "^wgkmod: cannot install '$RELEASE': .*: a link leads out of $ROOT$"
-	[ -z "$(find "$BATS_TEST_TMPDIR/lib" -name 'wireguard*')" ]
+	assert -z "$(find "$BATS_TEST_TMPDIR/lib" -name 'wireguard*')"
 }
 
 @test "a lib that is a link within the root is followed" {
@@ -437,7 +439,7 @@ on_tmpfs() {
 	ln -s "$BATS_TEST_TMPDIR/elsewhere" "$MODULES/kernel/drivers"
 	before=$(tree_print "$ROOT")
 	refused 1 "wireguard.ko': "
-	[ -z "$(ls -A "$BATS_TEST_TMPDIR/elsewhere")" ]
+	assert -z "$(ls -A "$BATS_TEST_TMPDIR/elsewhere")"
 }
 
 @test "root refuses a directory that another user owns or may write to" {

@@ -49,12 +49,15 @@ amid() {
 }
 
 @test "when depmod reports an error and exits with 0, everything is taken back" {
-	fake_program depmod "$(command -v depmod) \"\$@\" && echo 'depmod: ERROR: failed to load symbols from x.ko: Input/output error' >&2"
-	refused 1 "^wgkmod: cannot install '$MODULES': depmod says: ERROR: failed to load symbols from x.ko: Input/output error$"
+	fake_program depmod "$(command -v depmod) \"\$@\" &&
+		echo 'depmod: ERROR: failed to load symbols from x.ko: Input/output error' >&2"
+	refused 1 "^wgkmod: cannot install '$MODULES': depmod says: ERROR: failed to load symbols from x.ko: Input/output" \
+		"error$"
 }
 
 @test "depmod's message about a file that is not a module is passed on, and is no error" {
-	fake_program depmod "$(command -v depmod) \"\$@\" && echo 'depmod: ERROR: failed to load symbols from x.ko: Exec format error' >&2"
+	fake_program depmod "$(command -v depmod) \"\$@\" &&
+		echo 'depmod: ERROR: failed to load symbols from x.ko: Exec format error' >&2"
 	install_it 0
 	assert_line '^depmod: ERROR: failed to load symbols from x.ko: Exec format error$'
 }
@@ -113,7 +116,8 @@ amid() {
 
 @test "when modprobe does not find our modules in an index, or crashes on it, everything is taken back" {
 	cp "$MODULES/modules.dep.bin" "$BATS_TEST_TMPDIR/stale"
-	fake_program depmod "$(command -v depmod) \"\$@\" && cp '$BATS_TEST_TMPDIR/stale' \"\$2/lib/modules/\$3/modules.dep.bin\""
+	fake_program depmod "$(command -v depmod) \"\$@\" &&
+		cp '$BATS_TEST_TMPDIR/stale' \"\$2/lib/modules/\$3/modules.dep.bin\""
 	refused 1 "^wgkmod: cannot install '$MODULES': modprobe does not find kernel/.*\.ko$"
 	rm "$BATS_TEST_TMPDIR/bin/depmod"
 	fake_program modprobe 'kill -SEGV $$'
@@ -228,7 +232,7 @@ stale() {
 	amid : "$(stale) && cp '$STOCK/kernel/crypto/adiantum.ko' kernel/crypto/came.ko" install_it 0
 	assert_line "^wgkmod: $MODULES: another process is changing it: kernel/crypto"
 	installed
-	[[ -e $MODULES/kernel/crypto/came.ko ]]
+	assert -e "$MODULES/kernel/crypto/came.ko"
 	grep -q ^kernel/crypto/came.ko: "$MODULES/modules.dep"
 }
 

@@ -44,7 +44,8 @@ kernels_there() {
 }
 
 missing() { # VERB MODULE SYMBOL OWNER
-	assert_line "^wgkmod: cannot $1 'modules/kernel/.*/$2\.ko': '$3', which it needs, is in the kernel's module '$4', which is not installed here: install the package that has it$"
+	assert_line "^wgkmod: cannot $1 'modules/kernel/.*/$2\.ko': '$3', which it needs, is in the kernel's module '$4'," \
+		"which is not installed here: install the package that has it$"
 }
 
 @test "a missing module of the kernel is refused, by verify too, naming module and symbol" {

@@ -16,9 +16,9 @@ porcelain() { # STATUS: with blanks for tabs
 
 @test "status prints a sentence if nothing is installed" {
 	status_it 0
-	[ "$output" = "wgkmod: nothing is installed" ]
+	assert_equal "$output" "wgkmod: nothing is installed"
 	run_cmd 0 "$WGKMOD" status --root "$ROOT" --kernel "$RELEASE"
-	[ "$output" = "wgkmod: nothing is installed for $RELEASE" ]
+	assert_equal "$output" "wgkmod: nothing is installed for $RELEASE"
 }
 
 @test "status of an intact install, for each kernel or for one" {
@@ -26,9 +26,9 @@ porcelain() { # STATUS: with blanks for tabs
 	mkdir -p "$ROOT/lib/modules/5.10.0-33-amd64"
 	status_it 0
 	assert_line "^$RELEASE: 12 modules$"
-	[ "$(grep -c '^  kernel/.*: intact$' <<<"$output")" -eq 12 ]
+	assert_equal "$(grep -c '^  kernel/.*: intact$' <<<"$output")" 12
 	run_cmd 0 "$WGKMOD" status --root "$ROOT" --kernel 5.10.0-33-amd64
-	[ "$output" = "wgkmod: nothing is installed for 5.10.0-33-amd64" ]
+	assert_equal "$output" "wgkmod: nothing is installed for 5.10.0-33-amd64"
 }
 
 @test "status names changed and missing files" {
@@ -38,7 +38,7 @@ porcelain() { # STATUS: with blanks for tabs
 	status_it 1
 	assert_line "^  kernel/drivers/net/wireguard/wireguard.ko: changed$"
 	assert_line "^  kernel/net/ipv4/udp_tunnel.ko: missing$"
-	[ "$(grep -c ': intact$' <<<"$output")" -eq 10 ]
+	assert_equal "$(grep -c ': intact$' <<<"$output")" 10
 }
 
 @test "status: the state of a removed kernel is gone with its directory" {

@@ -73,10 +73,10 @@ line_set() { # FILE LINE, bytes on standard input
 
 @test "both kinds of minisign signature are accepted, and the comment is printed" {
 	key_sign "$KEY" "$BUNDLE" -t 'the trusted comment'
-	[ "$(line_bytes "$BUNDLE.minisig" 2 | head -c 2)" = ED ]
+	assert_equal "$(line_bytes "$BUNDLE.minisig" 2 | head -c 2)" ED
 	agree yes "is signed by key $(key_id "$KEY.pub") \($KEY.pub\): the trusted comment$"
 	key_sign "$KEY" "$BUNDLE" -l -t 'the legacy comment'
-	[ "$(line_bytes "$BUNDLE.minisig" 2 | head -c 2)" = Ed ]
+	assert_equal "$(line_bytes "$BUNDLE.minisig" 2 | head -c 2)" Ed
 	agree yes ': the legacy comment$'
 }
 
@@ -191,7 +191,8 @@ line_set() { # FILE LINE, bytes on standard input
 }
 
 @test "an unsigned bundle is refused; --allow-unsigned accepts it and says so each time" {
-	refused "^wgkmod: cannot install '$BUNDLE': it is not signed; --allow-unsigned accepts it, this run only$" --key "$KEY.pub"
+	refused "^wgkmod: cannot install '$BUNDLE': it is not signed; --allow-unsigned accepts it, this run only$" \
+		--key "$KEY.pub"
 	verify_it 0 --allow-unsigned
 	assert_line "^wgkmod: '$BUNDLE' is not signed: nothing says who made it$"
 	verify_it 4
@@ -213,7 +214,8 @@ line_set() { # FILE LINE, bytes on standard input
 	EOF
 	export OPENSSL_CONF=$BATS_TEST_TMPDIR/openssl.cnf
 	run_cmd 1 "$WGKMOD" install --root "$ROOT" --kernel "$RELEASE" --key "$KEY.pub" "$BUNDLE"
-	assert_line "^wgkmod: cannot install '$BUNDLE.minisig': libcrypto is in FIPS mode, which has no Ed25519 and no BLAKE2b: verify it elsewhere, with minisign, and "
+	assert_line "^wgkmod: cannot install '$BUNDLE.minisig': libcrypto is in FIPS mode, which has no Ed25519 and no" \
+		"BLAKE2b: verify it elsewhere, with minisign, and "
 	diff <(printf '%s\n' "$before") <(tree_print "$ROOT" times)
 }
 
@@ -427,9 +429,11 @@ as_nobody() { # STATUS COMMAND...
 	local type
 	for type in 444d 'b0ba1120' '6e746673'; do # as statfs(2) has them: vfat, exfat, ntfs3
 		chmod o+w "$BUNDLE"
-		run_cmd 4 strace -o /dev/null -e trace=fstatfs -e inject="fstatfs:poke_exit=@arg2=$(printf '%-16s' "$type" | tr ' ' 0)" \
+		run_cmd 4 strace -o /dev/null -e trace=fstatfs \
+			-e inject="fstatfs:poke_exit=@arg2=$(printf '%-16s' "$type" | tr ' ' 0)" \
 			"$WGKMOD" verify --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$BUNDLE"
-		assert_line "^wgkmod: cannot verify '$BUNDLE': others than its owner may write to it: copy it to a directory of root's$"
+		assert_line "^wgkmod: cannot verify '$BUNDLE': others than its owner may write to it: copy it to a directory of" \
+			"root's$"
 	done
 }
 
@@ -445,11 +449,11 @@ as_nobody() { # STATUS COMMAND...
 	key_sign "$KEY" "$BUNDLE"
 	strace -f -o "$BATS_TEST_TMPDIR/trace" -e trace=openat,open,read,fstat,newfstatat,mmap -y \
 		"$WGKMOD" verify --root "$ROOT" --kernel "$RELEASE" --key "$KEY.pub" "$BUNDLE"
-	[ "$(grep -cE "open(at)?\(.*\"$BUNDLE\", .*O_NOFOLLOW.*O_CLOEXEC" "$BATS_TEST_TMPDIR/trace")" -eq 1 ]
-	[ "$(grep -cE "open(at)?\(.*\"$BUNDLE\"" "$BATS_TEST_TMPDIR/trace")" -eq 1 ]
+	assert_equal "$(grep -cE "open(at)?\(.*\"$BUNDLE\", .*O_NOFOLLOW.*O_CLOEXEC" "$BATS_TEST_TMPDIR/trace")" 1
+	assert_equal "$(grep -cE "open(at)?\(.*\"$BUNDLE\"" "$BATS_TEST_TMPDIR/trace")" 1
 	# One read for all of it; it ends there, or finds the end with a second.
-	[ "$(grep -cE "read\([0-9]+<$BUNDLE>.*= $(stat -c %s "$BUNDLE")$" "$BATS_TEST_TMPDIR/trace")" -eq 1 ]
-	[ "$(grep -cE "read\([0-9]+<$BUNDLE>" "$BATS_TEST_TMPDIR/trace")" -le 2 ]
+	assert_equal "$(grep -cE "read\([0-9]+<$BUNDLE>.*= $(stat -c %s "$BUNDLE")$" "$BATS_TEST_TMPDIR/trace")" 1
+	assert "$(grep -cE "read\([0-9]+<$BUNDLE>" "$BATS_TEST_TMPDIR/trace")" -le 2
 }
 
 # Of COUNT bytes from OFFSET on, STEP bytes apart, 150 bits are flipped, each alone, or with FULL=1 all;
@@ -457,7 +461,7 @@ as_nobody() { # STATUS COMMAND...
 flips() { # SEED OFFSET COUNT STEP
 	local numbers=$BATS_TEST_TMPDIR/numbers
 	sample "$1" 150 $(($3 * 8)) >"$numbers"
-	[[ $(wc -l <"$numbers") -eq $([[ -n ${FULL:-} ]] && echo $(($3 * 8)) || echo 150) ]]
+	assert_equal "$(wc -l <"$numbers")" "$([[ -n ${FULL:-} ]] && echo $(($3 * 8)) || echo 150)"
 	output=$("$TOOLS/flips" "$BUNDLE" "$2" "$4" 4 "minisig': it does not match the file: one of the two was changed" \
 		"$WGKMOD" install --root "$ROOT" --kernel "$RELEASE" --key "$KEY.pub" "$BUNDLE" <"$numbers")
 	printf '# %d flips refused\n' "$output" >&3
@@ -506,6 +510,6 @@ flips() { # SEED OFFSET COUNT STEP
 		assert_line "^wgkmod: cannot install '(.*/unsigned.tar|[^/]*/.*)': "
 		n=$((n + 1))
 	done
-	[ "$n" -ge 62 ]
+	assert "$n" -ge 62
 	diff <(printf '%s\n' "$before") <(tree_print "$ROOT" times)
 }

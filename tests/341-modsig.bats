@@ -36,7 +36,8 @@ module_key() {
 }
 
 sign() { MODULE_KEY=$1.pem MODULE_CERT=$1.crt run_cmd 0 "$ROOT_DIR/scripts/sign-modules.sh" "$TARGET_NAME"; }
-verify() { run_cmd "$1" "$WGKMOD" verify --allow-unsigned --root "$ROOT" --kernel "$RELEASE" --symvers "$SYMVERS.no25519" "$2"; }
+verify() { run_cmd "$1" "$WGKMOD" verify --allow-unsigned --root "$ROOT" --kernel "$RELEASE" \
+	--symvers "$SYMVERS.no25519" "$2"; }
 
 # Where the signature starts: the length of the module without it.
 body() { stat -c %s "$OUT/$RELEASE/$MODULE"; }

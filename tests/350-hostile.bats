@@ -138,7 +138,8 @@ E=explain.txt
 		"$(printf 'b%.0s' {1..100})" "prefix=$(printf 'a%.0s' {1..155})" <<<x
 	with_entry "entry '$RELEASE/modules/(\\\\001){60}.*': $no" \
 		"$RELEASE/modules/$(printf '\\001%.0s' {1..80})" "prefix=" <<<x
-	with_entry "entry '$RELEASE/(x/){61}x': SHA256SUMS does not name it" x "prefix=$RELEASE/$(printf 'x/%.0s' {1..60})x" <<<x
+	with_entry "entry '$RELEASE/(x/){61}x': SHA256SUMS does not name it" x \
+		"prefix=$RELEASE/$(printf 'x/%.0s' {1..60})x" <<<x
 }
 
 @test "an entry that is not a regular file is refused, and its kind is named" {
@@ -173,9 +174,12 @@ E=explain.txt
 @test "archives that other programs make of the same files are refused" {
 	mkdir "$BATS_TEST_TMPDIR/files"
 	cp -r "$BATS_FILE_TMPDIR/payload" "$BATS_TEST_TMPDIR/files/$RELEASE"
-	tar --create --format=gnu -C "$BATS_TEST_TMPDIR/files" "$RELEASE" | refused "entry '$RELEASE/': its header is not ustar's"
-	tar --create --format=pax -C "$BATS_TEST_TMPDIR/files" "$RELEASE/$E" | refused "entry '$RELEASE/PaxHeaders/$E': a pax header, .*"
-	tar --create --format=v7 -C "$BATS_TEST_TMPDIR/files" "$RELEASE/$E" | refused "entry '$RELEASE/$E': its header is not ustar's"
+	tar --create --format=gnu -C "$BATS_TEST_TMPDIR/files" "$RELEASE" |
+		refused "entry '$RELEASE/': its header is not ustar's"
+	tar --create --format=pax -C "$BATS_TEST_TMPDIR/files" "$RELEASE/$E" |
+		refused "entry '$RELEASE/PaxHeaders/$E': a pax header, .*"
+	tar --create --format=v7 -C "$BATS_TEST_TMPDIR/files" "$RELEASE/$E" |
+		refused "entry '$RELEASE/$E': its header is not ustar's"
 	tar --create --format=ustar -C "$BATS_TEST_TMPDIR/files" "$RELEASE" | refused "entry '$RELEASE/': a directory"
 }
 
@@ -192,15 +196,18 @@ E=explain.txt
 	printf '\xed\xab\xee\xdb\3\0' | refused 'it is an RPM package, not a bundle'
 	ar rc "$BATS_TEST_TMPDIR/a" "$ENTRIES"
 	refused 'it is a Debian package or another ar archive, not a bundle' <"$BATS_TEST_TMPDIR/a"
-	(cd "$BATS_FILE_TMPDIR/payload" && find . | cpio --quiet --create --format=newc) | refused 'it is a cpio archive, not a bundle'
-	refused "it is an ELF file, as a module is, not a bundle: see 'wgkmod check'" <"$BATS_FILE_TMPDIR/payload/modules/kernel/lib/crypto/libchacha.ko"
+	(cd "$BATS_FILE_TMPDIR/payload" && find . | cpio --quiet --create --format=newc) |
+		refused 'it is a cpio archive, not a bundle'
+	refused "it is an ELF file, as a module is, not a bundle: see 'wgkmod check'" \
+		<"$BATS_FILE_TMPDIR/payload/modules/kernel/lib/crypto/libchacha.ko"
 	refused 'it is a file of minisign, not the bundle that was signed' <"$BATS_FILE_TMPDIR/key.pub"
 	refused 'it is a page of HTML or XML, .*' <<<'<!DOCTYPE html>'
 }
 
 @test "a header with any malformed field is refused: other readers would list it differently" {
 	local name=$RELEASE/x no='a field of its header is not as ustar has it' field
-	for field in mode=0000888 mode= 'mode=   644 ' mode=0004755 mode=0001644 'mtime=\0200\0\0\0\0\0\0\0\0\0\0\01' mtime=-0000000001 \
+	for field in mode=0000888 mode= 'mode=   644 ' mode=0004755 mode=0001644 'mtime=\0200\0\0\0\0\0\0\0\0\0\0\01' \
+		mtime=-0000000001 \
 		uid= 'uid=\0200\0\0\0\0\0\0\01' uid=-000001 'gid=       ' 'gid=\0377\0377\0377\0377\0377\0377\0377\0377' \
 		'uname=root\0x' 'gname=a\0\0\0b' devmajor=x 'devminor=\0200\0\0\0\0\0\0\01' 'prefix=\0/etc'; do
 		with_entry "entry '$name': $no" "$name" "$field" <<<x
@@ -210,7 +217,8 @@ E=explain.txt
 }
 
 @test "malformed sizes, and sizes beyond the end, are refused" {
-	local name=$RELEASE/modules/kernel/x.ko no='its size is not eleven octal digits' large='larger than what is left of the bundle'
+	local name=$RELEASE/modules/kernel/x.ko no='its size is not eleven octal digits' \
+		large='larger than what is left of the bundle'
 	with_entry "entry '$name': $large" "$name" size=77777777777 <<<x
 	with_entry "entry '$name': $large" "$name" size=00010000000 <<<x
 	with_entry "entry '$name': $no" "$name" 'size=\0200\0\0\0\0377\0377\0377\0377\0377\0377\0377\0377' <<<x
@@ -264,7 +272,8 @@ E=explain.txt
 
 @test "a duplicate name, or one that is both file and directory, is refused" {
 	with_entry "entry '$RELEASE/$E': it appears twice" "$RELEASE/$E" <"$BATS_FILE_TMPDIR/payload/$E"
-	with_entry "entry '$RELEASE/SHA256SUMS': it appears twice" "$RELEASE/SHA256SUMS" <"$BATS_FILE_TMPDIR/payload/SHA256SUMS"
+	with_entry "entry '$RELEASE/SHA256SUMS': it appears twice" "$RELEASE/SHA256SUMS" \
+		<"$BATS_FILE_TMPDIR/payload/SHA256SUMS"
 	with_entry "entry '$RELEASE/$E/x': its parent is a file" "$RELEASE/$E/x" <<<x
 	with_entry "entry '$RELEASE/.*': its parent is a file" "$RELEASE" <<<x
 }
@@ -352,6 +361,6 @@ symbols_outside() { poke "$1" $(($(section_header_offset "$1" .symtab) + 24)) '\
 }
 
 @test "at least 60 hostile bundles were refused" {
-	[ "$(wc -c <"$BATS_FILE_TMPDIR/refused")" -ge 60 ]
+	assert "$(wc -c <"$BATS_FILE_TMPDIR/refused")" -ge 60
 	printf '# %d hostile bundles refused\n' "$(wc -c <"$BATS_FILE_TMPDIR/refused")" >&3
 }

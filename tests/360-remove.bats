@@ -171,7 +171,8 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	echo theirs >"$file"
 	remove_it 0
 	assert_line "'kernel/net/ipv4/udp_tunnel.ko' was changed since wgkmod installed it, and stays$"
-	assert_line "the file that was replaced at 'kernel/net/ipv4/udp_tunnel.ko' is still kept: move away what is there now, and"
+	assert_line "the file that was replaced at 'kernel/net/ipv4/udp_tunnel.ko' is still kept: move away what is there" \
+		"now, and"
 	assert_line "^wgkmod: 11 modules for $RELEASE removed$"
 	run_cmd 0 "$WGKMOD" status --root "$ROOT"
 	assert_line "^$RELEASE: 0 modules$"
@@ -256,22 +257,22 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	rm "$MODULES/modules.symbols" "$MODULES/modules.devname"
 	before=$(looks "$ROOT")
 	install_it 0
-	[ -s "$MODULES/modules.symbols" ]
+	assert -s "$MODULES/modules.symbols"
 	remove_it 0
 	as_before
 }
 
 @test "--dir moves the modules to another directory, and on to a third" {
 	install_it 0 --dir extra
-	[ -z "$(find "$MODULES/kernel" -name wireguard.ko)" ]
+	assert -z "$(find "$MODULES/kernel" -name wireguard.ko)"
 	cmp "$PAYLOAD/modules/kernel/drivers/net/wireguard/wireguard.ko" \
 		"$MODULES/extra/drivers/net/wireguard/wireguard.ko"
 	grep -q '^extra/drivers/net/wireguard/wireguard.ko:' "$MODULES/modules.dep"
 	install_it 0 --dir updates/wg
 	assert_absent "$MODULES/extra"
-	[ -e "$MODULES/updates/wg/drivers/net/wireguard/wireguard.ko" ]
+	assert -e "$MODULES/updates/wg/drivers/net/wireguard/wireguard.ko"
 	install_it 0
-	[ -e "$MODULES/kernel/drivers/net/wireguard/wireguard.ko" ]
+	assert -e "$MODULES/kernel/drivers/net/wireguard/wireguard.ko"
 	remove_it 0
 	as_before
 }
@@ -452,7 +453,8 @@ old_install() {
 	cp "$BATS_TEST_TMPDIR/installed" "$old/installed"
 	echo 'inode 1 born 2.000000003' >"${old%/*}/.$RELEASE.journal"
 	remove_it 4
-	assert_line "^wgkmod: cannot remove '$RELEASE': $old: a run of an earlier version was interrupted: let 'remove' of that version finish it$"
+	assert_line "^wgkmod: cannot remove '$RELEASE': $old: a run of an earlier version was interrupted: let 'remove' of" \
+		"that version finish it$"
 	rm "${old%/*}/.$RELEASE.journal"
 	: >"$old/indexes"
 	remove_it 4

@@ -28,7 +28,7 @@ PATHS=(kernel/lib/crypto/libchacha.ko kernel/lib/crypto/libpoly1305.ko
 	kernel/lib/crypto/libcurve25519-generic.ko kernel/lib/crypto/other.ko)
 
 has_module() { # PAYLOAD PATH
-	[[ -e $SMALL/$1/modules/$2 ]]
+	assert -e "$SMALL/$1/modules/$2"
 }
 
 # What an install makes of the model; 1 when it is refused.
@@ -130,7 +130,8 @@ sequence() { # SEED
 			said+=" install $payload $replace,"
 			status=0
 			model_install "$payload" "$replace" || status=1
-			run_cmd $status "$WGKMOD" install --allow-unsigned --root "$root" --kernel "$RELEASE" ${replace:+"$replace"} "$SMALL/$payload"
+			run_cmd $status "$WGKMOD" install --allow-unsigned --root "$root" \
+				--kernel "$RELEASE" ${replace:+"$replace"} "$SMALL/$payload"
 			;;
 		2)
 			said+=" remove,"

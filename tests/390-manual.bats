@@ -33,7 +33,7 @@ complete_it() { # WORDS...
 	while read -r verb; do
 		"$WGKMOD" "$verb" --help | sed -n 's/^Usage: //p'
 	done < <(verbs) >"$BATS_TEST_TMPDIR/help"
-	[ "$(wc -l <"$BATS_TEST_TMPDIR/help")" -ge 4 ]
+	assert "$(wc -l <"$BATS_TEST_TMPDIR/help")" -ge 4
 	options | sed 's/^/wgkmod /' >>"$BATS_TEST_TMPDIR/help"
 	diff "$BATS_TEST_TMPDIR/help" <(manual SYNOPSIS | grep '^wgkmod ')
 }
@@ -109,5 +109,5 @@ complete_it() { # WORDS...
 	FILES
 	run_cmd 0 "$dest/usr/sbin/wgkmod" --help
 	run_cmd 0 make -C "$BATS_TEST_TMPDIR/clone" uninstall DESTDIR="$dest" PREFIX=/usr
-	[ -z "$(find "$dest" -type f)" ]
+	assert -z "$(find "$dest" -type f)"
 }

@@ -52,7 +52,8 @@ flushed() { entry 0 0 1; }
 
 # disk: a character for each sector of the image, "?" for one that is not all of one.
 disk() {
-	tr '\0' 0 <"$IMAGE" | fold -b -w "$BYTES" | LC_ALL=C tr -s '!-~' | awk '{ printf "%s", length($0) == 1 ? $0 : "?" } END { print "" }'
+	tr '\0' 0 <"$IMAGE" | fold -b -w "$BYTES" | LC_ALL=C tr -s '!-~' |
+		awk '{ printf "%s", length($0) == 1 ? $0 : "?" } END { print "" }'
 }
 
 replay() { # SEED [COUNT]
@@ -81,7 +82,10 @@ replay() { # SEED [COUNT]
 	replay 1
 	read -ra looks <<<"$output"
 	assert_equal $((looks[1] + looks[2] + looks[3])) 15
-	[[ ${looks[0]} -eq 0 && ${looks[1]} -gt 0 && ${looks[2]} -gt 0 && ${looks[3]} -gt 0 ]]
+	assert_equal "${looks[0]}" 0
+	assert "${looks[1]}" -gt 0
+	assert "${looks[2]}" -gt 0
+	assert "${looks[3]}" -gt 0
 	# of each the first sectors
 	disk | fold -w 4 | grep -vEx 'a*\.*' && fail 'not torn from the end'
 	assert_equal "$(disk | fold -w 4 | grep -c aaaa)" "${looks[1]}"
@@ -143,7 +147,7 @@ replay() { # SEED [COUNT]
 		disk | grep -qx '\.[a.]\.*'
 		disk | grep -q a || lost=1
 	done
-	[[ -n $lost ]]
+	assert -n "$lost"
 	replay 1 3
 	disk | grep -qx '\.ab\.*'
 }

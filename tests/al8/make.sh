@@ -110,12 +110,15 @@ add_blob() {
 # make_index: the image's layout becomes that of an index, in which another architecture stands first.
 make_index() {
 	local first manifest config blob size entry
-	first=$(jq --compact-output '.manifests[0] + {platform: {architecture: "amd64", os: "linux"}} | del(.annotations)' "$TMP/image/index.json")
+	first=$(jq --compact-output '.manifests[0] + {platform: {architecture: "amd64", os: "linux"}} | del(.annotations)' \
+		"$TMP/image/index.json")
 	manifest=$TMP/image/blobs/sha256/$(jq --raw-output '.digest | sub("sha256:"; "")' <<<"$first")
 	config=$TMP/image/blobs/sha256/$(jq --raw-output '.config.digest | sub("sha256:"; "")' "$manifest")
 	add_blob "$(jq --compact-output '.architecture = "arm64"' "$config")"
-	add_blob "$(jq --compact-output --arg d "sha256:$blob" --argjson s "$size" '.config += {digest: $d, size: $s}' "$manifest")"
-	entry=$(jq --compact-output --arg d "sha256:$blob" --argjson s "$size" '. + {digest: $d, size: $s, platform: {architecture: "arm64", os: "linux"}}' <<<"$first")
+	add_blob "$(jq --compact-output --arg d "sha256:$blob" --argjson s "$size" \
+		'.config += {digest: $d, size: $s}' "$manifest")"
+	entry=$(jq --compact-output --arg d "sha256:$blob" --argjson s "$size" \
+		'. + {digest: $d, size: $s, platform: {architecture: "arm64", os: "linux"}}' <<<"$first")
 	add_blob "$(jq --null-input --compact-output --argjson a "$entry" --argjson b "$first" \
 		'{schemaVersion: 2, mediaType: "application/vnd.oci.image.index.v1+json", manifests: [$a, $b]}')"
 	jq --null-input --arg d "sha256:$blob" --argjson s "$size" '{schemaVersion: 2,
@@ -133,12 +136,14 @@ make_image() {
 	mkdir "$TMP/all"
 	cp "$mirror"/image/*.rpm "$TMP/all"
 	while read -r name; do
-		compgen -G "$TMP/all/$name-[0-9]*" >/dev/null || cp "$mirror"/www/alinux/3/*/x86_64/Packages/"$name"-[0-9]*.rpm "$TMP/all"
+		compgen -G "$TMP/all/$name-[0-9]*" >/dev/null ||
+			cp "$mirror"/www/alinux/3/*/x86_64/Packages/"$name"-[0-9]*.rpm "$TMP/all"
 	done < <(awk '!/^#/ && !$4 { print $1 }' "$AL8/rpms")
 	podman_probe "$image"
 	in_image "$image" 'rpm --install --nodeps /packages/*.rpm
 		mkdir -p /etc/yum.repos.d
-		printf "[main]\ngpgcheck=1\ninstallonly_limit=3\nclean_requirements_on_remove=True\nbest=True\nskip_if_unavailable=False\n" >/etc/dnf/dnf.conf
+		printf "%s\n" "[main]" gpgcheck=1 installonly_limit=3 clean_requirements_on_remove=True best=True \
+			skip_if_unavailable=False >/etc/dnf/dnf.conf
 		printf "[alinux3-os]\nname=inside\nbaseurl=http://127.0.0.1:1/\nenabled=1\n" >/etc/yum.repos.d/inside.repo'
 	run skopeo copy "containers-storage:$image" "oci:$TMP/image"
 	run podman image rm "$image"
@@ -202,7 +207,8 @@ repository() {
 		mv "$2"/Packages/g*.rpm "$2/Packages/g/"
 	fi
 	mapfile -t files < <(find "$2/Packages" -name '*.rpm')
-	run rpmsign --define "__gpg $(command -v gpg)" --define "_gpg_path $TMP/mirror/gnupg" --define '_gpg_name wgkmod stand-in' --addsign "${files[@]}"
+	run rpmsign --define "__gpg $(command -v gpg)" --define "_gpg_path $TMP/mirror/gnupg" \
+		--define '_gpg_name wgkmod stand-in' --addsign "${files[@]}"
 	run createrepo_c --quiet --excludes "$forgotten*" "$2"
 }
 
@@ -213,7 +219,8 @@ gcc_packages() {
 	note libgomp "$version" "$3" "$1"
 	debs cpp cpp-10
 	package "$1" cpp "$version" "$3" '' "$TMP/debs.tar"
-	debs gcc gcc-10 libgcc-10-dev libasan6 libatomic1 libcc1-0 libitm1 liblsan0 libquadmath0 libtsan0 libubsan1 libisl23 libmpc3 libmpfr6
+	debs gcc gcc-10 libgcc-10-dev libasan6 libatomic1 libcc1-0 libitm1 liblsan0 libquadmath0 libtsan0 libubsan1 \
+		libisl23 libmpc3 libmpfr6
 	mkdir -p "$TMP/wrapper/usr/bin"
 	sed "s/REVISION/$2/" "$AL8/gcc" >"$TMP/wrapper/usr/bin/gcc"
 	chmod 755 "$TMP/wrapper/usr/bin/gcc"
@@ -228,7 +235,8 @@ note() {
 }
 
 make_mirror() {
-	local mirror=$TMP/mirror devel='findutils, perl-interpreter' core='kmod, linux-firmware, grubby, dracut' name repo requires words
+	local mirror=$TMP/mirror devel='findutils, perl-interpreter' core='kmod, linux-firmware, grubby, dracut' name repo \
+		requires words
 	local forgotten=kernel-devel-5.10.223-7.al8
 	local -a list
 	mkdir -p "$mirror/www" "$TMP/rpm"

@@ -14,7 +14,8 @@ snapshot() {
 	)
 }
 
-# assert_untouched SNAPSHOT-FILE: since that, with times, nothing was written to the kernel's directory, where the state is too.
+# assert_untouched SNAPSHOT-FILE: since that, with times, nothing was written to the kernel's directory, where the
+# state is too.
 assert_untouched() {
 	local change
 	change=$(snapshot times | diff "$1" - | head -n 3) || [[ $? -eq 1 ]]
