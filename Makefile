@@ -203,6 +203,10 @@ bench: ## measure the build against the bare compile and by hand, an install aga
 	@tests/run/bench.sh $(DEMO)
 	@tests/run/bench-install.sh $(DEMO)
 
+.PHONY: figures
+figures: ## take the figures that commands wrote into out/figures.txt over into the documents
+	@tests/run/figures.sh
+
 .PHONY: lint
 lint: ## the linters: shellcheck, gcc -fanalyzer, cppcheck, clang-tidy, clang-format, width of lines
 	@$(need) @lint

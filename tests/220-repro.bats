@@ -58,6 +58,7 @@ repro() {
 		assert_line "^  (differs|only in the second): ${DIFFERS//KERNEL/$KERNEL}$"
 		image_forget "$COPY"
 	done
+	[[ -z ${FULL:-} ]] || figure plants "${#names[@]} of ${#names[@]} planted causes caught"
 }
 
 @test "the variation that causes a difference is found by halving, and shown by diffoscope" {

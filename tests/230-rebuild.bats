@@ -32,6 +32,8 @@ setup() { PROVENANCE=$OUT/$KERNEL/provenance.json; }
 	output=$(unexplained "$BATS_TEST_TMPDIR" "$PROVENANCE" "$DEVEL")
 	cat "$BATS_TEST_TMPDIR/count"
 	assert_equal "$output" ''
+	figure opened "$(wc -l <"$BATS_TEST_TMPDIR/opened") files opened:" \
+		"$(awk '{ printf "%s%s %d", sep, $1, $2; sep = ", " }' "$BATS_TEST_TMPDIR/count"), unexplained 0"
 }
 
 @test "a file that is neither a package's nor the project's is reported" {

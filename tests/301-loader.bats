@@ -39,6 +39,7 @@ damaged() { # FILE REGEX: and as it was again
 	run_cmd 0 "$WGKMOD" check --kernel "$RELEASE" --symvers "$BATS_TEST_TMPDIR/symvers" \
 		--vermagic "$VERMAGIC" "${modules[@]}"
 	assert_line "^wgkmod: 3888 modules fit $RELEASE: [0-9]+ symbol versions equal$"
+	figure loader "${#modules[@]} of ${#modules[@]} modules accepted"
 }
 
 # Flags: 1 writable, 2 to be loaded, 4 executable.

@@ -466,6 +466,7 @@ flips() { # SEED OFFSET COUNT STEP
 		"$WGKMOD" install --root "$ROOT" --kernel "$RELEASE" --key "$KEY.pub" "$BUNDLE" <"$numbers")
 	printf '# %d flips refused\n' "$output" >&3
 	assert_equal "$output" "$(wc -l <"$numbers")"
+	[[ -z ${FULL:-} ]] || figure "flips $2" "$output bits flipped from byte $2 on, each refused"
 }
 
 @test "the test notices a flip that is not refused, or is refused for another reason" {

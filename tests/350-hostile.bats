@@ -362,5 +362,5 @@ symbols_outside() { poke "$1" $(($(section_header_offset "$1" .symtab) + 24)) '\
 
 @test "at least 60 hostile bundles were refused" {
 	assert "$(wc -c <"$BATS_FILE_TMPDIR/refused")" -ge 60
-	printf '# %d hostile bundles refused\n' "$(wc -c <"$BATS_FILE_TMPDIR/refused")" >&3
+	figure hostile "$(wc -c <"$BATS_FILE_TMPDIR/refused") hostile bundles refused"
 }

@@ -24,6 +24,8 @@ sweep_case() { # CASE MODE COUNT
 	[[ -z ${FULL:-} ]] || export TIMEOUT=7200
 	run_cmd 0 bash "$BATS_TEST_DIRNAME/sweep/cases.sh" "$@"
 	printf '# %s\n' "${output##*$'\n'}" >&3
+	[[ ${output##*$'\n'} =~ ^[a-z]+,\ [a-z]+:\ ([0-9]+)\ times ]]
+	[[ -z ${FULL:-} ]] || figure "sweep $1 $2" "$1: ${BASH_REMATCH[1]} times $2"
 }
 
 @test "the sweep itself: a call is counted, killed, failed and cut short" {

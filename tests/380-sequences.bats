@@ -177,6 +177,7 @@ sequence() { # SEED
 		sequence $seed
 	done
 	printf '# %d of %d sequences\n' "$count" "$count" >&3
+	[[ -z ${FULL:-} ]] || figure sequences "$count of $count sequences"
 }
 
 # persist COMMAND...: Run wgkmod again each time that it gives up because another process keeps changing the
@@ -226,4 +227,5 @@ persist() {
 		run_cmd 0 "$WGKMOD" remove --root "$root" --kernel "$RELEASE"
 		diff <(printf '%s\n' "$before") <(looks "$root")
 	done
+	[[ -z ${FULL:-} ]] || figure 'at once' "$round rounds"
 }

@@ -77,6 +77,9 @@ assert_absent() {
 	[[ ! -e $1 && ! -L $1 ]] || fail "'$1' exists"
 }
 
+# figure NAME TEXT...: Keep a figure of the documents.
+figure() { "$ROOT_DIR/tests/run/figures.sh" "$@"; }
+
 # stage TARGET STAGE DIR: Copy the files of one stage of a lock from the cache to DIR.
 stage() {
 	"$ROOT_DIR/scripts/stage.sh" "$@"

@@ -77,5 +77,7 @@ for target in $(list_targets); do
 	rows+=$'\n'$(row "$target" "$result")
 done
 column -t -s $'\t' <<<"$rows" | tee "$OUT/proofs/$proof.txt"
-say "$proof" "$((passed + failed + gone)) kernel(s): $passed passed, $failed failed, $gone cannot be had any more"
+result="$((passed + failed + gone)) kernels: $passed passed, $failed failed, $gone cannot be had any more"
+"$TOP/tests/run/figures.sh" "$proof all" "$proof of $result"
+say "$proof" "$result"
 [[ $failed -eq 0 && $passed -gt 0 ]]
