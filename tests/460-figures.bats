@@ -21,7 +21,8 @@ unknown() {
 		# what stands in code is a command or a name
 		while [[ $cell =~ ^([^\`]*)\`[^\`]*\`(.*) ]]; do cell=${BASH_REMATCH[1]}${BASH_REMATCH[2]}; done
 		[[ ! $cell =~ [0-9] ]] || printf '%s\n' "$line"
-	done < <(grep -E '^\| .* \| .* \| .* \|$' "$1/docs/proofs.md" && grep -h '^tunnel ' "$1/README.md" "$1/README.zh-CN.md")
+	done < <(grep -E '^\| .* \| .* \| .* \|$' "$1/docs/proofs.md" &&
+		grep -h '^tunnel ' "$1/README.md" "$1/README.zh-CN.md")
 }
 
 @test "each figure in docs/proofs.md and of make demo in the READMEs is one that a command wrote" {
@@ -35,7 +36,8 @@ unknown() {
 	while IFS=$'\t' read -r name text; do
 		grep -qF -- "$text" README.md docs/*.md || fail "no document has '$text'"
 		word=${name%% *}
-		grep -qE "(figure|figures\.sh\"?) ['\"]?($word|\\\$proof)\b" tests/*.bats tests/*/*.sh || fail "nothing writes '$name'"
+		grep -qE "(figure|figures\.sh\"?) ['\"]?($word|\\\$proof)\b" tests/*.bats tests/*/*.sh ||
+			fail "nothing writes '$name'"
 	done < <(grep -v '^#' docs/figures.txt)
 	assert_equal "$(grep -v '^#' docs/figures.txt | cut -f 2 | sort | uniq -d)" ''
 }
