@@ -191,7 +191,7 @@ line_of() { grep -n "^$1" "$FILE" | cut -d : -f 1; }
 	for dir in /usr/src/linux /build /build/../etc 'relative/path'; do
 		sed "s,^BTF .*,&\nSOURCE_DIR = $dir," "$ROOT_DIR/targets/$TARGET_NAME" >"$FILE"
 		run_cmd 1 "$ROOT_DIR/scripts/image.sh" mine --name
-		assert_line "SOURCE_DIR '.*' is not a folder below /build/, where alone the build can write$"
+		assert_line "SOURCE_DIR '.*' is not a directory below /build/, the only place where the build can write$"
 	done
 }
 
