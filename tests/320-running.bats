@@ -100,6 +100,16 @@ refused() { # STATUS REGEX [OPTION...]
 	assert_absent "$ROOT/sys/module/udp_tunnel"
 }
 
+@test "--load: SIGINT ends a modprobe that hangs, and the install is undone" {
+	local before
+	inside_make
+	before=$(modules_look)
+	modprobe_says 'kill -INT $PPID; while :; do :; done'
+	inside 130 install --allow-unsigned --load /out
+	assert_line "^wgkmod: cannot install 'wireguard': it was interrupted$"
+	diff <(printf '%s\n' "$before") <(modules_look)
+}
+
 @test "--load: a foreign file that appeared meanwhile is kept when the install is undone" {
 	inside_make
 	modprobe_says "cp /out/modules/kernel/lib/crypto/libchacha.ko /lib/modules/$RELEASE/kernel/came.ko; exit 1"
