@@ -55,26 +55,23 @@ static int compare(const void *a, const void *b)
 	return strcmp(((const struct sum *)a)->path, ((const struct sum *)b)->path);
 }
 
-static bool component_ok(const char *name, size_t len)
-{
-	if (len == 0 || len > MAX_COMPONENT || name[0] == '.')
-		return false;
-	return strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-			    "0123456789._+-") >= len;
-}
-
 bool sums_is_path(const char *path)
 {
-	const char *name = path, *slash;
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-";
 
 	if (strlen(path) > MAX_PATH)
 		return false;
-	while ((slash = strchr(name, '/'))) {
-		if (!component_ok(name, (size_t)(slash - name)))
+	for (;; path++) {
+		size_t len = strcspn(path, "/");
+
+		if (len == 0 || len > MAX_COMPONENT || path[0] == '.' ||
+		    strspn(path, allowed) < len)
 			return false;
-		name = slash + 1;
+		path += len;
+		if (!*path)
+			return true;
 	}
-	return component_ok(name, strlen(name));
 }
 
 bool sums_is_module_path(const char *path)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "base/strlist.h"
 
-#include <limits.h>
 #include <string.h>
 
 void strlist_free(struct strlist *names)
@@ -59,24 +58,4 @@ bool strlist_find(const struct strlist *sorted, const char *name)
 {
 	return sorted->count && bsearch(&name, sorted->items, sorted->count,
 					sizeof(*sorted->items), compare) != NULL;
-}
-
-bool strlist_path_ok(const char *path)
-{
-	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
-				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+@~=-";
-	const char *name = path;
-
-	if (strlen(path) >= PATH_MAX)
-		return false;
-	for (;;) {
-		size_t len = strcspn(name, "/");
-
-		if (len == 0 || len > NAME_MAX || name[0] == '.' ||
-		    strspn(name, allowed) < len)
-			return false;
-		if (!name[len])
-			return true;
-		name += len + 1;
-	}
 }

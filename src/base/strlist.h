@@ -26,9 +26,3 @@ void strlist_drop(struct strlist *names, size_t index) _nonnull_all_;
 
 /* Sort by strcmp(). */
 void strlist_sort(struct strlist *names) _nonnull_all_;
-
-/*
- * Return true if @path is relative and its components consist of [A-Za-z0-9._+@~=-], are
- * not empty and do not start with '.'.
- */
-bool strlist_path_ok(const char *path) _nonnull_all_;

@@ -122,11 +122,11 @@ int symvers_parse(struct symvers *sv, char *text, size_t size, struct reason *re
 	return ret;
 }
 
-/* How an unpacker fared: all of the file must be one stream, whose checksum is right. */
-enum unpacked { UNPACKED, UNPACKED_TOO_LARGE, UNPACKED_DAMAGED };
-
-/* Unpack the gzip file @file into @text. zlib verifies checksum and length. */
-static enum unpacked unpack_gzip(const struct buf *file, struct buf *text)
+/*
+ * Unpack the gzip file @file, which must be one stream, into @text. zlib verifies checksum
+ * and length. Returns 0, -EFBIG or -EBADMSG.
+ */
+static int unpack_gzip(const struct buf *file, struct buf *text)
 {
 	z_stream in = { .next_in = (unsigned char *)file->data,
 			.avail_in = (unsigned int)file->size,
@@ -139,12 +139,12 @@ static enum unpacked unpack_gzip(const struct buf *file, struct buf *text)
 	inflateEnd(&in);
 	text->size = in.total_out;
 	if (ret == Z_BUF_ERROR && !in.avail_out)
-		return UNPACKED_TOO_LARGE;
-	return ret == Z_STREAM_END && !in.avail_in ? UNPACKED : UNPACKED_DAMAGED;
+		return -EFBIG;
+	return ret == Z_STREAM_END && !in.avail_in ? 0 : -EBADMSG;
 }
 
 /* Likewise for an xz file. liblzma verifies the checks. */
-static enum unpacked unpack_xz(const struct buf *file, struct buf *text)
+static int unpack_xz(const struct buf *file, struct buf *text)
 {
 	lzma_stream in = LZMA_STREAM_INIT;
 	lzma_ret ret =
@@ -159,11 +159,11 @@ static enum unpacked unpack_xz(const struct buf *file, struct buf *text)
 	lzma_end(&in);
 	text->size = in.total_out;
 	if (ret == LZMA_OK && !in.avail_out)
-		return UNPACKED_TOO_LARGE;
-	return ret == LZMA_STREAM_END && !in.avail_in ? UNPACKED : UNPACKED_DAMAGED;
+		return -EFBIG;
+	return ret == LZMA_STREAM_END && !in.avail_in ? 0 : -EBADMSG;
 }
 
-typedef enum unpacked unpacker(const struct buf *file, struct buf *text);
+typedef int unpacker(const struct buf *file, struct buf *text);
 
 /* Return how to unpack @file, or NULL if it does not start as a packed file does. */
 static unpacker *unpacker_of(const struct buf *file)
@@ -178,13 +178,13 @@ static unpacker *unpacker_of(const struct buf *file)
 static int unpack(unpacker *with, const struct buf *file, struct buf *text,
 		  struct reason *reason)
 {
-	enum unpacked how = with(file, text);
+	int ret = with(file, text);
 
-	if (how == UNPACKED_DAMAGED)
-		return reason_set(reason, -EBADMSG,
+	if (ret == -EBADMSG)
+		return reason_set(reason, ret,
 				  "it cannot be unpacked: it is damaged, or there is "
 				  "something after its end");
-	if (how == UNPACKED_TOO_LARGE || text->size > SYMVERS_MAX_BYTES)
+	if (ret == -EFBIG || text->size > SYMVERS_MAX_BYTES)
 		return reason_set(reason, -EFBIG, "larger than %lu bytes, unpacked",
 				  SYMVERS_MAX_BYTES);
 	text->data[text->size] = '\0';

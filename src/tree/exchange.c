@@ -276,7 +276,7 @@ int exchange_commit(struct exchange *exchange, struct reason *reason)
 	if (taken == 0)
 		return ret;
 	*reason = back;
-	/* Where the new directory stays, all is looked at anew, from there. */
+	/* Where the new directory stays, the next try begins with that. */
 	return exchange->exchanged ? -EAGAIN : -EIO;
 }
 

@@ -40,7 +40,7 @@ static bool is_output(const char *path)
 	return false;
 }
 
-/* ".PID.USEC.SEC", behind the name of an index that depmod has not renamed yet. */
+/* ".PID.USEC.SEC", after the name of an index that depmod has not renamed yet. */
 static bool is_temporary(const char *suffix)
 {
 	for (int i = 0; i < 3; i++) {

@@ -18,7 +18,7 @@
 #define OLD_BASE "var/lib"
 #define OLD_DIRECTORY "wgkmod"
 
-/* Links are followed up to ROOT/var/lib, which the system owns, and not behind it. */
+/* Links are followed up to ROOT/var/lib, which the system owns, and not below it. */
 static int open_base(const char *root)
 {
 	_cleanup_close_ int above =
@@ -43,7 +43,7 @@ static int load_sums(struct state *state, int directory, struct reason *why)
 /* A line_fn: @arg is the list that gets the path. */
 static int add_name(char *line, void *arg, struct reason *why)
 {
-	if (!strlist_path_ok(line))
+	if (!sums_is_path(line))
 		return reason_set(why, -EBADMSG, "'%s' is not a path below a directory",
 				  line);
 	return reason_errno(why, strlist_add(arg, line));

@@ -39,7 +39,7 @@ static bool is_module_path(const char *path)
 	const char *slash = strchr(path, '/');
 	_cleanup_free_ char *usual = NULL;
 
-	if (!slash || !strlist_path_ok(path))
+	if (!slash || !sums_is_path(path))
 		return false;
 	usual = strdup_printf("kernel%s", slash);
 	return usual && sums_is_module_path(usual);
@@ -103,7 +103,7 @@ static int parse_line(char *line, void *arg, struct reason *why)
 					: NULL;
 	if (!list)
 		return reason_set(why, -EBADMSG, "'%s' is no type of an entry", line);
-	ok = list == &state->kept ? is_kept_path(value) : strlist_path_ok(value);
+	ok = list == &state->kept ? is_kept_path(value) : sums_is_path(value);
 	if (!ok)
 		return reason_set(why, -EBADMSG, "'%s' is not a path below a directory",
 				  value);
