@@ -3,8 +3,8 @@
  * wgkmod install: put the modules of a bundle where modprobe finds them.
  *
  * Read this file from the bottom up: run() reads the bundle, install() checks everything,
- * and carry_out() makes the changes. Each step is a file of its own. These come before the
- * first write:
+ * and carry_out() makes the changes. Each step is a file of its own. These come before
+ * the first write:
  *
  *	payload_read()		read the bundle once: who signed it, the bytes of its modules
  *	transaction_run()	lock the host until the end, clean up after an interrupted

@@ -104,8 +104,8 @@ static enum exit_code run_verb(char **argv, const char *running)
 }
 
 /*
- * Close the files that the caller left open, which depmod and modprobe would inherit. Open
- * /dev/null for each closed standard file, so that no file of ours gets its number.
+ * Close the files that the caller left open, which depmod and modprobe would inherit.
+ * Open /dev/null for each closed standard file, so that no file of ours gets its number.
  */
 static int keep_standard_files(void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The command line of a verb: from the table of its options, parsing and help are made.
- * A verb is a file: a struct verb and run(). main.c has the table of verbs.
+ * The command line of a verb: from the table of its options, parsing and help are made. A
+ * verb is a file: a struct verb and run(). main.c has the table of verbs.
  */
 #pragma once
 
@@ -90,8 +90,9 @@ bool options_want_help(char **argv) _must_check_ _nonnull_all_;
 void options_print_help(const struct verb *verb) _nonnull_all_;
 
 /*
- * Return the exit status for @err, a result (0 or -errno) of the functions below the verbs:
- * -EBADMSG is EXIT_UNTRUSTED, -ENOEXEC EXIT_WRONG_KERNEL, any other error EXIT_FAILED.
+ * Return the exit status for @err, a result (0 or -errno) of the functions below the
+ * verbs: -EBADMSG is EXIT_UNTRUSTED, -ENOEXEC EXIT_WRONG_KERNEL, any other error
+ * EXIT_FAILED.
  */
 enum exit_code exit_code_of(int err) _must_check_;
 

@@ -49,22 +49,23 @@ void close_directory(DIR **dir);
 DIR *list_directory(int fd) _must_check_;
 
 /*
- * Return the next entry of @dir that is not "." or "..", or NULL with errno set, which is 0
- * at the end.
+ * Return the next entry of @dir that is not "." or "..", or NULL with errno set, which is
+ * 0 at the end.
  */
 const struct dirent *next_entry(DIR *dir) _must_check_ _nonnull_all_;
 
 /*
- * Open @path, relative to the directory @dirfd, with @flags, by openat2(), under the rules
- * @resolve of linux/openat2.h. Returns a descriptor that the caller owns, or -errno.
+ * Open @path, relative to the directory @dirfd, with @flags, by openat2(), under the
+ * rules @resolve of linux/openat2.h. Returns a descriptor that the caller owns, or
+ * -errno.
  */
 int open_resolved(int dirfd, const char *path, int flags,
 		  unsigned long long resolve) _must_check_ _nonnull_all_;
 
 /*
  * Open @path, relative to the directory @dirfd, with @flags. No component may be a link,
- * empty, "." or "..". Returns a descriptor that the caller owns, or -errno: -ELOOP for
- * a link, -EINVAL for such a path.
+ * empty, "." or "..". Returns a descriptor that the caller owns, or -errno: -ELOOP for a
+ * link, -EINVAL for such a path.
  */
 int open_beneath(int dirfd, const char *path, int flags) _must_check_ _nonnull_all_;
 

@@ -119,7 +119,9 @@ bool root_works(void)
 	return fd >= 0;
 }
 
-/* Return the path of the descriptor @fd, which the caller owns, or NULL with errno set. */
+/*
+ * Return the path of the descriptor @fd, which the caller owns, or NULL with errno set.
+ */
 static char *path_of(int fd)
 {
 	char link[64], path[PATH_MAX];

@@ -36,7 +36,9 @@ void log_error(const char *fmt, ...) _nonnull_all_ _printf_(1, 2);
 /* Print "wgkmod: sentence" on standard output. */
 void log_info(const char *fmt, ...) _nonnull_all_ _printf_(1, 2);
 
-/* Print @line, which another program printed, on standard error. Cuts it at its newline. */
+/*
+ * Print @line, which another program printed, on standard error. Cuts it at its newline.
+ */
 void log_words(char *line) _nonnull_all_;
 
 /* "s" unless @count is one, as in "%zu file%s". */

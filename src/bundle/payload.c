@@ -90,8 +90,8 @@ static bool release_of(const char *path, char release[static USTAR_PATH_BYTES])
 }
 
 /*
- * Check that every entry of the bundle lies in the directory of a kernel release, and that
- * one does in that of @source->release. The other directories are not looked at.
+ * Check that every entry of the bundle lies in the directory of a kernel release, and
+ * that one does in that of @source->release. The other directories are not looked at.
  */
 static int check_releases(const struct source *source)
 {

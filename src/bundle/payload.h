@@ -43,8 +43,8 @@ struct payload {
  * module has to carry a signature, which only the kernel verifies.
  *
  * Prints everything that is wrong, and who signed. Returns 0, -EBADMSG (not trusted, or
- * damaged), -ENOEXEC (for another kernel or architecture) or -errno; call payload_free() in
- * any case.
+ * damaged), -ENOEXEC (for another kernel or architecture) or -errno; call payload_free()
+ * in any case.
  */
 int payload_read(struct payload *payload, const struct trust_policy *policy,
 		 const char *path, const char *release) _must_check_ _nonnull_all_;

@@ -64,10 +64,10 @@ static bool is_key(const char *name)
 }
 
 /*
- * Open the directory of keys below the root. Whoever may change one of the directories that
- * lead there decides on the keys: none may be a link, and each is checked as a file is.
- * Returns 0, or -errno with @reason filled in and *@path at fault; -ENOENT if there are no
- * keys.
+ * Open the directory of keys below the root. Whoever may change one of the directories
+ * that lead there decides on the keys: none may be a link, and each is checked as a file
+ * is. Returns 0, or -errno with @reason filled in and *@path at fault; -ENOENT if there
+ * are no keys.
  */
 static int open_directory(const char *root, DIR **dir, char **path, struct reason *reason)
 {
@@ -126,8 +126,8 @@ static int add_directory(struct keys *keys, const char *root)
 
 /*
  * Read all keys. A key that cannot be read is a refusal, even if another key would do: it
- * may have been meant to replace that one. Having no keys at all is no error. Prints
- * what is wrong. Returns 0, -EBADMSG or -errno; call keys_free() in any case.
+ * may have been meant to replace that one. Having no keys at all is no error. Prints what
+ * is wrong. Returns 0, -EBADMSG or -errno; call keys_free() in any case.
  */
 static int keys_load(struct keys *keys, const struct trust_policy *policy)
 {

@@ -6,8 +6,8 @@
 #include "base/log.h"
 
 /*
- * The least room that a kernel has for all modules (MODULES_VSIZE of arm64), and the largest
- * page: what is loaded is aligned to a page, and no further (module_alloc()).
+ * The least room that a kernel has for all modules (MODULES_VSIZE of arm64), and the
+ * largest page: what is loaded is aligned to a page, and no further (module_alloc()).
  */
 #define MAX_LOADED_BYTES (128UL << 20)
 #define MAX_ALIGNMENT 65536UL
@@ -185,9 +185,9 @@ const char *elf_rules_symbol_name(const struct elf *elf, const struct layout *la
 }
 
 /*
- * Return true if libkmod can read the CRC of the symbol @name where it looks for it: in the
- * symbol itself, or at its place in its section, which kmod_elf_resolve_crc() up to kmod 30
- * takes to be in the file.
+ * Return true if libkmod can read the CRC of the symbol @name where it looks for it: in
+ * the symbol itself, or at its place in its section, which kmod_elf_resolve_crc() up to
+ * kmod 30 takes to be in the file.
  */
 static bool crc_ok(const struct elf *elf, const Elf64_Sym *symbol, const char *name)
 {

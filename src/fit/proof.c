@@ -347,8 +347,8 @@ static bool in_set(const struct module *set, size_t n_set, const char *path)
 }
 
 /*
- * Read the vermagic of the kernel's own module @path. Returns 1 with it in *@out, 0 if the
- * module is not the kernel's own, or -errno with @reason filled in.
+ * Read the vermagic of the kernel's own module @path. Returns 1 with it in *@out, 0 if
+ * the module is not the kernel's own, or -errno with @reason filled in.
  */
 static int try_reference(const struct host *host, const char *path, char **out,
 			 struct reason *reason)
@@ -410,7 +410,8 @@ static int find_vermagic(const struct host *host, const struct module *set, size
 
 /*
  * Read the table of @basis; *@there tells whether there is one. Returns 0, or after a
- * message -ENOEXEC if the table proves nothing, and -errno if the system failed to read it.
+ * message -ENOEXEC if the table proves nothing, and -errno if the system failed to read
+ * it.
  */
 static int load_symvers(const struct proof_basis *basis, struct symvers *symvers,
 			bool *there)

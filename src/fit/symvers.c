@@ -123,8 +123,8 @@ int symvers_parse(struct symvers *sv, char *text, size_t size, struct reason *re
 }
 
 /*
- * Unpack the gzip file @file, which must be one stream, into @text. zlib verifies checksum
- * and length. Returns 0, -EFBIG or -EBADMSG.
+ * Unpack the gzip file @file, which must be one stream, into @text. zlib verifies
+ * checksum and length. Returns 0, -EFBIG or -EBADMSG.
  */
 static int unpack_gzip(const struct buf *file, struct buf *text)
 {

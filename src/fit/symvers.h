@@ -25,10 +25,9 @@ void symvers_free(struct symvers *sv);
  *	0xCRC <tab> symbol <tab> module <tab> EXPORT_TYPE [<tab> namespace]
  *
  * Nothing in it is trusted: a compressed file that is damaged or continues after its end,
- * any other line, an empty file, or a missing newline at the
- * end (a file that was cut short) is refused. Returns 0, or -errno with @reason filled
- * in: -EBADMSG for a malformed file, with the number of the line. After a failure @sv is
- * empty.
+ * any other line, an empty file, or a missing newline at the end (a file that was cut
+ * short) is refused. Returns 0, or -errno with @reason filled in: -EBADMSG for a
+ * malformed file, with the number of the line. After a failure @sv is empty.
  */
 int symvers_load(struct symvers *sv, const char *path,
 		 struct reason *reason) _must_check_ _nonnull_all_;

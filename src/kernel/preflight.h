@@ -19,8 +19,8 @@ struct payload;
  *    more, or not these (preflight_signatures()).
  *
  * @running is the release of the running kernel. @load is true if the modules are to be
- * loaded after the install. Returns 0 or -errno: -EBADMSG for modules that the kernel does
- * not trust.
+ * loaded after the install. Returns 0 or -errno: -EBADMSG for modules that the kernel
+ * does not trust.
  */
 int preflight_check(const struct host *host, const struct payload *payload,
 		    const char *running, bool load) _must_check_ _nonnull_all_;

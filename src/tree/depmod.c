@@ -37,8 +37,8 @@ static bool names_one(const char *line, const struct strlist *paths)
 
 /*
  * Return true if @line, an error of depmod, is about a file that is somebody else's: a
- * broken module, a link that leads nowhere, a name that depmod cannot write. It is not
- * if the file is one of @ours, or if the system failed.
+ * broken module, a link that leads nowhere, a name that depmod cannot write. It is not if
+ * the file is one of @ours, or if the system failed.
  */
 static bool is_foreign(const char *line, const struct strlist *ours)
 {

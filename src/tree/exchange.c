@@ -235,8 +235,8 @@ static int sync_kernels(const struct host *host, struct reason *reason)
 }
 
 /*
- * Check that nobody interfered with the exchange, also a depmod that began before it: that
- * opens its directory by name at its end, and writes the index of the old one.
+ * Check that nobody interfered with the exchange, also a depmod that began before it:
+ * that opens its directory by name at its end, and writes the index of the old one.
  */
 static int settle_down(const struct exchange *exchange, struct reason *reason)
 {

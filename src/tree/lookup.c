@@ -45,7 +45,9 @@ static int run(char **argv, const char *directory, struct strlist *found,
 int lookup_files(const char *base, const char *release, const struct strlist *paths,
 		 struct strlist *found, struct reason *reason)
 {
-	/* No configuration: another file of its own may keep modprobe from loading them. */
+	/*
+	 * No configuration: another file of its own may keep modprobe from loading them.
+	 */
 	const char *const words[WORDS] = { "modprobe", "-C", "/dev/null",     "-S",
 					   release,    "-a", "--show-depends" };
 	_cleanup_free_ char *directory = strdup_printf(
@@ -213,7 +215,10 @@ int needs_check(const struct module *modules, size_t count, const struct strlist
 
 	if (ret < 0)
 		return reason_errno(reason, ret);
-	/* What modules.dep says of the kernel's own modules holds, not what it says of ours. */
+	/*
+	 * What modules.dep says of the kernel's own modules holds, not what it says of
+	 * ours.
+	 */
 	for (size_t i = 0; i < count; i++)
 		for (size_t j = kernels.count; j-- > 0;)
 			if (!strcmp(kernels.items[j], modules[i].name))

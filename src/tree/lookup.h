@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What modprobe would load: the files, and the other modules that they need. modprobe
- * alone decides, by indexes that depmod made. It runs as another program because it trusts
- * these indexes, which may be damaged.
+ * alone decides, by indexes that depmod made. It runs as another program because it
+ * trusts these indexes, which may be damaged.
  */
 #pragma once
 
@@ -34,8 +34,8 @@ int lookup_check(const char *base, const char *release, const struct strlist *pa
 
 /*
  * List the names of the @count modules in @modules, of the modules that they were built
- * to need (depends= of .modinfo, which modpost writes), and of all that modules.dep in the
- * directory @fd says these need. Returns 0, or -errno with @reason filled in; call
+ * to need (depends= of .modinfo, which modpost writes), and of all that modules.dep in
+ * the directory @fd says these need. Returns 0, or -errno with @reason filled in; call
  * strlist_free() in either case.
  */
 int needs_list(const struct module *modules, size_t count, int fd, struct strlist *names,

@@ -30,8 +30,8 @@ struct transaction {
 /* clang-format on */
 
 /*
- * Each function that returns an int prints what is wrong, and returns 0 or -errno: -EAGAIN
- * if another process interfered, and nothing was changed.
+ * Each function that returns an int prints what is wrong, and returns 0 or -errno:
+ * -EAGAIN if another process interfered, and nothing was changed.
  */
 typedef int (*transaction_fn)(struct transaction *tx, void *arg);
 
@@ -76,8 +76,8 @@ int transaction_commit(struct transaction *tx, const struct payload *payload) _m
 void transaction_confirm(struct transaction *tx) _nonnull_all_;
 
 /*
- * Exchange the directories again: everything is as before. An error means that the modules
- * stay installed.
+ * Exchange the directories again: everything is as before. An error means that the
+ * modules stay installed.
  */
 int transaction_revert(struct transaction *tx) _must_check_ _nonnull_all_;
 
