@@ -164,7 +164,7 @@ static int wait_for(int fd, const char *path, struct reason *reason)
 		if (errno != EWOULDBLOCK && errno != EINTR)
 			return reason_errno(reason, -errno);
 	}
-	return reason_set(reason, -EWOULDBLOCK, "another process still has it locked");
+	return reason_set(reason, -EBUSY, "another process still has it locked");
 }
 
 int lock_take(int fd, const char *path, struct reason *reason)

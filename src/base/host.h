@@ -83,7 +83,7 @@ int root_resolve(const char *root, const char *path,
  * here and in the processes that inherited it. The lock is on the directory itself, not
  * on a lock file, so a refused run has written nothing. Anybody who may read the
  * directory can hold the lock: this says that it waits, and after five minutes it gives
- * up. Returns 0, or -errno with @reason filled in.
+ * up. Returns 0, or -errno with @reason filled in: -EBUSY if another process keeps it.
  */
 int lock_take(int fd, const char *path, struct reason *reason) _must_check_ _nonnull_all_;
 
