@@ -39,7 +39,7 @@ line_of() { grep -n "^$1" "$FILE" | cut -d : -f 1; }
 	done
 }
 
-@test "a key is not taken from the environment, nor from a file of the current folder" {
+@test "a key is not taken from the environment, nor from a file of the current directory" {
 	sed -i '/^SUITE/d' "$FILE"
 	export SUITE=evil
 	programs 1

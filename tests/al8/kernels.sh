@@ -134,8 +134,7 @@ take_unversioned() {
 
 # without_dst_cache: kernel-devel of a kernel with nothing that takes a tunnel's cache of routes.
 without_dst_cache() {
-	sed -E -i -e 's/^CONFIG_(NET_IPIP|IPV6_TUNNEL|VXLAN|GENEVE|IPV6_SIT)=.*/# CONFIG_\1 is not set/' \
-		-e 's/^CONFIG_(NET_UDP_TUNNEL|NET_IP_TUNNEL|INET_TUNNEL|DST_CACHE)=.*/# CONFIG_\1 is not set/' .config
+	sed -i 's/^CONFIG_\(NET_IPIP\|IPV6_TUNNEL\|VXLAN\|GENEVE\|IPV6_SIT\|NET_UDP_TUNNEL\|NET_IP_TUNNEL\|INET_TUNNEL\|DST_CACHE\)=.*/# CONFIG_\1 is not set/' .config
 	"${make[@]}" olddefconfig >/dev/null
 	[[ $(grep -c '^CONFIG_DST_CACHE=' .config) -eq 0 ]]
 	"${make[@]}" modules_prepare
