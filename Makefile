@@ -222,6 +222,8 @@ lint: ## the linters: shellcheck, gcc -fanalyzer, cppcheck, clang-tidy, clang-fo
 	cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr -D_GNU_SOURCE -D__x86_64__ -D__LP64__ \
 		--enable=warning,portability,performance --suppress=missingIncludeSystem --suppress=memleak $(helpers) tests/fuzz
 	clang-tidy --quiet --warnings-as-errors='*' $(helpers) -- -std=gnu11 2>/dev/null
+	for file in $(wildcard src/*.[ch] src/*/*.[ch]); do expand -t 8 $$file | awk -v file=$$file 'length > 90 { \
+		printf "%s:%d: %d columns, at most 90\n", file, FNR, length; wide = 1 } END { exit wide }' || exit 1; done
 	awk 'length > 120 { printf "%s:%d: %d columns, at most 120\n", FILENAME, FNR, length; wide = 1 } \
 		END { exit wide }' $(filter-out tests/al8/kernels.sh,$(shell_sources)) $(bats_sources) Makefile Containerfile
 

@@ -6,7 +6,7 @@
  * and carry_out() makes the changes. Each step is a file of its own. These come before
  * the first write:
  *
- *	payload_read()		read the bundle once: who signed it, the bytes of its modules
+ *	payload_read()		read the bundle once: its signer, the bytes of its modules
  *	transaction_run()	lock the host until the end, clean up after an interrupted
  *				run, and read what is installed
  *	proof_run()		prove that the modules fit the kernel, by the vermagic and

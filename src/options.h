@@ -71,7 +71,8 @@ struct verb {
 #define OPTION_SYMVERS(text, must) \
 	{ "symvers", "FILE", text, offsetof(struct params, symvers), must }
 #define OPTION_VERMAGIC \
-	{ "vermagic", "STRING", "the kernel's vermagic; default: that of its own modules", \
+	{ "vermagic", "STRING", \
+	  "the kernel's vermagic; default: that of its own modules", \
 	  offsetof(struct params, vermagic), false }
 /* clang-format on */
 

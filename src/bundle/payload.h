@@ -15,7 +15,7 @@ struct trust_policy;
 struct x509_st;
 
 struct payload_file {
-	const char *name; /* as in SHA256SUMS: "modules/kernel/…/x.ko"; owned by @sums */
+	const char *name; /* as in SHA256SUMS: "modules/kernel/x.ko"; owned by @sums */
 	const char *path;	     /* the same without "modules/" */
 	const unsigned char *digest; /* owned by @sums */
 	struct slice data;

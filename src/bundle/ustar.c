@@ -297,11 +297,15 @@ static const char *kind_of_file(const char *data, size_t size)
 		{ "PK\3\4", 4, "it is a zip archive: unzip it first" },
 		{ "7z\xbc\xaf\x27\x1c", 6, "it is a 7z archive: unpack it first" },
 		{ "\xed\xab\xee\xdb", 4, "it is an RPM package, not a bundle" },
-		{ "!<arch>\n", 8, "it is a Debian package or another ar archive, not a bundle" },
+		{ "!<arch>\n", 8,
+		  "it is a Debian package or another ar archive, not a bundle" },
 		{ "07070", 5, "it is a cpio archive, not a bundle" },
-		{ "\x7f" "ELF", 4, "it is an ELF file, as a module is, not a bundle: see 'wgkmod check'" },
-		{ "untrusted comment:", 18, "it is a file of minisign, not the bundle that was signed" },
-		{ "<", 1, "it is a page of HTML or XML, as a server sends it for an error" },
+		{ "\x7f" "ELF", 4,
+		  "it is an ELF file, as a module is, not a bundle: see 'wgkmod check'" },
+		{ "untrusted comment:", 18,
+		  "it is a file of minisign, not the bundle that was signed" },
+		{ "<", 1,
+		  "it is a page of HTML or XML, as a server sends it for an error" },
 	};
 	/* clang-format on */
 

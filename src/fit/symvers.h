@@ -38,7 +38,7 @@ int symvers_parse(struct symvers *sv, char *text, size_t size,
 
 /*
  * Find the host's own symbol table for its kernel, the first that exists of
- * ROOT/lib/modules/RELEASE/symvers, …/build/Module.symvers and ROOT/boot/symvers-RELEASE;
+ * ROOT/lib/modules/RELEASE/symvers, build/Module.symvers there, ROOT/boot/symvers-RELEASE;
  * the first and the last may also end in .gz or .xz. On success *@out is the path, which
  * the caller owns, or NULL if there is none. Returns 0 or -errno.
  */

@@ -130,7 +130,7 @@ static int add_depends(struct strlist *names, const struct module *mod)
 
 /*
  * Call @use with each pair of a module of @names, or of @paths if that is not NULL, and a
- * module that it needs, as modules.dep says: "PATH: NEEDED…". Returns the first result of
+ * module that it needs, as modules.dep says: "PATH: NEEDED". Returns the first result of
  * @use that is not 0, or 0.
  */
 typedef int (*use_fn)(const char *path, const char *needed, struct strlist *names,
