@@ -16,7 +16,7 @@ struct x509_st;
 
 struct payload_file {
 	const char *name; /* as in SHA256SUMS: "modules/kernel/x.ko"; owned by @sums */
-	const char *path;	     /* the same without "modules/" */
+	const char *path; /* the same without "modules/" */
 	const unsigned char *digest; /* owned by @sums */
 	struct slice data;
 	char *own;	/* the bytes of @data, owned; NULL: they are in the bundle */

@@ -37,9 +37,9 @@ int symvers_parse(struct symvers *sv, char *text, size_t size,
 		  struct reason *reason) _must_check_ _nonnull_all_;
 
 /*
- * Find the host's own symbol table for its kernel, the first that exists of
- * ROOT/lib/modules/RELEASE/symvers, build/Module.symvers there, ROOT/boot/symvers-RELEASE;
- * the first and the last may also end in .gz or .xz. On success *@out is the path, which
- * the caller owns, or NULL if there is none. Returns 0 or -errno.
+ * Find the host's own symbol table for its kernel, the first that exists of symvers and
+ * build/Module.symvers in ROOT/lib/modules/RELEASE, and ROOT/boot/symvers-RELEASE; the
+ * first and the last may also end in .gz or .xz. On success *@out is the path, which the
+ * caller owns, or NULL if there is none. Returns 0 or -errno.
  */
 int symvers_find(const struct host *host, char **out) _must_check_ _nonnull_all_;
