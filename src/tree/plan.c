@@ -87,18 +87,21 @@ static bool is_same(struct planning *p, const char *path)
 {
 	_cleanup_free_ char *name = module_name_of(path);
 	enum state_file found = STATE_CHANGED;
-	struct reason ignored = { 0 };
+	struct reason reason = { 0 };
+	int ret = name ? 0 : -ENOMEM;
 
-	for (size_t i = 0; name && p->payload && i < p->payload->count; i++) {
+	for (size_t i = 0; name && p->payload && i < p->payload->n_modules; i++) {
 		const struct payload_file *file = &p->payload->files[i];
-		_cleanup_free_ char *other = module_name_of(file->path);
 
-		if (other && !strcmp(name, other))
-			return state_compare(p->host, path, file->digest, &found,
-					     &ignored) == 0 &&
-			       found == STATE_INTACT;
+		if (strcmp(name, p->payload->modules[i].name) != 0)
+			continue;
+		ret = state_compare(p->host, path, file->digest, &found, &reason);
+		log_reason(path, ret, &reason);
+		break;
 	}
-	return false;
+	if (ret < 0)
+		p->ret = ret;
+	return found == STATE_INTACT;
 }
 
 /* A file is in the way. */
