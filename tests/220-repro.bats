@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The same bits under all variations of make repro, from the cache alone, without network.  Planted causes of
-# differing bits (plants.bash) show that this test can fail.
+# The same bits under all variations of make repro.  Planted causes of differing bits (plants.bash) show that this
+# test can fail.
 
 # shellcheck disable=SC2030,SC2031 # each test is a subshell
 
@@ -40,6 +40,20 @@ repro() {
 	repro_needs_root
 	shift
 	VARY="$*" TIMEOUT=3000 run_cmd "$status" "${COPY:-$ROOT_DIR}/tests/run/repro.sh" "$TARGET_NAME"
+}
+
+@test "make repro: another user, path, clock, host, file order and everything else at once, and the same bits" {
+	repro_needs_root
+	touch "$BATS_TEST_TMPDIR/begin"
+	OUT=$BATS_TEST_TMPDIR/out TIMEOUT=3000 \
+		run_cmd 0 make -C "$ROOT_DIR" --no-print-directory repro TARGET="$TARGET_NAME"
+	assert_equal "$(grep -c '^repro  *shown ' <<<"$output")" 15
+	# no file of the other user is left
+	assert_equal "$(find /dev/shm -nouser -newer "$BATS_TEST_TMPDIR/begin")" ''
+	# the cache still belongs to its owner
+	assert_equal "$(find "$CACHE/sha256" ! -user "$(stat -c %u "$CACHE")" | wc -l)" 0
+	assert_line '^repro +debian11-5.10.0-32-amd64: 20 files equal in 2 builds; sha256 of the bundle: [0-9a-f]{64}$'
+	refute_line 'NOT SHOWN|not tried'
 }
 
 @test "each planted cause of differing bits is caught, and the file is named" {

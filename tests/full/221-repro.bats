@@ -49,17 +49,3 @@ setup_file() { run_cmd 0 "$ROOT_DIR/scripts/fetch.sh" "$TARGET_NAME"; }
 	assert_line '^build +7 modules'
 	diff "$made/$KERNEL/SHA256SUMS" "$clone/out/$KERNEL/SHA256SUMS"
 }
-
-@test "make repro: another user, path, clock, host, file order and everything else at once, and the same bits" {
-	needs_root 'make repro makes users and mounts'
-	touch "$BATS_TEST_TMPDIR/begin"
-	OUT=$BATS_TEST_TMPDIR/out TIMEOUT=3000 \
-		run_cmd 0 make -C "$ROOT_DIR" --no-print-directory repro TARGET="$TARGET_NAME"
-	assert_equal "$(grep -c '^repro  *shown ' <<<"$output")" 15
-	# no file of the other user is left
-	assert_equal "$(find /dev/shm -nouser -newer "$BATS_TEST_TMPDIR/begin")" ''
-	# the cache still belongs to its owner
-	assert_equal "$(find "$CACHE/sha256" ! -user "$(stat -c %u "$CACHE")" | wc -l)" 0
-	assert_line '^repro +debian11-5.10.0-32-amd64: 20 files equal in 2 builds; sha256 of the bundle: [0-9a-f]{64}$'
-	refute_line 'NOT SHOWN|not tried'
-}
