@@ -39,7 +39,7 @@ line_of() { grep -n "^$1" "$FILE" | cut -d : -f 1; }
 	done
 }
 
-@test "a key is not taken from the environment, nor from a file of the current folder" {
+@test "a key is not taken from the environment, nor from a file of the current directory" {
 	sed -i '/^SUITE/d' "$FILE"
 	export SUITE=evil
 	programs 1
@@ -188,7 +188,7 @@ line_of() { grep -n "^$1" "$FILE" | cut -d : -f 1; }
 	for dir in /usr/src/linux /build /build/../etc 'relative/path'; do
 		sed "s,^BTF .*,&\nSOURCE_DIR = $dir," "$ROOT_DIR/targets/$TARGET_NAME" >"$FILE"
 		run_cmd 1 "$ROOT_DIR/scripts/image.sh" mine --name
-		assert_line "SOURCE_DIR '.*' is not a folder below /build/, where alone the build can write$"
+		assert_line "SOURCE_DIR '.*' is not a directory below /build/, where alone the build can write$"
 	done
 }
 

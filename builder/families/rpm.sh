@@ -71,7 +71,7 @@ family_install() {
 	rpm --upgrade --oldpackage --excludedocs "$1"/*.rpm
 }
 
-# family_kernel_devel RELEASE: the folder of the kernel's own build tree.
+# family_kernel_devel RELEASE: the directory of the kernel's own build tree.
 family_kernel_devel() {
 	printf '/usr/src/kernels/%s\n' "$1"
 }

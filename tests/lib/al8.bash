@@ -6,8 +6,8 @@
 # al8_setup: makes the stand-in (or takes it from the cache), serves its registry and its mirror,
 # and resolves TARGET_DIR's targets, which are those of tests/al8/targets.  Sets for all tests:
 #
-#	$AL8_KERNELS   folder of the kernels, and of al8.pem, the key they trust
-#	$AL8_MIRROR    the mirror's folder: www/ is what is served
+#	$AL8_KERNELS   directory of the kernels, and of al8.pem, the key they trust
+#	$AL8_MIRROR    the mirror's directory: www/ is what is served
 #	$MIRROR_PORT   of the mirror; $REGISTRY_PORT of the registry
 #	OUT TARGET_DIR  as the scripts take them; a test sets the latter anew, in setup: TARGET_DIR=$AL8_TARGETS
 # shellcheck disable=SC2154 # run_cmd sets output
