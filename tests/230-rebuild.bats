@@ -92,6 +92,21 @@ setup() { PROVENANCE=$OUT/$KERNEL/provenance.json; }
 	run_cmd 1 "$ROOT_DIR/scripts/compare.sh" "$dir/a.tar" "$dir/nothing"
 }
 
+@test "a bundle is made again from its provenance alone, in a clone that has moved on: equal" {
+	local dir=$BATS_TEST_TMPDIR/clone bundle=$OUT/$KERNEL/wireguard-$KERNEL.tar
+	clone "$dir"
+	git -C "$dir" init --quiet
+	git -C "$dir" add --all
+	git -C "$dir" -c user.name=t -c user.email=t@localhost commit --quiet --message one
+	printf '/* later */\n' >>"$dir/src/main.c"
+	sed -i 's/artifacts/other/g' "$dir/scripts/provenance.sh"
+	git -C "$dir" -c user.name=t -c user.email=t@localhost commit --quiet --all --message two
+	rm -r "$dir/targets"
+	OUT=$dir/out TIMEOUT=1500 run_cmd 0 "$dir/scripts/rebuild.sh" "$bundle"
+	assert_line '^image .* made without network'
+	assert_line "^rebuild +equal: .*, sha256 $(sha256sum <"$bundle" | cut -d ' ' -f 1) "
+}
+
 @test "a bundle that cannot be made again is refused, and nothing is built" {
 	local dir=$BATS_TEST_TMPDIR bundle=$BATS_TEST_TMPDIR/bundle.tar
 	export OUT=$dir/out

@@ -56,6 +56,28 @@ door() { TIMEOUT=${LIMIT:-900} run_cmd 0 make -C "$ROOT_DIR" --no-print-director
 	assert_line '^bundle +[0-9]+ runs, no finding'
 }
 
+@test "make bench, one round: the build against the bare compile and by hand, install against depmod" {
+	needs_root 'make bench mounts'
+	export BENCH_ROUNDS=1
+	door bench
+	assert_line '^bare compile +[0-9.]+ s +48 runs of the compiler'
+	assert_line '^make artifacts +[0-9.]+ s +[0-9.]+ times the bare compile'
+	assert_line '^by hand +[0-9.]+ s '
+	assert_line '^wgkmod install +[0-9.]+ s .* times depmod \+ syncfs$'
+}
+
+@test "make repro, one build in another environment" {
+	needs_root 'make repro makes users and mounts'
+	door repro TARGET="$TARGET_NAME" VARY='umask locale timezone env home'
+	assert_line '^repro +equal, 5 variations shown'
+}
+
+@test "make rebuild of the bundle: equal" {
+	door bundle TARGET="$TARGET_NAME"
+	door rebuild BUNDLE="$OUT/$KERNEL/wireguard-$KERNEL.tar"
+	assert_line '^rebuild +equal: .*, sha256 [0-9a-f]{64} '
+}
+
 @test "make install, uninstall, format and clean do what their help says" {
 	local dir=$BATS_TEST_TMPDIR goal
 	clone "$dir/clone"

@@ -12,21 +12,6 @@ KERNEL=5.10.0-32-amd64
 
 setup_file() { TIMEOUT=1500 run_cmd 0 make -C "$ROOT_DIR" --no-print-directory bundle TARGET="$TARGET_NAME"; }
 
-@test "a bundle is made again from its provenance alone, in a clone that has moved on: equal" {
-	local dir=$BATS_TEST_TMPDIR/clone bundle=$OUT/$KERNEL/wireguard-$KERNEL.tar
-	clone "$dir"
-	git -C "$dir" init --quiet
-	git -C "$dir" add --all
-	git -C "$dir" -c user.name=t -c user.email=t@localhost commit --quiet --message one
-	printf '/* later */\n' >>"$dir/src/main.c"
-	sed -i 's/artifacts/other/g' "$dir/scripts/provenance.sh"
-	git -C "$dir" -c user.name=t -c user.email=t@localhost commit --quiet --all --message two
-	rm -r "$dir/targets"
-	OUT=$dir/out TIMEOUT=1500 run_cmd 0 "$dir/scripts/rebuild.sh" "$bundle"
-	assert_line '^image .* made without network'
-	assert_line "^rebuild +equal: .*, sha256 $(sha256sum <"$bundle" | cut -d ' ' -f 1) "
-}
-
 @test "a bundle that differs from a rebuild: status 3, and the difference" {
 	local dir=$BATS_TEST_TMPDIR
 	mkdir "$dir/x"
