@@ -78,6 +78,18 @@ door() { TIMEOUT=${LIMIT:-900} run_cmd 0 make -C "$ROOT_DIR" --no-print-director
 	assert_line '^rebuild +equal: .*, sha256 [0-9a-f]{64} '
 }
 
+@test "a WireGuard that breaks an expectation of netns.sh fails the test, and its step is named" {
+	door artifacts TARGET="$TARGET_NAME"
+	# netns.sh first checks the number of octets that went through the tunnel.
+	run_cmd 0 "$ROOT_DIR/scripts/fetch.sh" "$TARGET_NAME" base source vm
+	clone "$BATS_TEST_TMPDIR/clone"
+	sed -i 's,^\t\[\[ -s $TMP/netns.sh \]\],\tsed -i "s/rx_bytes == 1372/rx_bytes == 1371/" "$TMP/netns.sh"\n&,' \
+		"$BATS_TEST_TMPDIR/clone/tests/vm/selftest.sh"
+	grep -q 1371 "$BATS_TEST_TMPDIR/clone/tests/vm/selftest.sh"
+	TIMEOUT=900 run_cmd 1 "$BATS_TEST_TMPDIR/clone/tests/vm/selftest.sh" "$TARGET_NAME"
+	assert_line 'upstream.s test failed: the guest says: netns.sh ended with status 1; its last step: '
+}
+
 @test "make install, uninstall, format and clean do what their help says" {
 	local dir=$BATS_TEST_TMPDIR goal
 	clone "$dir/clone"
