@@ -120,10 +120,10 @@ fetch() { run_cmd "$1" "$ROOT_DIR/scripts/fetch.sh" img base; }
 			LOG=$OUT/log; podman_probe localhost/lost:1'
 	}
 	probe 0
-	rm "$OUT/.podman" "$store"/graph/overlay/l/*
 	rm -r "$store"/graph/overlay/*/diff
+	# The way that worked before is not taken for one that works.
+	[[ -f $OUT/.podman ]]
 	probe 1
-	assert_line "^wgkmod: podman cannot run a container here in any of the ways known: .*; where an image is damaged, 'make clean-images' removes all that wgkmod made$"
-	echo "$output" >&3
-	rm -rf "$store"
+	assert_line "^wgkmod: podman cannot run a container here in any of the ways known: .*no such file or directory; where an image is damaged, 'make clean-images' removes all that wgkmod made$"
+	umount "$store/graph/overlay" # podman mounts it
 }
