@@ -90,6 +90,11 @@ missing() { # VERB MODULE SYMBOL OWNER
 	# As it is written on a host that is not below another's root.
 	ln -sf /elsewhere/ip6_udp_tunnel.ko "$MODULES/weak-updates/"
 	verify_it 0
+	# A file outside the root is none of it.
+	mv "$ROOT/elsewhere" "$BATS_TEST_TMPDIR/"
+	ln -sf "$BATS_TEST_TMPDIR/elsewhere/ip6_udp_tunnel.ko" "$MODULES/weak-updates/"
+	verify_it 3
+	missing verify wireguard udp_sock_create6 net/ipv6/ip6_udp_tunnel
 }
 
 @test "a provider that modules.dep lists and the disk lacks is missing" {

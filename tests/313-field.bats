@@ -258,8 +258,30 @@ in_mounts() {
 	mkdir -p "$ROOT/etc/modprobe.d"
 	mkfifo "$ROOT/etc/modprobe.d/x.conf"
 	TIMEOUT=20 install_it 1
-	assert_line "^wgkmod: cannot install '$ROOT/etc/modprobe.d': 'x.conf' in it is not a regular file, and modprobe" \
-		"would wait for it: move it away first$"
+	assert_line "^wgkmod: cannot install '$ROOT/etc/modprobe.d/x.conf': it is not a regular file, and depmod and modprobe would wait for it: move it away first$"
+}
+
+@test "with --root, no link in modprobe.d or depmod.d leads to a file of the running system" {
+	local dir
+	echo '# nothing' >"$BATS_TEST_TMPDIR/x.conf"
+	for dir in modprobe.d depmod.d; do
+		mkdir -p "$ROOT/etc/$dir"
+		ln -s "$BATS_TEST_TMPDIR/x.conf" "$ROOT/etc/$dir/"
+		refused_all 1 "^wgkmod: cannot install '$ROOT/etc/$dir/x.conf': a link leads out of $ROOT: put a file there in its place first$"
+		# where the root alone has the file, only its own system would read it
+		ln -sfn /etc/x.conf "$ROOT/etc/$dir/x.conf"
+		cp "$BATS_TEST_TMPDIR/x.conf" "$ROOT/etc/"
+		refused_all 1 "^wgkmod: cannot install '$ROOT/etc/$dir/x.conf': a link leads out of $ROOT: "
+		ln -sfn ../x.conf "$ROOT/etc/$dir/x.conf"
+		ln -s /dev/null "$ROOT/etc/$dir/off.conf"
+		ln -s nowhere "$ROOT/etc/$dir/dangling.conf"
+		install_it 0
+		remove_it 0
+		rm "$ROOT/etc/$dir"/*.conf
+	done
+	echo 'install wireguard /bin/false' >"$ROOT/etc/x.conf"
+	ln -s ../x.conf "$ROOT/etc/modprobe.d/x.conf"
+	refused_all 1 "^wgkmod: cannot install 'wireguard': modprobe is told to run a command instead"
 }
 
 @test "a depmod that does not end is ended, and everything is taken back" {

@@ -34,7 +34,7 @@ setup() {
 		s,^SOURCE .*,SOURCE = http://127.0.0.1:'"$PORT"'/RPM-GPG-KEY-ALINUX-3,' "$TARGET_DIR/standin-9"
 }
 
-# The agents that gpg started for its folders end with the test.
+# The agents that gpg started for its directories end with the test.
 teardown() {
 	local dir
 	for dir in "$BATS_TEST_TMPDIR/gnupg" "$AL8_MIRROR/gnupg"; do
@@ -55,7 +55,7 @@ new_key() {
 	run_cmd 0 gpg --homedir "$BATS_TEST_TMPDIR/gnupg" --batch --passphrase '' --quick-generate-key "$1" rsa2048 sign never
 }
 
-# resign GNUPG-FOLDER NAME FILE: the package, signed by that key alone.
+# resign GNUPG-DIRECTORY NAME FILE: the package, signed by that key alone.
 resign() {
 	run_cmd 0 rpmsign --delsign "$3" # the same key's would be left as it is
 	run_cmd 0 rpmsign --define "__gpg $(command -v gpg)" --define "_gpg_path $1" --define "_gpg_name $2" --addsign "$3"

@@ -10,11 +10,14 @@ load lib/builder
 # The whole configuration as before WireGuard was shipped, where it lies beside the repository; else its
 # few lines that decide, on top of the builder's own.
 CONFIG=$ROOT_DIR/../shared/configs/al8-before-134-13.derived.config
+# The file that a host of the distribution had, with WireGuard.
+VERBATIM=$ROOT_DIR/../shared/configs/al8-5.10.134-16.1.x86_64.config
 
 setup_file() {
 	builder_setup
 	cp "$ROOT_DIR/tests/al8/real.config" "$BATS_FILE_TMPDIR/fixtures/lines"
 	if [[ -f $CONFIG ]]; then cp "$CONFIG" "$BATS_FILE_TMPDIR/fixtures/whole"; fi
+	if [[ -f $VERBATIM ]]; then cp "$VERBATIM" "$BATS_FILE_TMPDIR/fixtures/verbatim"; fi
 }
 
 # What stands in the builder in place of the kernel's configuration.  From 5.10.119 on, of which the builder's
@@ -49,6 +52,18 @@ hidden='wireguard libchacha20poly1305 libcurve25519 libcurve25519-generic curve2
 	assert_line '^CRYPTO_BLAKE2S_X86 +n +m +left out: CRYPTO_ARCH_HAVE_LIB_BLAKE2S would have to be y, which cannot be' \
 		'added to a running kernel'
 	assert_line '^# Of its other symbols the source has [0-9]+ otherwise: '
+}
+
+@test "the configuration of a later kernel, as it is: it has WireGuard; with its modules hidden, the same four modules" {
+	local verbatim='sed "s/^CONFIG_CC_VERSION_TEXT=.*/$(grep ^CONFIG_CC_VERSION_TEXT= $devel/.config)/" /fixtures/verbatim >/build/config
+		cp /build/config $devel/.config
+	'
+	[[ -f $VERBATIM ]] || return 0
+	in_builder 1 "$verbatim"'closure'
+	assert_line '^wgkmod: 5.10.0-32-amd64 has WireGuard already \(CONFIG_WIREGUARD is set\)$'
+	in_builder 0 "$verbatim"'closure wireguard libchacha20poly1305 libcurve25519 libcurve25519-generic curve25519-x86_64; echo built:; cat /kernel/modules'
+	assert_equal "$(sed -n '/^built:$/,$p' <<<"$output" | grep -v '/libcurve25519$' | paste -sd ' ')" \
+		'built: arch/x86/crypto/curve25519-x86_64 drivers/net/wireguard/wireguard lib/crypto/libchacha20poly1305 lib/crypto/libcurve25519-generic'
 }
 
 @test "a source whose Kconfig gives a symbol of the closure another value is refused" {

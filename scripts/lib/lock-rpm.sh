@@ -430,7 +430,7 @@ rpm_lock() {
 
 # family_report: Print all that a reader far away needs to find the cause.
 family_report() {
-	local program repo end
+	local program repo end asked=0 answered=0
 	end=$(tail -n 60 "$LOG")
 	printf '==== wgkmod: make lock TARGET=%s, %s ====\n' "$TARGET" "$(date --utc '+%F %T UTC')"
 	printf 'MIRROR=%s\n' "${MIRROR:-}"
@@ -443,9 +443,13 @@ family_report() {
 	cat "$TMP/steps" 2>/dev/null || printf 'none\n'
 	printf '\n==== addresses, and what each answered ====\n'
 	while read -r repo; do
-		LOG=/dev/null get "${repo%/}/repodata/repomd.xml" /dev/null >/dev/null 2>&1 || : # the answer counts
+		asked=$((asked + 1))
+		if LOG=/dev/null get "${repo%/}/repodata/repomd.xml" /dev/null >/dev/null 2>&1; then
+			answered=$((answered + 1))
+		fi
 	done < <(family_mirrors)
 	cat "$TMP/addresses"
+	printf '%d of %d repositories have metadata now\n' "$answered" "$asked"
 	if [[ -s $TMP/skopeo ]]; then
 		printf '\n==== the registry ====\n'
 		cat "$TMP/skopeo"

@@ -42,7 +42,8 @@ void host_close(struct host *host)
 static int open_directory(const struct host *host, const char *below, char **path,
 			  int *fd, struct reason *reason)
 {
-	_cleanup_free_ char *plain = NULL, *real = NULL;
+	_cleanup_free_ char *plain = NULL;
+	int ret;
 
 	plain = strdup_printf("%s/%s", strcmp(host->root, "/") ? host->root : "", below);
 	if (!plain)
@@ -50,13 +51,11 @@ static int open_directory(const struct host *host, const char *below, char **pat
 	*fd = root_open(host->root, below, O_RDONLY | O_DIRECTORY, path);
 	if (*fd < 0)
 		return reason_errno_at(reason, *fd, "%s", plain);
-	real = realpath(plain, NULL);
-	if (!real)
-		return reason_errno_at(reason, -errno, "%s", plain);
-	if (strcmp(real, *path) != 0)
-		return reason_set(reason, -EXDEV, "%s: a link leads out of %s", plain,
+	ret = root_holds(host->root, below);
+	if (ret == -EXDEV)
+		return reason_set(reason, ret, "%s: a link leads out of %s", plain,
 				  host->root);
-	return 0;
+	return ret < 0 ? reason_errno_at(reason, ret, "%s", plain) : 0;
 }
 
 static int open_kernels(struct host *host, const char *root, const char *release,
@@ -150,6 +149,21 @@ int root_resolve(const char *root, const char *path, char **out)
 	_cleanup_close_ int fd = root_open(root, path, O_PATH, out);
 
 	return fd < 0 ? fd : 0;
+}
+
+int root_holds(const char *root, const char *path)
+{
+	_cleanup_free_ char *plain = strdup_printf("%s/%s", root, path);
+	_cleanup_free_ char *inside = NULL, *real = NULL;
+	int ret;
+
+	if (!plain)
+		return -ENOMEM;
+	ret = root_resolve(root, path, &inside);
+	real = realpath(plain, NULL);
+	if (!inside && !real)
+		return ret;
+	return !inside || !real || strcmp(inside, real) != 0 ? -EXDEV : 0;
 }
 
 static int wait_for(int fd, const char *path, struct reason *reason)

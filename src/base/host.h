@@ -79,6 +79,13 @@ int root_resolve(const char *root, const char *path,
 		 char **out) _must_check_ _nonnull_all_;
 
 /*
+ * Return 0 if @path below @root is the same file for programs that do not know @root, for
+ * which a link starts at the root of the running system; -EXDEV if it is another one; or
+ * -errno if there is none either way.
+ */
+int root_holds(const char *root, const char *path) _must_check_ _nonnull_all_;
+
+/*
  * Lock the directory @fd, called @path, until every copy of the descriptor is closed,
  * here and in the processes that inherited it. The lock is on the directory itself, not
  * on a lock file, so a refused run has written nothing. Anybody who may read the

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "kernel/preflight.h"
 
+#include <fcntl.h>
 #include <libkmod.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "bundle/payload.h"
 #include "fit/module.h"
 #include "kernel/keyrings.h"
+#include "tree/depmod.h"
 #include "tree/lookup.h"
 
 static bool in_payload(const struct payload *payload, const char *name)
@@ -75,24 +77,57 @@ static void print_config(struct kmod_config_iter *iter, const char *what, bool w
 		kmod_config_iter_free_iter(iter);
 }
 
-/* Opening a FIFO, or a link to one, would wait. */
-static bool check_config_files(const char *path)
+/*
+ * Check the file @path, below the root, of depmod's or modprobe's configuration. Whoever
+ * opens a FIFO waits, and libkmod and depmod follow a link as the running system does. A
+ * link to /dev/null turns off a file of that name.
+ */
+static bool check_config_file(const struct host *host, const char *path)
 {
-	_cleanup_dir_ DIR *dir = opendir(path);
-	const struct dirent *entry;
+	_cleanup_free_ char *plain =
+		strdup_printf("%s/%s", strcmp(host->root, "/") ? host->root : "", path);
+	_cleanup_free_ char *real = plain ? realpath(plain, NULL) : NULL;
+	struct stat st;
+
+	if (!plain) {
+		log_error("%s", strerror(ENOMEM));
+		return false;
+	}
+	if (real && !strcmp(real, "/dev/null"))
+		return true;
+	if (root_holds(host->root, path) == -EXDEV) {
+		log_failure(plain,
+			    "a link leads out of %s: put a file there in its place first",
+			    host->root);
+		return false;
+	}
+	if (!real || stat(real, &st) < 0 || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
+		return true;
+	log_failure(plain, "it is not a regular file, and depmod and modprobe would wait "
+			   "for it: move it away first");
+	return false;
+}
+
+static bool check_config_files(const struct host *host, const char *const *places,
+			       size_t count)
+{
 	bool ok = true;
 
-	while (dir && (entry = next_entry(dir))) {
-		struct stat st;
+	for (size_t i = 0; i < count; i++) {
+		_cleanup_dir_ DIR *dir = list_directory(
+			root_open(host->root, places[i], O_RDONLY | O_DIRECTORY, NULL));
+		const struct dirent *entry;
 
-		if (fstatat(dirfd(dir), entry->d_name, &st, 0) < 0 ||
-		    S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
-			continue;
-		log_failure(path,
-			    "'%s' in it is not a regular file, and modprobe would wait "
-			    "for it: move it away first",
-			    entry->d_name);
-		ok = false;
+		if (!dir && errno != ENOENT && errno != ENOTDIR) {
+			log_failure(places[i], "%s", strerror(errno));
+			ok = false;
+		}
+		while (dir && (entry = next_entry(dir))) {
+			_cleanup_free_ char *path =
+				strdup_printf("%s/%s", places[i], entry->d_name);
+
+			ok &= path && check_config_file(host, path);
+		}
 	}
 	return ok;
 }
@@ -140,13 +175,13 @@ static bool check_modprobe(const struct host *host, const struct payload *payloa
 		"usr/lib/modprobe.d", "lib/modprobe.d",
 	};
 	char *paths[ARRAY_SIZE(places) + 1] = { NULL };
-	bool ok = true;
+	bool ok = check_config_files(host, places, ARRAY_SIZE(places));
 
 	for (size_t i = 0, n = 0; i < ARRAY_SIZE(places); i++) {
 		int ret = root_resolve(host->root, places[i], &paths[n]);
 
 		if (ret == 0) {
-			ok &= check_config_files(paths[n++]);
+			n++;
 		} else if (ret != -ENOENT && ret != -ENOTDIR) {
 			log_failure(places[i], "%s", strerror(-ret));
 			ok = false;
@@ -299,6 +334,7 @@ int preflight_check(const struct host *host, const struct payload *payload,
 {
 	bool ok = check_builtin(host, payload);
 
+	ok &= check_config_files(host, depmod_places, DEPMOD_PLACES);
 	ok &= check_modprobe(host, payload);
 	if (host_is_running(host, running))
 		ok &= check_running(host, payload, load);

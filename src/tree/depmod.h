@@ -8,6 +8,10 @@ struct host;
 struct reason;
 struct strlist;
 
+/* The directories of depmod's configuration below a root, in the order of depmod. */
+#define DEPMOD_PLACES 5
+extern const char *const depmod_places[DEPMOD_PLACES];
+
 /*
  * Run "depmod -b BASE" for the kernel of @host, with the configuration of that root, and
  * pass on its output. An error about a file that is none of @ours, paths below the

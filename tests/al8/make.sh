@@ -19,7 +19,7 @@
 # older, than the repositories'; the metadata do not know an old kernel-devel that is still there; the
 # kernel's package asks for what there is not.
 #
-# Prints the three folders: "kernels FOLDER" and so on.
+# Prints the three directories: "kernels DIRECTORY" and so on.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../../scripts/lib.sh"
@@ -30,25 +30,25 @@ TARGET_DIR=$AL8/targets
 export TARGET_DIR
 demo=debian11-5.10.0-32-amd64
 
-# part NAME: reads what the part NAME is made of from standard input, sets folder, and makes the part
+# part NAME: reads what the part NAME is made of from standard input, sets directory, and makes the part
 # unless it is there; what all parts are made of is staged before.
 part() {
 	local stage
-	folder=$CACHE/al8/$1-$(sha256sum | cut -c 1-16)
-	if [[ ! -d $folder ]]; then
+	directory=$CACHE/al8/$1-$(sha256sum | cut -c 1-16)
+	if [[ ! -d $directory ]]; then
 		[[ -d $TMP/base ]] || "$TOP/scripts/fetch.sh" base
 		for stage in base toolchain source vm; do
 			[[ -d $TMP/$stage ]] || "$TOP/scripts/stage.sh" base "$stage" "$TMP/$stage"
 		done
 		"make_$1"
 	fi
-	printf '%s %s\n' "$1" "$folder" >&3
+	printf '%s %s\n' "$1" "$directory" >&3
 }
 
-# keep DIR: DIR becomes the folder of the part.
+# keep DIR: DIR becomes the directory of the part.
 keep() {
 	sync -f "$1"
-	mv -T "$1" "$folder"
+	mv -T "$1" "$directory"
 }
 
 # lock_lines STAGE...: the base's lock, of these stages.
@@ -128,7 +128,7 @@ make_index() {
 
 # make_image: the image knows by rpm what it has, and has repositories that nobody reaches.
 make_image() {
-	local image=localhost/wgkmod-al8:${folder##*-} name words
+	local image=localhost/wgkmod-al8:${directory##*-} name words
 	mkdir "$TMP/all" "$TMP/image"
 	ln "$TMP"/{base,toolchain}/*.deb "$TMP/all"
 	family_base "$TMP/all" "$image"
@@ -197,7 +197,7 @@ version_of() {
 }
 
 # repository NAME DIR: the packages made for it, signed, in DIR.  Not every repository has all of them
-# in one folder: os has some in one of their own.
+# in one directory: os has some in one of their own.
 repository() {
 	local files
 	mkdir -p "$2"
@@ -297,14 +297,14 @@ part kernels < <(
 	cat "$AL8"/{real.config,kernel.config,kernels.sh,gcc}
 	grep -E '^(base|toolchain|source) ' "$TOP/targets/$demo.lock"
 )
-kernels=$folder
+kernels=$directory
 part mirror < <(
 	lock_lines source vm
 	printf '%s\n' "${kernels##*/}"
 	cat "$AL8"/{rpms,package.spec,modules.yaml,gcc}
 	declare -f package debs version_of repository gcc_packages note make_mirror
 )
-mirror=$folder
+mirror=$directory
 part image < <(
 	lock_lines base toolchain
 	printf '%s\n' "${mirror##*/}"
