@@ -33,6 +33,7 @@ shift 2
 hidden=("$@")
 srcarch=x86
 programs=/wgkmod
+hostcc=$(family_compiler) # as in kernel-source.sh: Kconfig's program is not compiled again
 devel=$(family_kernel_devel "$release")
 work=$(mktemp -d)
 tree=$work/linux
@@ -42,7 +43,7 @@ trap 'rm -rf "$work"' EXIT
 
 # kconfig FILE: Complete the configuration in FILE by the kernel's own Kconfig.
 kconfig() {
-	make -s -C "$tree" ARCH=$srcarch CC="$cc" HOSTCC="$cc" KCONFIG_CONFIG="$1" olddefconfig >"$work/log" 2>&1 ||
+	make -s -C "$tree" ARCH=$srcarch CC="$cc" HOSTCC="$hostcc" KCONFIG_CONFIG="$1" olddefconfig >"$work/log" 2>&1 ||
 		{ cat "$work/log" >&2; die "Kconfig failed"; }
 }
 

@@ -45,6 +45,7 @@ cc=$(family_compiler)
 make -s -j"$(nproc)" ARCH=$srcarch CC="$cc" HOSTCC="$cc" KCONFIG_CONFIG="$work/config" allnoconfig >"$work/log" 2>&1 ||
 	{ cat "$work/log" >&2; exit 1; }
 {
-	find . \( -name 'Kconfig*' -o -name 'Makefile*' -o -name 'Kbuild*' \) ! -path './scripts/*' ! -type d
+	find . \( -path './arch/*/*' ! -path "./arch/$srcarch/*" -o -path ./scripts \) -prune -o \
+		\( -name 'Kconfig*' -o -name 'Makefile*' -o -name 'Kbuild*' \) ! -type d -print
 	printf '%s\n' ./scripts
 } | tar -cf "$out/kconfig.tar" -T -

@@ -244,11 +244,15 @@ family_install() {
 }
 
 # family_install_devel PKGDIR: Unpack the kernel's packages in PKGDIR.  No build needs their scripts, nor the kernel
-# itself, on which the build tree of some kernels depends.
+# itself, on which the build tree of some kernels depends.  Leave out two thirds of the files, which no build of modules
+# for x86 reads: the headers of other architectures, and the stamps of symbols, by which make would see what to make
+# again in the kernel's own tree.
 family_install_devel() {
 	local file
 	for file in "$1"/*.deb; do
-		dpkg-deb --fsys-tarfile "$file" | tar -x -C / --keep-directory-symlink --exclude='./usr/share/doc'
+		dpkg-deb --fsys-tarfile "$file" | tar -x -C / --keep-directory-symlink --exclude='./usr/share/doc' \
+			--exclude='./usr/src/*/arch/[a-wyz]*' --exclude='./usr/src/*/include/config/[A-Z]*' \
+			--exclude='./usr/src/*/include/config/*.h' --exclude='./usr/src/*/include/config/*/*'
 	done
 }
 
