@@ -176,7 +176,7 @@ for module in "${hidden[@]}"; do
 	hidden_symbols+=("${symbols[@]}")
 done
 unset_symbols "${hidden_symbols[@]}"
-kconfig "$work/before"
+[[ ${#hidden[@]} -eq 0 ]] || kconfig "$work/before"
 for symbol in "${hidden_symbols[@]}"; do
 	[[ $(value "$work/before" "$symbol") == n ]] ||
 		die "HIDE wants CONFIG_$symbol off, but it stays; it is selected by $(asking "$symbol")"

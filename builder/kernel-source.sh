@@ -21,10 +21,11 @@ srcarch=x86
 code=(crypto lib net drivers/net/wireguard "arch/$srcarch/crypto" "arch/$srcarch/lib")
 work=$(mktemp -d)
 tree=$work/linux
-trap 'rm -rf "$work"' EXIT
+trap 'wait; rm -rf "$work"' EXIT
 mkdir -p "$tree" "$out"
 
-# Only tar knows the name of the top directory before all is read: take each of these at any depth, and prune.
+# One pass over the source, which is 1 GB: each reader gets a copy of the stream.  tar may end before the padding
+# after the archive's end, so tee -p goes on when a reader is gone; wait has the status of each.
 mkfifo "$work/to-tar" "$work/to-list"
 tar -xf "$work/to-tar" -C "$tree" --strip-components=1 --wildcards --no-wildcards-match-slash --anchored \
 	'*/scripts' "${code[@]/#/*/}" --wildcards-match-slash '*/Kconfig*' '*/Makefile*' '*/Kbuild*' &
@@ -32,7 +33,7 @@ tar=$!
 tar -tRf "$work/to-list" >"$work/members" &
 list=$!
 # tr ends tar's header with a newline, so that the first line of a file starts where the file does.
-family_source "$source"/* | tee "$work/to-tar" "$work/to-list" | tr '\0' '\n' | grep -ab CONFIG_ >"$work/lines"
+family_source "$source"/* | tee -p "$work/to-tar" "$work/to-list" | tr '\0' '\n' | grep -ab CONFIG_ >"$work/lines"
 wait "$tar"
 wait "$list"
 awk -f /wgkmod/readers.awk "$work/members" "$work/lines" | grep -E "^(arch/$srcarch/|[^a]|a[^r])" >"$out/readers"

@@ -69,8 +69,10 @@ setup_file() { TIMEOUT=1500 run_cmd 0 make -C "$ROOT_DIR" --no-print-directory b
 		dpkg-deb --extract /traced/devel/kernel-devel.deb /
 		cp -r '/host$ROOT_DIR/src' /wgkmod/src
 		cp -r /traced/fixtures /build/source
-		bash /wgkmod/closure.sh $KERNEL /build/source $hide
-		make -C /wgkmod/src O=/tmp/o CC=\"\$(cat /kernel/cc)\" PKG_CONFIG=true libs='-lkmod -lcrypto -lz -llzma'
+		bash /wgkmod/kernel-source.sh /build/source /build/kernel-source
+		bash /wgkmod/closure.sh $KERNEL /build/kernel-source $hide
+		. /wgkmod/family.sh
+		make -C /wgkmod/src O=/tmp/o CC=\"\$(family_compiler)\" PKG_CONFIG=true libs='-lkmod -lcrypto -lz -llzma'
 		strip -o /tmp/o/stripped /tmp/o/wgkmod; cmp /tmp/o/stripped /wgkmod/wgkmod" "$dir"
 	grep -q '^/wgkmod/closure.sh ' "$dir/opened"
 	grep -q '^/wgkmod/src/main.c ' "$dir/opened"
