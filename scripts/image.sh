@@ -19,31 +19,9 @@ require_complete_lock "$TARGET"
 # digest: Print the digest of standard input, as an image's tag has it.
 digest() { sha256sum | cut -c 1-16; }
 
-# The names of the images have the digests of their inputs.  Kernels share the base and the toolchain if the packages
-# are the same, and the source if its version is.  files are the project's files in the builder image.
+# The names of the images have the digests of their inputs.  files are the project's files in the builder image.
 mapfile -t files < <(image_files)
 lock=$(lock_inputs)
-base=localhost/wgkmod-base:$(
-	{
-		grep '^base ' <<<"$lock"
-		cat "$TOP/builder/families/$FAMILY".*
-	} | digest
-)
-tools=$(read_lock "$TARGET" tools && lock_inputs)
-toolchain=localhost/wgkmod-toolchain:$(
-	cd "$TOP"
-	{
-		printf '%s\n' "$base" "$tools"
-		printf '%s\n' "${files[@]}" | grep '^src/' | xargs sha256sum Containerfile VERSION scripts/image.sh
-	} | digest
-)
-source=localhost/wgkmod-source:$(
-	{
-		printf '%s\n' "$toolchain"
-		grep '^source ' <<<"$lock"
-		cat "$TOP"/builder/{kernel-source.sh,readers.awk}
-	} | digest
-)
 
 # inputs_of DIR: Print the digest of all inputs of the builder image; the project's files are those in DIR.
 inputs_of() {
@@ -62,6 +40,30 @@ if [[ ${2:-} == --name ]]; then
 	printf '%s\n' "$builder"
 	exit 0
 fi
+
+# Kernels share the base and the toolchain if the packages are the same, and the source if its version is.
+base=localhost/wgkmod-base:$(
+	{
+		grep '^base ' <<<"$lock"
+		cat "$TOP/builder/families/$FAMILY".*
+	} | digest
+)
+tools=$(read_lock "$TARGET" tools && lock_inputs)
+packages=$(printf '%s\n' "$base" "$tools" && cat "$TOP/Containerfile" "$TOP/scripts/image.sh")
+toolchain=localhost/wgkmod-toolchain:$(
+	cd "$TOP"
+	{
+		printf '%s\n' "$packages"
+		printf '%s\n' "${files[@]}" | grep '^src/' | xargs sha256sum VERSION
+	} | digest
+)
+source=localhost/wgkmod-source:$(
+	{
+		printf '%s\n' "$packages"
+		grep '^source ' <<<"$lock"
+		cat "$TOP"/builder/{kernel-source.sh,readers.awk}
+	} | digest
+)
 
 # make_once IMAGE COMMAND...: Run the command, which makes IMAGE, unless IMAGE is there; one run at a time.
 make_once() {
