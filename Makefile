@@ -28,13 +28,17 @@ WITHOUT ?=
 BUNDLE ?=
 FUZZ_SECONDS ?= 600
 FULL ?=
+LIST ?=
+INDEX ?=
+DEST ?=
 DESTDIR ?=
 PREFIX ?= /usr/local
 
 DEMO := debian11-5.10.0-32-amd64
 
 # Values of the user are only text: make does not expand them, and $(call quote,...) quotes them for the shell.
-words := FILES TARGET CACHE MIRROR TARGETS SIGN_KEY MODULE_KEY MODULE_CERT FUZZ N VARY WITHOUT BUNDLE DESTDIR PREFIX
+words := FILES TARGET CACHE MIRROR TARGETS LIST INDEX DEST SIGN_KEY MODULE_KEY MODULE_CERT FUZZ N VARY WITHOUT \
+	BUNDLE DESTDIR PREFIX
 $(foreach word,$(words),$(eval override $(word) := $$(value $(word))))
 quote = '$(subst ','\'',$(1))'
 each = $(foreach word,$(1),$(call quote,$(word)))
@@ -66,7 +70,8 @@ c_sources := $(wildcard src/*.[ch] src/*/*.[ch] tests/fuzz/*.[ch] tests/sweep/*.
 	tests/parity/*.[ch])
 # The programs that the tests compile, besides tests/parity.
 helpers := $(wildcard tests/sweep/*.c tests/vm/*.c tests/run/*.c)
-shell_sources := $(wildcard *.sh cluster/*.sh scripts/*.sh scripts/lib/*.sh builder/*.sh builder/families/*.sh) \
+shell_sources := $(wildcard *.sh cluster/*.sh cluster/*/*.sh scripts/*.sh scripts/lib/*.sh) \
+	$(wildcard builder/*.sh builder/families/*.sh) \
 	$(wildcard tests/*/*.sh tests/*/*/*.sh) .ci/run docs/wgkmod.bash-completion
 bats_sources := $(wildcard tests/*.bats tests/*/*.bats tests/*/*.bash)
 
@@ -94,6 +99,18 @@ bundle: ## one file for any host: out/KERNEL/wireguard-KERNEL.tar (SIGN_KEY=, TA
 	@$(if $(SIGN_KEY),$(need) @sign)
 	@$(MAKE) --no-print-directory artifacts $(if $(TARGETS),TARGETS=$(call quote,$(TARGETS)),TARGET=$(bundled))
 	@$(if $(signs),OUT="$${OUT:-out}/signed") scripts/bundle.sh $(bundled)
+
+.PHONY: one
+one: ## build line INDEX= of the file LIST= and put it into DEST=, which machines may share (cluster/)
+	@$(if $(and $(LIST),$(INDEX),$(DEST)),,echo 'usage: make one LIST=file INDEX=line DEST=directory' >&2; exit 2)
+	@$(need) @fetch @image
+	@cluster/one.sh $(call quote,$(LIST)) $(call quote,$(INDEX)) $(call quote,$(DEST))
+
+.PHONY: collect
+collect: ## verify what make one put into DEST= for each target of LIST=, and list it in DEST/kernels
+	@$(if $(and $(LIST),$(DEST)),,echo 'usage: make collect LIST=file DEST=directory' >&2; exit 2)
+	@$(need) @fetch
+	@cluster/collect.sh $(call quote,$(LIST)) $(call quote,$(DEST))
 
 .PHONY: targets
 targets: ## the known kernels
