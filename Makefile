@@ -271,6 +271,11 @@ clean: ## remove out/; the cache and podman's images stay
 	rm -rf out
 	$(MAKE) --no-print-directory -C src clean
 
+.PHONY: cache-prune
+cache-prune: ## remove from the cache what no lock of this clone names and is older than a day
+	@$(need) @fetch
+	@cluster/cache-prune.sh
+
 .PHONY: clean-images
 clean-images: ## remove the images that wgkmod made, of all targets and versions
 	@$(need) podman

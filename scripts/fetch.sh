@@ -120,8 +120,10 @@ fetch_image() {
 		die "$2: its manifest does not have the digest of the lock"
 	for file in $(image_blobs "$dir/manifest.json" | sort -u); do
 		chmod 444 "$dir/$file"
+		sync -d "$dir/$file"
 		mv -T "$dir/$file" "$(cached "$file")"
 	done
+	sync -d "$dir/manifest.json"
 	mv -T "$dir/manifest.json" "$(cached "$sha")"
 }
 

@@ -112,6 +112,53 @@ os.execv(sys.argv[1], sys.argv[1:])' "$ROOT_DIR/cluster/many.sh" fetch one two t
 	assert_line '2 done, 0 failed'
 }
 
+# in_cache: Print the number of files in the cache; fail if one does not have the digest in its name.
+in_cache() {
+	local file
+	for file in "$CACHE"/sha256/*; do
+		assert_equal "$(sha256sum <"$file" | cut -d ' ' -f 1)" "${file##*/}"
+	done
+	find "$CACHE/sha256" -type f | wc -l
+}
+
+@test "ten runs on machines that see no lock of each other fill one cache, some killed: each file is whole" {
+	local n pids=()
+	serve
+	mkdir "$BATS_TEST_TMPDIR/bin" "$CACHE"
+	printf '#!/bin/sh\nexit 0\n' >"$BATS_TEST_TMPDIR/bin/flock"
+	# shellcheck disable=SC2016 # for the program
+	printf '#!/bin/sh\necho "machine-$MACHINE"\n' >"$BATS_TEST_TMPDIR/bin/uname"
+	chmod +x "$BATS_TEST_TMPDIR"/bin/*
+	for n in {1..10}; do
+		MACHINE=$n OUT=$OUT-$n PATH=$BATS_TEST_TMPDIR/bin:$PATH setsid "$ROOT_DIR/scripts/fetch.sh" small >/dev/null 2>&1 3>&- &
+		pids+=("$!")
+	done
+	for n in 0 1 2; do
+		sleep 0.05
+		kill -KILL -- "-${pids[n]}" || echo "run $n had ended"
+	done
+	for n in {3..9}; do wait "${pids[n]}"; done
+	assert_equal "$(in_cache)" 3
+}
+
+@test "make cache-prune keeps what the locks name and what is young, and removes the rest" {
+	local sha
+	cp -r "$BATS_TEST_TMPDIR/full" "$CACHE"
+	for sha in 1 2; do echo "$sha" >"$CACHE/sha256/$(echo "$sha" | sha256sum | cut -d ' ' -f 1)"; done
+	mkdir "$CACHE/.wgkmod-tmp.elsewhere.12345678"
+	touch -d '2 days ago' "$CACHE"/sha256/* "$CACHE"/.wgkmod-tmp.*
+	touch "$CACHE/sha256/$(echo 2 | sha256sum | cut -d ' ' -f 1)"
+	run_cmd 0 make -C "$ROOT_DIR" --no-print-directory cache-prune
+	assert_line '^cache +1 files removed, 0 MB; 4 are kept$'
+	assert_absent "$CACHE/sha256/$(echo 1 | sha256sum | cut -d ' ' -f 1)"
+	assert_absent "$CACHE/.wgkmod-tmp.elsewhere.12345678"
+	run_cmd 0 "$ROOT_DIR/scripts/fetch.sh" small
+	assert_line '3 inputs are in the cache'
+	rm "$TARGET_DIR"/*.lock
+	CACHE=/nowhere run_cmd 1 "$ROOT_DIR/cluster/cache-prune.sh"
+	assert_line "^wgkmod: there is no cache '/nowhere'"
+}
+
 teardown() {
 	[[ -z ${FULL_MOUNT:-} ]] || umount "$FULL_MOUNT"
 	[[ -z ${DEAF:-} ]] || kill "$DEAF"
