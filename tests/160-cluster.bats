@@ -96,6 +96,22 @@ bits() { (cd "$1" && find . -type f -printf '%i ' -exec sha256sum {} \; | sort);
 	[[ -z $KILLED && $n -gt 4 ]]
 }
 
+@test "the Indexed Job for Kubernetes has an index for each line, and its command builds that line" {
+	local job=$BATS_TEST_TMPDIR/job.json index said
+	"$ROOT_DIR/cluster/kubernetes/job.sh" "$LIST" registry/wgkmod claim >"$job"
+	assert_equal "$(jq -r '.kind, .spec.completionMode, .spec.completions' "$job" | paste -sd ' ')" 'Job Indexed 3'
+	said=$(jq -r '.spec.template.spec.containers[0].command[2]' "$job")
+	for index in 0 1 2; do
+		cd "$ROOT_DIR"
+		OUT=$ALONE JOB_COMPLETION_INDEX=$index run_cmd 0 \
+			bash -euc "$(sed "s,/shared/list,$LIST,; s,/shared/dest,$DEST," <<<"$said")"
+		assert_line "^one +${TARGETS[index]} is in $DEST"
+	done
+	collect 0
+	run_cmd 1 "$ROOT_DIR/cluster/kubernetes/job.sh" /nowhere registry/wgkmod claim
+	assert_line "there is no list '/nowhere'"
+}
+
 # slurm_start: Start munge and a Slurm of one node with all processors of this machine.
 slurm_start() {
 	local dir=$BATS_FILE_TMPDIR/slurm
