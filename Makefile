@@ -35,6 +35,8 @@ DESTDIR ?=
 PREFIX ?= /usr/local
 
 DEMO := debian11-5.10.0-32-amd64
+# Kernels of one version and one toolchain, for make bench-many.
+FAMILY := $(DEMO) debian11-5.10.0-32-cloud-amd64 debian11-5.10.0-32-rt-amd64
 
 # Values of the user are only text: make does not expand them, and $(call quote,...) quotes them for the shell.
 words := FILES TARGET CACHE MIRROR TARGETS LIST INDEX DEST SIGN_KEY MODULE_KEY MODULE_CERT FUZZ N VARY WITHOUT \
@@ -223,6 +225,11 @@ bench: ## measure the build against the bare compile and by hand, an install aga
 	@$(need_target) @image @bench @c
 	@tests/run/bench.sh $(DEMO)
 	@tests/run/bench-install.sh $(DEMO)
+
+.PHONY: bench-many
+bench-many: ## measure what each further kernel costs, alone and all at once, in empty image stores (TARGETS="A B"|all)
+	@$(need_target) @image
+	@tests/run/bench-many.sh $(or $(many),$(FAMILY))
 
 .PHONY: lint
 lint: ## the linters: shellcheck, gcc -fanalyzer, cppcheck, clang-tidy, clang-format, width of lines
