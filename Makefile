@@ -59,10 +59,10 @@ target = $(eval target := $$(or $$(TARGET),$$(shell scripts/default-target.sh $$
 # Not empty if the modules are signed for the kernel; the result is then in out/signed/.
 signs = $(or $(MODULE_KEY),$(MODULE_CERT))
 # The names in TARGETS=; "all" means each target with a complete lock.
-many = $(if $(filter all,$(TARGETS)),$(shell cluster/targets.sh),$(call each,$(TARGETS)))
+many = $(if $(filter all,$(TARGETS)),$(shell cluster/targets.sh),$(TARGETS))
 many_unlocked = $(if $(filter all,$(TARGETS)),$(shell cluster/targets.sh --unlocked),$(many))
 # The targets of a bundle: TARGETS=, else the target of this run.
-bundled = $(if $(TARGETS),$(many),$(call quote,$(target)))
+bundled = $(or $(many),$(target))
 need := scripts/install-deps.sh
 need_check = programs=$$(scripts/programs.sh $(DEMO)) && \
 	$(need) @fetch @image @vm @c @lint @memory @fuzz @check $$programs
@@ -93,14 +93,14 @@ demo: ## the whole job: modules for Debian 11's kernel, booted in a VM, a tunnel
 .PHONY: artifacts
 artifacts: ## fetch, image, build and proof: out/KERNEL/ (TARGETS="A B"|all, MODULE_KEY=, MODULE_CERT=)
 	@$(if $(TARGETS),$(need) @fetch,$(need_target)) @image $(if $(signs),@sign)
-	@$(if $(TARGETS),cluster/many.sh artifacts $(many),scripts/artifacts.sh $(call quote,$(target)))
+	@$(if $(TARGETS),cluster/many.sh artifacts $(call each,$(many)),scripts/artifacts.sh $(call quote,$(target)))
 	@$(if $(TARGETS),,$(if $(signs),scripts/sign-modules.sh $(call quote,$(target))))
 
 .PHONY: bundle
 bundle: ## one file for any host: out/KERNEL/wireguard-KERNEL.tar (SIGN_KEY=, TARGETS="A B"|all)
 	@$(if $(SIGN_KEY),$(need) @sign)
-	@$(MAKE) --no-print-directory artifacts $(if $(TARGETS),TARGETS=$(call quote,$(TARGETS)),TARGET=$(bundled))
-	@$(if $(signs),OUT="$${OUT:-out}/signed") scripts/bundle.sh $(bundled)
+	@$(MAKE) --no-print-directory artifacts $(if $(TARGETS),TARGETS=$(call quote,$(TARGETS)),TARGET=$(call quote,$(bundled)))
+	@$(if $(signs),OUT="$${OUT:-out}/signed") scripts/bundle.sh $(call each,$(bundled))
 
 .PHONY: one
 one: ## build line INDEX= of the file LIST= and put it into DEST=, which machines may share (cluster/)
@@ -126,17 +126,17 @@ explain: ## the closure of one kernel: each symbol, who selects it, what is buil
 .PHONY: lock
 lock: ## resolve a kernel's inputs to digests: targets/NAME.lock (network; TARGETS="A B"|all)
 	@$(if $(TARGETS),$(need) @fetch,programs=$$(scripts/programs.sh $(call quote,$(target)) lock) && $(need) $$programs)
-	@$(if $(TARGETS),cluster/many.sh lock $(many_unlocked),scripts/lock.sh $(call quote,$(target)))
+	@$(if $(TARGETS),cluster/many.sh lock $(call each,$(many_unlocked)),scripts/lock.sh $(call quote,$(target)))
 
 .PHONY: fetch
 fetch: ## download the files of the lock into the cache (network; TARGETS="A B"|all)
 	@$(if $(TARGETS),$(need) @fetch,$(need_target))
-	@$(if $(TARGETS),cluster/many.sh fetch $(many),scripts/fetch.sh $(call quote,$(target)))
+	@$(if $(TARGETS),cluster/many.sh fetch $(call each,$(many)),scripts/fetch.sh $(call quote,$(target)))
 
 .PHONY: image
 image: ## the builder image of one kernel, from the cache alone (TARGETS="A B"|all)
 	@$(if $(TARGETS),$(need) @fetch,$(need_target)) @image
-	@$(if $(TARGETS),cluster/many.sh image $(many),scripts/image.sh $(call quote,$(target)))
+	@$(if $(TARGETS),cluster/many.sh image $(call each,$(many)),scripts/image.sh $(call quote,$(target)))
 
 # The tests that need the stand-in's kernels, those that take long, and the others.
 al8_tests := $(wildcard tests/*-al8*.bats)
@@ -229,7 +229,7 @@ bench: ## measure the build against the bare compile and by hand, an install aga
 .PHONY: bench-many
 bench-many: ## measure what each further kernel costs, alone and all at once, in empty image stores (TARGETS="A B"|all)
 	@$(need_target) @image
-	@tests/run/bench-many.sh $(or $(many),$(FAMILY))
+	@tests/run/bench-many.sh $(call each,$(or $(many),$(FAMILY)))
 
 .PHONY: lint
 lint: ## the linters: shellcheck, gcc -fanalyzer, cppcheck, clang-tidy, clang-format, width of lines
