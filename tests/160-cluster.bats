@@ -121,7 +121,7 @@ slurm_start() {
 	dd if=/dev/urandom of="$dir/munge.key" bs=128 count=1 status=none
 	chmod 400 "$dir/munge.key"
 	munged --force --key-file="$dir/munge.key" --socket="$dir/munge.socket" --pid-file="$dir/munged.pid" \
-		--log-file="$dir/munged.log" --seed-file="$dir/munge.seed"
+		--log-file="$dir/munged.log" --seed-file="$dir/munge.seed" 3>&-
 	export SLURM_CONF=$dir/slurm.conf
 	cat >"$SLURM_CONF" <<-EOF
 		ClusterName=wgkmod
@@ -160,7 +160,7 @@ slurm_start() {
 	OUT=$BATS_TEST_TMPDIR/out "$ROOT_DIR/cluster/slurm/submit.sh" "$LIST" "$DEST" >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
 	pid=$!
 	# The first task compiles: its container runs.
-	wait_until 300 grep -qs 'podman. run\|CC ' "$BATS_TEST_TMPDIR/out/log/${TARGETS[0]}-build.log"
+	wait_until 300 grep -qs 'run (sealed)' "$BATS_TEST_TMPDIR/out/log/${TARGETS[0]}-build.log"
 	job=$(squeue --noheader --array --states=RUNNING --format=%i | head -n 1)
 	run_cmd 0 scontrol requeue "$job" # Slurm starts it again after two minutes
 	wait "$pid" || { cat "$BATS_TEST_TMPDIR/said" "$DEST"/log/*; fail "submit.sh ended with $?"; }
