@@ -52,8 +52,10 @@ setup() { PROVENANCE=$OUT/$KERNEL/provenance.json; }
 		dpkg-deb --extract /traced/devel/kernel-devel.deb /
 		cp -r '/host$ROOT_DIR/src' '/host$ROOT_DIR/VERSION' /wgkmod/
 		cp -r /traced/fixtures /build/source
-		bash /wgkmod/closure.sh $KERNEL /build/source $hide
-		make -C /wgkmod/src O=/tmp/o CC=\"\$(cat /kernel/cc)\" PKG_CONFIG=true libs='-lkmod -lcrypto -lz -llzma'
+		bash /wgkmod/kernel-source.sh /build/source /build/kernel-source
+		bash /wgkmod/closure.sh $KERNEL /build/kernel-source $hide
+		. /wgkmod/family.sh
+		make -C /wgkmod/src O=/tmp/o CC=\"\$(family_compiler)\" PKG_CONFIG=true libs='-lkmod -lcrypto -lz -llzma'
 		strip -o /tmp/o/stripped /tmp/o/wgkmod; cmp /tmp/o/stripped /wgkmod/wgkmod" "$dir"
 	grep -q '^/wgkmod/closure.sh ' "$dir/opened"
 	grep -q '^/wgkmod/src/main.c ' "$dir/opened"

@@ -31,6 +31,9 @@ family_lock() {
 	rpm_lock
 }
 
+# family_is_devel FILE: Return 0 if the package is of one kernel: its build tree.
+family_is_devel() { [[ $1 == kernel*-devel-* ]]; }
+
 # family_base STAGEDIR IMAGE: Load the base image IMAGE from the files of the stage base.
 family_base() {
 	run skopeo copy "dir:$1/image" "containers-storage:$2"
@@ -70,6 +73,12 @@ family_root() (
 family_install() {
 	rpm --upgrade --oldpackage --excludedocs "$1"/*.rpm
 }
+
+# family_install_devel PKGDIR: Install the kernel's packages in PKGDIR.
+family_install_devel() { family_install "$1"; }
+
+# family_compiler: Print the name of the compiler that is installed.
+family_compiler() { echo gcc; }
 
 # family_kernel_devel RELEASE: Print the directory of the kernel's build tree.
 family_kernel_devel() {

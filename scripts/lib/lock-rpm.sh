@@ -125,11 +125,12 @@ location_of() {
 
 # lock_line STAGE FILE URL: Print the file's line of the lock, and put the file into the cache.
 lock_line() {
-	local sha
+	local sha new
 	sha=$(sha256sum <"$2" | cut -d ' ' -f 1)
 	mkdir -p "$CACHE/sha256"
-	[[ -f $(cached "$sha") ]] || { cp "$2" "$TMP/$sha" && chmod 444 "$TMP/$sha" && mv "$TMP/$sha" "$(cached "$sha")"; } ||
-		die "'$2' cannot be put into the cache '$CACHE'"
+	# TMP may be on another file system, from where a rename would be a copy.
+	[[ -f $(cached "$sha") ]] || { new=$(mktemp "$CACHE/.wgkmod-tmp.XXXXXXXX") && cp "$2" "$new" && chmod 444 "$new" &&
+		sync -d "$new" && mv -T "$new" "$(cached "$sha")"; } || die "'$2' cannot be put into the cache '$CACHE'"
 	printf '%s %s %s\n' "$1" "$sha" "$(location_of "$3")"
 }
 
