@@ -30,11 +30,17 @@ FUZZ_SECONDS ?= 600
 FULL ?=
 DESTDIR ?=
 PREFIX ?= /usr/local
+DEST ?=
+BASE_URL ?=
+REGISTRY ?=
+REPLACE ?=
+UNPROVEN ?=
 
 DEMO := debian11-5.10.0-32-amd64
 
 # Values of the user are only text: make does not expand them, and $(call quote,...) quotes them for the shell.
-words := FILES TARGET CACHE MIRROR TARGETS SIGN_KEY MODULE_KEY MODULE_CERT FUZZ N VARY WITHOUT BUNDLE DESTDIR PREFIX
+words := FILES TARGET CACHE MIRROR TARGETS SIGN_KEY MODULE_KEY MODULE_CERT FUZZ N VARY WITHOUT BUNDLE DESTDIR PREFIX \
+	DEST BASE_URL REGISTRY
 $(foreach word,$(words),$(eval override $(word) := $$(value $(word))))
 quote = '$(subst ','\'',$(1))'
 each = $(foreach word,$(1),$(call quote,$(word)))
@@ -46,7 +52,7 @@ ifneq ($(MIRROR),)
 export MIRROR
 endif
 export V
-export SIGN_KEY MODULE_KEY MODULE_CERT FUZZ_SECONDS FULL VARY WITHOUT
+export SIGN_KEY MODULE_KEY MODULE_CERT FUZZ_SECONDS FULL VARY WITHOUT BASE_URL REGISTRY REPLACE UNPROVEN
 
 # The target of this run: TARGET=, else that of the running kernel, else the demo's; a line says which.
 target = $(eval target := $$(or $$(TARGET),$$(shell scripts/default-target.sh $$(DEMO))))$(target)
@@ -63,7 +69,7 @@ c_sources := $(wildcard src/*.[ch] src/*/*.[ch] tests/fuzz/*.[ch] tests/sweep/*.
 	tests/parity/*.[ch])
 # The programs that the tests compile, besides tests/parity.
 helpers := $(wildcard tests/sweep/*.c tests/vm/*.c tests/run/*.c)
-shell_sources := $(wildcard *.sh scripts/*.sh scripts/lib/*.sh builder/*.sh builder/families/*.sh) \
+shell_sources := $(wildcard *.sh scripts/*.sh scripts/lib/*.sh builder/*.sh builder/families/*.sh delivery/*.sh) \
 	$(wildcard tests/*/*.sh tests/*/*/*.sh) .ci/run docs/wgkmod.bash-completion
 bats_sources := $(wildcard tests/*.bats tests/*/*.bats tests/*/*.bash)
 
@@ -91,6 +97,17 @@ bundle: ## one file for any host: out/KERNEL/wireguard-KERNEL.tar (SIGN_KEY=, TA
 	@$(if $(SIGN_KEY),$(need) @sign)
 	@for name in $(call each,$(bundled)); do $(MAKE) --no-print-directory artifacts TARGET="$$name"; done
 	@$(if $(signs),OUT="$${OUT:-out}/signed") scripts/bundle.sh $(call each,$(bundled))
+
+.PHONY: publish
+publish: ## build and prove what changed, and publish it: DEST=, SIGN_KEY= (TARGETS="A B", REGISTRY=, BASE_URL=)
+	@$(if $(and $(DEST),$(SIGN_KEY)),,echo 'usage: make publish DEST=dir SIGN_KEY=file [TARGETS="A B"]' >&2; exit 2)
+	@$(need) @publish
+	@names=$$(delivery/changed.sh $(call quote,$(DEST)/index.json) $(call each,$(bundled))) && \
+	for name in $$names; do \
+		$(MAKE) --no-print-directory bundle TARGETS= TARGET="$$name"; \
+		$(if $(UNPROVEN),,$(need) @vm @proof @c libelf; delivery/prove.sh "$$name";) \
+	done
+	@delivery/publish.sh $(call quote,$(DEST)) $(call each,$(bundled))
 
 .PHONY: targets
 targets: ## the known kernels
@@ -208,7 +225,7 @@ lint: ## the linters: shellcheck, gcc -fanalyzer, cppcheck, clang-tidy, clang-fo
 	@$(need) @lint
 	shellcheck --external-sources $(shell_sources) $(bats_sources)
 	codespell --ignore-words-list=extraversion,asymmetri,relaese,inh,fpr,nown,msdos \
-		*.md docs src scripts builder tests targets Makefile Containerfile build.sh
+		*.md docs src scripts builder delivery tests targets Makefile Containerfile build.sh
 	clang-format --dry-run --Werror $(c_sources)
 	$(MAKE) --no-print-directory -C src lint
 	$(MAKE) --no-print-directory -C tests/parity lint
