@@ -35,12 +35,16 @@ BASE_URL ?=
 REGISTRY ?=
 REPLACE ?=
 UNPROVEN ?=
+FROM ?=
+KEY ?=
+PUBLISHED ?=
+SHARDS ?=
 
 DEMO := debian11-5.10.0-32-amd64
 
 # Values of the user are only text: make does not expand them, and $(call quote,...) quotes them for the shell.
 words := FILES TARGET CACHE MIRROR TARGETS SIGN_KEY MODULE_KEY MODULE_CERT FUZZ N VARY WITHOUT BUNDLE DESTDIR PREFIX \
-	DEST BASE_URL REGISTRY
+	DEST BASE_URL REGISTRY FROM KEY PUBLISHED SHARDS
 $(foreach word,$(words),$(eval override $(word) := $$(value $(word))))
 quote = '$(subst ','\'',$(1))'
 each = $(foreach word,$(1),$(call quote,$(word)))
@@ -52,7 +56,7 @@ ifneq ($(MIRROR),)
 export MIRROR
 endif
 export V
-export SIGN_KEY MODULE_KEY MODULE_CERT FUZZ_SECONDS FULL VARY WITHOUT BASE_URL REGISTRY REPLACE UNPROVEN
+export SIGN_KEY MODULE_KEY MODULE_CERT FUZZ_SECONDS FULL VARY WITHOUT BASE_URL REGISTRY REPLACE UNPROVEN SHARDS
 
 # The target of this run: TARGET=, else that of the running kernel, else the demo's; a line says which.
 target = $(eval target := $$(or $$(TARGET),$$(shell scripts/default-target.sh $$(DEMO))))$(target)
@@ -105,9 +109,25 @@ publish: ## build and prove what changed, and publish it: DEST=, SIGN_KEY= (TARG
 	@names=$$(delivery/changed.sh $(call quote,$(DEST)/index.json) $(call each,$(bundled))) && \
 	for name in $$names; do \
 		$(MAKE) --no-print-directory bundle TARGETS= TARGET="$$name"; \
-		$(if $(UNPROVEN),,$(need) @vm @proof @c libelf; delivery/prove.sh "$$name";) \
+		$(if $(UNPROVEN),,$(MAKE) --no-print-directory prove TARGETS= TARGET="$$name";) \
 	done
 	@delivery/publish.sh $(call quote,$(DEST)) $(call each,$(bundled))
+
+.PHONY: prove
+prove: ## the proofs that publishing needs, beside the bundle: boot with a tunnel, parity (TARGETS="A B")
+	@$(need) @fetch @image @vm @proof @c libelf
+	@for name in $(call each,$(bundled)); do delivery/prove.sh "$$name"; done
+
+.PHONY: pull
+pull: ## copy a published web root and verify all of it: FROM=address, DEST=, KEY=public key
+	@$(if $(and $(FROM),$(DEST),$(KEY)),,echo 'usage: make pull FROM=https://... DEST=dir KEY=file.pub' >&2; exit 2)
+	@$(need) @publish curl
+	@delivery/pull.sh $(call quote,$(FROM)) $(call quote,$(DEST)) $(call quote,$(KEY))
+
+.PHONY: matrix
+matrix: ## the kernels that changed since PUBLISHED=index.json, as JSON for a CI matrix (TARGETS="A B", SHARDS=)
+	@$(need) @publish
+	@delivery/matrix.sh $(call quote,$(or $(PUBLISHED),/nonexistent)) $(call each,$(TARGETS))
 
 .PHONY: targets
 targets: ## the known kernels
@@ -135,7 +155,7 @@ image: ## the builder image of one kernel, from the cache alone
 
 # The tests that need the stand-in's kernels, those that take long, and the others.
 al8_tests := $(wildcard tests/*-al8*.bats)
-vm_tests := $(wildcard tests/220-*.bats tests/230-*.bats tests/41[01]-*.bats tests/450-*.bats)
+vm_tests := $(wildcard tests/640-*.bats tests/220-*.bats tests/230-*.bats tests/41[01]-*.bats tests/450-*.bats)
 check_tests := $(filter-out $(al8_tests) $(vm_tests),$(wildcard tests/*.bats))
 
 .PHONY: check

@@ -48,3 +48,23 @@ statement_covers() {
 	[[ -f $1 ]] && jq --exit-status --arg sha "$2" '.predicateType == "urn:wgkmod:proofs:v1" and
 		(.subject | length) == 1 and .subject[0].digest.sha256 == $sha' "$1" >/dev/null 2>&1
 }
+
+# switch_to DEST TREE GENERATION: Make the directory TREE a version in DEST.versions/, and DEST a link to it, by one
+# rename.  Then remove the versions before the last.
+switch_to() {
+	local dest=$1 versions=$1.versions version old current
+	version=$versions/$3-$(sha256sum <"$2/SHA256SUMS" | cut -c 1-12)
+	current=$(realpath -m "$dest")
+	if [[ $version != "$current" ]]; then
+		rm -rf "$version"
+		try mv -T "$2" "$version"
+	fi
+	find "$version" -type f -links 1 -exec sync {} +
+	rm -f "$versions/link"
+	try ln -s "${versions##*/}/${version##*/}" "$versions/link"
+	[[ -L $dest || ! -d $dest ]] || try rmdir "$dest"
+	try mv -T "$versions/link" "$dest"
+	for old in "$versions"/[0-9]*-*; do
+		[[ $old == "$version" || $old == "$current" ]] || rm -rf "$old"
+	done
+}

@@ -185,19 +185,6 @@ sums() {
 	(cd "$TMP/tree" && find . -type f ! -path './SHA256SUMS*' -printf '%P\0' | sort -z | xargs -0 sha256sum)
 }
 
-# switch_to DIR: Make DEST a link to the version DIR, by one rename; remove the versions before the last.
-switch_to() {
-	local old
-	find "$1" -type f -links 1 -exec sync {} +
-	rm -f "$versions/link"
-	try ln -s "${versions##*/}/${1##*/}" "$versions/link"
-	[[ -L $dest || ! -d $dest ]] || try rmdir "$dest"
-	try mv -T "$versions/link" "$dest"
-	for old in "$versions"/[0-9]*-*; do
-		[[ $old == "$1" || $old == "$current" ]] || rm -rf "$old"
-	done
-}
-
 [[ -d ${dest%/*} ]] || die "there is no directory '${dest%/*}' for DEST"
 [[ -w ${dest%/*} ]] || die "'${dest%/*}' cannot be written: DEST cannot be made there"
 make_tmp "$versions"
@@ -237,8 +224,5 @@ if [[ -n $current ]] && cmp -s "$TMP/sums" "$current/SHA256SUMS"; then
 fi
 put SHA256SUMS cat "$TMP/sums"
 sign "$TMP/tree/SHA256SUMS" "$generation"
-version=$versions/$generation-$(sha256sum <"$TMP/sums" | cut -c 1-12)
-rm -rf "$version"
-try mv -T "$TMP/tree" "$version"
-switch_to "$version"
+switch_to "$dest" "$TMP/tree" "$generation"
 say publish "$dest, generation $generation, $(jq '.kernels | length' "$dest/index.json") kernel(s)"
