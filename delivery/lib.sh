@@ -15,10 +15,13 @@ bundle_file() { printf '%s/%s/wireguard-%s.tar\n' "$OUT" "$1" "$1"; }
 # digest_of FILE: Print the sha256 of the file.
 digest_of() { sha256sum <"$1" | cut -d ' ' -f 1; }
 
+# reason WORDS: Print the line of a failed command's words that says why: that of a full file system, else the first.
+reason() { grep -m 1 'No space left' <<<"$1" || head -n 1 <<<"$1"; }
+
 # try COMMAND...: Run the command; if it fails, exit with what it said in one sentence.
 try() {
 	local said
-	said=$("$@" 2>&1) || die "nothing was published: $(tail -n 1 <<<"${said:-$1 failed}")"
+	said=$("$@" 2>&1) || die "nothing was published: $(reason "${said:-$1 failed}")"
 }
 
 # try_into FILE COMMAND...: Run the command with its output in FILE; if it fails, exit as try does.
@@ -27,7 +30,7 @@ try_into() {
 	shift
 	# shellcheck disable=SC2069 # the messages are kept, the output is not
 	said=$({ "$@" >"$file"; } 2>&1) ||
-		die "nothing was published: cannot write '$file': $(tail -n 1 <<<"${said:-$1 failed}")"
+		die "nothing was published: cannot write '$file': $(reason "${said:-$1 failed}")"
 }
 
 # read_index FILE: Exit unless FILE is an index of the format that this project writes.
