@@ -109,6 +109,12 @@ publish: ## build and prove what changed, and publish it: DEST=, SIGN_KEY= (TARG
 	done
 	@delivery/publish.sh $(call quote,$(DEST)) $(call each,$(bundled))
 
+.PHONY: kmm
+kmm: ## print the resource for Kubernetes' Kernel Module Management, of what DEST= has in its REGISTRY=
+	@$(if $(DEST),,echo 'usage: make kmm DEST=dir' >&2; exit 2)
+	@$(need) @publish
+	@delivery/kmm.sh $(call quote,$(DEST)/index.json)
+
 .PHONY: targets
 targets: ## the known kernels
 	@scripts/targets.sh

@@ -56,9 +56,10 @@ read_published() {
 	read_index "$dest/index.json"
 	bad=$(cd "$dest" && sha256sum --check --quiet --strict SHA256SUMS 2>&1) ||
 		die "'$dest/${bad%%:*}' is not the file that was published; nothing was published"
-	newest=$(cd "$versions" && printf '%s\n' [0-9]*-* | sort -n | tail -n 1)
-	[[ ${newest%%-*} -le $(jq .generation "$dest/index.json") ]] ||
-		die "'$dest' is generation $(jq .generation "$dest/index.json"), but '$versions/$newest' is there:" \
+	newest=0
+	[[ ! -f $versions/generation ]] || newest=$(<"$versions/generation")
+	[[ $newest -le $(jq .generation "$dest/index.json") ]] ||
+		die "'$dest' is generation $(jq .generation "$dest/index.json"), but $newest was published:" \
 			"the generation would fall, and hosts refuse that; nothing was published"
 }
 
@@ -94,17 +95,17 @@ stage_kernel() {
 	local bundle sha old_sha statement to=$TMP/new/$RELEASE unpacked=$TMP/unpacked
 	bundle=$(bundle_file "$RELEASE")
 	statement=$bundle.proofs.json
-	old_sha=$(jq --raw-output --arg release "$RELEASE" \
-		'.kernels[] | select(.release == $release) | .bundle.sha256' "$TMP/old.json")
+	old_sha=${published[$RELEASE]:-}
 	if [[ ! -f $bundle ]]; then
 		[[ -n $old_sha && $unchanged == *" $TARGET "* ]] ||
 			die "there is no '$bundle'; run: make bundle TARGET=$TARGET"
 		return 0
 	fi
 	sha=$(digest_of "$bundle")
-	if [[ $sha == "$old_sha" ]]; then
-		if [[ -n $UNPROVEN ]] || ! statement_covers "$statement" "$sha" ||
-			cmp -s "$statement" "$current/$RELEASE/${statement##*/}"; then return 0; fi
+	# the same bundle is published again only if it was not proved and now is
+	if [[ $sha == "$old_sha" ]] &&
+		{ [[ -f $current/$RELEASE/${statement##*/} ]] || ! statement_covers "$statement" "$sha"; }; then
+		return 0
 	fi
 	[[ -z $old_sha || $sha == "$old_sha" || -n $REPLACE ]] ||
 		die "$RELEASE is published with sha256 $old_sha, and '$bundle' has $sha; REPLACE=1 replaces it"
@@ -195,7 +196,8 @@ merge() {
 	sign "$TMP/tree/SHA256SUMS" "$(jq .generation "$TMP/tree/index.json")"
 }
 
-# switch_to DIR: Make DEST a link to the version DIR, by one rename; remove the versions before the last.
+# switch_to DIR: Make DEST a link to the version DIR, by one rename.  Then note its generation, and remove the versions
+# before the last.
 switch_to() {
 	local old
 	find "$1" -type f -links 1 -exec sync {} +
@@ -203,6 +205,8 @@ switch_to() {
 	try ln -s "${versions##*/}/${1##*/}" "$versions/link"
 	[[ -L $dest || ! -d $dest ]] || try rmdir "$dest"
 	try mv -T "$versions/link" "$dest"
+	jq .generation "$dest/index.json" >"$TMP/generation"
+	try mv "$TMP/generation" "$versions/generation"
 	for old in "$versions"/[0-9]*-*; do
 		[[ $old == "$1" || $old == "$current" ]] || rm -rf "$old"
 	done
@@ -229,6 +233,9 @@ try install -m 644 "$TMP/key.pub" "$TMP/new/keys/$key_id.pub"
 # the targets whose inputs are the published ones
 changed=$("$DELIVERY/changed.sh" "$TMP/old.json" "$@")
 unchanged=" $(printf '%s\n' "$@" | { grep -vxF "$changed" || [[ $? -eq 1 ]]; } | paste -sd ' ') "
+declare -A published=()
+while read -r release sha; do published[$release]=$sha; done \
+	< <(jq --raw-output '.kernels[] | "\(.release) \(.bundle.sha256)"' "$TMP/old.json")
 for name; do
 	read_target "$name"
 	stage_kernel
