@@ -129,6 +129,12 @@ matrix: ## the kernels that changed since PUBLISHED=index.json, as JSON for a CI
 	@$(need) @publish
 	@delivery/matrix.sh $(call quote,$(or $(PUBLISHED),/nonexistent)) $(call each,$(TARGETS))
 
+.PHONY: kmm
+kmm: ## print the resource for Kubernetes' Kernel Module Management, of what DEST= has in its REGISTRY=
+	@$(if $(DEST),,echo 'usage: make kmm DEST=dir' >&2; exit 2)
+	@$(need) @publish
+	@delivery/kmm.sh $(call quote,$(DEST)/index.json)
+
 .PHONY: targets
 targets: ## the known kernels
 	@scripts/targets.sh
@@ -155,7 +161,8 @@ image: ## the builder image of one kernel, from the cache alone
 
 # The tests that need the stand-in's kernels, those that take long, and the others.
 al8_tests := $(wildcard tests/*-al8*.bats)
-vm_tests := $(wildcard tests/640-*.bats tests/220-*.bats tests/230-*.bats tests/41[01]-*.bats tests/450-*.bats)
+vm_tests := $(wildcard tests/622-*.bats tests/640-*.bats tests/220-*.bats tests/230-*.bats tests/41[01]-*.bats \
+	tests/450-*.bats)
 check_tests := $(filter-out $(al8_tests) $(vm_tests),$(wildcard tests/*.bats))
 
 .PHONY: check

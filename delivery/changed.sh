@@ -19,8 +19,7 @@ if [[ -e $index ]]; then
 fi
 # one line a target, on all processors: each takes a tenth of a second
 inputs=$(printf '%s\n' "$@" | xargs -d '\n' -P "$(nproc)" -I '{}' \
-	bash -c 'digest=$("$1" "$2") && printf "%s %s\n" "$2" "$digest"' - "$TOP/scripts/inputs.sh" '{}') ||
-	die "the inputs of a target cannot be read"
+	bash -c 'digest=$("$1" "$2") && printf "%s %s\n" "$2" "$digest"' - "$TOP/scripts/inputs.sh" '{}') || exit 1
 for target; do
 	line=$(awk -v target="$target" '$1 == target' <<<"$inputs" | head -n 1)
 	grep -qxF "$line" <<<"$published" || printf '%s\n' "$target"

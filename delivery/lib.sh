@@ -15,10 +15,13 @@ bundle_file() { printf '%s/%s/wireguard-%s.tar\n' "$OUT" "$1" "$1"; }
 # digest_of FILE: Print the sha256 of the file.
 digest_of() { sha256sum <"$1" | cut -d ' ' -f 1; }
 
+# reason WORDS: Print the line of a failed command's words that says why: that of a full file system, else the first.
+reason() { grep -m 1 'No space left' <<<"$1" || head -n 1 <<<"$1"; }
+
 # try COMMAND...: Run the command; if it fails, exit with what it said in one sentence.
 try() {
 	local said
-	said=$("$@" 2>&1) || die "nothing was published: $(tail -n 1 <<<"${said:-$1 failed}")"
+	said=$("$@" 2>&1) || die "nothing was published: $(reason "${said:-$1 failed}")"
 }
 
 # try_into FILE COMMAND...: Run the command with its output in FILE; if it fails, exit as try does.
@@ -27,7 +30,7 @@ try_into() {
 	shift
 	# shellcheck disable=SC2069 # the messages are kept, the output is not
 	said=$({ "$@" >"$file"; } 2>&1) ||
-		die "nothing was published: cannot write '$file': $(tail -n 1 <<<"${said:-$1 failed}")"
+		die "nothing was published: cannot write '$file': $(reason "${said:-$1 failed}")"
 }
 
 # read_index FILE: Exit unless FILE is an index of the format that this project writes.
@@ -49,8 +52,14 @@ statement_covers() {
 		(.subject | length) == 1 and .subject[0].digest.sha256 == $sha' "$1" >/dev/null 2>&1
 }
 
+# lock_dest DEST: Lock the web root until this script ends, and exit if another run has the lock.
+lock_dest() {
+	exec 9<"$1.versions"
+	flock -n 9 || die "another run publishes to '$1'; run the command again when it has ended"
+}
+
 # switch_to DEST TREE GENERATION: Make the directory TREE a version in DEST.versions/, and DEST a link to it, by one
-# rename.  Then remove the versions before the last.
+# rename.  Then note its generation, and remove the versions before the last.
 switch_to() {
 	local dest=$1 versions=$1.versions version old current
 	version=$versions/$3-$(sha256sum <"$2/SHA256SUMS" | cut -c 1-12)
@@ -64,6 +73,8 @@ switch_to() {
 	try ln -s "${versions##*/}/${version##*/}" "$versions/link"
 	[[ -L $dest || ! -d $dest ]] || try rmdir "$dest"
 	try mv -T "$versions/link" "$dest"
+	printf '%d\n' "$3" >"$TMP/generation"
+	try mv "$TMP/generation" "$versions/generation"
 	for old in "$versions"/[0-9]*-*; do
 		[[ $old == "$version" || $old == "$current" ]] || rm -rf "$old"
 	done

@@ -7,11 +7,10 @@ def texts: {
 		title: "WireGuard modules",
 		other: "<a href=\"index.zh-CN.html\" lang=\"zh-CN\" hreflang=\"zh-CN\">中文</a>",
 		yours: "Your kernel",
-		ask: "Run this on the host. Then look for what it prints in the list below.",
+		ask: "Run this command on the host. Then look for what it prints in the list below.",
 		list: "Covered kernels",
 		none: "No kernel is covered yet.",
 		kernel: "Kernel", proofs: "Proofs", bundle: "Bundle",
-		count: "kernels",
 		install: "Install",
 		once: "Once for a host, as root: take the publisher’s key. Compare it with the one that the publisher gave you by another way: nothing else vouches for the first download.",
 		lines: "For each kernel, as root. The first line downloads the bundle and its signature, the second takes wgkmod out of it, the third proves that the modules fit, installs and loads them.",
@@ -38,11 +37,10 @@ def texts: {
 		title: "WireGuard 内核模块",
 		other: "<a href=\"index.html\" lang=\"en\" hreflang=\"en\">English</a>",
 		yours: "您的内核",
-		ask: "请在主机上运行以下命令，然后在下面的列表中查找它输出的版本。",
+		ask: "请在主机上运行上面的命令，然后在下面的列表中查找它输出的版本。",
 		list: "已支持的内核",
 		none: "目前还没有支持任何内核。",
 		kernel: "内核", proofs: "验证", bundle: "安装包",
-		count: "个内核",
 		install: "安装",
 		once: "每台主机只需一次（以 root 身份）：取得发布者的公钥。请与发布者通过其他途径给您的公钥核对：首次下载没有其他保证。",
 		lines: "每个内核（以 root 身份）：第一行下载安装包及其签名，第二行取出 wgkmod，第三行证明模块与内核匹配，然后安装并加载。",
@@ -72,7 +70,7 @@ def style: "
 body { max-width: 60rem; margin: 0 auto; padding: 0 1rem 3rem; background: #fff; color: #1b1b1b; }
 h1 { line-height: 1.2; }
 a { color: #0b4f9e; }
-pre { padding: .75rem; overflow-x: auto; background: #f1f1f1; border: 1px solid #bbb; }
+pre { padding: .75rem; white-space: pre-wrap; overflow-wrap: anywhere; background: #f1f1f1; border: 1px solid #bbb; }
 code, pre { font-family: ui-monospace, monospace; font-size: .9rem; }
 p code, td code, th code, dd { overflow-wrap: anywhere; }
 summary { font-weight: bold; padding: .5rem 0; cursor: pointer; }
@@ -99,7 +97,7 @@ dd { margin: 0 0 .75rem; }
 # The lines to paste; BASE stands for an address that is not known.
 def address: .base // "$BASE";
 def first_lines: if .base then [] else ["BASE=https://…"] end;
-def pre($name): "<pre tabindex=\"0\" role=\"region\" aria-label=\"\($name | @html)\"><code>\(join("\n") | @html)</code></pre>";
+def pre: "<pre><code>\(join("\n") | @html)</code></pre>";
 
 def proof_items($t):
 	.proofs as $p | [
@@ -117,16 +115,16 @@ def row($t):
 	+ "<a href=\"\(.bundle.file | @uri | gsub("%2F"; "/"))\">wireguard-\($r).tar</a>, \(.bundle.size) B<br>"
 	+ "sha256 <code>\(.bundle.sha256)</code><br>"
 	+ (if .bundle.replaces then "\($t.replaces) <code>\(.bundle.replaces)</code><br>" else "" end)
-	+ "<a href=\"\($dir)/provenance.json\">\($t.provenance) <span class=\"of\">\($r)</span></a>, "
-	+ "<a href=\"\($dir)/sbom.spdx.json\">\($t.sbom) <span class=\"of\">\($r)</span></a>, "
-	+ "<a href=\"\($dir)/explain.txt\">\($t.explain) <span class=\"of\">\($r)</span></a>"
+	+ "<a href=\"\($dir)/provenance.json\" aria-label=\"\($t.provenance) \($r)\">\($t.provenance)</a>, "
+	+ "<a href=\"\($dir)/sbom.spdx.json\" aria-label=\"\($t.sbom) \($r)\">\($t.sbom)</a>, "
+	+ "<a href=\"\($dir)/explain.txt\" aria-label=\"\($t.explain) \($r)\">\($t.explain)</a>"
 	+ (if .proofs.boot == "passed" then
-		", <a href=\"\($dir)/wireguard-\($dir).tar.proofs.json\">\($t.statement) <span class=\"of\">\($r)</span></a>"
+		", <a href=\"\($dir)/wireguard-\($dir).tar.proofs.json\" aria-label=\"\($t.statement) \($r)\">\($t.statement)</a>"
 		else "" end)
 	+ "</td></tr>";
 
 def family($t):
-	"<details open><summary>\(.[0].distribution | @html): \(length) \($t.count)</summary>\n<table>\n<thead><tr>"
+	"<details open><summary>\(.[0].distribution | @html) (\(length))</summary>\n<table>\n<thead><tr>"
 	+ "<th scope=\"col\">\($t.kernel)</th><th scope=\"col\">\($t.proofs)</th><th scope=\"col\">\($t.bundle)</th></tr></thead>\n"
 	+ "<tbody>\n\(map(row($t)) | join("\n"))\n</tbody>\n</table></details>";
 
@@ -146,7 +144,7 @@ texts as $t | address as $base | first_lines as $first
 </header>
 <main>
 <h2>\($t.yours)</h2>
-\(["uname -r"] | pre($t.yours))
+\(["uname -r"] | pre)
 <p>\($t.ask)</p>
 <h2>\($t.list)</h2>
 \(if .kernels == [] then "<p>\($t.none)</p>" else
@@ -154,13 +152,13 @@ texts as $t | address as $base | first_lines as $first
 <h2>\($t.install)</h2>
 \(if .base then "" else "<p>\($t.base)</p>" end)
 <p>\($t.once)</p>
-\(($first + [.keys[] | "curl -f --create-dirs -o /etc/wgkmod/keys.d/\(.id).pub \($base)/\(.file)"]) | pre($t.keys))
+\(($first + [.keys[] | "curl -f --create-dirs -o /etc/wgkmod/keys.d/\(.id).pub \($base)/\(.file)"]) | pre)
 <p>\($t.lines)</p>
 \(($first + [
 	"curl -f -O \($base)/$(uname -r)/wireguard-$(uname -r).tar -O \($base)/$(uname -r)/wireguard-$(uname -r).tar.minisig",
 	"tar -xOf wireguard-$(uname -r).tar $(uname -r)/wgkmod >wgkmod && chmod +x wgkmod",
 	"./wgkmod install --load wireguard-$(uname -r).tar"
-]) | pre($t.install))
+]) | pre)
 <p>\($t.again)</p>
 <h2>\($t.not_covered)</h2>
 <ul>

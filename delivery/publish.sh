@@ -56,9 +56,10 @@ read_published() {
 	read_index "$dest/index.json"
 	bad=$(cd "$dest" && sha256sum --check --quiet --strict SHA256SUMS 2>&1) ||
 		die "'$dest/${bad%%:*}' is not the file that was published; nothing was published"
-	newest=$(cd "$versions" && printf '%s\n' [0-9]*-* | sort -n | tail -n 1)
-	[[ ${newest%%-*} -le $(jq .generation "$dest/index.json") ]] ||
-		die "'$dest' is generation $(jq .generation "$dest/index.json"), but '$versions/$newest' is there:" \
+	newest=0
+	[[ ! -f $versions/generation ]] || newest=$(<"$versions/generation")
+	[[ $newest -le $(jq .generation "$dest/index.json") ]] ||
+		die "'$dest' is generation $(jq .generation "$dest/index.json"), but $newest was published:" \
 			"the generation would fall, and hosts refuse that; nothing was published"
 }
 
@@ -88,23 +89,23 @@ facts() {
 		}'
 }
 
-# stage_kernel: Put the bundle of the target that was read, and what belongs to it, into TMP/tree/RELEASE, and its
+# stage_kernel: Put the bundle of the target that was read, and what belongs to it, into TMP/new/RELEASE, and its
 # entry of the index into TMP/entries/RELEASE.  Do nothing if the published bundle is the same.
 stage_kernel() {
-	local bundle sha old_sha statement to=$TMP/tree/$RELEASE unpacked=$TMP/unpacked
+	local bundle sha old_sha statement to=$TMP/new/$RELEASE unpacked=$TMP/unpacked
 	bundle=$(bundle_file "$RELEASE")
 	statement=$bundle.proofs.json
-	old_sha=$(jq --raw-output --arg release "$RELEASE" \
-		'.kernels[] | select(.release == $release) | .bundle.sha256' "$TMP/old.json")
+	old_sha=${published[$RELEASE]:-}
 	if [[ ! -f $bundle ]]; then
 		[[ -n $old_sha && $unchanged == *" $TARGET "* ]] ||
 			die "there is no '$bundle'; run: make bundle TARGET=$TARGET"
 		return 0
 	fi
 	sha=$(digest_of "$bundle")
-	if [[ $sha == "$old_sha" ]]; then
-		if [[ -n $UNPROVEN ]] || ! statement_covers "$statement" "$sha" ||
-			cmp -s "$statement" "$to/${statement##*/}"; then return 0; fi
+	# the same bundle is published again only if it was not proved and now is
+	if [[ $sha == "$old_sha" ]] &&
+		{ [[ -f $current/$RELEASE/${statement##*/} ]] || ! statement_covers "$statement" "$sha"; }; then
+		return 0
 	fi
 	[[ -z $old_sha || $sha == "$old_sha" || -n $REPLACE ]] ||
 		die "$RELEASE is published with sha256 $old_sha, and '$bundle' has $sha; REPLACE=1 replaces it"
@@ -113,7 +114,7 @@ stage_kernel() {
 	[[ -n $UNPROVEN ]] || statement_covers "$statement" "$sha" ||
 		die "'$bundle' is not proved; run: delivery/prove.sh $TARGET; UNPROVEN=1 publishes it without that"
 
-	rm -rf "$to" "$unpacked"
+	rm -rf "$unpacked"
 	try mkdir "$to" "$unpacked"
 	try tar --extract --no-same-owner --strip-components=1 --directory="$unpacked" --file="$bundle"
 	[[ $(inputs_of_provenance "$unpacked/provenance.json") == "$("$TOP/scripts/inputs.sh" "$TARGET")" ]] ||
@@ -146,7 +147,7 @@ not_covered() {
 		| capture("^(?<distribution>[^ ]+) +(?<from>[^ ]+) +(?<reason>.*)$")]' "$TARGET_DIR/ships-wireguard"
 }
 
-# write_index: Write TMP/tree/index.json from the old index and the new entries, and sign it, unless it has the old
+# write_index: Write TMP/new/index.json from the old index and the new entries, and sign it, unless it has the old
 # content.  The number "generation" grows by one with each new content.
 write_index() {
 	local new=$TMP/index.json
@@ -162,67 +163,72 @@ write_index() {
 			kernels: ([$old[0].kernels[] | select($new[.release] | not)] + . | sort_by(.release)),
 			not_covered: $out[0]
 		}' "$TMP/entries"/* >"$new"
-	if [[ -n $REGISTRY ]]; then "$DELIVERY/push.sh" "$new" "$TMP/tree" "$REGISTRY" || exit; fi
+	if [[ -n $REGISTRY ]]; then "$DELIVERY/push.sh" "$new" "$REGISTRY" "$TMP/new" ${current:+"$current"} || exit; fi
 	if jq --exit-status --slurpfile old "$TMP/old.json" '. == ($old[0] | del(.generation, .previous))' \
-		"$new" >/dev/null; then return; fi
-	rm -f "$TMP/tree/index.json" "$TMP/tree/index.json.minisig"
-	try_into "$TMP/tree/index.json" jq --sort-keys --slurpfile old "$TMP/old.json" --arg previous "$previous" '
+		"$new" >/dev/null; then
+		try cp "$current/index.json" "$current/index.json.minisig" "$TMP/new/"
+		return
+	fi
+	try_into "$TMP/new/index.json" jq --sort-keys --slurpfile old "$TMP/old.json" --arg previous "$previous" '
 		.generation = $old[0].generation + 1 | .previous = (if $previous == "" then null else $previous end)' "$new"
-	sign "$TMP/tree/index.json" "$(jq .generation "$TMP/tree/index.json")"
+	sign "$TMP/new/index.json" "$(jq .generation "$TMP/new/index.json")"
 }
 
-# put FILE COMMAND...: Write FILE of the tree with the command's output, by a new file: the old one may be a link to
-# that of the published version.
-put() {
-	local file=$TMP/tree/$1
-	shift
-	rm -f "$file"
-	try_into "$file" "$@"
+# is_published: Return 0 if each file of TMP/new is in the published version, with the same content.
+is_published() {
+	local file
+	[[ -n $current ]] || return 1
+	while IFS= read -r file; do
+		cmp -s "$TMP/new/$file" "$current/$file" || return 1
+	done < <(cd "$TMP/new" && find . -type f)
 }
 
-# sums: Print the digests of all files of the tree but SHA256SUMS and its signature.
-sums() {
-	(cd "$TMP/tree" && find . -type f ! -path './SHA256SUMS*' -printf '%P\0' | sort -z | xargs -0 sha256sum)
+# merge: Make TMP/tree of the published version, by hard links, and of TMP/new, and write its sums.  A hard link is
+# removed before a file of its name is written: it is also a file of the published version.
+merge() {
+	local dir
+	if [[ -n $current ]]; then try cp -al "$current" "$TMP/tree"; else try mkdir -m 755 "$TMP/tree"; fi
+	for dir in "$TMP/entries"/*; do rm -rf "$TMP/tree/${dir##*/}"; done
+	try cp -r --remove-destination "$TMP/new/." "$TMP/tree"
+	rm -f "$TMP/tree"/SHA256SUMS{,.minisig}
+	(cd "$TMP/tree" && find . -type f -printf '%P\0' | sort -z | xargs -0 sha256sum) >"$TMP/sums"
+	try cp "$TMP/sums" "$TMP/tree/SHA256SUMS"
+	sign "$TMP/tree/SHA256SUMS" "$(jq .generation "$TMP/tree/index.json")"
 }
 
 [[ -d ${dest%/*} ]] || die "there is no directory '${dest%/*}' for DEST"
 [[ -w ${dest%/*} ]] || die "'${dest%/*}' cannot be written: DEST cannot be made there"
 make_tmp "$versions"
-exec 9<"$versions"
-flock -n 9 || die "another run publishes to '$dest'; run the command again when it has ended"
+lock_dest "$dest"
 minisign -R -s "$SIGN_KEY" -p "$TMP/key.pub" >/dev/null || die "'$SIGN_KEY' is not a secret key of minisign"
 key_id=$(printf '%016X' "0x$(sed -n '1s/.* //p' "$TMP/key.pub")")
 read_published
 previous=
+printf '{"format": "wgkmod-index-1", "generation": 0, "base": null, "registry": null, "keys": [], "kernels": []}\n' \
+	>"$TMP/old.json"
 if [[ -n $current ]]; then
-	cp "$dest/index.json" "$TMP/old.json"
+	try cp "$current/index.json" "$TMP/old.json"
 	previous=$(digest_of "$TMP/old.json")
-	try cp -al "$current" "$TMP/tree"
-else
-	printf '{"format": "wgkmod-index-1", "generation": 0, "base": null, "registry": null, "keys": [], "kernels": []}\n' >"$TMP/old.json"
-	try mkdir -m 755 "$TMP/tree"
 fi
-mkdir "$TMP/entries"
-try mkdir -p "$TMP/tree/keys"
-try install -m 644 "$TMP/key.pub" "$TMP/tree/keys/$key_id.pub"
+try mkdir -p "$TMP/entries" "$TMP/new/keys"
+try install -m 644 "$TMP/key.pub" "$TMP/new/keys/$key_id.pub"
 
 # the targets whose inputs are the published ones
 changed=$("$DELIVERY/changed.sh" "$TMP/old.json" "$@")
 unchanged=" $(printf '%s\n' "$@" | { grep -vxF "$changed" || [[ $? -eq 1 ]]; } | paste -sd ' ') "
+declare -A published=()
+while read -r release sha; do published[$release]=$sha; done \
+	< <(jq --raw-output '.kernels[] | "\(.release) \(.bundle.sha256)"' "$TMP/old.json")
 for name; do
 	read_target "$name"
 	stage_kernel
 done
 write_index
-put index.schema.json cat "$DELIVERY/index.schema.json"
-put index.html "$DELIVERY/page.sh" "$TMP/tree/index.json" en
-put index.zh-CN.html "$DELIVERY/page.sh" "$TMP/tree/index.json" zh-CN
-sums >"$TMP/sums"
+try install -m 644 "$DELIVERY/index.schema.json" "$TMP/new/"
+try_into "$TMP/new/index.html" "$DELIVERY/page.sh" "$TMP/new/index.json" en
+try_into "$TMP/new/index.zh-CN.html" "$DELIVERY/page.sh" "$TMP/new/index.json" zh-CN
+if is_published; then exit 0; fi
+merge
 generation=$(jq .generation "$TMP/tree/index.json")
-if [[ -n $current ]] && cmp -s "$TMP/sums" "$current/SHA256SUMS"; then
-	exit 0
-fi
-put SHA256SUMS cat "$TMP/sums"
-sign "$TMP/tree/SHA256SUMS" "$generation"
 switch_to "$dest" "$TMP/tree" "$generation"
 say publish "$dest, generation $generation, $(jq '.kernels | length' "$dest/index.json") kernel(s)"

@@ -53,6 +53,7 @@ fi
 
 dest=$(realpath --no-symlinks -m "$2")
 make_tmp "$dest.versions"
+lock_dest "$dest"
 pull_index
 printf '%s\n' SHA256SUMS SHA256SUMS.minisig | download
 require_signed SHA256SUMS "$key"

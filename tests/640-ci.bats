@@ -5,6 +5,7 @@
 # The CI files: linted, and every step executed on one kernel, with real builds and a real boot.
 
 load lib/helpers
+load lib/npm
 
 setup_file() {
 	export KERNEL=5.10.0-32-amd64 CLONE=$BATS_FILE_TMPDIR/clone KEY=$BATS_FILE_TMPDIR/key
@@ -16,12 +17,10 @@ setup_file() {
 	git -C "$CLONE" init --quiet --initial-branch=main
 	git -C "$CLONE" add --all
 	git -C "$CLONE" -c user.name=test -c user.email=test@localhost commit --quiet --message=fixture
-	cp "$ROOT_DIR"/tests/ci/package*.json "$BATS_FILE_TMPDIR/"
-	TIMEOUT=300 run_cmd 0 npm ci --prefix "$BATS_FILE_TMPDIR" --ignore-scripts --no-audit --no-fund
+	TIMEOUT=300 npm_setup
 }
 
 setup() {
-	PATH=$BATS_FILE_TMPDIR/node_modules/.bin:$PATH
 	unset OUT
 }
 
