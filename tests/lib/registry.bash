@@ -24,7 +24,7 @@ tls_make() {
 registry_tls() {
 	local dir=$1
 	free_ports 25000
-	htpasswd -Bbn publisher secret-of-the-registry >"$dir/htpasswd" 2>/dev/null
+	htpasswd -B -C 4 -bn publisher secret-of-the-registry >"$dir/htpasswd" 2>/dev/null
 	cat >"$dir/registry.yml" <<-EOF
 		version: 0.1
 		log: {accesslog: {disabled: false}, level: info}
