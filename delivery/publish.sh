@@ -191,7 +191,9 @@ merge() {
 	for dir in "$TMP/entries"/*; do rm -rf "$TMP/tree/${dir##*/}"; done
 	try cp -r --remove-destination "$TMP/new/." "$TMP/tree"
 	rm -f "$TMP/tree"/SHA256SUMS{,.minisig}
-	(cd "$TMP/tree" && find . -type f -printf '%P\0' | sort -z | xargs -0 sha256sum) >"$TMP/sums"
+	# the repository of make rpm, DEST/rpm and DEST/.rpm-*, has signatures of its own and is only carried along
+	(cd "$TMP/tree" && find . \( -path './.?*' -o -path ./rpm \) -prune -o -type f -printf '%P\0' | sort -z |
+		xargs -0 sha256sum) >"$TMP/sums"
 	try cp "$TMP/sums" "$TMP/tree/SHA256SUMS"
 	sign "$TMP/tree/SHA256SUMS" "$(jq .generation "$TMP/tree/index.json")"
 }

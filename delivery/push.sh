@@ -46,7 +46,8 @@ ask() {
 # deliver RELEASE KIND KNOWN: Bring the tag to the digest of the layout; KNOWN is the digest in the index, which is that
 # of the layout if the kernel did not change.  Set digest, to nothing if there can be no such image.
 deliver() {
-	local release=$1 kind=$2 known=$3 there reference=$registry/$2:${1//[!A-Za-z0-9._-]/_} dir layout=$TMP/layout status=0
+	local release=$1 kind=$2 known=$3 there dir layout=$TMP/layout status=0
+	local reference=$registry/$kind:${release//[!A-Za-z0-9._-]/_}
 	there=$(awk -v reference="$reference" '$1 == reference { $1 = ""; print substr($0, 2) }' "$TMP/asked")
 	[[ $there != error* && -n $there ]] || die "the registry does not answer for '$reference': ${there#error }"
 	digest=$known

@@ -153,6 +153,20 @@ jsonschema.validate(*(json.load(open(f)) for f in sys.argv[1:]))' "$DEST/index.j
 	assert_line "^wgkmod: '$DEST' is generation 1, but 2 was published: the generation would fall"
 }
 
+@test "the repository of make rpm in DEST goes along, and its changes are no changes by hand" {
+	publish 0 "$A"
+	mkdir "$DEST/.rpm-1"
+	echo one >"$DEST/.rpm-1/file"
+	ln -s .rpm-1 "$DEST/rpm"
+	publish 0 "$B"
+	assert_equal "$(<"$DEST/rpm/file")" one
+	echo two >"$DEST/rpm/file"
+	publish 0 "$A" "$B"
+	assert_equal "$output" ''
+	if grep -F rpm "$DEST/SHA256SUMS"; then fail 'SHA256SUMS has files of make rpm'; fi
+	assert_whole "$DEST"
+}
+
 @test "a DEST that is not a web root, or cannot be made, is refused; an empty directory is taken" {
 	mkdir "$DEST"
 	echo mine >"$DEST/file"

@@ -33,7 +33,8 @@ fixture_bundle() {
 	rm -f "$dir"/{SHA256SUMS,provenance.json,wireguard-*}
 	"$ROOT_DIR/scripts/provenance.sh" "$release" "$dir" >"$OUT/provenance"
 	mv "$OUT/provenance" "$dir/provenance.json"
-	(cd "$dir" && find . -type f ! -name SHA256SUMS -printf '%P\n' | LC_ALL=C sort | xargs sha256sum >SHA256SUMS)
+	(cd "$dir" && find . -type f -printf '%P\n' | LC_ALL=C sort | xargs sha256sum) >"$OUT/sums"
+	mv "$OUT/sums" "$dir/SHA256SUMS"
 	run_cmd 0 "$ROOT_DIR/scripts/bundle.sh" "$release"
 	fixture_statement "$release"
 }
@@ -48,7 +49,9 @@ fixture_statement() {
 		predicate: {boot: "passed", parity: "passed", repro: "not run"}}' >"$bundle.proofs.json"
 }
 
-publish() { # STATUS TARGET...
+# publish STATUS TARGET...: Publish to DEST, which the test sets.
+# shellcheck disable=SC2153
+publish() {
 	local status=$1
 	shift
 	run_cmd "$status" "$ROOT_DIR/delivery/publish.sh" "$DEST" "$@"

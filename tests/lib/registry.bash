@@ -5,7 +5,7 @@
 # and servers.
 
 # tls_make DIR [DAYS]: Make an authority, DIR/ca.crt, and a certificate of it for 127.0.0.1, DIR/tls.crt and tls.key,
-# valid for DAYS (30; negative: expired).
+# valid for DAYS (30; 0: expired).
 tls_make() {
 	local dir=$1 days=${2:-30}
 	mkdir -p "$dir"
@@ -24,7 +24,7 @@ tls_make() {
 registry_tls() {
 	local dir=$1
 	free_ports 25000
-	htpasswd -Bbn publisher secret-of-the-registry >"$dir/htpasswd" 2>/dev/null
+	htpasswd -B -C 4 -bn publisher secret-of-the-registry >"$dir/htpasswd" 2>/dev/null
 	cat >"$dir/registry.yml" <<-EOF
 		version: 0.1
 		log: {accesslog: {disabled: false}, level: info}
@@ -35,7 +35,8 @@ registry_tls() {
 		auth: {htpasswd: {realm: test, path: $dir/htpasswd}}
 	EOF
 	REGISTRY_HOST=127.0.0.1:$PORT REGISTRY_LOG=$dir/log
-	docker-registry serve "$dir/registry.yml" >"$REGISTRY_LOG" 2>&1 3>&- 4>&- </dev/null &
+	# it would take REGISTRY_AUTH_FILE for a key of its own configuration
+	env -i "PATH=$PATH" docker-registry serve "$dir/registry.yml" >"$REGISTRY_LOG" 2>&1 3>&- 4>&- </dev/null &
 	REGISTRY_PID=$!
 	printf '%d\n' "$REGISTRY_PID" >>"$BATS_FILE_TMPDIR/servers"
 	wait_until 20 curl --silent --insecure --output /dev/null "https://$REGISTRY_HOST/v2/"
