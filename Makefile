@@ -147,7 +147,7 @@ pull: ## copy a published web root and verify all of it: FROM=address, DEST=, KE
 .PHONY: matrix
 matrix: ## the kernels that changed since PUBLISHED=index.json, as JSON for a CI matrix (TARGETS="A B", SHARDS=)
 	@$(need) @publish
-	@delivery/matrix.sh $(call quote,$(or $(PUBLISHED),/nonexistent)) $(call each,$(TARGETS))
+	@delivery/matrix.sh $(call quote,$(or $(PUBLISHED),/nonexistent)) $(call each,$(many))
 
 .PHONY: kmm
 kmm: ## print the resource for Kubernetes' Kernel Module Management, of what DEST= has in its REGISTRY=
