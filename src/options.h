@@ -18,6 +18,7 @@ struct params {
 	const char *key;      /* --key, or NULL */
 	bool allow_unsigned;  /* --allow-unsigned */
 	bool dry_run;	      /* --dry-run */
+	bool list;	      /* --list */
 	bool load;	      /* --load */
 	bool porcelain;	      /* --porcelain */
 	bool replace;	      /* --replace */
@@ -60,6 +61,9 @@ struct verb {
 	  offsetof(struct params, allow_unsigned), false }
 #define OPTION_SYMVERS(text, must) \
 	{ "symvers", "FILE", text, offsetof(struct params, symvers), must }
+#define OPTION_PORCELAIN \
+	{ "porcelain", NULL, "print lines for programs, in a stable format", \
+	  offsetof(struct params, porcelain), false }
 #define OPTION_VERMAGIC \
 	{ "vermagic", "STRING", "the kernel's vermagic; default: that of its own modules", \
 	  offsetof(struct params, vermagic), false }

@@ -5,6 +5,7 @@
 #include "options.h"
 
 extern const struct verb verb_check;
+extern const struct verb verb_doctor;
 extern const struct verb verb_install;
 extern const struct verb verb_remove;
 extern const struct verb verb_status;

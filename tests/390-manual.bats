@@ -70,6 +70,12 @@ complete_it() { # WORDS...
 		<(manual 'EXIT STATUS' | sed -n '/^\.B /{s/^\.B //;N;s/\n/ /;p}')
 }
 
+@test "the manual page lists the causes that doctor knows, with the same words" {
+	[ "$("$WGKMOD" doctor --list | wc -l)" -ge 25 ]
+	diff <("$WGKMOD" doctor --list) \
+		<(manual CAUSES | sed -n '/^\.B [a-z0-9-]*$/{s/^\.B //;N;s/\n/: /;p}' | grep -v '^doctor:')
+}
+
 @test "completion knows the verbs and each verb's options" {
 	local verb
 	complete_it ''

@@ -10,6 +10,9 @@
 struct buf;
 struct reason;
 
+/* Return true if the program @name is in one of the directories of the fixed PATH. */
+bool spawn_finds(const char *name) _must_check_ _nonnull_all_;
+
 /*
  * Start the program @argv, found in the directories of a fixed PATH. It gets that PATH and
  * LC_ALL=C as its whole environment, no file beyond those of @files (may be NULL) and the

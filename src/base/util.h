@@ -22,6 +22,7 @@ enum exit_code {
 	EXIT_FAILED = 1,
 	EXIT_USAGE = 2,
 	EXIT_WRONG_KERNEL = 3,
+	EXIT_FOUND = 3, /* doctor: a cause; guard: a kernel without WireGuard */
 	EXIT_UNTRUSTED = 4,
 	EXIT_NOT_LOADED = 5,
 };
