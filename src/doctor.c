@@ -82,6 +82,23 @@ static void print_findings(const struct params *params, const char *release,
 	}
 }
 
+/*
+ * WireGuard is loaded. An older kernel loads modules without symbol versions with a warning:
+ * those that do not fit may do anything but work.
+ */
+static void look_at_live(const struct patient *patient, struct findings *findings)
+{
+	static const enum cause causes[] = { CAUSE_NO_VERSIONS, CAUSE_WRONG_VERSIONS };
+	_cleanup_findings_ struct findings files = { 0 };
+
+	if (files_look(patient, &files))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(causes); i++)
+		if (files.seen[causes[i]])
+			findings_add(findings, causes[i], "%s", files.seen[causes[i]]);
+	running_look_at_taint(findings);
+}
+
 /* Look from the outside in. What runs already needs no module; only its surroundings count. */
 static void look(const struct params *params, const struct patient *patient,
 		 struct findings *findings)
@@ -89,7 +106,9 @@ static void look(const struct params *params, const struct patient *patient,
 	bool live = patient->running && loaded_live("wireguard");
 	bool built_in = false;
 
-	if (!live) {
+	if (live) {
+		look_at_live(patient, findings);
+	} else {
 		if (patient->running)
 			running_look_outside(findings);
 		built_in = files_look(patient, findings);
@@ -99,8 +118,6 @@ static void look(const struct params *params, const struct patient *patient,
 		running_look_inside(patient->release, findings);
 		if (params->load && findings_first(findings) >= CAUSE_BLACKLISTED)
 			running_load(findings);
-	} else if (patient->running && !built_in) {
-		running_look_at_taint(findings);
 	}
 	if (patient->running)
 		running_look_around(findings);

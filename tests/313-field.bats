@@ -245,7 +245,7 @@ in_mounts() {
 	mkdir -p "$ROOT/etc/modprobe.d"
 	mkfifo "$ROOT/etc/modprobe.d/x.conf"
 	TIMEOUT=20 install_it 1
-	assert_line "^wgkmod: cannot install '$ROOT/etc/modprobe.d': 'x.conf' in it is not a regular file, and modprobe would wait for it: move it away first$"
+	assert_line "^wgkmod: cannot install 'modprobe.d': $ROOT/etc/modprobe.d: 'x.conf' in it is not a regular file, and modprobe would wait for it: move it away first$"
 }
 
 @test "a depmod that does not end is ended, and everything is taken back" {
