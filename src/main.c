@@ -13,7 +13,7 @@
 #include "verbs.h"
 
 static const struct verb *const verbs[] = {
-	&verb_check,  &verb_doctor, &verb_install,
+	&verb_check,  &verb_doctor, &verb_guard,  &verb_install,
 	&verb_remove, &verb_status, &verb_verify,
 };
 

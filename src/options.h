@@ -20,7 +20,9 @@ struct params {
 	bool dry_run;	      /* --dry-run */
 	bool list;	      /* --list */
 	bool load;	      /* --load */
+	bool nagios;	      /* --nagios */
 	bool porcelain;	      /* --porcelain */
+	bool prometheus;      /* --prometheus */
 	bool replace;	      /* --replace */
 	char **operands;
 	size_t n_operands;

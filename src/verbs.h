@@ -6,6 +6,7 @@
 
 extern const struct verb verb_check;
 extern const struct verb verb_doctor;
+extern const struct verb verb_guard;
 extern const struct verb verb_install;
 extern const struct verb verb_remove;
 extern const struct verb verb_status;
