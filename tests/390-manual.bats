@@ -82,7 +82,7 @@ complete_it() { # WORDS...
 	diff <(verbs && echo help && options) <(printf '%s\n' "$output")
 	complete_it help ''
 	diff <(verbs) <(printf '%s\n' "$output")
-	complete_it st
+	complete_it sta
 	assert_equal "$output" status
 	for verb in $(verbs); do
 		complete_it "$verb" --
@@ -104,16 +104,25 @@ complete_it() { # WORDS...
 	assert_equal "$output" 'file two.tar'
 }
 
-@test "make install brings the program, the page and the completion, and uninstall takes them" {
+@test "make install brings the program, its page, completion and hooks, and uninstall takes them" {
 	local dest="$BATS_TEST_TMPDIR/dest dir"
 	clone "$BATS_TEST_TMPDIR/clone"
 	run_cmd 0 make -C "$BATS_TEST_TMPDIR/clone" install DESTDIR="$dest" PREFIX=/usr
 	diff - <(cd "$dest" && find . -type f -printf '%P %m\n' | LC_ALL=C sort) <<-FILES
+		etc/kernel/postinst.d/wgkmod 755
+		etc/kernel/postrm.d/wgkmod 755
+		etc/kernel/prerm.d/wgkmod 755
+		etc/profile.d/wgkmod.sh 644
+		usr/lib/kernel/install.d/10-wgkmod.install 755
+		usr/lib/systemd/system/wgkmod-guard.service 644
+		usr/lib/systemd/system/wgkmod-guard.timer 644
+		usr/lib/wgkmod/guard 755
 		usr/sbin/wgkmod 755
 		usr/share/bash-completion/completions/wgkmod 644
 		usr/share/man/man8/wgkmod.8 644
 	FILES
 	run_cmd 0 "$dest/usr/sbin/wgkmod" --help
+	grep -qx 'ExecStart=/usr/lib/wgkmod/guard' "$dest/usr/lib/systemd/system/wgkmod-guard.service"
 	run_cmd 0 make -C "$BATS_TEST_TMPDIR/clone" uninstall DESTDIR="$dest" PREFIX=/usr
 	[ -z "$(find "$dest" -type f)" ]
 }
