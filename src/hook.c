@@ -16,7 +16,6 @@
 
 #include "base/host.h"
 #include "base/log.h"
-#include "base/root.h"
 #include "base/strlist.h"
 #include "bundle/store.h"
 #include "health/coverage.h"

@@ -7,8 +7,8 @@
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 
+#include "base/host.h"
 #include "base/log.h"
-#include "base/root.h"
 #include "options.h"
 #include "verbs.h"
 

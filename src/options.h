@@ -7,6 +7,17 @@
 
 #include "base/util.h"
 
+/* The exit status; exit_meanings[] in options.c has the text of each. */
+enum exit_code {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_WRONG_KERNEL = 3,
+	EXIT_FOUND = 3, /* doctor: a cause; guard: a kernel without WireGuard */
+	EXIT_UNTRUSTED = 4,
+	EXIT_NOT_LOADED = 5,
+};
+
 /* What was on the command line. All strings are borrowed from argv, or literals. */
 struct params {
 	const char *root;     /* --root, else "/" */

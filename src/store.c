@@ -17,7 +17,6 @@
 #include "base/file.h"
 #include "base/host.h"
 #include "base/log.h"
-#include "base/root.h"
 #include "base/strlist.h"
 #include "bundle/minisign.h"
 #include "bundle/payload.h"

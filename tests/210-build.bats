@@ -106,7 +106,7 @@ outputs() { find . -type f ! -name 'wireguard-*.tar*' -printf '%P\n' | sort; }
 	[[ -f $bundle ]]
 }
 
-@test "a damaged or missing output is made again, the same" {
+@test "a damaged or missing output is built again, bit for bit" {
 	own_out
 	artifacts 0
 	cp "$OUT/$KERNEL/SHA256SUMS" "$BATS_TEST_TMPDIR/sums"
@@ -138,7 +138,7 @@ outputs() { find . -type f ! -name 'wireguard-*.tar*' -printf '%P\n' | sort; }
 	assert_equal "$(find "$OUT" -maxdepth 1 -type d -name '.?*' ! -name .made)" ''
 }
 
-@test "a source that changes during the build ends it, and no output is published" {
+@test "a source that changes during the build stops it, and nothing is published" {
 	own_out
 	clone "$BATS_TEST_TMPDIR/clone"
 	mkdir "$BATS_TEST_TMPDIR/bin"
@@ -153,7 +153,7 @@ outputs() { find . -type f ! -name 'wireguard-*.tar*' -printf '%P\n' | sort; }
 	assert_absent "$OUT/$KERNEL"
 }
 
-@test "a directory that the environment names in TMP is not removed" {
+@test "a directory named by TMP in the environment is not removed" {
 	mkdir "$BATS_TEST_TMPDIR/victim"
 	TMP=$BATS_TEST_TMPDIR/victim run_cmd 0 "$ROOT_DIR/scripts/image.sh" "$TARGET_NAME"
 	[[ -d $BATS_TEST_TMPDIR/victim ]]

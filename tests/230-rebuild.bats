@@ -20,7 +20,7 @@ setup_file() {
 
 setup() { PROVENANCE=$OUT/$KERNEL/provenance.json; }
 
-@test "every file that the build opens belongs to a digest of the provenance" {
+@test "every file that the build opens has a digest in the provenance" {
 	local builder
 	builder=$("$ROOT_DIR/scripts/image.sh" "$TARGET_NAME" --name)
 	contents "$BATS_TEST_TMPDIR"
@@ -34,7 +34,7 @@ setup() { PROVENANCE=$OUT/$KERNEL/provenance.json; }
 	assert_equal "$output" ''
 }
 
-@test "a file of no package and not of the project is not explained" {
+@test "a file that is neither a package's nor the project's is reported" {
 	local builder
 	builder=$("$ROOT_DIR/scripts/image.sh" "$TARGET_NAME" --name)
 	mkdir "$BATS_TEST_TMPDIR/packages" "$BATS_TEST_TMPDIR/source"

@@ -26,7 +26,7 @@ refused() { # STATUS REGEX [OPTION...]
 	diff <(printf '%s\n' "$before") <(modules_look)
 }
 
-@test "--load: what modprobe brings is ours by its build-id, and live" {
+@test "--load: the modules that modprobe loads are ours by build-id, and live" {
 	inside_make
 	inside 0 install --allow-unsigned --load /out
 	assert_line "^wgkmod: 12 modules for $RELEASE installed"
@@ -38,7 +38,7 @@ refused() { # STATUS REGEX [OPTION...]
 	inside 1 install --allow-unsigned --load /out
 }
 
-@test "--load: modprobe fails: all is taken out again, with what the kernel said" {
+@test "--load: when modprobe fails, the install is undone, with the kernel's message" {
 	local before
 	inside_make
 	before=$(modules_look)
@@ -52,7 +52,7 @@ refused() { # STATUS REGEX [OPTION...]
 	assert_absent "$ROOT/sys/module/udp_tunnel"
 }
 
-@test "--load: what somebody put there meanwhile is not lost with what is taken out" {
+@test "--load: a foreign file that appeared meanwhile is kept when the install is undone" {
 	inside_make
 	modprobe_says "cp /out/modules/kernel/lib/crypto/libchacha.ko /lib/modules/$RELEASE/kernel/came.ko; exit 1"
 	inside 1 install --allow-unsigned --load /out
@@ -62,7 +62,7 @@ refused() { # STATUS REGEX [OPTION...]
 	[[ -n $(find "$ROOT/lib/modules" -name came.ko) ]]
 }
 
-@test "--load: what somebody does in the old directory meanwhile is put aside, and the place is said" {
+@test "--load: foreign changes in the old tree are kept aside, and the path is printed" {
 	local aside
 	inside_make
 	modprobe_says "echo 1 >/lib/modules/.wgkmod-$RELEASE/kernel/came; cp -r /fake/* /sys/module/"
@@ -72,7 +72,7 @@ refused() { # STATUS REGEX [OPTION...]
 	inside 0 status
 }
 
-@test "--load of what is installed already: it stays, and the status says that it could not be loaded" {
+@test "--load of an installed bundle that does not load: it stays, and the exit status is 1" {
 	inside_make
 	inside 0 install --allow-unsigned /out
 	modprobe_says 'exit 1'
@@ -93,7 +93,7 @@ refused() { # STATUS REGEX [OPTION...]
 	assert_absent "$ROOT/sys/module/wireguard"
 }
 
-@test "--load: another module of that name is loaded already: it stays, ours goes" {
+@test "--load: another module of that name is loaded already: it stays loaded, and the install is undone" {
 	inside_make
 	cp -r "$ROOT/fake/wireguard" "$ROOT/sys/module/"
 	poke "$ROOT/sys/module/wireguard/notes/.note.gnu.build-id" 20 'XXXX'
@@ -104,7 +104,7 @@ refused() { # STATUS REGEX [OPTION...]
 	assert_absent "$STATE"
 }
 
-@test "--load: an upgrade that does not load gives back the set before it" {
+@test "--load: an upgrade that does not load restores the modules before it" {
 	local before
 	inside_make
 	inside 0 install --allow-unsigned /out
@@ -122,7 +122,7 @@ refused() { # STATUS REGEX [OPTION...]
 	assert_absent "$STATE"
 }
 
-@test "a kernel that takes only signed modules, for one reason or another" {
+@test "a kernel that accepts only signed modules: sig_enforce, lockdown and others" {
 	local module unsigned
 	unsigned="^wgkmod: cannot install 'modules/.*\.ko': the kernel accepts only signed modules \(module.sig_enforce or lockdown\), and it is not signed; build it with 'make artifacts MODULE_KEY= MODULE_CERT='$"
 	inside_make
@@ -186,7 +186,7 @@ keyring() {
 	inside 0 install --allow-unsigned /out
 }
 
-@test "a kernel that was told by its command line to refuse a module" {
+@test "a module that the kernel's command line blacklists is refused" {
 	inside_make
 	echo 'quiet module_blacklist=other,wireguard root=x' >"$ROOT/fake/cmdline"
 	refused 1 "^wgkmod: cannot install 'wireguard': the kernel was booted with 'module_blacklist=wireguard', and refuses it; boot without that first$"
@@ -194,7 +194,7 @@ keyring() {
 	inside 0 install --allow-unsigned /out
 }
 
-@test "a kernel that takes no modules any more" {
+@test "a kernel with modules_disabled is refused" {
 	inside_make
 	echo 1 >"$ROOT/fake/modules_disabled"
 	refused 1 "^wgkmod: cannot install '$RELEASE': the kernel accepts no modules until the next boot" --load

@@ -42,7 +42,7 @@ other_target() {
 	cp "$TARGET_DIR/$TARGET_NAME.lock" "$TARGET_DIR/other.lock"
 }
 
-@test "a bundle is plain ustar, sorted, of root, without times, and of regular files alone" {
+@test "a bundle is plain ustar: sorted, owned by root, no times, regular files alone" {
 	local names
 	bundle_it 0
 	assert_line "^bundle +$BUNDLE, [0-9]+ bytes, 1 kernel\(s\), not signed"
@@ -56,7 +56,7 @@ other_target() {
 	[ "$(dd if="$BUNDLE" bs=1 skip=257 count=8 status=none | od -An -c | tr -d ' ')" = 'ustar\000' ]
 }
 
-@test "a bundle's SHA256SUMS name just what is in it, without debug data" {
+@test "a bundle's SHA256SUMS lists exactly its files, without debug data" {
 	bundle_it 0
 	mkdir "$BATS_TEST_TMPDIR/x"
 	tar -x -C "$BATS_TEST_TMPDIR/x" -f "$BUNDLE"
@@ -67,7 +67,7 @@ other_target() {
 	assert_absent debug
 }
 
-@test "the same bundle comes of the same files, whatever else differs" {
+@test "the same files make the same bundle in any environment" {
 	local first
 	bundle_it 0
 	first=$(sha256sum <"$BUNDLE")
@@ -101,10 +101,40 @@ other_target() {
 	assert_line ', signed '
 	[ "$(sha256sum <"$BUNDLE")" = "$first" ]
 	run_cmd 0 minisign -V -p "$KEY.pub" -m "$BUNDLE"
-	assert_line "^Trusted comment: file:wireguard-$RELEASE.tar timestamp:[0-9]+ kernels: $RELEASE$"
+	assert_line "^Trusted comment: file:wireguard-$RELEASE.tar timestamp:[0-9]+ kernels: $RELEASE inputs: [0-9a-f]{64}$"
 }
 
-@test "a signature stays beside its bundle, and goes with it" {
+@test "a signature has no clock time: signed again, and in another clone, it has the same bits" {
+	local inputs
+	key_make "$KEY"
+	SOURCE_DATE_EPOCH=1234 SIGN_KEY=$KEY.key bundle_it 0
+	run_cmd 0 minisign -V -p "$KEY.pub" -m "$BUNDLE"
+	inputs=$("$ROOT_DIR/scripts/inputs.sh" "$TARGET_NAME")
+	assert_line "^Trusted comment: file:wireguard-$RELEASE.tar timestamp:1234 kernels: $RELEASE inputs: $inputs$"
+	cp "$BUNDLE.minisig" "$BATS_TEST_TMPDIR/first"
+	rm "$BUNDLE"*
+	SOURCE_DATE_EPOCH=1234 SIGN_KEY=$KEY.key bundle_it 0
+	cmp "$BUNDLE.minisig" "$BATS_TEST_TMPDIR/first"
+	SOURCE_DATE_EPOCH=now SIGN_KEY=$KEY.key bundle_it 1
+	assert_line "^wgkmod: SOURCE_DATE_EPOCH 'now' is not a number of seconds$"
+}
+
+@test "a signature that verifies is kept; one by another key, and a damaged one, is made again" {
+	key_make "$KEY"
+	key_make "$KEY.other"
+	SOURCE_DATE_EPOCH=1 SIGN_KEY=$KEY.key bundle_it 0
+	cp "$BUNDLE.minisig" "$BATS_TEST_TMPDIR/first"
+	SOURCE_DATE_EPOCH=2 SIGN_KEY=$KEY.key bundle_it 0
+	cmp "$BUNDLE.minisig" "$BATS_TEST_TMPDIR/first"
+	sed -i 's/timestamp:1/timestamp:3/' "$BUNDLE.minisig"
+	SOURCE_DATE_EPOCH=2 SIGN_KEY=$KEY.key bundle_it 0
+	run_cmd 0 minisign -V -p "$KEY.pub" -m "$BUNDLE"
+	assert_line ' timestamp:2 '
+	SOURCE_DATE_EPOCH=2 SIGN_KEY=$KEY.other.key bundle_it 0
+	run_cmd 0 minisign -V -p "$KEY.other.pub" -m "$BUNDLE"
+}
+
+@test "a signature stays beside an unchanged bundle, and is removed with a changed one" {
 	key_make "$KEY"
 	SIGN_KEY=$KEY.key bundle_it 0
 	bundle_it 0
@@ -123,7 +153,7 @@ other_target() {
 	assert_absent "$BUNDLE"
 }
 
-@test "a signed bundle is installed by a key of --key, and says whose it is" {
+@test "a signed bundle is installed with --key, and the signer is printed" {
 	local module
 	root_make "$ROOT"
 	key_make "$KEY"
@@ -139,7 +169,7 @@ other_target() {
 	assert_line "^wgkmod: 12 modules for $RELEASE are installed already"
 }
 
-@test "a bundle of several kernels: install takes the one it is for" {
+@test "install takes its own kernel out of a bundle of several" {
 	root_make "$ROOT"
 	other_target
 	echo other >"$OUT/$OTHER/explain.txt"
@@ -153,7 +183,7 @@ other_target() {
 	assert_absent "$ROOT/lib/modules/$OTHER"
 }
 
-@test "a bundle without the kernel is status 3, and says which it has" {
+@test "a bundle without the kernel is status 3, and the message lists its kernels" {
 	local before
 	root_make "$ROOT"
 	other_target
@@ -164,7 +194,7 @@ other_target() {
 	diff <(printf '%s\n' "$before") <(tree_print "$ROOT")
 }
 
-@test "only the directory of the kernel is looked at" {
+@test "install reads only the kernel's own directory of a bundle" {
 	root_make "$ROOT"
 	other_target
 	bundle_it 0 other "$TARGET_NAME"
@@ -182,7 +212,7 @@ other_target() {
 	assert_line "^wgkmod: two of the targets are of the kernel $OTHER$"
 }
 
-@test "verify says who signed, proves, and writes nothing" {
+@test "verify names the signer, proves the modules and writes nothing" {
 	local before
 	root_make "$ROOT"
 	key_make "$KEY"

@@ -167,7 +167,7 @@ sequence() { # SEED
 	diff <(looks "$SMALL/model") <(looks "$root") || fail "$said"
 }
 
-@test "random sequences of install, upgrade, replace, foreign change and remove end as the model" {
+@test "random sequences of install, upgrade, replace, foreign change and remove match the model" {
 	local seed count=60
 	[[ -z ${FULL:-} ]] || count=1000
 	mkdir -p "$SMALL/root/lib/modules/$RELEASE/kernel/lib/crypto"
@@ -187,7 +187,7 @@ persist() {
 	done
 }
 
-@test "8 installs and removes at once, beside a depmod that never rests" {
+@test "8 installs and removes at once, beside an endless depmod" {
 	local root=$SMALL/parallel before i round pids=() rest
 	local install=("$WGKMOD" install --allow-unsigned --root "$root" --kernel "$RELEASE")
 	for ((round = 0; round < ${FULL:+20}+2; round++)); do

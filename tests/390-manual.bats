@@ -92,7 +92,7 @@ complete_it() { # WORDS...
 	assert_equal "$output" $'--kernel\n--key'
 }
 
-@test "completion knows what a value is: a directory, a file" {
+@test "completion completes directories and files for values" {
 	mkdir "$BATS_TEST_TMPDIR/from here"
 	touch "$BATS_TEST_TMPDIR/file two.tar"
 	cd "$BATS_TEST_TMPDIR"
@@ -104,7 +104,7 @@ complete_it() { # WORDS...
 	assert_equal "$output" 'file two.tar'
 }
 
-@test "make install brings the program, its page, completion and hooks, and uninstall takes them" {
+@test "make install installs program, manual page, completion and hooks, and uninstall removes them" {
 	local dest="$BATS_TEST_TMPDIR/dest dir"
 	clone "$BATS_TEST_TMPDIR/clone"
 	run_cmd 0 make -C "$BATS_TEST_TMPDIR/clone" install DESTDIR="$dest" PREFIX=/usr

@@ -17,7 +17,7 @@ setup() { export TARGET_DIR=$AL8_TARGETS; }
 # built RELEASE: the modules that were delivered.
 built() { (cd "$OUT/$1/modules/kernel" && find . -name '*.ko' -printf '%f\n' | sed 's/\.ko$//' | sort | paste -sd ' '); }
 
-@test "make lock pins the image, each package and the source, and again it is the same" {
+@test "make lock pins the image, each package and the source, and a second run gives the same lock" {
 	local lock=$TARGET_DIR/standin-9.lock
 	rm -f "$lock"
 	al8 0 lock standin-9
@@ -46,7 +46,7 @@ built() { (cd "$OUT/$1/modules/kernel" && find . -name '*.ko' -printf '%f\n' | s
 	cmp "$lock" "$BATS_TEST_TMPDIR/first"
 }
 
-@test "what make lock looked at is in the cache: without network make artifacts downloads nothing" {
+@test "after make lock, make artifacts needs no network" {
 	al8_lock standin-9
 	cp -r "$TARGET_DIR" "$BATS_TEST_TMPDIR/targets"
 	rm "$BATS_TEST_TMPDIR"/targets/*.lock
@@ -81,7 +81,7 @@ built() { (cd "$OUT/$1/modules/kernel" && find . -name '*.ko' -printf '%f\n' | s
 	assert_line '^CRYPTO_LIB_BLAKE2S +n +m +built: lib/crypto/libblake2s.ko; selected by WIREGUARD$'
 }
 
-@test "a kernel-devel that no metadata know is found below a repository" {
+@test "a kernel-devel that no metadata list is found below a repository" {
 	rm -f "$TARGET_DIR/standin-7.lock"
 	al8 0 lock standin-7
 	assert_line 'kernel-devel-5.10.223-7.al8.x86_64 of http://.*/plus/x86_64/Packages$'
@@ -108,7 +108,7 @@ of_updates() {
 	printf '%s\n' "$1" >>"$TARGET_DIR/standin-9"
 }
 
-@test "another build of the compiler stands in where the target's COMPILER says so, and both texts are told" {
+@test "COMPILER lets another build of the compiler stand in, and both texts are recorded" {
 	local release=5.10.223-9.al8.x86_64 kernel='gcc (GCC) 10.2.1 20200825 (Alibaba 10.2.1-3 2.32)'
 	local other='gcc (GCC) 10.2.1 20200825 (Alibaba 10.2.1-3.9 2.32)' dir=$BATS_TEST_TMPDIR/out
 	of_updates "COMPILER = $other"
@@ -134,7 +134,7 @@ of_updates() {
 	assert_line '^wgkmod: COMPILER of the target may not stand in: .*: they differ in the snapshot \(20200825 there, 20210110 here\), package revision .*; a compiler of another version or snapshot may not stand in'
 }
 
-@test "where what only the VM boots cannot be had, the lock is complete for the build, and says so" {
+@test "without the kernel image for the VM, the lock is complete for the build, and says so" {
 	export TARGET_DIR=$BATS_TEST_TMPDIR/targets
 	al8_targets "$TARGET_DIR" "$MIRROR_PORT"
 	sed -i 's/^VM  .*/VM = kmod no-such-package/' "$TARGET_DIR/standin-9"

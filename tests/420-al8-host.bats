@@ -70,7 +70,7 @@ bundle_of() {
 	rm -r "$out"
 }
 
-@test "under module.sig_enforce only modules signed by the kernel's own key are taken; nothing is written of others" {
+@test "under module.sig_enforce only modules signed by the kernel's own key are installed; others write nothing" {
 	local release=5.10.223-9.al8.x86_64 extra=$BATS_TEST_TMPDIR/extra damaged=$BATS_TEST_TMPDIR/damaged ko subject
 	subject=$(openssl x509 -in "$AL8_KERNELS/al8.pem" -noout -subject -nameopt RFC2253 | sed 's/^subject=//')
 	mkdir "$extra"
@@ -101,7 +101,7 @@ bundle_of() {
 	assert_line '^taint 4096: O$'
 }
 
-@test "signing leaves the build's digests as they are, and a failure of it is an error" {
+@test "signing keeps the build's digests, and a failure to sign is an error" {
 	local release=5.10.223-9.al8.x86_64 before after key=$BATS_TEST_TMPDIR/key
 	before=$(sha256sum <"$OUT/$release/SHA256SUMS")
 	sign "$AL8_KERNELS/al8.pem"
@@ -163,7 +163,7 @@ export -f by_hand_run
 	assert_line '^hand_doctor no-versions .*: no symbol version for module_layout; .* wgkmod install --kernel 5\.10\.223-9\.al8\.x86_64 --replace BUNDLE$'
 }
 
-@test "a kernel that only warns takes modules made by hand that do not fit, and no tunnel works; ours for another structure are refused" {
+@test "a kernel that only warns loads hand-made modules that do not fit, and no tunnel works; ours are refused" {
 	local extra=$BATS_TEST_TMPDIR/extra release=5.10.223-8.al8.x86_64
 	by_hand 8 "$extra"
 	OUT=$OUT/other al8 0 bundle standin-8-other

@@ -104,7 +104,7 @@ forget_image() {
 	refused "^wgkmod: the packages of the stage toolchain cannot be had: $PACKAGE.rpm: .*checksum doesn't match"
 }
 
-@test "the same where the mirror's index says that it has to be so" {
+@test "a flipped byte is refused although the mirror's index lists its digest" {
 	own "$OS/Packages/$PACKAGE.rpm"
 	flip "$OS/Packages/$PACKAGE.rpm" 100000
 	index
@@ -132,7 +132,7 @@ forget_image() {
 	refused "^wgkmod: the packages .*: $PACKAGE.rpm is signed by another key, [0-9a-f]+, than the target's, [0-9a-f]+ \\(wgkmod stand-in public key\\): take it"
 }
 
-@test "a key that the image has, and that is not the target's, does not count" {
+@test "a key of the image that is not the target's is not trusted" {
 	new_key 'the image alone'
 	gpg --homedir "$BATS_TEST_TMPDIR/gnupg" --armor --export >"$BATS_TEST_TMPDIR/key"
 	own "$OS/Packages/$PACKAGE.rpm"
@@ -146,7 +146,7 @@ forget_image() {
 	forget_image alinux3/keys:latest
 }
 
-@test "a package that is gone is refused by make lock; in the cache it is not missed" {
+@test "a package that vanished is refused by make lock, and not needed if it is in the cache" {
 	serve
 	lock 0
 	fetch 0
@@ -186,7 +186,7 @@ forget_image() {
 	assert_line "^\+toolchain $new Packages/$PACKAGE.rpm$"
 }
 
-@test "a mirror that stops in the middle of a package is given up, by make lock and by fetch" {
+@test "make lock and fetch give up a mirror that stops in the middle of a package" {
 	serve
 	lock 0
 	MIRROR_STOPS=$((PORT + 1))
@@ -202,7 +202,7 @@ forget_image() {
 	refused "^wgkmod: the packages .*: $PACKAGE.rpm: .*Timeout was reached"
 }
 
-@test "a mirror that takes connections and says nothing is given up by fetch" {
+@test "fetch gives up a mirror that accepts connections and sends nothing" {
 	serve
 	lock 0
 	python3 "$ROOT_DIR/tests/al8/silent.py" "$((PORT + 1))" "$WWW" >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- 4>&- &
@@ -343,7 +343,7 @@ fault_devel_gone() {
 @test "broken: a mirror that says nothing" { broken time_out; }
 @test "broken: kernel-devel gone from the metadata and from every address; what each answered" { broken devel_gone; }
 
-@test "every fault of the table has a test, and the table ten" {
+@test "each of the table's ten faults has a test" {
 	assert_equal "$(grep -c ' | ' <<<"$BROKEN")" 10
 	assert_equal "$(sed -n 's/^\(@test "broken: .*{ \|\t\)broken \([a-z_0-9]*\).*/\2/p' "$BATS_TEST_FILENAME" | sort | paste -sd ' ')" \
 		"$(sed -n 's/^\([a-z_0-9]*\) *| .*/\1/p' <<<"$BROKEN" | sort | paste -sd ' ')"
@@ -420,7 +420,7 @@ why() {
 		"$FUNCTION" "$BATS_TEST_TMPDIR/said"'
 }
 
-@test "of a mirror that was asked again and a package that is missing, the latter is the cause" {
+@test "a missing package is named as the cause, not the mirror that was retried" {
 	why dnf_why <<-'EOS'
 		[MIRROR] primary.xml.gz: Curl error (28): Timeout was reached for http://one/repodata/primary.xml.gz [Operation too slow]
 		No match for argument: kmod-devel
@@ -429,7 +429,7 @@ why() {
 	assert_equal "$output" 'no repository has kmod-devel: the report lists what the repositories have; name that in the target, or set MIRROR= to repositories that have it'
 }
 
-@test "a solver's conflict is told by its reasons, and a repository by its address" {
+@test "a solver's conflict is reported with its reasons, and a repository with its address" {
 	why dnf_why <<-'EOS'
 		Error:
 		 Problem: package gcc-10.2.1-3.al8.x86_64 requires libgomp = 10.2.1-3.al8, but none of the providers can be installed
@@ -445,7 +445,7 @@ why() {
 	assert_line '^Failed to download metadata for repo http://two: .*: Status code: 403 for http://two/repodata/repomd.xml .*: try again, or set MIRROR='
 }
 
-@test "a registry's refusals are told apart" {
+@test "each kind of a registry's refusal has its own message" {
 	why registry_why <<<'time="2026-11-29T17:00:00Z" level=fatal msg="Error parsing image name \"docker://registry.example/a/b:1\": reading manifest 1 in registry.example/a/b: unauthorized: authentication required"'
 	assert_line "^the registry wants a login for 'registry.example/a/b:1': run 'skopeo login registry.example'"
 	why registry_why <<<'time="2026-11-29T17:00:00Z" level=fatal msg="Error parsing image name \"docker://registry.example/a/b:1\": reading manifest 1 in registry.example/a/b: manifest unknown"'
@@ -463,7 +463,7 @@ why() {
 	forget_image alinux3/bare:latest
 }
 
-@test "an image that leaves a link for the host to read is refused, and nothing of it is taken" {
+@test "an image that leaves a link for the host to follow is refused" {
 	serve
 	image_after 'mv /usr/bin/dnf /usr/bin/dnf-real
 		printf "#!/bin/sh\nln -sf /etc/hostname /resolve/answer\nexec /usr/bin/dnf-real \"\$@\"\n" >/usr/bin/dnf

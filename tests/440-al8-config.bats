@@ -46,12 +46,12 @@ real='
 	assert_line '^# Of its other symbols the source has [0-9]+ otherwise: '
 }
 
-@test "a source whose Kconfig makes another thing of a symbol of the closure is refused" {
+@test "a source whose Kconfig gives a symbol of the closure another value is refused" {
 	in_builder 1 "$real"'sed -i "/^CONFIG_CRYPTO_LIB_BLAKE2S_GENERIC=/d" $devel/.config; closure'
 	assert_line '^wgkmod: 5.10.0-32-amd64 has CONFIG_CRYPTO_LIB_BLAKE2S_GENERIC=n, but Kconfig of the source makes it y: the source is not that of this kernel \([0-9]+ symbols differ\)$'
 }
 
-@test "the own source of a kernel makes its own configuration of it: nothing is said of other symbols" {
+@test "the kernel's own source reproduces its configuration, and no warning is printed" {
 	in_builder 0 'closure wireguard libchacha20poly1305 libcurve25519 libcurve25519-generic curve25519-x86_64 curve25519-generic'
 	refute_line 'the source has [0-9]+ otherwise'
 }
@@ -60,7 +60,7 @@ real='
 
 hidden='wireguard libchacha20poly1305 libcurve25519 libcurve25519-generic curve25519-x86_64 curve25519-generic'
 
-@test "a reference between sections of our modules ends the build, whether the kernel's configuration shows it whole or not" {
+@test "a section mismatch in our modules stops the build, in full or as a count" {
 	local full
 	for full in '' 'echo CONFIG_DEBUG_SECTION_MISMATCH=y | tee -a $devel/.config >>$devel/include/config/auto.conf;'; do
 		in_builder 1 "$full"'
@@ -70,7 +70,7 @@ hidden='wireguard libchacha20poly1305 libcurve25519 libcurve25519-generic curve2
 	done
 }
 
-@test "a warning that says nothing of the kernel is shown, and the modules are built" {
+@test "a harmless warning is shown, and the modules are built" {
 	in_builder 0 '
 		edit_source "s/^MODULE_LICENSE/#warning nothing to see here\n&/" drivers/net/wireguard/main.c
 		closure '"$hidden"'; build'

@@ -29,7 +29,7 @@ door() { TIMEOUT=${LIMIT:-900} run_cmd 0 make -C "$ROOT_DIR" --no-print-director
 	assert_line '[0-9.]+ (MiB|MB)/s'
 }
 
-@test "make explain, make fetch and make image say what exists already" {
+@test "make explain, fetch and image say what is up to date" {
 	door explain TARGET="$TARGET_NAME"
 	assert_line '^WIREGUARD +n +m +built: drivers/net/wireguard/wireguard.ko'
 	door fetch TARGET="$TARGET_NAME"
@@ -56,7 +56,7 @@ door() { TIMEOUT=${LIMIT:-900} run_cmd 0 make -C "$ROOT_DIR" --no-print-director
 	assert_line '^bundle +[0-9]+ runs, no finding'
 }
 
-@test "make install, uninstall, format and clean leave what they say" {
+@test "make install, uninstall, format and clean do what their help says" {
 	local dir=$BATS_TEST_TMPDIR goal
 	clone "$dir/clone"
 	for goal in install uninstall format clean; do

@@ -7,7 +7,6 @@
 
 #include "base/host.h"
 #include "base/log.h"
-#include "base/root.h"
 #include "base/strlist.h"
 
 #define PREFIX "wireguard-"

@@ -233,22 +233,16 @@ static int check_end(const struct archive_walk *walk, struct reason *reason)
 static int read_entries(struct archive_walk *walk, struct ustar *bundle,
 			struct reason *reason)
 {
-	size_t room = 0;
-
 	while (walk->size - walk->at >= BLOCK &&
 	       !all_zero(walk->data + walk->at, BLOCK)) {
+		struct ustar_file *grown =
+			grow(bundle->files, bundle->count, sizeof(*grown));
 		int ret;
 
-		if (bundle->count == room) {
-			struct ustar_file *more;
-
-			room = room ? 2 * room : 64;
-			more = reallocarray(bundle->files, room, sizeof(*more));
-			if (!more)
-				return reason_errno(reason, -ENOMEM);
-			bundle->files = more;
-		}
-		ret = read_entry(walk, &bundle->files[bundle->count], reason);
+		if (!grown)
+			return reason_errno(reason, -ENOMEM);
+		bundle->files = grown;
+		ret = read_entry(walk, &grown[bundle->count], reason);
 		if (ret < 0)
 			return ret;
 		bundle->count++;

@@ -322,10 +322,8 @@ static int check_all(struct run *run)
 {
 	struct proof *proof = run->proof;
 
-	if (collect_exports(run) < 0) {
-		log_error("%s", strerror(ENOMEM));
-		return -ENOMEM;
-	}
+	if (collect_exports(run) < 0)
+		return log_no_memory();
 	proof->unversioned = lacks_versions(run);
 	for (size_t i = 0; i < proof->n_modules; i++) {
 		const struct module *mod = &run->modules[i];
@@ -429,10 +427,8 @@ static int load_symvers(const struct proof_basis *basis, struct symvers *symvers
 	if (ret == 0 && path)
 		ret = symvers_load(symvers, path, &reason);
 	*there = ret == 0 && path;
-	if (ret == 0)
-		return 0;
-	log_failure(path ? path : basis->release, "%s", reason.text);
-	return is_system_error(ret) ? ret : -ENOEXEC;
+	log_reason(path ? path : basis->release, ret, &reason);
+	return ret == 0 || is_system_error(ret) ? ret : -ENOEXEC;
 }
 
 /* Fill in @run->vermagic and @providers. Returns 0 or -ENOENT. */

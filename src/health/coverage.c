@@ -9,7 +9,6 @@
 #include "base/file.h"
 #include "base/host.h"
 #include "base/log.h"
-#include "base/root.h"
 #include "base/strlist.h"
 #include "bundle/store.h"
 #include "fit/module.h"

@@ -11,7 +11,6 @@
 #include "base/file.h"
 #include "base/host.h"
 #include "base/log.h"
-#include "base/root.h"
 #include "base/strlist.h"
 #include "fit/module.h"
 #include "fit/providers.h"

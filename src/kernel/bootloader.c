@@ -11,7 +11,6 @@
 #include "base/file.h"
 #include "base/host.h"
 #include "base/log.h"
-#include "base/root.h"
 #include "base/strlist.h"
 
 #define GRUBENV_MAX_BYTES (64UL << 10)

@@ -8,7 +8,6 @@
 
 #include "base/host.h"
 #include "base/log.h"
-#include "base/root.h"
 #include "fit/module.h"
 
 static const char *const places[] = {

@@ -13,7 +13,7 @@
 #include "fit/module.h"
 #include "kernel/keyrings.h"
 #include "kernel/modconf.h"
-#include "tree/needs.h"
+#include "tree/lookup.h"
 
 static bool in_payload(const struct payload *payload, const char *name)
 {
@@ -110,12 +110,6 @@ static bool check_modprobe(const struct host *host, const struct payload *payloa
 	return ret == 0 && lines.ok;
 }
 
-/* Return true if @host is the running kernel, which alone can be asked. */
-static bool is_running(const struct host *host, const char *running)
-{
-	return !strcmp(host->root, "/") && !strcmp(host->release, running);
-}
-
 bool preflight_is_locked_down(void)
 {
 	_cleanup_free_ char *modes = read_first_line("/sys/kernel/security/lockdown");
@@ -136,29 +130,26 @@ bool preflight_enforces(void)
  * kernel itself can tell, --load tries it, and takes the modules back if the kernel
  * refuses.
  */
-static enum exit_code check_key(const struct host *host, const struct payload *payload,
-				bool load)
+static int check_key(const struct host *host, const struct payload *payload, bool load)
 {
 	_cleanup_free_ char *key = certificate_key_name(payload->certificate);
 	_cleanup_free_ char *subject = certificate_subject(payload->certificate);
 	struct reason reason = { 0 };
 
-	if (!key || !subject) {
-		log_error("%s", strerror(ENOMEM));
-		return EXIT_FAILED;
-	}
+	if (!key || !subject)
+		return log_no_memory();
 	switch (keyrings_trust(key, &reason)) {
 	case KEYRINGS_TRUSTED:
-		return EXIT_DONE;
+		return 0;
 	case KEYRINGS_UNKNOWN:
 		log_failure(host->release,
 			    "the kernel accepts only modules signed by a key it trusts, "
 			    "and its keys cannot be read from /proc/keys: %s",
 			    reason.text);
-		return EXIT_FAILED;
+		return -EACCES;
 	case KEYRINGS_PLATFORM:
 		if (load)
-			return EXIT_DONE;
+			return 0;
 		log_failure(host->release,
 			    "the kernel accepts only modules signed by a key it trusts, "
 			    "and the key %s of '%s', which signed these, is in its "
@@ -166,7 +157,7 @@ static enum exit_code check_key(const struct host *host, const struct payload *p
 			    "modules; --load tries this kernel, and removes the modules "
 			    "again if it refuses them",
 			    key, subject);
-		return EXIT_UNTRUSTED;
+		return -EBADMSG;
 	case KEYRINGS_FOREIGN:
 		break;
 	}
@@ -177,17 +168,16 @@ static enum exit_code check_key(const struct host *host, const struct payload *p
 		    "key that is ('make artifacts MODULE_KEY= MODULE_CERT='), or have "
 		    "that key enrolled",
 		    key, subject);
-	return EXIT_UNTRUSTED;
+	return -EBADMSG;
 }
 
-enum exit_code preflight_signatures(const struct host *host,
-				    const struct payload *payload, const char *running,
-				    bool load)
+int preflight_signatures(const struct host *host, const struct payload *payload,
+			 const char *running, bool load)
 {
-	enum exit_code code = EXIT_DONE;
+	int ret = 0;
 
-	if (!is_running(host, running) || !preflight_enforces())
-		return EXIT_DONE;
+	if (!host_is_running(host, running) || !preflight_enforces())
+		return 0;
 	for (size_t i = 0; i < payload->count; i++) {
 		const struct payload_file *file = &payload->files[i];
 
@@ -197,16 +187,16 @@ enum exit_code preflight_signatures(const struct host *host,
 			    "the kernel accepts only signed modules (module.sig_enforce "
 			    "or lockdown), and it is not signed; build it with 'make "
 			    "artifacts MODULE_KEY= MODULE_CERT='");
-		code = EXIT_UNTRUSTED;
+		ret = -EBADMSG;
 	}
-	if (code == EXIT_DONE && !payload->certificate) {
+	if (ret == 0 && !payload->certificate) {
 		log_failure(host->release,
 			    "the kernel accepts only modules signed by a key it trusts, "
 			    "and without a signing_key.x509 in the bundle nothing shows "
 			    "whether these are");
-		return EXIT_UNTRUSTED;
+		return -EBADMSG;
 	}
-	return code == EXIT_DONE ? check_key(host, payload, load) : code;
+	return ret == 0 ? check_key(host, payload, load) : ret;
 }
 
 /*
@@ -256,22 +246,13 @@ static bool check_running(const struct host *host, const struct payload *payload
 	return true;
 }
 
-enum exit_code preflight_check(const struct host *host, const struct payload *payload,
-			       const char *running, bool load)
+int preflight_check(const struct host *host, const struct payload *payload,
+		    const char *running, bool load)
 {
-	bool runs = is_running(host, running);
-	bool ok;
+	bool ok = check_builtin(host, payload);
 
-	if (load && !runs) {
-		log_error("--load is only for the running kernel, %s, and its own root",
-			  running);
-		return EXIT_USAGE;
-	}
-	ok = check_builtin(host, payload);
 	ok &= check_modprobe(host, payload);
-	if (runs)
+	if (host_is_running(host, running))
 		ok &= check_running(host, payload, load);
-	if (!ok)
-		return EXIT_FAILED;
-	return preflight_signatures(host, payload, running, load);
+	return ok ? preflight_signatures(host, payload, running, load) : -EPERM;
 }

@@ -7,7 +7,6 @@
 #include "base/file.h"
 #include "base/host.h"
 #include "base/log.h"
-#include "base/root.h"
 #include "base/spawn.h"
 #include "base/strlist.h"
 
@@ -138,7 +137,7 @@ int depmod_run(const struct host *host, const char *base, const struct strlist *
 	int ret = add_config(host, base, paths, argv + 4);
 
 	if (ret < 0) {
-		reason_set(reason, ret, "depmod's configuration: %s", strerror(-ret));
+		reason_errno_at(reason, ret, "depmod's configuration");
 	} else {
 		ret = spawn_collect((char *const *)argv, host->kernels_fd, &output,
 				    reason);

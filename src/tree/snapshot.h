@@ -22,7 +22,6 @@ struct snapshot_entry {
 struct snapshot {
 	struct snapshot_entry *entries; /* a directory comes before its sorted entries */
 	size_t count;
-	size_t room;
 };
 
 /*

@@ -27,7 +27,7 @@ setup_file() { TIMEOUT=1500 run_cmd 0 make -C "$ROOT_DIR" --no-print-directory b
 	assert_line "^rebuild +equal: .*, sha256 $(sha256sum <"$bundle" | cut -d ' ' -f 1) "
 }
 
-@test "a bundle that differs from the one its provenance makes: status 3, and the difference" {
+@test "a bundle that differs from a rebuild: status 3, and the difference" {
 	local dir=$BATS_TEST_TMPDIR
 	mkdir "$dir/x"
 	tar -x -C "$dir/x" -f "$OUT/$KERNEL/wireguard-$KERNEL.tar"
@@ -52,7 +52,7 @@ setup_file() { TIMEOUT=1500 run_cmd 0 make -C "$ROOT_DIR" --no-print-directory b
 	assert_line "^rebuild +equal: .*, sha256 $(sha256sum <"$bundle" | cut -d ' ' -f 1) "
 }
 
-@test "every file that the closure and the compile of wgkmod open belongs to a digest of the provenance" {
+@test "every file that the closure and the compile of wgkmod open has a digest in the provenance" {
 	local dir=$BATS_TEST_TMPDIR builder hide devel=/usr/src/linux-headers-$KERNEL
 	hide=$(bash -c '. "$0/scripts/lib.sh"; read_target "$1"; echo "$HIDE"' "$ROOT_DIR" "$TARGET_NAME")
 	run_cmd 0 make -C "$ROOT_DIR" --no-print-directory image TARGET="$TARGET_NAME"
