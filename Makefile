@@ -119,7 +119,7 @@ image: ## the builder image of one kernel, from the cache alone
 
 # The tests that need the stand-in's kernels, those that take long, and the others.
 al8_tests := $(wildcard tests/*-al8*.bats)
-vm_tests := $(wildcard tests/220-*.bats tests/230-*.bats tests/41[01]-*.bats tests/450-*.bats)
+vm_tests := $(wildcard tests/71*.bats tests/220-*.bats tests/230-*.bats tests/41[01]-*.bats tests/450-*.bats)
 check_tests := $(filter-out $(al8_tests) $(vm_tests),$(wildcard tests/*.bats))
 
 .PHONY: check

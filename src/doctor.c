@@ -88,7 +88,8 @@ static void print_findings(const struct params *params, const char *release,
  */
 static void look_at_live(const struct patient *patient, struct findings *findings)
 {
-	static const enum cause causes[] = { CAUSE_NO_VERSIONS, CAUSE_WRONG_VERSIONS };
+	static const enum cause causes[] = { CAUSE_NO_VERSIONS, CAUSE_WRONG_VERSIONS,
+					     CAUSE_COMPATIBLE };
 	_cleanup_findings_ struct findings files = { 0 };
 
 	if (files_look(patient, &files))

@@ -28,6 +28,7 @@ struct params {
 	const char *dir;      /* --dir, or NULL */
 	const char *key;      /* --key, or NULL */
 	bool allow_unsigned;  /* --allow-unsigned */
+	bool compatible;      /* --compatible */
 	bool dry_run;	      /* --dry-run */
 	bool list;	      /* --list */
 	bool load;	      /* --load */

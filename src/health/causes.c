@@ -118,6 +118,10 @@ const struct cause_info cause_table[CAUSE_COUNT] = {
 	[CAUSE_TAINT] = { "taint",
 			  "the kernel's message about a tainted kernel is harmless",
 			  "nothing" },
+	[CAUSE_COMPATIBLE] = { "compatible",
+			       "the modules were built for another kernel, and fit by "
+			       "each symbol version",
+			       "nothing" },
 };
 
 void findings_add(struct findings *findings, enum cause cause, const char *fmt, ...)
@@ -148,7 +152,7 @@ void findings_unseen(struct findings *findings, const char *fmt, ...)
 
 bool cause_is_harmless(enum cause cause)
 {
-	return cause == CAUSE_TAINT;
+	return cause == CAUSE_TAINT || cause == CAUSE_COMPATIBLE;
 }
 
 enum cause findings_first(const struct findings *findings)

@@ -264,8 +264,12 @@ static void look_at_vermagic(struct look *look, const struct module *mod)
 	/* same_magic() in the kernel's kernel/module.c */
 	is_rest = mod->versions.count ? strchr(is, ' ') : is;
 	should_rest = mod->versions.count ? strchr(should, ' ') : should;
-	if (is_rest && should_rest && !strcmp(is_rest, should_rest))
+	if (is_rest && should_rest && !strcmp(is_rest, should_rest)) {
+		findings_add(look->findings, CAUSE_COMPATIBLE,
+			     "%s: version magic '%s', and that of the kernel is '%s'",
+			     mod->path, is, should);
 		return;
+	}
 	findings_add(look->findings, CAUSE_WRONG_VERMAGIC,
 		     "%s: version magic '%s' should be '%s'", mod->path, is, should);
 }

@@ -61,5 +61,6 @@ if [[ -f $extra/other.tar ]]; then
 	report other "$(grep -m 1 'setup_udp_tunnel_sock' <<<"$said")"
 fi
 by_hand
-report hand_doctor "$(/run/vm/out/wgkmod doctor --porcelain | sed -n 's/^cause\t//p' | tr '\t' ' ')"
+doctor=$(/run/vm/out/wgkmod doctor --porcelain) || [[ $? -eq 3 ]]
+report hand_doctor "$(sed -n 's/^cause\t//p' <<<"$doctor" | tr '\t' ' ')"
 if grep -q '^wireguard ' /proc/modules; then ping_by_hand; fi
