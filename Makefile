@@ -193,7 +193,7 @@ rebuild: ## make the bundle BUNDLE= again from the sources that its provenance n
 	@scripts/rebuild.sh $(call quote,$(BUNDLE))
 
 .PHONY: fuzz
-fuzz: ## fuzz the readers of bundles, signatures, modules, symbol tables and states: FUZZ_SECONDS= each (600)
+fuzz: ## fuzz the readers of bundles, signatures, modules, tables, states, boot loaders: FUZZ_SECONDS= each (600)
 	@$(need) @fetch @fuzz @c @sign dpkg-deb
 	@scripts/fetch.sh $(DEMO) vm
 	@tests/run/fuzz.sh $(call each,$(FUZZ))

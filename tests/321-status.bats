@@ -105,8 +105,8 @@ status_inside() { # STATUS SRCVERSION-OF-LOADED-WIREGUARD|none
 		coverage 5.10.0-35-amd64 uncovered
 	LINES
 	rm "$MODULES/kernel/drivers/net/wireguard/wireguard.ko"
-	porcelain 1 --kernel "$RELEASE"
-	assert_line "^coverage $RELEASE damaged$"
+	status_it 1 --porcelain --kernel "$RELEASE"
+	assert_line "^coverage"$'\t'"$RELEASE"$'\t'"damaged$"
 	assert_equal "$(grep -c ^coverage <<<"$output")" 1
 }
 

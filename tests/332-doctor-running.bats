@@ -81,14 +81,14 @@ installed_inside() {
 
 # boots RELEASE...: wtmp has these boots: struct utmp of utmp(5), 384 bytes, with the release in ut_host.
 boots() {
-	local release
-	for release; do
+	local one
+	for one; do
 		printf '\002\000\000\000\000\000\000\000~'
 		head -c 31 /dev/zero
 		printf '~~\000\000reboot'
 		head -c 26 /dev/zero
-		printf '%s' "$release"
-		head -c $((384 - 76 - ${#release})) /dev/zero
+		printf '%s' "$one"
+		head -c $((384 - 76 - ${#one})) /dev/zero
 	done >"$ROOT/var/log/wtmp"
 }
 
@@ -181,4 +181,38 @@ boots() {
 	assert_line "^not seen: the kernel's log, /dev/kmsg: Permission denied$"
 	assert_line '^not seen: /etc/wireguard: Permission denied$'
 	refute_line '^cause '
+}
+
+@test "in a real container without capabilities: container-rights; with them it looks on" {
+	installed_inside
+	rm -r "$ROOT/lib/modules"
+	cp "$WGKMOD" "$ROOT/bin/wgkmod"
+	in_container() { # STATUS OPTION...
+		run_cmd "$1" bash -c 'in_container_run "$@"' - "$ROOT" "${@:2}"
+	}
+	in_container_run() {
+		(
+			# shellcheck source=scripts/lib.sh
+			. "$ROOT_DIR/scripts/lib.sh"
+			# shellcheck source=scripts/lib/podman.sh
+			. "$ROOT_DIR/scripts/lib/podman.sh"
+			root=$1 way=
+			shift
+			while read -r way; do
+				podman_way "$way"
+				if "${PODMAN[@]}" run --rm --network=none "${PODMAN_LIMITS[@]}" --rootfs "$root" /bin/wgkmod --version \
+					>/dev/null 2>&1; then break; fi
+			done < <(podman_ways)
+			"${PODMAN[@]}" run --rm --network=none "${PODMAN_LIMITS[@]}" "$@" --rootfs "$root" /bin/wgkmod doctor --porcelain
+		)
+	}
+	export -f in_container_run
+	in_container 3 --cap-drop=all
+	assert_line "^cause"$'\t'"container-rights"$'\t'"/run/.containerenv is there; CAP_SYS_MODULE is not, and /lib/modules is not"$'\t'
+	mkdir -p "$ROOT/lib/modules"
+	in_container 3
+	assert_line "^cause"$'\t'"container-rights"$'\t'"/run/.containerenv is there; CAP_SYS_MODULE is not"$'\t'
+	in_container 3 --cap-add=SYS_MODULE
+	refute_line 'container-rights'
+	assert_line '^cause'$'\t''kernel-gone'
 }

@@ -66,8 +66,8 @@ hook() { run_cmd 0 "$WGKMOD" hook --root "$ROOT" "$@"; }          # WORD...
 	mkdir "$dir"
 	tar -xf "$BUNDLE" -C "$dir"
 	cp -r "$dir/$RELEASE" "$dir/$other"
-	tar --format=ustar --sort=name --owner=0 --group=0 --numeric-owner -C "$dir" -cf "$BUNDLE" \
-		$(cd "$dir" && find . -type f -printf '%P\n' | LC_ALL=C sort)
+	(cd "$dir" && find . -type f -printf '%P\n' | LC_ALL=C sort |
+		tar --format=ustar --owner=0 --group=0 --numeric-owner -T - -cf "$BUNDLE")
 	key_sign "$KEY" "$BUNDLE"
 	store 0 add "$BUNDLE"
 	store 0 list

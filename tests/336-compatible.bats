@@ -28,8 +28,6 @@ setup() {
 }
 
 bundle_other() {
-	rm -f "$PAYLOAD"/modules/kernel/*/*/*.ko.*
-	find "$PAYLOAD" -name '*.ko.old' -o -name '*.ko.new' | xargs -r rm
 	payload_sums "$PAYLOAD"
 	rm -rf "$BATS_TEST_TMPDIR/tree"
 	mkdir "$BATS_TEST_TMPDIR/tree"

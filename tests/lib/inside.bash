@@ -45,7 +45,9 @@ fake_module() { # NAME FILE
 
 # inside STATUS ARGUMENT...: run wgkmod there.  INSIDE_AS: another user's number.  NO_IPV6: IPv6 is off.
 inside() {
-	NO_IPV6=${NO_IPV6:-} INSIDE_AS=${INSIDE_AS:-} run_cmd "$1" unshare $([[ -n ${INSIDE_AS:-} ]] || echo --map-root-user) --mount sh -euc '
+	local map=(--map-root-user)
+	[[ -z ${INSIDE_AS:-} ]] || map=()
+	NO_IPV6=${NO_IPV6:-} INSIDE_AS=${INSIDE_AS:-} run_cmd "$1" unshare "${map[@]}" --mount sh -euc '
 		mount --rbind /proc "$1/proc"
 		for file in cmdline keys; do
 			[ ! -e "$1/fake/$file" ] || mount --bind "$1/fake/$file" "$1/proc/$file"
