@@ -137,3 +137,34 @@ uncovered() { [[ ! -e $MODULES/.wgkmod ]]; }
 	BEFORE='rm /usr/local/sbin/wgkmod' as_system 0 "run-parts --arg=$RELEASE /etc/kernel/postinst.d"
 	assert_line "^wgkmod: hook add $RELEASE failed: see 'wgkmod guard'$"
 }
+
+# guard_unit STATUS SETTINGS: run what wgkmod-guard.service runs, with /etc/wgkmod.conf, where 'wgkmod guard' says that
+# the next kernel has no WireGuard, and the running one has.
+guard_unit() {
+	cat >"$BATS_TEST_TMPDIR/fake" <<-'FAKE'
+		#!/bin/sh
+		case $* in
+		*--prometheus) echo 'wgkmod_next_kernel_covered 0' ;;
+		*--porcelain) printf 'next\tx\tgrub.cfg\tuncovered\nkernel\t%s\tcovered\n' "$(uname -r)" ;;
+		*) echo 'wgkmod: x boots next (grub.cfg), and has no WireGuard' ;;
+		esac
+		exit 3
+	FAKE
+	printf '#!/bin/sh\necho "$*" >/boot/grubby\n' >"$BATS_TEST_TMPDIR/grubby"
+	chmod +x "$BATS_TEST_TMPDIR"/{fake,grubby}
+	rm -f "$system/boot/grubby"
+	as_system "$1" 'cp "$0" /usr/local/sbin/wgkmod; cp "$1" /usr/local/sbin/grubby; printf "%s\n" "$2" >/etc/wgkmod.conf
+		mount -t tmpfs tmpfs /run; status=0; mkdir -p /run/metrics; sh "$3" || status=$?
+		cp /run/wgkmod/guard /boot/login; cp /run/metrics/wgkmod.prom /boot/ || :; exit $status' \
+		"$BATS_TEST_TMPDIR/fake" "$BATS_TEST_TMPDIR/grubby" "$2" "$ROOT_DIR/hooks/guard"
+}
+
+@test "the unit fails when guard says no, keeps a line for the login and metrics; it changes the default only if told" {
+	guard_unit 3 'TEXTFILE=/run/metrics'
+	assert_equal "$(<"$system/boot/login")" 'wgkmod: x boots next (grub.cfg), and has no WireGuard'
+	assert_equal "$(<"$system/boot/wgkmod.prom")" 'wgkmod_next_kernel_covered 0'
+	assert_absent "$system/boot/grubby"
+	guard_unit 3 'GUARD=keep'
+	assert_equal "$(<"$system/boot/grubby")" "--set-default /boot/vmlinuz-$(uname -r)"
+	assert_line "^wgkmod: GUARD=keep: $(uname -r) is the default again, which has WireGuard$"
+}
