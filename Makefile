@@ -82,7 +82,8 @@ c_sources := $(wildcard src/*.[ch] src/*/*.[ch] tests/fuzz/*.[ch] tests/sweep/*.
 helpers := $(wildcard tests/sweep/*.c tests/vm/*.c tests/run/*.c)
 shell_sources := $(wildcard *.sh cluster/*.sh cluster/*/*.sh delivery/*.sh scripts/*.sh scripts/lib/*.sh) \
 	$(wildcard builder/*.sh builder/families/*.sh) \
-	$(wildcard tests/*/*.sh tests/*/*/*.sh) .ci/run docs/wgkmod.bash-completion
+	$(wildcard tests/*/*.sh tests/*/*/*.sh) hooks/10-wgkmod.install hooks/debian hooks/guard hooks/wgkmod.sh \
+	.ci/run docs/wgkmod.bash-completion
 bats_sources := $(wildcard tests/*.bats tests/*/*.bats tests/*/*.bash)
 
 .PHONY: help
@@ -181,8 +182,8 @@ image: ## the builder image of one kernel, from the cache alone (TARGETS="A B"|a
 
 # The tests that need the stand-in's kernels, those that take long, and the others.
 al8_tests := $(wildcard tests/*-al8*.bats)
-vm_tests := $(wildcard tests/622-*.bats tests/640-*.bats tests/220-*.bats tests/230-*.bats tests/41[01]-*.bats \
-	tests/450-*.bats)
+vm_tests := $(wildcard tests/622-*.bats tests/640-*.bats tests/71*.bats tests/220-*.bats tests/230-*.bats) \
+	$(wildcard tests/41[01]-*.bats tests/450-*.bats)
 check_tests := $(filter-out $(al8_tests) $(vm_tests),$(wildcard tests/*.bats))
 
 .PHONY: check
@@ -257,7 +258,7 @@ rebuild: ## make the bundle BUNDLE= again from the sources that its provenance n
 	@scripts/rebuild.sh $(call quote,$(BUNDLE))
 
 .PHONY: fuzz
-fuzz: ## fuzz the readers of bundles, signatures, modules, symbol tables and states: FUZZ_SECONDS= each (600)
+fuzz: ## fuzz the readers of bundles, signatures, modules, tables, states, boot loaders: FUZZ_SECONDS= each (600)
 	@$(need) @fetch @fuzz @c @sign dpkg-deb
 	@scripts/fetch.sh $(DEMO) vm
 	@tests/run/fuzz.sh $(call each,$(FUZZ))
@@ -307,20 +308,38 @@ sbin := $(DESTDIR)$(PREFIX)/sbin
 man8 := $(DESTDIR)$(PREFIX)/share/man/man8
 completions := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 
+# Where kernel-install, Debian's packages, systemd and a login look: below /usr for a package, else below /etc.
+as_package := $(filter /usr,$(PREFIX))
+libexec := $(PREFIX)/lib/wgkmod
+plugin := $(DESTDIR)$(if $(as_package),/usr/lib,/etc)/kernel/install.d/10-wgkmod.install
+units := $(DESTDIR)$(if $(as_package),/usr/lib,/etc)/systemd/system
+debian := $(DESTDIR)/etc/kernel
+login := $(DESTDIR)/etc/profile.d/wgkmod.sh
+
 # The release, and in a clone also the commit.
 version = $(shell cat VERSION)$(shell git describe --always --dirty --exclude='*' 2>/dev/null | sed 's/^/-g/')
 
 .PHONY: install
-install: ## wgkmod, its manual page and completion, below PREFIX= (/usr/local) and DESTDIR=
+install: ## wgkmod, its manual page, completion and hooks, below PREFIX= (/usr/local) and DESTDIR=
 	@$(need) @c
 	@$(MAKE) --no-print-directory -C src O=$(CURDIR)/out/install VERSION=$(call quote,$(version))
 	install -D -m 755 out/install/wgkmod $(call quote,$(sbin)/wgkmod)
 	install -D -m 644 docs/wgkmod.8 $(call quote,$(man8)/wgkmod.8)
 	install -D -m 644 docs/wgkmod.bash-completion $(call quote,$(completions)/wgkmod)
+	install -D -m 755 hooks/10-wgkmod.install $(call quote,$(plugin))
+	for when in postinst prerm postrm; do \
+		install -D -m 755 hooks/debian $(call quote,$(debian))/$$when.d/wgkmod; done
+	install -D -m 755 hooks/guard $(call quote,$(DESTDIR)$(libexec)/guard)
+	install -D -m 644 hooks/wgkmod.sh $(call quote,$(login))
+	install -D -m 644 hooks/wgkmod-guard.timer $(call quote,$(units)/wgkmod-guard.timer)
+	sed 's|LIBEXEC|'$(call quote,$(libexec))'|' hooks/wgkmod-guard.service >out/install/wgkmod-guard.service
+	install -D -m 644 out/install/wgkmod-guard.service $(call quote,$(units)/wgkmod-guard.service)
 
 .PHONY: uninstall
 uninstall: ## remove the files of make install
-	rm -f $(call quote,$(sbin)/wgkmod) $(call quote,$(man8)/wgkmod.8) $(call quote,$(completions)/wgkmod)
+	rm -f $(call quote,$(sbin)/wgkmod) $(call quote,$(man8)/wgkmod.8) $(call quote,$(completions)/wgkmod) \
+		$(call quote,$(plugin)) $(call quote,$(debian))/{postinst,prerm,postrm}.d/wgkmod $(call quote,$(login)) \
+		$(call quote,$(DESTDIR)$(libexec)/guard) $(call quote,$(units))/wgkmod-guard.{service,timer}
 
 .PHONY: clean
 clean: ## remove out/; the cache and podman's images stay
