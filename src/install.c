@@ -67,26 +67,25 @@ static enum exit_code carry_out(struct transaction *tx, const struct install *in
 {
 	const struct params *params = in->params;
 	size_t kept = tx->plan.kept;
-	enum exit_code code;
+	bool differs = !transaction_is_done(tx, &in->payload);
+	enum exit_code code = EXIT_DONE;
 
-	if (transaction_is_done(tx, &in->payload)) {
-		proof_print(proof, "are installed already");
-		return params->load && !params->dry_run ? load_again(tx) : EXIT_DONE;
-	}
-	if (params->dry_run) {
+	if (differs && params->dry_run)
 		plan_print(&tx->plan);
-		proof_print(proof, "would be installed");
-		return EXIT_DONE;
-	}
-	code = transaction_commit(tx, &in->payload);
-	if (code == EXIT_DONE && params->load)
-		code = load(tx);
-	if (code == EXIT_DONE)
-		proof_print(proof, "installed");
-	if (code == EXIT_DONE && kept)
+	else if (differs)
+		code = transaction_commit(tx, &in->payload);
+	if (code == EXIT_DONE && params->load && !params->dry_run)
+		code = differs ? load(tx) : load_again(tx);
+	if (code != EXIT_DONE)
+		return code;
+	proof_print(proof, !differs	     ? "are installed already"
+			   : params->dry_run ? "would be installed"
+					     : "installed");
+	if (differs && kept && !params->dry_run)
 		log_info("%zu file%s replaced; 'wgkmod remove' puts back what was there",
 			 kept, PLURAL(kept));
-	return code;
+	options_print_result(params, tx->host.release, differs);
+	return EXIT_DONE;
 }
 
 /* A transaction_fn: @arg is the struct install. */
@@ -149,6 +148,7 @@ static const struct option_spec options[] = {
 	{ "load", NULL, "load the modules, and check that they are live",
 	  offsetof(struct params, load), false },
 	OPTION_DRY_RUN,
+	OPTION_PORCELAIN,
 	OPTION_KEY,
 	OPTION_ALLOW_UNSIGNED,
 	{ 0 },

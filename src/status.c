@@ -291,8 +291,7 @@ static enum exit_code run(const struct params *params)
 static const struct option_spec options[] = {
 	OPTION_KERNEL("show only this release; default: all", false),
 	OPTION_ROOT,
-	{ "porcelain", NULL, "print lines for programs, in a stable format",
-	  offsetof(struct params, porcelain), false },
+	OPTION_PORCELAIN,
 	{ 0 },
 };
 

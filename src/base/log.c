@@ -8,10 +8,16 @@
 #define LINE_MAX_BYTES 8192
 
 static const char *current_verb = "run";
+static bool info_to_stderr;
 
 void log_set_verb(const char *verb)
 {
 	current_verb = verb;
+}
+
+void log_info_to_stderr(void)
+{
+	info_to_stderr = true;
 }
 
 /*
@@ -75,7 +81,7 @@ void log_info(const char *fmt, ...)
 	va_start(args, fmt);
 	vsnprintf(line, sizeof(line), fmt, args);
 	va_end(args);
-	put_line(stdout, "wgkmod: ", line);
+	put_line(info_to_stderr ? stderr : stdout, "wgkmod: ", line);
 }
 
 int reason_set(struct reason *reason, int err, const char *fmt, ...)
