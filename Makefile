@@ -30,11 +30,12 @@ FUZZ_SECONDS ?= 600
 FULL ?=
 DESTDIR ?=
 PREFIX ?= /usr/local
+DEST ?=
 
 DEMO := debian11-5.10.0-32-amd64
 
 # Values of the user are only text: make does not expand them, and $(call quote,...) quotes them for the shell.
-words := FILES TARGET CACHE MIRROR TARGETS SIGN_KEY MODULE_KEY MODULE_CERT FUZZ N VARY WITHOUT BUNDLE DESTDIR PREFIX
+words := FILES TARGET CACHE MIRROR TARGETS SIGN_KEY MODULE_KEY MODULE_CERT FUZZ N VARY WITHOUT BUNDLE DESTDIR PREFIX DEST
 $(foreach word,$(words),$(eval override $(word) := $$(value $(word))))
 quote = '$(subst ','\'',$(1))'
 each = $(foreach word,$(1),$(call quote,$(word)))
@@ -64,6 +65,7 @@ c_sources := $(wildcard src/*.[ch] src/*/*.[ch] tests/fuzz/*.[ch] tests/sweep/*.
 # The programs that the tests compile, besides tests/parity.
 helpers := $(wildcard tests/sweep/*.c tests/vm/*.c tests/run/*.c)
 shell_sources := $(wildcard *.sh scripts/*.sh scripts/lib/*.sh builder/*.sh builder/families/*.sh) \
+	$(wildcard delivery/*.sh) \
 	$(wildcard tests/*/*.sh tests/*/*/*.sh) .ci/run docs/wgkmod.bash-completion
 bats_sources := $(wildcard tests/*.bats tests/*/*.bats tests/*/*.bash)
 
@@ -91,6 +93,13 @@ bundle: ## one file for any host: out/KERNEL/wireguard-KERNEL.tar (SIGN_KEY=, TA
 	@$(if $(SIGN_KEY),$(need) @sign)
 	@for name in $(call each,$(bundled)); do $(MAKE) --no-print-directory artifacts TARGET="$$name"; done
 	@$(if $(signs),OUT="$${OUT:-out}/signed") scripts/bundle.sh $(call each,$(bundled))
+
+.PHONY: rpm
+rpm: ## RPM packages and their repository DEST=/rpm (SIGN_KEY=, PUBLIC_KEY=, GPG_KEY=, TARGETS="A B")
+	@$(if $(DEST),,echo 'usage: make rpm DEST=directory SIGN_KEY=file PUBLIC_KEY=file TARGETS="A B"' >&2; exit 2)
+	@$(need) @fetch @rpm @sign
+	@for name in $(call each,$(bundled)); do $(MAKE) --no-print-directory bundle TARGETS="$$name"; done
+	@delivery/rpm.sh $(call quote,$(DEST)) $(call each,$(bundled))
 
 .PHONY: targets
 targets: ## the known kernels
