@@ -8,8 +8,10 @@
 # out/RELEASE/wireguard-RELEASE.tar, for several out/wireguard.tar with a directory for each kernel.
 #
 #   SIGN_KEY=FILE   a secret key of minisign, which writes the signature beside the bundle, .minisig, and
-#                   asks for the key's password if it has one.  Without SIGN_KEY, an older signature stays
-#                   if the bundle did not change, else it is removed.
+#                   asks for the key's password if it has one.  Its trusted comment has no clock time.  An older
+#                   signature of the same bits by the same key stays.  Without SIGN_KEY, an older signature
+#                   stays if the bundle did not change, else it is removed.
+#   SOURCE_DATE_EPOCH=N   the time in the trusted comment, in seconds; default: that of the commit
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -37,30 +39,54 @@ pack() {
 		--verbatim-files-from --files-from="$TMP/list"
 }
 
-# sign FILE NAME RELEASE...: Sign FILE as FILE.minisig; the bundle's final name is NAME.
+# build_time: Print the time that a signature states: SOURCE_DATE_EPOCH, else that of the commit, else 0.  The clock's
+# would make each signature of the same bundle another one.
+build_time() {
+	if [[ -n ${SOURCE_DATE_EPOCH:-} ]]; then
+		[[ $SOURCE_DATE_EPOCH =~ ^[0-9]+$ ]] || die "SOURCE_DATE_EPOCH '$SOURCE_DATE_EPOCH' is not a number of seconds"
+		printf '%s\n' "$SOURCE_DATE_EPOCH"
+	else
+		git -C "$TOP" log -1 --format=%ct 2>/dev/null || printf '0\n'
+	fi
+}
+
+# sign FILE COMMENT: Sign FILE as FILE.minisig with the trusted comment.
 sign() {
-	local file=$1 name=$2
-	shift 2
 	[[ -f $SIGN_KEY ]] || die "there is no key '$SIGN_KEY'"
-	minisign -S -s "$SIGN_KEY" -m "$file" -x "$file.minisig" \
-		-t "file:$name timestamp:$(date +%s) kernels: $*" >/dev/null ||
+	minisign -S -s "$SIGN_KEY" -m "$1" -x "$1.minisig" -t "$2" >/dev/null ||
 		die "minisign did not sign with '$SIGN_KEY'"
+}
+
+# sign_once FILE OLD COMMENT: Sign FILE as FILE.minisig.  Keep the signature OLD if it is one of the same bits by
+# SIGN_KEY: minisign gives the same signature again for the same key, file and comment.
+sign_once() {
+	local file=$1 old=$2
+	if [[ -f $old ]]; then
+		sign "$file" "$(sed -n '3s/^trusted comment: //p' "$old")"
+		if cmp -s "$file.minisig" "$old"; then return; fi
+	fi
+	sign "$file" "$3"
 }
 
 PHASE_START=$(now_ms)
 make_tmp "$OUT"
 mkdir "$TMP/bundle"
-releases=()
+releases=() inputs=()
 for name; do
 	read_target "$name"
 	[[ ! -d $TMP/bundle/$RELEASE ]] || die "two of the targets are of the kernel $RELEASE"
 	collect "$RELEASE" "$TMP/bundle"
 	releases+=("$RELEASE")
+	[[ -z $SIGN_KEY ]] || inputs+=("$("$TOP/scripts/inputs.sh" "$name")")
 done
 dest=$OUT/wireguard.tar
 [[ $# -gt 1 ]] || dest=$OUT/$RELEASE/wireguard-$RELEASE.tar
 pack "$TMP/bundle" "$TMP/bundle.tar"
-[[ -z $SIGN_KEY ]] || sign "$TMP/bundle.tar" "${dest##*/}" "${releases[@]}"
+if [[ -n $SIGN_KEY ]]; then
+	time=$(build_time)
+	sign_once "$TMP/bundle.tar" "$dest.minisig" \
+		"file:${dest##*/} timestamp:$time kernels: ${releases[*]} inputs: ${inputs[*]}"
+fi
 
 # Never leave a bundle beside the signature of another bundle.
 cmp -s "$TMP/bundle.tar" "$dest" || rm -f "$dest.minisig"

@@ -101,7 +101,37 @@ other_target() {
 	assert_line ', signed '
 	[ "$(sha256sum <"$BUNDLE")" = "$first" ]
 	run_cmd 0 minisign -V -p "$KEY.pub" -m "$BUNDLE"
-	assert_line "^Trusted comment: file:wireguard-$RELEASE.tar timestamp:[0-9]+ kernels: $RELEASE$"
+	assert_line "^Trusted comment: file:wireguard-$RELEASE.tar timestamp:[0-9]+ kernels: $RELEASE inputs: [0-9a-f]{64}$"
+}
+
+@test "a signature has no clock time: signed again, and in another clone, it has the same bits" {
+	local inputs
+	key_make "$KEY"
+	SOURCE_DATE_EPOCH=1234 SIGN_KEY=$KEY.key bundle_it 0
+	run_cmd 0 minisign -V -p "$KEY.pub" -m "$BUNDLE"
+	inputs=$("$ROOT_DIR/scripts/inputs.sh" "$TARGET_NAME")
+	assert_line "^Trusted comment: file:wireguard-$RELEASE.tar timestamp:1234 kernels: $RELEASE inputs: $inputs$"
+	cp "$BUNDLE.minisig" "$BATS_TEST_TMPDIR/first"
+	rm "$BUNDLE"*
+	SOURCE_DATE_EPOCH=1234 SIGN_KEY=$KEY.key bundle_it 0
+	cmp "$BUNDLE.minisig" "$BATS_TEST_TMPDIR/first"
+	SOURCE_DATE_EPOCH=now SIGN_KEY=$KEY.key bundle_it 1
+	assert_line "^wgkmod: SOURCE_DATE_EPOCH 'now' is not a number of seconds$"
+}
+
+@test "a signature that verifies is kept; one by another key, and a damaged one, is made again" {
+	key_make "$KEY"
+	key_make "$KEY.other"
+	SOURCE_DATE_EPOCH=1 SIGN_KEY=$KEY.key bundle_it 0
+	cp "$BUNDLE.minisig" "$BATS_TEST_TMPDIR/first"
+	SOURCE_DATE_EPOCH=2 SIGN_KEY=$KEY.key bundle_it 0
+	cmp "$BUNDLE.minisig" "$BATS_TEST_TMPDIR/first"
+	sed -i 's/timestamp:1/timestamp:3/' "$BUNDLE.minisig"
+	SOURCE_DATE_EPOCH=2 SIGN_KEY=$KEY.key bundle_it 0
+	run_cmd 0 minisign -V -p "$KEY.pub" -m "$BUNDLE"
+	assert_line ' timestamp:2 '
+	SOURCE_DATE_EPOCH=2 SIGN_KEY=$KEY.other.key bundle_it 0
+	run_cmd 0 minisign -V -p "$KEY.other.pub" -m "$BUNDLE"
 }
 
 @test "a signature stays beside its bundle, and goes with it" {

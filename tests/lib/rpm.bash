@@ -102,11 +102,11 @@ on_host() {
 		mount --bind /dev "$1/dev"
 		mount --bind "$2/rpm/" "$1/srv/rpm"
 		mount --bind "$3/kernels" "$1/kernels"
-		exec chroot "$1" "${@:4}"' - "$ROOT" "$DEST" "$RPM_DIR" "$@"
+		chroot "$1" "${@:4}" || exit $?' - "$ROOT" "$DEST" "$RPM_DIR" "$@"
 }
 
 # dnf STATUS WORD...
-dnf() { on_host "$1" dnf --assumeyes --quiet "${@:2}"; }
+dnf() { on_host "$1" dnf --assumeyes "${@:2}"; }
 
 # tree KERNEL: Print the kernel's directory: names, kinds, modes, links, digests.
 tree() {
