@@ -468,6 +468,15 @@ on_tmpfs() {
 	installed
 }
 
+@test "what somebody removed with its directory is installed again, and remove gives back the tree" {
+	install_it 0
+	rm -r "$MODULES/kernel/drivers/net/wireguard"
+	install_it 0
+	installed
+	remove_it 0
+	unchanged
+}
+
 # The standard output of a verb on the test's host; its sentences go to standard error.
 porcelain() { # VERB [OPTION...] [OPERAND]
 	run_cmd 0 "$BASH" -c '"$@" 2>/dev/null' - "$WGKMOD" "$1" --porcelain --root "$ROOT" --kernel "$RELEASE" "${@:2}"
