@@ -74,7 +74,7 @@ package() {
 
 # kmod TARGET...: Make the package of each target's bundle.
 kmod() {
-	local name bundle list provides
+	local name bundle list provides dirs
 	for name; do
 		read_target "$name"
 		[[ $FAMILY == rpm ]] || die "'$name' is of the family $FAMILY, which has no RPM packages"
@@ -87,10 +87,12 @@ kmod() {
 		tar --list --file="$bundle" |
 			sed -n "s,^[^/]*/modules/\(.*\.ko\)\$,%ghost %attr(644\,root\,root) \"/lib/modules/$RELEASE/\1\",p" >"$list"
 		provides=$(sed 's,.*/,kmod(,; s/"$/)/' "$list" | sort | paste -sd ' ')
+		dirs=$(sed 's,.*"/lib/modules/\(.*\)/[^/]*",\1,' "$list" | sort -u | paste -sd ' ')
 		kernels+=("$RELEASE")
 		package kmod-wireguard "kmod-wireguard-$RELEASE" "${RELEASE%%-*}" \
 			"$(printf '%s\n' "$RELEASE" "$GPG_KEY" | digest "$specs/kmod-wireguard.spec" "$bundle" "$bundle.minisig")" \
-			"wgkmod_kernel $RELEASE" "wgkmod_bundle $bundle" "wgkmod_list $list" "wgkmod_provides $provides"
+			"wgkmod_kernel $RELEASE" "wgkmod_bundle $bundle" "wgkmod_list $list" "wgkmod_provides $provides" \
+			"wgkmod_dirs $dirs"
 	done
 }
 

@@ -164,8 +164,8 @@ is_installed() {
 	dnf 0 install "kernel-$NINE" wgkmod --setopt=install_weak_deps=False
 	before=$(tree "$NINE")
 	# the first depmod that wgkmod runs kills all that runs on this host
-	mv "$ROOT/sbin/depmod" "$ROOT/sbin/depmod.real"
-	printf '#!/bin/sh\n[ -e /killed ] || { : >/killed && sync && kill -KILL -1; }\nexec /sbin/depmod.real "$@"\n' >"$ROOT/sbin/depmod"
+	rm "$ROOT/sbin/depmod"
+	printf '#!/bin/bash\n[[ -e /killed ]] || { : >/killed && kill -KILL -1; }\nexec -a depmod /bin/kmod "$@"\n' >"$ROOT/sbin/depmod"
 	chmod +x "$ROOT/sbin/depmod"
 	dnf 137 install "kmod-wireguard-$NINE"
 	[[ -e $ROOT/killed ]]
