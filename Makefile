@@ -65,7 +65,7 @@ c_sources := $(wildcard src/*.[ch] src/*/*.[ch] tests/fuzz/*.[ch] tests/sweep/*.
 # The programs that the tests compile, besides tests/parity.
 helpers := $(wildcard tests/sweep/*.c tests/vm/*.c tests/run/*.c)
 shell_sources := $(wildcard *.sh scripts/*.sh scripts/lib/*.sh builder/*.sh builder/families/*.sh) \
-	$(wildcard delivery/*.sh) \
+	$(wildcard delivery/*.sh delivery/media/*.sh) \
 	$(wildcard tests/*/*.sh tests/*/*/*.sh) .ci/run docs/wgkmod.bash-completion
 bats_sources := $(wildcard tests/*.bats tests/*/*.bats tests/*/*.bash)
 
@@ -100,6 +100,13 @@ rpm: ## RPM packages and their repository DEST=/rpm (SIGN_KEY=, PUBLIC_KEY=, GPG
 	@$(need) @fetch @rpm @sign
 	@for name in $(call each,$(bundled)); do $(MAKE) --no-print-directory bundle TARGETS="$$name"; done
 	@delivery/rpm.sh $(call quote,$(DEST)) $(call each,$(bundled))
+
+.PHONY: media
+media: ## fill a medium for hosts without network, DEST= (the variables of make rpm)
+	@$(if $(DEST),,echo 'usage: make media DEST=directory SIGN_KEY=file PUBLIC_KEY=file TARGETS="A B"' >&2; exit 2)
+	@$(need) @fetch @rpm @sign
+	@for name in $(call each,$(bundled)); do $(MAKE) --no-print-directory bundle TARGETS="$$name"; done
+	@delivery/media.sh $(call quote,$(DEST)) $(call each,$(bundled))
 
 .PHONY: targets
 targets: ## the known kernels

@@ -112,10 +112,13 @@ is_installed() {
 	done
 	dnf 0 install "kmod-wireguard-$NINE" "kernel-$NINE"
 	on_host 0 rpm --erase --nodeps kernel kernel-core kernel-modules
-	assert_absent "$ROOT/lib/modules/$NINE"
+	assert_equal "$(find "$ROOT/lib/modules/$NINE" -type f)" ''
 	on_host 1 rpm --verify "kmod-wireguard-$NINE"
 	dnf 0 install "kernel-$NINE"
 	is_installed "$NINE"
+	on_host 0 rpm --erase --nodeps kernel kernel-core kernel-modules
+	on_host 0 rpm --erase "kmod-wireguard-$NINE"
+	assert_absent "$ROOT/lib/modules/$NINE"
 }
 
 @test "a newer build for the same kernel replaces the older one" {
