@@ -35,7 +35,8 @@ DEST ?=
 DEMO := debian11-5.10.0-32-amd64
 
 # Values of the user are only text: make does not expand them, and $(call quote,...) quotes them for the shell.
-words := FILES TARGET CACHE MIRROR TARGETS SIGN_KEY MODULE_KEY MODULE_CERT FUZZ N VARY WITHOUT BUNDLE DESTDIR PREFIX DEST
+words := FILES TARGET CACHE MIRROR TARGETS SIGN_KEY MODULE_KEY MODULE_CERT FUZZ N VARY WITHOUT BUNDLE \
+	DESTDIR PREFIX DEST
 $(foreach word,$(words),$(eval override $(word) := $$(value $(word))))
 quote = '$(subst ','\'',$(1))'
 each = $(foreach word,$(1),$(call quote,$(word)))

@@ -87,7 +87,8 @@ kmod() {
 		tar --list --file="$bundle" |
 			sed -n "s,^[^/]*/modules/\(.*\.ko\)\$,%ghost %attr(644\,root\,root) \"/lib/modules/$RELEASE/\1\",p" >"$list"
 		provides=$(sed 's,.*/,kmod(,; s/"$/)/' "$list" | sort | paste -sd ' ')
-		dirs=$(sed -n 's,.*"/lib/modules/\(.*\)",\1,; :up; s,^\(.*\)/[^/]*$,\1,; T; p; b up' "$list" | sort -ru | paste -sd ' ')
+		dirs=$(sed -n 's,.*"/lib/modules/\(.*\)",\1,; :up; s,^\(.*\)/[^/]*$,\1,; T; p; b up' "$list" |
+			sort -ru | paste -sd ' ')
 		kernels+=("$RELEASE")
 		package kmod-wireguard "kmod-wireguard-$RELEASE" "${RELEASE%%-*}" \
 			"$(printf '%s\n' "$RELEASE" "$GPG_KEY" | digest "$specs/kmod-wireguard.spec" "$bundle" "$bundle.minisig")" \

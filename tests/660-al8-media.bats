@@ -26,6 +26,7 @@ setup_file() {
 	fusermount -u "$BATS_FILE_TMPDIR/medium"
 }
 teardown_file() {
+	! mountpoint --quiet "$BATS_FILE_TMPDIR/medium" || fusermount -u "$BATS_FILE_TMPDIR/medium"
 	servers_stop
 	rpm_teardown
 }
@@ -37,10 +38,10 @@ setup() {
 }
 teardown() { fusermount -u "$BATS_FILE_TMPDIR/medium"; }
 
-# medium IMAGE OPTION: Mount a vfat image on BATS_FILE_TMPDIR/medium.
+# medium IMAGE OPTION: Mount a vfat image on BATS_FILE_TMPDIR/medium.  Without 3>&-, bats would wait for fusefat.
 medium() {
 	mkdir -p "$BATS_FILE_TMPDIR/medium"
-	run_cmd 0 fusefat -o "$2" "$1" "$BATS_FILE_TMPDIR/medium"
+	run_cmd 0 fusefat -o "$2" "$1" "$BATS_FILE_TMPDIR/medium" 3>&-
 }
 
 # make_media STATUS DEST TARGETS [VARIABLE=...]: make media with the keys of rpm_setup.

@@ -23,8 +23,8 @@ release=$(uname -r)
 }
 [ "$(id -u)" -eq 0 ] || fail 'run it as root' 1
 bundle=$medium/$release/wireguard-$release.tar
-[ -f "$bundle" ] || fail "the medium has no bundle for the kernel $release; it has: $(cd "$medium" && echo ./*/wireguard-*.tar |
-	sed 's,\./\([^/]*\)/[^ ]*,\1,g')" 3
+kernels=$(cd "$medium" && echo ./*/wireguard-*.tar | sed 's,\./\([^/]*\)/[^ ]*,\1,g')
+[ -f "$bundle" ] || fail "the medium has no bundle for the kernel $release; it has: $kernels" 3
 [ -f "$medium/SHA256SUMS" ] || fail 'the medium has no SHA256SUMS: it was not written to its end' 4
 (cd "$medium" && grep "  $release/" SHA256SUMS | sha256sum --check --quiet --strict -) ||
 	fail "the bundle is not what SHA256SUMS says: the medium is damaged" 4
