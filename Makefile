@@ -28,15 +28,19 @@ WITHOUT ?=
 BUNDLE ?=
 FUZZ_SECONDS ?= 600
 FULL ?=
+LIST ?=
+INDEX ?=
+DEST ?=
 DESTDIR ?=
 PREFIX ?= /usr/local
-DEST ?=
 
 DEMO := debian11-5.10.0-32-amd64
+# Kernels of one version and one toolchain, for make bench-many.
+benched := $(DEMO) debian11-5.10.0-32-cloud-amd64 debian11-5.10.0-32-rt-amd64
 
 # Values of the user are only text: make does not expand them, and $(call quote,...) quotes them for the shell.
-words := FILES TARGET CACHE MIRROR TARGETS SIGN_KEY MODULE_KEY MODULE_CERT FUZZ N VARY WITHOUT BUNDLE \
-	DESTDIR PREFIX DEST
+words := FILES TARGET CACHE MIRROR TARGETS LIST INDEX DEST SIGN_KEY MODULE_KEY MODULE_CERT FUZZ N VARY WITHOUT \
+	BUNDLE DESTDIR PREFIX
 $(foreach word,$(words),$(eval override $(word) := $$(value $(word))))
 quote = '$(subst ','\'',$(1))'
 each = $(foreach word,$(1),$(call quote,$(word)))
@@ -54,8 +58,11 @@ export SIGN_KEY MODULE_KEY MODULE_CERT FUZZ_SECONDS FULL VARY WITHOUT
 target = $(eval target := $$(or $$(TARGET),$$(shell scripts/default-target.sh $$(DEMO))))$(target)
 # Not empty if the modules are signed for the kernel; the result is then in out/signed/.
 signs = $(or $(MODULE_KEY),$(MODULE_CERT))
+# The names in TARGETS=; "all" means each target with a complete lock.
+many = $(if $(filter all,$(TARGETS)),$(shell cluster/targets.sh),$(TARGETS))
+many_unlocked = $(if $(filter all,$(TARGETS)),$(shell cluster/targets.sh --unlocked),$(many))
 # The targets of a bundle: TARGETS=, else the target of this run.
-bundled = $(or $(TARGETS),$(target))
+bundled = $(or $(many),$(target))
 need := scripts/install-deps.sh
 need_check = programs=$$(scripts/programs.sh $(DEMO)) && \
 	$(need) @fetch @image @vm @c @lint @memory @fuzz @check $$programs
@@ -65,7 +72,8 @@ c_sources := $(wildcard src/*.[ch] src/*/*.[ch] tests/fuzz/*.[ch] tests/sweep/*.
 	tests/parity/*.[ch])
 # The programs that the tests compile, besides tests/parity.
 helpers := $(wildcard tests/sweep/*.c tests/vm/*.c tests/run/*.c)
-shell_sources := $(wildcard *.sh scripts/*.sh scripts/lib/*.sh builder/*.sh builder/families/*.sh) \
+shell_sources := $(wildcard *.sh cluster/*.sh cluster/*/*.sh scripts/*.sh scripts/lib/*.sh) \
+	$(wildcard builder/*.sh builder/families/*.sh) \
 	$(wildcard delivery/*.sh delivery/media/*.sh) \
 	$(wildcard tests/*/*.sh tests/*/*/*.sh) .ci/run docs/wgkmod.bash-completion
 bats_sources := $(wildcard tests/*.bats tests/*/*.bats tests/*/*.bash)
@@ -84,30 +92,42 @@ demo: ## the whole job: modules for Debian 11's kernel, booted in a VM, a tunnel
 	@tests/vm/tunnel.sh $(DEMO)
 
 .PHONY: artifacts
-artifacts: ## fetch, image, build and proof of one kernel: out/KERNEL/ (MODULE_KEY=, MODULE_CERT=)
-	@$(need_target) @image $(if $(signs),@sign)
-	@scripts/artifacts.sh $(call quote,$(target))
-	@$(if $(signs),scripts/sign-modules.sh $(call quote,$(target)))
+artifacts: ## fetch, image, build and proof: out/KERNEL/ (TARGETS="A B"|all, MODULE_KEY=, MODULE_CERT=)
+	@$(if $(TARGETS),$(need) @fetch,$(need_target)) @image $(if $(signs),@sign)
+	@$(if $(TARGETS),cluster/many.sh artifacts $(call each,$(many)),scripts/artifacts.sh $(call quote,$(target)))
+	@$(if $(TARGETS),,$(if $(signs),scripts/sign-modules.sh $(call quote,$(target))))
 
 .PHONY: bundle
-bundle: ## one file for any host: out/KERNEL/wireguard-KERNEL.tar (SIGN_KEY=, TARGETS="A B")
+bundle: ## one file for any host: out/KERNEL/wireguard-KERNEL.tar (SIGN_KEY=, TARGETS="A B"|all)
 	@$(if $(SIGN_KEY),$(need) @sign)
-	@for name in $(call each,$(bundled)); do $(MAKE) --no-print-directory artifacts TARGET="$$name"; done
+	@$(MAKE) --no-print-directory artifacts $(if $(TARGETS),TARGETS=$(call quote,$(TARGETS)),TARGET=$(call quote,$(bundled)))
 	@$(if $(signs),OUT="$${OUT:-out}/signed") scripts/bundle.sh $(call each,$(bundled))
 
 .PHONY: rpm
 rpm: ## RPM packages and their repository DEST=/rpm (SIGN_KEY=, PUBLIC_KEY=, GPG_KEY=, TARGETS="A B")
 	@$(if $(DEST),,echo 'usage: make rpm DEST=directory SIGN_KEY=file PUBLIC_KEY=file TARGETS="A B"' >&2; exit 2)
 	@$(need) @fetch @rpm @sign
-	@for name in $(call each,$(bundled)); do $(MAKE) --no-print-directory bundle TARGETS="$$name"; done
+	@for name in $(call each,$(bundled)); do $(MAKE) --no-print-directory bundle TARGET="$$name" TARGETS=; done
 	@delivery/rpm.sh $(call quote,$(DEST)) $(call each,$(bundled))
 
 .PHONY: media
 media: ## fill a medium for hosts without network, DEST= (the variables of make rpm)
 	@$(if $(DEST),,echo 'usage: make media DEST=directory SIGN_KEY=file PUBLIC_KEY=file TARGETS="A B"' >&2; exit 2)
 	@$(need) @fetch @rpm @sign
-	@for name in $(call each,$(bundled)); do $(MAKE) --no-print-directory bundle TARGETS="$$name"; done
+	@for name in $(call each,$(bundled)); do $(MAKE) --no-print-directory bundle TARGET="$$name" TARGETS=; done
 	@delivery/media.sh $(call quote,$(DEST)) $(call each,$(bundled))
+
+.PHONY: one
+one: ## build line INDEX= of the file LIST= and put it into DEST=, which machines may share (cluster/)
+	@$(if $(and $(LIST),$(INDEX),$(DEST)),,echo 'usage: make one LIST=file INDEX=line DEST=directory' >&2; exit 2)
+	@$(need) @fetch @image
+	@cluster/one.sh $(call quote,$(LIST)) $(call quote,$(INDEX)) $(call quote,$(DEST))
+
+.PHONY: collect
+collect: ## verify what make one put into DEST= for each target of LIST=, and list it in DEST/kernels
+	@$(if $(and $(LIST),$(DEST)),,echo 'usage: make collect LIST=file DEST=directory' >&2; exit 2)
+	@$(need) @fetch
+	@cluster/collect.sh $(call quote,$(LIST)) $(call quote,$(DEST))
 
 .PHONY: targets
 targets: ## the known kernels
@@ -119,19 +139,19 @@ explain: ## the closure of one kernel: each symbol, who selects it, what is buil
 	@scripts/explain.sh $(call quote,$(target))
 
 .PHONY: lock
-lock: ## resolve one kernel's inputs to digests: targets/NAME.lock (network)
-	@programs=$$(scripts/programs.sh $(call quote,$(target)) lock) && $(need) $$programs
-	@scripts/lock.sh $(call quote,$(target))
+lock: ## resolve a kernel's inputs to digests: targets/NAME.lock (network; TARGETS="A B"|all)
+	@$(if $(TARGETS),$(need) @fetch,programs=$$(scripts/programs.sh $(call quote,$(target)) lock) && $(need) $$programs)
+	@$(if $(TARGETS),cluster/many.sh lock $(call each,$(many_unlocked)),scripts/lock.sh $(call quote,$(target)))
 
 .PHONY: fetch
-fetch: ## download the files of the lock into the cache (network)
-	@$(need_target)
-	@scripts/fetch.sh $(call quote,$(target))
+fetch: ## download the files of the lock into the cache (network; TARGETS="A B"|all)
+	@$(if $(TARGETS),$(need) @fetch,$(need_target))
+	@$(if $(TARGETS),cluster/many.sh fetch $(call each,$(many)),scripts/fetch.sh $(call quote,$(target)))
 
 .PHONY: image
-image: ## the builder image of one kernel, from the cache alone
-	@$(need_target) @image
-	@scripts/image.sh $(call quote,$(target))
+image: ## the builder image of one kernel, from the cache alone (TARGETS="A B"|all)
+	@$(if $(TARGETS),$(need) @fetch,$(need_target)) @image
+	@$(if $(TARGETS),cluster/many.sh image $(call each,$(many)),scripts/image.sh $(call quote,$(target)))
 
 # The tests that need the stand-in's kernels, those that take long, and the others.
 al8_tests := $(wildcard tests/*-al8*.bats)
@@ -153,19 +173,20 @@ check-al8: ## the tests on the stand-in for Alibaba Cloud Linux 3, which is made
 	@$(need_check)
 	@tests/run/check.sh $(al8_tests)
 
-# The programs that the proofs need; TARGET=all means every target that has a kernel to prove.
-proof_target = $(if $(filter all,$(TARGET)),$(DEMO),$(target))
+# The programs that the proofs need, and the targets; "all" means every target that has a kernel to prove.
+proof_target = $(if $(or $(TARGETS),$(filter all,$(TARGET))),$(DEMO),$(target))
+proved = $(or $(call each,$(TARGETS)),$(call quote,$(or $(TARGET),$(target))))
 need_proof = programs=$$(scripts/programs.sh $(call quote,$(proof_target))) && $(need) @fetch @image @proof $$programs
 
 .PHONY: parity
-parity: ## our modules against those of the kernel's own package, byte by byte (TARGET=all: a table)
+parity: ## our modules against those of the kernel's own package, byte by byte (TARGETS="A B"|all: a table)
 	@$(need_proof) @c libelf
-	@tests/run/proofs.sh parity $(call quote,$(or $(TARGET),$(target)))
+	@tests/run/proofs.sh parity $(proved)
 
 .PHONY: boot
-boot: ## the kernel in a VM, our modules, a tunnel through them (TARGET=all: a table)
+boot: ## the kernel in a VM, our modules, a tunnel through them (TARGETS="A B"|all: a table)
 	@$(need_proof) @vm
-	@tests/run/proofs.sh boot $(call quote,$(or $(TARGET),$(target)))
+	@tests/run/proofs.sh boot $(proved)
 
 # A second target for make repro, and one of the newest series for upstream's test.
 SECOND := debian13-6.12.117+deb13-amd64
@@ -220,12 +241,22 @@ bench: ## measure the build against the bare compile and by hand, an install aga
 	@tests/run/bench.sh $(DEMO)
 	@tests/run/bench-install.sh $(DEMO)
 
+.PHONY: bench-many
+bench-many: ## measure what each further kernel costs, alone and all at once, in empty image stores (TARGETS="A B"|all)
+	@$(need_target) @image
+	@tests/run/bench-many.sh $(call each,$(or $(many),$(benched)))
+
+.PHONY: figures
+figures: ## take the figures that commands wrote into out/figures.txt over into the documents
+	@tests/run/figures.sh
+
+# The width of kernels.sh is not measured: any change of it compiles the kernels of the stand-in again.
 .PHONY: lint
 lint: ## the linters: shellcheck, gcc -fanalyzer, cppcheck, clang-tidy, clang-format, width of lines
 	@$(need) @lint
 	shellcheck --external-sources $(shell_sources) $(bats_sources)
 	codespell --ignore-words-list=extraversion,asymmetri,relaese,inh,fpr,nown,msdos \
-		*.md docs src scripts builder tests targets Makefile Containerfile build.sh
+		*.md docs src cluster scripts builder tests targets Makefile Containerfile build.sh
 	clang-format --dry-run --Werror $(c_sources)
 	$(MAKE) --no-print-directory -C src lint
 	$(MAKE) --no-print-directory -C tests/parity lint
@@ -234,8 +265,10 @@ lint: ## the linters: shellcheck, gcc -fanalyzer, cppcheck, clang-tidy, clang-fo
 	cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr -D_GNU_SOURCE -D__x86_64__ -D__LP64__ \
 		--enable=warning,portability,performance --suppress=missingIncludeSystem --suppress=memleak $(helpers) tests/fuzz
 	clang-tidy --quiet --warnings-as-errors='*' $(helpers) -- -std=gnu11 2>/dev/null
+	for file in $(wildcard src/*.[ch] src/*/*.[ch]); do expand -t 8 $$file | awk -v file=$$file 'length > 90 { \
+		printf "%s:%d: %d columns, at most 90\n", file, FNR, length; wide = 1 } END { exit wide }' || exit 1; done
 	awk 'length > 120 { printf "%s:%d: %d columns, at most 120\n", FILENAME, FNR, length; wide = 1 } \
-		END { exit wide }' $(filter-out tests/%,$(shell_sources)) Makefile Containerfile
+		END { exit wide }' $(filter-out tests/al8/kernels.sh,$(shell_sources)) $(bats_sources) Makefile Containerfile
 
 .PHONY: format
 format: ## clang-format over the sources in C
@@ -266,6 +299,11 @@ uninstall: ## remove the files of make install
 clean: ## remove out/; the cache and podman's images stay
 	rm -rf out
 	$(MAKE) --no-print-directory -C src clean
+
+.PHONY: cache-prune
+cache-prune: ## remove from the cache what no lock of this clone names and is older than a day
+	@$(need) @fetch
+	@cluster/cache-prune.sh
 
 .PHONY: clean-images
 clean-images: ## remove the images that wgkmod made, of all targets and versions

@@ -3,8 +3,8 @@
 #
 # usage: closure.sh RELEASE SOURCEDIR [HIDDEN-MODULE...]
 #
-# Compute, by Kconfig, what CONFIG_WIREGUARD=m turns on that the kernel RELEASE lacks.  Runs in the
-# container while the image is made.  Writes to /kernel:
+# Compute, by Kconfig, what CONFIG_WIREGUARD=m turns on that the kernel RELEASE lacks.  SOURCEDIR has what
+# kernel-source.sh writes.  Runs in the container while the image is made.  Writes to /kernel:
 #
 #	cc          the kernel's compiler (the first word of CONFIG_CC_VERSION_TEXT)
 #	stands-in   version text of the compiler that stands in for it, by $COMPILER; else empty
@@ -33,6 +33,7 @@ shift 2
 hidden=("$@")
 srcarch=x86
 programs=/wgkmod
+hostcc=$(family_compiler) # as in kernel-source.sh: Kconfig's program is not compiled again
 devel=$(family_kernel_devel "$release")
 work=$(mktemp -d)
 tree=$work/linux
@@ -42,7 +43,7 @@ trap 'rm -rf "$work"' EXIT
 
 # kconfig FILE: Complete the configuration in FILE by the kernel's own Kconfig.
 kconfig() {
-	make -s -C "$tree" ARCH=$srcarch CC="$cc" HOSTCC="$cc" KCONFIG_CONFIG="$1" olddefconfig >"$work/log" 2>&1 ||
+	make -s -C "$tree" ARCH=$srcarch CC="$cc" HOSTCC="$hostcc" KCONFIG_CONFIG="$1" olddefconfig >"$work/log" 2>&1 ||
 		{ cat "$work/log" >&2; die "Kconfig failed"; }
 }
 
@@ -86,13 +87,7 @@ set_selectors() {
 }
 
 # readers SYMBOL: Print "FILE TEXT" for each line of the kernel's C and assembler sources that reads SYMBOL.
-readers() {
-	local symbol=$1
-	[[ -s $work/members ]] || tar -tRf "$work/linux.tar" >"$work/members"
-	# tr ends tar's header with a newline, so that the first line of a file starts where the file does.
-	{ tr '\0' '\n' <"$work/linux.tar" | grep -abE "CONFIG_${symbol}(_MODULE)?([^A-Za-z0-9_]|\$)" || [[ $? -eq 1 ]]; } |
-		awk -f "$programs/readers.awk" "$work/members" - | grep -E "^(arch/$srcarch/|[^a]|a[^r])" || [[ $? -eq 1 ]]
-}
+readers() { grep -E "CONFIG_$1(_MODULE)?([^A-Za-z0-9_]|\$)" "$source/readers" || [[ $? -eq 1 ]]; }
 
 # inside_modules SYMBOL: Return 0 if SYMBOL=y only changes modules that are built.  In the Makefiles it
 # adds objects to them, or flags to their objects.  In C, their sources read it, or an expression in a
@@ -112,14 +107,10 @@ require_symvers "$devel"
 [[ $(kernel_release "$devel") == "$release" ]] ||
 	die "'$devel' is the build tree of $(kernel_release "$devel"), not of $release"
 
-# ---- its source: Kconfig, Makefiles and scripts first ---------------------------------
+# ---- its source: Kconfig, Makefiles and scripts ---------------------------------------
 
 mkdir -p "$tree" /kernel/slice
-family_source "$source"/* >"$work/linux.tar"
-prefix=$(set +o pipefail; tar -tf "$work/linux.tar" | head -n1)
-prefix=${prefix%%/*}
-tar -xf "$work/linux.tar" -C "$tree" --strip-components=1 --wildcards \
-	'*/Kconfig*' '*/Makefile*' '*/Kbuild*' "$prefix/scripts"
+tar -xf "$source/kconfig.tar" -C "$tree"
 # The kernel's own Kconfig files, if kernel-devel has them, replace those of the source.
 (cd "$devel" && find . -name 'Kconfig*' -type f -print0 | tar -c --null -T - -f -) | tar -x -C "$tree"
 
@@ -185,7 +176,7 @@ for module in "${hidden[@]}"; do
 	hidden_symbols+=("${symbols[@]}")
 done
 unset_symbols "${hidden_symbols[@]}"
-kconfig "$work/before"
+[[ ${#hidden[@]} -eq 0 ]] || kconfig "$work/before"
 for symbol in "${hidden_symbols[@]}"; do
 	[[ $(value "$work/before" "$symbol") == n ]] ||
 		die "HIDE wants CONFIG_$symbol off, but it stays; it is selected by $(asking "$symbol")"
@@ -271,9 +262,9 @@ while read -r symbol v; do
 	[[ $v == m ]] || continue
 	for module in $(modules_of "$symbol"); do built[$module]=$symbol; done
 done < <(gained "$work/before" "$work/after")
-# shellcheck disable=SC2046 # one word a directory
-tar -xf "$work/linux.tar" -C /kernel/slice --strip-components=1 \
-	$(printf '%s\n' "${!built[@]}" | sed "s,/[^/]*\$,,; s,^,$prefix/," | sort -u)
+printf '%s\n' "${!built[@]}" | sed 's,/[^/]*$,,' | sort -u >"$work/directories"
+tar -xzf "$source/code.tar.gz" -C /kernel/slice -T "$work/directories" ||
+	die "$release needs a module of a directory that kernel-source.sh does not keep: add it to 'code' there"
 
 # ---- what the build reads -------------------------------------------------------------
 

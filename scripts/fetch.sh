@@ -120,12 +120,25 @@ fetch_image() {
 		die "$2: its manifest does not have the digest of the lock"
 	for file in $(image_blobs "$dir/manifest.json" | sort -u); do
 		chmod 444 "$dir/$file"
+		sync -d "$dir/$file"
 		mv -T "$dir/$file" "$(cached "$file")"
 	done
+	sync -d "$dir/manifest.json"
 	mv -T "$dir/manifest.json" "$(cached "$sha")"
 }
 
+# lock_cache: Let one run at a time download: the next finds the files of the one before.  The lock only saves
+# downloads.  Without it (a file system may have none, and other machines may share the cache) each run downloads into
+# its own directory, and one rename puts a whole file into the cache.
+lock_cache() {
+	exec 9<"$CACHE/sha256"
+	flock -n 9 || { say fetch 'waits for another download into the cache' && flock 9; } ||
+		printf 'the cache cannot be locked: others may download the same files\n' | logged
+	check_cached
+}
+
 check_cached
+[[ ${#MISSING[@]} -eq 0 || ! -w $CACHE ]] || lock_cache
 count=${#MISSING[@]}
 : >"$TMP/refused"
 echo 0 >"$TMP/curl-status"

@@ -4,7 +4,8 @@
 # usage: image.sh TARGET [--name]
 #
 # Make the target's builder image from the cache alone, without network.  Its name has the digest of all its
-# inputs, so an existing image is up to date.  With --name, only print the name.
+# inputs, so an existing image is up to date.  The images that it is made from, which other kernels share, are made
+# first if they are not there.  With --name, only print the name.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -15,15 +16,12 @@ read_target "$1"
 read_lock "$TARGET" base toolchain source
 require_complete_lock "$TARGET"
 
-# The base's name has the digest of its inputs; files are the project's files in the builder image.
-base=localhost/wgkmod-base:$(
-	{
-		grep '^base ' "$TARGET_DIR/$TARGET.lock"
-		cat "$TOP/builder/families/$FAMILY".*
-	} | sha256sum | cut -c1-16
-)
+# digest: Print the digest of standard input, as an image's tag has it.
+digest() { sha256sum | cut -c 1-16; }
+
+# The names of the images have the digests of their inputs.  files are the project's files in the builder image.
 mapfile -t files < <(image_files)
-lock=$(lock_inputs | sha256sum | cut -d ' ' -f 1)
+lock=$(lock_inputs)
 
 # inputs_of DIR: Print the digest of all inputs of the builder image; the project's files are those in DIR.
 inputs_of() {
@@ -33,15 +31,73 @@ inputs_of() {
 		target_inputs
 		sha256sum "${files[@]}"
 		sha256sum <"$TOP/scripts/image.sh"
-	) | sha256sum | cut -d ' ' -f 1
+	) | digest
 }
 
 inputs=$(inputs_of "$TOP")
-builder=localhost/wgkmod-builder:${inputs:0:16}
+builder=localhost/wgkmod-builder:$inputs
 if [[ ${2:-} == --name ]]; then
 	printf '%s\n' "$builder"
 	exit 0
 fi
+
+# Kernels share the base and the toolchain if the packages are the same, and the source if its version is.
+base=localhost/wgkmod-base:$(
+	{
+		grep '^base ' <<<"$lock"
+		cat "$TOP/builder/families/$FAMILY".*
+	} | digest
+)
+tools=$(read_lock "$TARGET" tools && lock_inputs)
+packages=$(printf '%s\n' "$base" "$tools" && cat "$TOP/Containerfile" "$TOP/scripts/image.sh")
+toolchain=localhost/wgkmod-toolchain:$(
+	cd "$TOP"
+	{
+		printf '%s\n' "$packages"
+		printf '%s\n' "${files[@]}" | grep '^src/' | xargs sha256sum VERSION
+	} | digest
+)
+source=localhost/wgkmod-source:$(
+	{
+		printf '%s\n' "$packages"
+		grep '^source ' <<<"$lock"
+		cat "$TOP"/builder/{kernel-source.sh,readers.awk}
+	} | digest
+)
+
+# make_once IMAGE COMMAND...: Run the command, which makes IMAGE, unless IMAGE is there; one run at a time.
+make_once() {
+	local lock=$OUT/.made/lock-${1#localhost/}
+	! podman image exists "$1" || return 0
+	own_dir "$OUT/.made" "$lock"
+	(
+		flock 6
+		podman image exists "$1" || "${@:2}"
+	) 6<"$lock"
+}
+
+# stage STAGE: Copy the files of a stage of the lock to TMP/STAGE.
+stage() { "$TOP/scripts/stage.sh" "$TARGET" "$1" "$TMP/$1"; }
+
+# build STAGE IMAGE OPTION...: Make IMAGE from a stage of the Containerfile.
+build() {
+	run "${PODMAN[@]}" build --network=none --pull-never --timestamp 0 "${PODMAN_LIMITS[@]}" \
+		--build-arg "BASE=$base" --build-arg "FAMILY=$FAMILY" --target "$1" --tag "$2" "${@:3}" "$TMP/context"
+}
+
+make_base() { stage base && family_base "$TMP/base" "$base"; }
+
+make_toolchain() {
+	stage tools
+	# With layers: if only a source of wgkmod changed, the packages are not installed again.
+	build toolchain "$toolchain" --build-arg "LOCK=$(digest <<<"$tools")" --build-context "tools=$TMP/tools"
+}
+
+make_source() {
+	stage source
+	build source "$source" --layers=false --build-context "toolchain=container-image://$toolchain" \
+		--build-context "kernel-source=$TMP/source"
+}
 
 phase_begin image
 if podman image exists "$builder"; then
@@ -51,24 +107,20 @@ if podman image exists "$builder"; then
 fi
 
 make_cache_tmp
-for stage in base toolchain source; do
-	"$TOP/scripts/stage.sh" "$TARGET" "$stage" "$TMP/$stage"
-done
-if ! podman image exists "$base"; then
-	family_base "$TMP/base" "$base"
-fi
-podman_probe "$base"
-require_no_network "$base"
-
 mkdir "$TMP/context"
 (cd "$TOP" && cp --parents "${files[@]}" "$TMP/context")
 [[ $(inputs_of "$TMP/context") == "$inputs" ]] ||
 	die "the sources of wgkmod changed while the image was being made; run it again"
-run "${PODMAN[@]}" build --network=none --pull-never --timestamp 0 "${PODMAN_LIMITS[@]}" \
-	--build-arg "BASE=$base" --build-arg "FAMILY=$FAMILY" --build-arg "RELEASE=$RELEASE" \
-	--build-arg "HIDE=$HIDE" --build-arg "COMPILER=$COMPILER" --build-arg "SOURCE_DIR=$SOURCE_DIR" \
-	--build-arg "LOCK=$lock" \
-	--build-context "packages=$TMP/toolchain" --build-context "kernel-source=$TMP/source" \
-	--tag "$builder" "$TMP/context"
+make_once "$base" make_base
+podman_probe "$base"
+require_no_network "$base"
+make_once "$toolchain" make_toolchain
+make_once "$source" make_source
+stage devel
+build builder "$builder" --layers=false --build-context "toolchain=container-image://$toolchain" \
+	--build-context "source=container-image://$source" --build-context "kernel-devel=$TMP/devel" \
+	--build-arg "RELEASE=$RELEASE" --build-arg "HIDE=$HIDE" --build-arg "COMPILER=$COMPILER" \
+	--build-arg "SOURCE_DIR=$SOURCE_DIR"
 size=$(podman image inspect --format '{{.Size}}' "$builder")
-phase_end "$builder made without network, $((size / 1000000)) MB"
+shared=$(podman image inspect --format '{{.Size}}' "$toolchain")
+phase_end "$builder made without network, $((size / 1000000)) MB, of which other kernels share $((shared / 1000000))"

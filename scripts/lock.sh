@@ -3,10 +3,10 @@
 #
 # usage: lock.sh TARGET
 #
-# Resolves what the target's file asks for to files and digests, with the distribution's own
-# package manager and signatures, downloads all of it into the cache, and writes targets/TARGET.lock.
-# Needs the network.  What changed against the lock that was there is printed; a lock that stays the
-# same is not touched.  Where it fails, out/log/TARGET-lock-report.txt has what was found out.
+# Resolve what the target's file asks for to files and digests, by the distribution's own package manager and
+# signatures.  Download all of it into the cache, and write targets/TARGET.lock.  Needs the network.  Print what
+# changed against the former lock; do not touch a lock that stays the same.  On failure, write the versions and
+# addresses that were tried to out/log/TARGET-lock-report.txt.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -19,14 +19,14 @@ lock=$TARGET_DIR/$TARGET.lock
 report=$OUT/log/$TARGET-lock-report.txt
 rm -f "$report"
 
-# phase_failed: the family's report of what was found out, where it has one.
+# phase_failed: Write the family's report, if the family has one.
 phase_failed() {
 	declare -F family_report >/dev/null || return 0
 	family_report 2>&1 | plain >"$report"
 	printf 'wgkmod: what was found out is in %s: send it with a question\n' "$report" >&2
 }
 
-# fetch_lines FILE STAGE...: what the lock in FILE names of the stages is in the cache, from here on.
+# fetch_lines FILE STAGE...: Download the files of these stages of the lock in FILE into the cache.
 fetch_lines() {
 	local file=$1
 	shift
@@ -41,7 +41,7 @@ family_network
 family_lock >>"$TMP/lock"
 [[ ! -f $TMP/wants-report ]] || phase_failed
 
-# The same file with another digest is a thing to look at, never to take.
+# Refuse a file that had another digest in the former lock: a person has to look at it.
 read_known() { awk '!/^#/ && $2 != "-" { print $3, $2 }' "$1" | sort -u; }
 if [[ -f $lock ]]; then
 	read_known "$lock" >"$TMP/known"
@@ -50,7 +50,7 @@ if [[ -f $lock ]]; then
 		print $1 " has the digest " $3 " now, and " $2 " in the lock; if that is meant to be, take its line out of " f }')"
 fi
 
-# What cannot be had is not pinned; what only a VM boots is none of the build's business.
+# Pin nothing that cannot be downloaded.  A lock without the files that only the VM boots is enough for a build.
 fetch_lines "$TMP/lock" base toolchain source
 if grep -q '^vm ' "$TMP/lock" && ! fetch_lines "$TMP/lock" vm; then
 	sed -i '/^vm /d' "$TMP/lock"

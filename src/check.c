@@ -48,13 +48,9 @@ static void read_files(struct files *files, const struct params *params)
 		struct reason reason = { 0 };
 		int ret = read_module(&files->modules[files->count], path, &reason);
 
-		if (ret == 0) {
-			files->count++;
-			continue;
-		}
-		log_failure(path, "%s", reason.text);
-		files->unread++;
-		worsen(&files->worst, exit_code_of(ret));
+		files->count += ret == 0;
+		files->unread += ret < 0;
+		worsen(&files->worst, exit_code_of(log_reason(path, ret, &reason)));
 	}
 }
 
@@ -91,10 +87,8 @@ static enum exit_code run(const struct params *params)
 	_cleanup_(files_free) struct files files = { .worst = EXIT_DONE };
 
 	files.modules = calloc(params->n_operands, sizeof(*files.modules));
-	if (!files.modules) {
-		log_error("%s", strerror(ENOMEM));
-		return EXIT_FAILED;
-	}
+	if (!files.modules)
+		return exit_code_of(log_no_memory());
 	return prove(params, &files);
 }
 

@@ -3,10 +3,10 @@
  * wgkmod install: put the modules of a bundle where modprobe finds them.
  *
  * Read this file from the bottom up: run() reads the bundle, install() checks everything,
- * and carry_out() makes the changes. Each step is a file of its own. These come before the
- * first write:
+ * and carry_out() makes the changes. Each step is a file of its own. These come before
+ * the first write:
  *
- *	payload_read()		read the bundle once: who signed it, the bytes of its modules
+ *	payload_read()		read the bundle once: its signer, the bytes of its modules
  *	transaction_run()	lock the host until the end, clean up after an interrupted
  *				run, and read what is installed
  *	proof_run()		prove that the modules fit the kernel, by the vermagic and
@@ -30,54 +30,60 @@
  */
 #include "verbs.h"
 
+#include <string.h>
+
 #include "base/log.h"
 #include "bundle/payload.h"
 #include "bundle/trust.h"
 #include "fit/proof.h"
-#include "kernel/modprobe.h"
+#include "kernel/loaded.h"
 #include "kernel/preflight.h"
 #include "tree/transaction.h"
 
 struct install {
 	const struct params *params;
 	struct payload payload;
+	bool taken_back; /* the kernel refused the modules */
 };
 
 /* Load the modules; if the kernel refuses them, take the install back. */
-static enum exit_code load(struct transaction *tx)
+static int load(struct transaction *tx, struct install *in)
 {
-	if (modprobe_load(transaction_modules_fd(tx), &tx->plan.paths) == EXIT_DONE) {
+	int ret = modprobe_load(transaction_modules_fd(tx), &tx->plan.paths);
+
+	if (ret == 0)
 		transaction_confirm(tx);
-		return EXIT_DONE;
-	}
-	return transaction_revert(tx) == EXIT_DONE ? EXIT_NOT_LOADED : EXIT_FAILED;
+	else
+		in->taken_back = transaction_revert(tx) == 0;
+	return ret;
 }
 
 /* Load what an earlier run installed. */
-static enum exit_code load_again(const struct transaction *tx)
+static int load_again(const struct transaction *tx)
 {
-	if (modprobe_load(transaction_modules_fd(tx), &tx->plan.paths) == EXIT_DONE)
-		return EXIT_DONE;
-	log_error("the modules stay installed, as they were before");
-	return EXIT_FAILED;
+	int ret = modprobe_load(transaction_modules_fd(tx), &tx->plan.paths);
+
+	if (ret < 0)
+		log_error("the modules stay installed, as they were before");
+	return ret;
 }
 
-static enum exit_code carry_out(struct transaction *tx, const struct install *in,
-				const struct proof *proof)
+static int carry_out(struct transaction *tx, struct install *in,
+		     const struct proof *proof)
 {
 	const struct params *params = in->params;
 	size_t kept = tx->plan.kept;
 	bool differs = !transaction_is_done(tx, &in->payload);
-	enum exit_code code = EXIT_DONE;
+	int ret = 0;
 
 	if (differs && params->dry_run)
 		plan_print(&tx->plan);
 	else if (differs)
-		code = transaction_commit(tx, &in->payload);
-	if (code == EXIT_DONE && params->load && !params->dry_run)
-		code = differs ? load(tx) : load_again(tx);
-	if (code != EXIT_DONE)
-		return code;
+		ret = transaction_commit(tx, &in->payload);
+	if (ret == 0 && params->load && !params->dry_run)
+		ret = differs ? load(tx, in) : load_again(tx);
+	if (ret < 0)
+		return ret;
 	proof_print(proof, !differs	     ? "are installed already"
 			   : params->dry_run ? "would be installed"
 					     : "installed");
@@ -85,13 +91,13 @@ static enum exit_code carry_out(struct transaction *tx, const struct install *in
 		log_info("%zu file%s replaced; 'wgkmod remove' puts back what was there",
 			 kept, PLURAL(kept));
 	options_print_result(params, tx->host.release, differs);
-	return EXIT_DONE;
+	return 0;
 }
 
 /* A transaction_fn: @arg is the struct install. */
-static enum exit_code install(struct transaction *tx, void *arg)
+static int install(struct transaction *tx, void *arg)
 {
-	const struct install *in = arg;
+	struct install *in = arg;
 	const struct params *params = in->params;
 	const struct plan_how how = { params->dir, params->replace };
 	const struct proof_basis basis = {
@@ -103,18 +109,17 @@ static enum exit_code install(struct transaction *tx, void *arg)
 		.ours = &tx->state.installed,
 	};
 	struct proof proof = { 0 };
-	enum exit_code code;
+	int ret =
+		proof_run(&proof, &basis, in->payload.modules, in->payload.n_modules, 0);
 
-	code = exit_code_of(
-		proof_run(&proof, &basis, in->payload.modules, in->payload.n_modules, 0));
-	if (code == EXIT_DONE)
-		code = transaction_survey(tx, &in->payload);
-	if (code == EXIT_DONE)
-		code = preflight_check(&tx->host, &in->payload, params->running,
-				       params->load);
-	if (code == EXIT_DONE)
-		code = transaction_plan_install(tx, &in->payload, &how);
-	return code == EXIT_DONE ? carry_out(tx, in, &proof) : code;
+	if (ret == 0)
+		ret = transaction_survey(tx, &in->payload);
+	if (ret == 0)
+		ret = preflight_check(&tx->host, &in->payload, params->running,
+				      params->load);
+	if (ret == 0)
+		ret = transaction_plan_install(tx, &in->payload, &how);
+	return ret == 0 ? carry_out(tx, in, &proof) : ret;
 }
 
 static enum exit_code run(const struct params *params)
@@ -124,15 +129,20 @@ static enum exit_code run(const struct params *params)
 	const char *release = params->kernel ? params->kernel : params->running;
 	struct transaction tx = TRANSACTION_INIT;
 	struct install in = { .params = params };
-	enum exit_code code;
+	int ret;
 
-	code = exit_code_of(
-		payload_read(&in.payload, &policy, params->operands[0], release));
-	if (code == EXIT_DONE)
-		code = transaction_run(&tx, params->root, release, params->dry_run,
-				       install, &in);
+	if (params->load &&
+	    (strcmp(params->root, "/") != 0 || strcmp(release, params->running) != 0)) {
+		log_error("--load is only for the running kernel, %s, and its own root",
+			  params->running);
+		return EXIT_USAGE;
+	}
+	ret = payload_read(&in.payload, &policy, params->operands[0], release);
+	if (ret == 0)
+		ret = transaction_run(&tx, params->root, release, params->dry_run,
+				      install, &in);
 	payload_free(&in.payload);
-	return code;
+	return in.taken_back ? EXIT_NOT_LOADED : exit_code_of(ret);
 }
 
 static const struct option_spec options[] = {

@@ -7,8 +7,8 @@
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 
+#include "base/host.h"
 #include "base/log.h"
-#include "base/root.h"
 #include "options.h"
 #include "verbs.h"
 
@@ -106,8 +106,8 @@ static enum exit_code run_verb(char **argv, const char *running)
 }
 
 /*
- * Close the files that the caller left open, which depmod and modprobe would inherit. Open
- * /dev/null for each closed standard file, so that no file of ours gets its number.
+ * Close the files that the caller left open, which depmod and modprobe would inherit.
+ * Open /dev/null for each closed standard file, so that no file of ours gets its number.
  */
 static int keep_standard_files(void)
 {

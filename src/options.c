@@ -2,6 +2,7 @@
 #include "options.h"
 
 #include <ctype.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -87,16 +88,17 @@ static bool *flag_of(struct params *params, const struct option_spec *opt)
 	return (bool *)((char *)params + opt->offset);
 }
 
-static int parse_flag(const struct verb *verb, struct params *params,
-		      const struct option_spec *opt, bool has_value)
+/* Print what is wrong with the command line, and where to look. Returns -EINVAL. */
+static _printf_(2, 3) int refuse(const struct verb *verb, const char *fmt, ...)
 {
-	if (has_value) {
-		log_error("option '--%s' takes no value: see 'wgkmod %s --help'",
-			  opt->name, verb->name);
-		return -EINVAL;
-	}
-	*flag_of(params, opt) = true;
-	return 0;
+	struct reason reason;
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(reason.text, sizeof(reason.text), fmt, args);
+	va_end(args);
+	log_error("%s: see 'wgkmod %s --help'", reason.text, verb->name);
+	return -EINVAL;
 }
 
 /*
@@ -110,24 +112,19 @@ static int parse_option(const struct verb *verb, struct params *params, char ***
 	const struct option_spec *opt = find_option(verb, name, len);
 	const char *value;
 
-	if (!opt) {
-		log_error("unknown option '%s': see 'wgkmod %s --help'", **arg,
-			  verb->name);
-		return -EINVAL;
+	if (!opt)
+		return refuse(verb, "unknown option '%s'", **arg);
+	if (!opt->arg) {
+		if (name[len])
+			return refuse(verb, "option '--%s' takes no value", opt->name);
+		*flag_of(params, opt) = true;
+		return 0;
 	}
-	if (!opt->arg)
-		return parse_flag(verb, params, opt, name[len] != '\0');
 	value = name[len] ? name + len + 1 : *++*arg;
-	if (!value || !*value) {
-		log_error("option '--%s' needs a value: see 'wgkmod %s --help'",
-			  opt->name, verb->name);
-		return -EINVAL;
-	}
-	if (*value_of(params, opt)) {
-		log_error("option '--%s' is given twice: see 'wgkmod %s --help'",
-			  opt->name, verb->name);
-		return -EINVAL;
-	}
+	if (!value || !*value)
+		return refuse(verb, "option '--%s' needs a value", opt->name);
+	if (*value_of(params, opt))
+		return refuse(verb, "option '--%s' is given twice", opt->name);
 	*value_of(params, opt) = value;
 	return 0;
 }
@@ -139,17 +136,14 @@ static int parse(const struct verb *verb, struct params *params, char **argv)
 
 	params->operands = argv;
 	for (char **arg = argv; *arg; arg++) {
-		if (only_operands || (*arg)[0] != '-' || !(*arg)[1]) {
+		if (only_operands || (*arg)[0] != '-' || !(*arg)[1])
 			params->operands[params->n_operands++] = *arg;
-		} else if (!strcmp(*arg, "--")) {
+		else if (!strcmp(*arg, "--"))
 			only_operands = true;
-		} else if ((*arg)[1] != '-') {
-			log_error("unknown option '%s': see 'wgkmod %s --help'", *arg,
-				  verb->name);
+		else if ((*arg)[1] != '-')
+			return refuse(verb, "unknown option '%s'", *arg);
+		else if (parse_option(verb, params, &arg) < 0)
 			return -EINVAL;
-		} else if (parse_option(verb, params, &arg) < 0) {
-			return -EINVAL;
-		}
 	}
 	return 0;
 }
@@ -158,31 +152,19 @@ static int check_params(const struct verb *verb, struct params *params)
 {
 	const struct option_spec *opt;
 
-	for (opt = verb->options; opt->name; opt++) {
-		if (opt->required && !*value_of(params, opt)) {
-			log_error("option '--%s' is missing: see 'wgkmod %s --help'",
-				  opt->name, verb->name);
-			return -EINVAL;
-		}
-	}
+	for (opt = verb->options; opt->name; opt++)
+		if (opt->required && !*value_of(params, opt))
+			return refuse(verb, "option '--%s' is missing", opt->name);
 	if (!verb->operands ? params->n_operands != 0
 	    : verb->many    ? params->n_operands == 0
-			    : params->n_operands != 1) {
-		log_error("'%s' takes %s%s: see 'wgkmod %s --help'", verb->name,
-			  verb->operands ? verb->operands : "no operands",
-			  verb->many ? "..." : "", verb->name);
-		return -EINVAL;
-	}
-	if (params->kernel && !host_release_ok(params->kernel)) {
-		log_error("'%s' is not a kernel release: see 'wgkmod %s --help'",
-			  params->kernel, verb->name);
-		return -EINVAL;
-	}
-	if (params->dir && (!sums_is_path(params->dir) || strlen(params->dir) > 100)) {
-		log_error("'%s' cannot be a directory of modules: see 'wgkmod %s --help'",
-			  params->dir, verb->name);
-		return -EINVAL;
-	}
+			    : params->n_operands != 1)
+		return refuse(verb, "'%s' takes %s%s", verb->name,
+			      verb->operands ? verb->operands : "no operands",
+			      verb->many ? "..." : "");
+	if (params->kernel && !host_release_ok(params->kernel))
+		return refuse(verb, "'%s' is not a kernel release", params->kernel);
+	if (params->dir && (!sums_is_path(params->dir) || strlen(params->dir) > 100))
+		return refuse(verb, "'%s' cannot be a directory of modules", params->dir);
 	return 0;
 }
 

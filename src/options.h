@@ -1,11 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The command line of a verb: from the table of its options, parsing and help are made.
- * A verb is a file: a struct verb and run(). main.c has the table of verbs.
+ * The command line of a verb: from the table of its options, parsing and help are made. A
+ * verb is a file: a struct verb and run(). main.c has the table of verbs.
  */
 #pragma once
 
 #include "base/util.h"
+
+/* The exit status; exit_meanings[] in options.c has the text of each. */
+enum exit_code {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,
+	EXIT_USAGE = 2,
+	EXIT_WRONG_KERNEL = 3,
+	EXIT_UNTRUSTED = 4,
+	EXIT_NOT_LOADED = 5,
+};
 
 /* What was on the command line. All strings are borrowed from argv, or literals. */
 struct params {
@@ -64,7 +74,8 @@ struct verb {
 #define OPTION_SYMVERS(text, must) \
 	{ "symvers", "FILE", text, offsetof(struct params, symvers), must }
 #define OPTION_VERMAGIC \
-	{ "vermagic", "STRING", "the kernel's vermagic; default: that of its own modules", \
+	{ "vermagic", "STRING", \
+	  "the kernel's vermagic; default: that of its own modules", \
 	  offsetof(struct params, vermagic), false }
 /* clang-format on */
 
@@ -83,8 +94,9 @@ bool options_want_help(char **argv) _must_check_ _nonnull_all_;
 void options_print_help(const struct verb *verb) _nonnull_all_;
 
 /*
- * Return the exit status for @err, a result (0 or -errno) of the functions below the verbs:
- * -EBADMSG is EXIT_UNTRUSTED, -ENOEXEC EXIT_WRONG_KERNEL, any other error EXIT_FAILED.
+ * Return the exit status for @err, a result (0 or -errno) of the functions below the
+ * verbs: -EBADMSG is EXIT_UNTRUSTED, -ENOEXEC EXIT_WRONG_KERNEL, any other error
+ * EXIT_FAILED.
  */
 enum exit_code exit_code_of(int err) _must_check_;
 

@@ -12,47 +12,47 @@
 #include "base/log.h"
 #include "tree/transaction.h"
 
-static enum exit_code carry_out(struct transaction *tx, const struct params *params)
+static int carry_out(struct transaction *tx, const struct params *params)
 {
 	const char *release = tx->host.release;
 	size_t removed = tx->plan.removed, restored = tx->plan.restored;
-	enum exit_code code;
+	int ret;
 
 	if (params->dry_run) {
 		plan_print(&tx->plan);
 		options_print_result(params, release, true);
-		return EXIT_DONE;
+		return 0;
 	}
-	code = transaction_commit(tx, NULL);
-	if (code != EXIT_DONE)
-		return code;
+	ret = transaction_commit(tx, NULL);
+	if (ret < 0)
+		return ret;
 	log_info("%zu module%s for %s removed", removed, PLURAL(removed), release);
 	if (restored)
 		log_info("%zu file%s that had been replaced put back", restored,
 			 PLURAL(restored));
 	options_print_result(params, release, true);
-	return EXIT_DONE;
+	return 0;
 }
 
 /* A transaction_fn: @arg is the struct params. */
-static enum exit_code remove_modules(struct transaction *tx, void *arg)
+static int remove_modules(struct transaction *tx, void *arg)
 {
-	enum exit_code code;
+	int ret;
 
 	if (state_is_empty(&tx->state)) {
 		log_info("nothing is installed for %s", tx->host.release);
 		options_print_result(arg, tx->host.release, false);
-		return EXIT_DONE;
+		return 0;
 	}
-	code = transaction_survey(tx, NULL);
-	if (code == EXIT_DONE)
-		code = transaction_plan_remove(tx);
+	ret = transaction_survey(tx, NULL);
+	if (ret == 0)
+		ret = transaction_plan_remove(tx);
 	/*
 	 * Only files that cannot be restored yet are left, and plan_remove() has said so.
 	 */
-	if (code == EXIT_DONE && !tx->state.installed.count && !tx->plan.count)
-		return EXIT_FAILED;
-	return code == EXIT_DONE ? carry_out(tx, arg) : code;
+	if (ret == 0 && !tx->state.installed.count && !tx->plan.count)
+		return -EEXIST;
+	return ret == 0 ? carry_out(tx, arg) : ret;
 }
 
 static enum exit_code run(const struct params *params)
@@ -60,8 +60,8 @@ static enum exit_code run(const struct params *params)
 	const char *release = params->kernel ? params->kernel : params->running;
 	struct transaction tx = TRANSACTION_INIT;
 
-	return transaction_run(&tx, params->root, release, params->dry_run,
-			       remove_modules, (void *)params);
+	return exit_code_of(transaction_run(&tx, params->root, release, params->dry_run,
+					    remove_modules, (void *)params));
 }
 
 static const struct option_spec options[] = {

@@ -30,12 +30,10 @@
 #include "base/file.h"
 #include "base/host.h"
 #include "base/log.h"
-#include "base/root.h"
 #include "fit/module.h"
 #include "kernel/loaded.h"
 #include "tree/exchange.h"
 #include "tree/lookup.h"
-#include "tree/needs.h"
 #include "tree/old_state.h"
 #include "tree/state.h"
 
@@ -117,11 +115,10 @@ static enum exit_code show_file(struct show *show, const struct sum *sum,
 	const char *taken = lookup_path(loads, sum->path);
 	struct reason reason = { 0 };
 	enum state_file found;
+	int ret = state_compare(&show->host, sum->path, sum->digest, &found, &reason);
 
-	if (state_compare(&show->host, sum->path, sum->digest, &found, &reason) < 0) {
-		log_failure(sum->path, "%s", reason.text);
-		return EXIT_FAILED;
-	}
+	if (ret < 0)
+		return exit_code_of(log_reason(sum->path, ret, &reason));
 	find_taint(show, sum->path);
 	print_file(show, sum->path, found, taken);
 	if (found != STATE_INTACT || !taken || strcmp(taken, sum->path) != 0)
@@ -160,12 +157,10 @@ static void print_taint(const struct show *show)
 static enum exit_code check_needs(const struct show *show, const struct strlist *paths)
 {
 	struct reason reason = { 0 };
+	int ret = needs_check(show->modules, show->n_modules, paths,
+			      show->host.modules_fd, &reason);
 
-	if (needs_check(show->modules, show->n_modules, paths, show->host.modules_fd,
-			&reason) == 0)
-		return EXIT_DONE;
-	log_failure(show->host.release, "%s", reason.text);
-	return EXIT_FAILED;
+	return exit_code_of(log_reason(show->host.release, ret, &reason));
 }
 
 /* List what modprobe would load: nothing without an index, or with a damaged one. */
@@ -178,17 +173,14 @@ static enum exit_code find_loads(struct show *show, struct strlist *paths,
 
 	show->modules = calloc(installed->count + 1, sizeof(*show->modules));
 	if (!show->modules)
-		ret = -ENOMEM;
+		return exit_code_of(log_no_memory());
 	for (size_t i = 0; ret == 0 && i < installed->count; i++)
-		ret = strlist_add(paths, installed->entries[i].path);
-	if (ret < 0)
-		reason_errno(&reason, ret);
-	else
+		ret = reason_errno(&reason,
+				   strlist_add(paths, installed->entries[i].path));
+	if (ret == 0)
 		ret = lookup_files(show->host.root, show->host.release, paths, loads,
 				   &reason);
-	if (ret < 0)
-		log_failure(show->host.release, "%s", reason.text);
-	return ret < 0 ? EXIT_FAILED : EXIT_DONE;
+	return exit_code_of(log_reason(show->host.release, ret, &reason));
 }
 
 static enum exit_code show_files(struct show *show)
@@ -241,28 +233,25 @@ static enum exit_code show_kernel(const struct params *params, const char *relea
 		return EXIT_DONE;
 	if (ret == 0)
 		ret = state_load_anywhere(&show.state, &show.host, &reason);
-	if (ret < 0) {
-		log_failure(release, "%s", reason.text);
-		return ret == -EBADMSG ? EXIT_UNTRUSTED : EXIT_FAILED;
-	}
+	if (ret < 0)
+		return exit_code_of(log_reason(release, ret, &reason));
 	if (state_is_empty(&show.state))
 		return EXIT_DONE;
 	(*shown)++;
-	show.running = !strcmp(show.host.root, "/") && !strcmp(release, params->running);
+	show.running = host_is_running(&show.host, params->running);
 	return show_files(&show);
 }
 
 static enum exit_code show_all(const struct params *params, size_t *shown)
 {
 	_cleanup_strlist_ struct strlist releases = { 0 };
-	enum exit_code worst = EXIT_DONE;
 	struct reason reason = { 0 };
+	int ret = state_list(params->root, &releases, &reason);
+	enum exit_code worst;
 
-	if (state_list(params->root, &releases, &reason) < 0 ||
-	    old_state_list(params->root, &releases, &reason) < 0) {
-		log_failure(params->root, "%s", reason.text);
-		worst = EXIT_FAILED;
-	}
+	if (ret == 0)
+		ret = old_state_list(params->root, &releases, &reason);
+	worst = exit_code_of(log_reason(params->root, ret, &reason));
 	for (size_t i = 0; i < releases.count; i++) {
 		enum exit_code code = show_kernel(params, releases.items[i], shown);
 

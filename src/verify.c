@@ -28,24 +28,20 @@ static enum exit_code run(const struct params *params)
 	};
 	struct proof proof;
 	struct reason reason = { 0 };
-	enum exit_code code;
+	int ret;
 
-	code = exit_code_of(
-		payload_read(&payload, &policy, params->operands[0], release));
-	if (code != EXIT_DONE)
-		return code;
-	if (host_open(&host, params->root, release, &reason) < 0) {
-		log_failure(release, "%s", reason.text);
-		return EXIT_FAILED;
-	}
-	code = exit_code_of(
-		proof_run(&proof, &basis, payload.modules, payload.n_modules, 0));
-	if (code == EXIT_DONE)
-		code = preflight_signatures(&host, &payload, params->running,
-					    params->load);
-	if (code == EXIT_DONE)
+	ret = payload_read(&payload, &policy, params->operands[0], release);
+	if (ret < 0)
+		return exit_code_of(ret);
+	ret = host_open(&host, params->root, release, &reason);
+	if (ret < 0)
+		return exit_code_of(log_reason(release, ret, &reason));
+	ret = proof_run(&proof, &basis, payload.modules, payload.n_modules, 0);
+	if (ret == 0)
+		ret = preflight_signatures(&host, &payload, params->running, false);
+	if (ret == 0)
 		proof_print(&proof, "are whole and fit");
-	return code;
+	return exit_code_of(ret);
 }
 
 static const struct option_spec options[] = {

@@ -23,12 +23,16 @@ fails() {
 	assert_line '^two$'
 }
 
-@test "assert_line, refute_line, assert_equal and assert_absent fail" {
-	output=$'a\nb'
-	assert_line '^b$'
+@test "assert, assert_line, refute_line, assert_equal and assert_absent fail" {
+	assert 2 -gt 1
+	fails assert 1 -gt 1
+	fails assert -e "$BATS_TEST_TMPDIR/missing"
+	output=$'a\nb c'
+	assert_line '^b' 'c$'
 	fails assert_line '^c$'
+	fails assert_line '^b' 'a$'
 	refute_line '^c$'
-	fails refute_line '^b$'
+	fails refute_line '^b'
 	fails assert_equal a b
 	touch "$BATS_TEST_TMPDIR/f"
 	fails assert_absent "$BATS_TEST_TMPDIR/f"

@@ -39,7 +39,7 @@ line_of() { grep -n "^$1" "$FILE" | cut -d : -f 1; }
 	done
 }
 
-@test "a key is not taken from the environment, nor from a file of the current folder" {
+@test "a key is not taken from the environment, nor from a file of the current directory" {
 	sed -i '/^SUITE/d' "$FILE"
 	export SUITE=evil
 	programs 1
@@ -105,7 +105,9 @@ line_of() { grep -n "^$1" "$FILE" | cut -d : -f 1; }
 	local name
 	for name in 5.10.23-{4,5,6,6.1} 5.10.60-9 5.10.84-10.{2,3,4} 5.10.112-11{,.1,.2} 5.10.134-12{,.1,.2}; do
 		run_cmd 1 "$ROOT_DIR/scripts/artifacts.sh" "alinux3-$name.x86_64"
-		assert_line "^wgkmod: the lock of 'alinux3-$name.x86_64' is not complete: no digest is known for .*kernel-devel-$name.al8.x86_64.rpm; run 'make lock TARGET=alinux3-$name.x86_64' where the distribution's mirrors can be reached$"
+		assert_line "^wgkmod: the lock of 'alinux3-$name.x86_64' is not complete: no digest is known for" \
+			".*kernel-devel-$name.al8.x86_64.rpm; run 'make lock TARGET=alinux3-$name.x86_64' where the distribution's" \
+			"mirrors can be reached$"
 		assert_equal "$(wc -l <<<"$output")" 1
 	done
 	assert_absent "$OUT"
@@ -173,7 +175,8 @@ line_of() { grep -n "^$1" "$FILE" | cut -d : -f 1; }
 	cp "$FILE" "$BATS_TEST_TMPDIR/good"
 	sed -i '/^SOURCE /s/=5.10.223-1$/=5.10.218-1/' "$FILE"
 	run_cmd 1 "$ROOT_DIR/scripts/lock.sh" mine
-	assert_line "^wgkmod: 'mine': SOURCE is 'linux-source-5.10=5.10.218-1', but KERNEL_DEVEL is of version 5.10.223-1; build tree, source and kernel must be of exactly one version$"
+	assert_line "^wgkmod: 'mine': SOURCE is 'linux-source-5.10=5.10.218-1', but KERNEL_DEVEL is of version 5.10.223-1;" \
+		"build tree, source and kernel must be of exactly one version$"
 	sed '/^KERNEL_IMAGE /s/=5.10.223-1$/=5.10.223-2/' "$BATS_TEST_TMPDIR/good" >"$FILE"
 	run_cmd 1 "$ROOT_DIR/scripts/lock.sh" mine
 	assert_line "KERNEL_IMAGE is 'linux-image-5.10.0-32-amd64=5.10.223-2', but"
@@ -188,7 +191,7 @@ line_of() { grep -n "^$1" "$FILE" | cut -d : -f 1; }
 	for dir in /usr/src/linux /build /build/../etc 'relative/path'; do
 		sed "s,^BTF .*,&\nSOURCE_DIR = $dir," "$ROOT_DIR/targets/$TARGET_NAME" >"$FILE"
 		run_cmd 1 "$ROOT_DIR/scripts/image.sh" mine --name
-		assert_line "SOURCE_DIR '.*' is not a folder below /build/, where alone the build can write$"
+		assert_line "SOURCE_DIR '.*' is not a directory below /build/, the only place where the build can write$"
 	done
 }
 
@@ -199,7 +202,7 @@ line_of() { grep -n "^$1" "$FILE" | cut -d : -f 1; }
 		got=$(TARGET_DIR=$ROOT_DIR/targets bash -c '. "$1/scripts/lib.sh"; read_target "$2"; read_lock "$2" kernel
 			printf "%s\n" "${#LOCK_WHERE[@]} $(wc -w <<<"$KERNEL_IMAGE")"' - "$ROOT_DIR" "$name")
 		assert_equal "${got% *}" "${got#* }"
-		[[ ${got% *} -gt 0 ]]
+		assert "${got% *}" -gt 0
 	done
 }
 

@@ -106,7 +106,7 @@ in_cache() {
 	assert_equal "$(in_cache)" 2
 }
 
-@test "a mirror that cannot be reached is an error, not a wait" {
+@test "an unreachable mirror is an error, without a long wait" {
 	export MIRROR=http://127.0.0.1:9
 	TIMEOUT=60 fetch 1
 	assert_line "no mirror could be reached that has it \(curl's last status: 7\)"
@@ -140,21 +140,21 @@ in_cache() {
 		rm -rf "$CACHE"
 		mkdir -p "$CACHE/sha256"
 	done
-	[[ $n -gt 15 ]]
+	assert "$n" -gt 15
 	assert_equal "$(in_cache)" 3
 }
 
 @test "stage copies a stage's files under their own names, and names a file that is not in the cache" {
 	cp -r "$BATS_TEST_TMPDIR/full" "$CACHE"
 	run_cmd 0 "$ROOT_DIR/scripts/stage.sh" small toolchain "$BATS_TEST_TMPDIR/staged"
-	[[ -f $(echo "$BATS_TEST_TMPDIR"/staged/make_*_amd64.deb) ]]
+	assert -f "$(echo "$BATS_TEST_TMPDIR"/staged/make_*_amd64.deb)"
 	assert_equal "$(find "$BATS_TEST_TMPDIR/staged" -type f | wc -l)" 1
 	find "$CACHE" -type f -delete
 	run_cmd 1 "$ROOT_DIR/scripts/stage.sh" small toolchain "$BATS_TEST_TMPDIR/staged"
 	assert_line "'make_.*deb' is not in the cache '$CACHE'; run: make fetch TARGET=small"
 }
 
-@test "a package that the mirrors no longer have ends with a status of its own, an unreachable mirror does not" {
+@test "a package that vanished has its own exit status, an unreachable mirror does not" {
 	mkdir "$BATS_TEST_TMPDIR/empty"
 	http_start_anywhere "$BATS_TEST_TMPDIR/empty"
 	MIRROR=http://127.0.0.1:$PORT fetch 69
@@ -164,7 +164,7 @@ in_cache() {
 	assert_line 'no mirror could be reached that has it'
 }
 
-@test "of all targets, one that cannot be had any more is listed so in the table, and proves nothing" {
+@test "TARGET=all lists a target that cannot be fetched any more, and proves nothing with it" {
 	mkdir "$BATS_TEST_TMPDIR/empty"
 	http_start_anywhere "$BATS_TEST_TMPDIR/empty"
 	MIRROR=http://127.0.0.1:$PORT run_cmd 1 "$ROOT_DIR/tests/run/proofs.sh" parity all
@@ -174,7 +174,7 @@ in_cache() {
 	assert_line '^small +FAILED( +-){7}$'
 }
 
-@test "of all targets, one that cannot be read has failed; one that has nothing to prove is skipped" {
+@test "TARGET=all fails for an unreadable target, and skips one that has nothing to prove" {
 	sed -i '/^KERNEL_IMAGE/d' "$TARGET_DIR/small"
 	run_cmd 1 "$ROOT_DIR/tests/run/proofs.sh" boot all
 	assert_line '^boot +0 kernel\(s\): 0 passed, 0 failed, 0 cannot be had any more$'

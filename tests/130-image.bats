@@ -44,7 +44,7 @@ fetch() { run_cmd "$1" "$ROOT_DIR/scripts/fetch.sh" img base; }
 @test "a lock names a package by its path below the repository, and another file by its address" {
 	local repo repos
 	mapfile -t repos < <(family family_mirrors)
-	[[ ${#repos[@]} -gt 1 ]]
+	assert "${#repos[@]}" -gt 1
 	location() { mkdir -p "$DIR/family"
 		TARGET=img run_cmd 0 bash -c '. "$ROOT_DIR/scripts/lib.sh"
 		read_target img; TMP=$DIR/family; . "$ROOT_DIR/scripts/lib/lock-rpm.sh"; location_of "$1"' - "$1"; }
@@ -63,7 +63,7 @@ fetch() { run_cmd "$1" "$ROOT_DIR/scripts/fetch.sh" img base; }
 	find "$CACHE/sha256" -type f | while read -r file; do
 		assert_equal "$(sha256sum <"$file" | cut -d ' ' -f 1)" "${file##*/}"
 	done
-	[[ $(find "$CACHE/sha256" -type f | wc -l) -ge 3 ]]
+	assert "$(find "$CACHE/sha256" -type f | wc -l)" -ge 3
 	fetch 0
 	assert_line '1 inputs are in the cache'
 	run_cmd 0 "$ROOT_DIR/scripts/stage.sh" img base "$BATS_TEST_TMPDIR/staged"
@@ -107,4 +107,23 @@ fetch() { run_cmd "$1" "$ROOT_DIR/scripts/fetch.sh" img base; }
 	flip "$blob" 100000
 	assert_equal "$(find "$CACHE/sha256" -type f)" ''
 	fetch 0
+}
+
+@test "an image of which podman's storage lost a layer: what podman says, and make clean-images" {
+	local store=$BATS_TEST_TMPDIR/store
+	mkdir "$store" "$OUT"
+	printf '[storage]\ndriver = "overlay"\ngraphroot = "%s/graph"\nrunroot = "%s/run"\n' "$store" "$store" >"$store/conf"
+	export CONTAINERS_STORAGE_CONF=$store/conf
+	run_cmd 0 skopeo copy --quiet "docker://127.0.0.1:$PORT/alinux3/alinux3:latest" containers-storage:localhost/lost:1
+	probe() { # STATUS
+		run_cmd "$1" bash -c '. "$ROOT_DIR/scripts/lib.sh"; . "$ROOT_DIR/scripts/lib/podman.sh"
+			LOG=$OUT/log; podman_probe localhost/lost:1'
+	}
+	probe 0
+	rm -r "$store"/graph/overlay/*/diff
+	# The way that worked before is not taken for one that works.
+	[[ -f $OUT/.podman ]]
+	probe 1
+	assert_line "^wgkmod: podman cannot run a container here in any of the ways known: .*no such file or directory; where an image is damaged, 'make clean-images' removes all that wgkmod made$"
+	umount "$store/graph/overlay" # podman mounts it
 }

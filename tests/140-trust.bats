@@ -218,7 +218,8 @@ provenance_bundle() {
 	done
 	run_cmd 0 "$ROOT_DIR/scripts/artifacts.sh" "$TARGET_NAME"
 	victim_unchanged
-	[[ -f $OUT/log/$TARGET_NAME-image.log && ! -L $OUT/log/$TARGET_NAME-image.log ]]
+	assert -f "$OUT/log/$TARGET_NAME-image.log"
+	assert ! -L "$OUT/log/$TARGET_NAME-image.log"
 }
 
 @test "the file that says how podman runs names no program" {

@@ -138,7 +138,7 @@ config CRYPTO_LIB_BLAKE2S\n\
 	assert_line 'wgkmod: kbuild warned: WARNING|missing MODULE_LICENSE'
 }
 
-@test "a symbol that is y by its default, whatever selects it, refuses the kernel and does not loop" {
+@test "a symbol that is y by default refuses the kernel, without a loop" {
 	in_builder 1 '
 		edit_source "s/^config WIREGUARD\$/config DEFAULT_LIKE\n\tbool\n\tdefault WIREGUARD != n\n\n&/" drivers/net/Kconfig
 		edit_source "s/^\tselect DST_CACHE/&\n\tselect DEFAULT_LIKE if X86/" drivers/net/Kconfig
@@ -188,7 +188,7 @@ refused="refused: WireGuard needs CONFIG_WG_FLAG=y, $cannot$"
 	assert_line "$refused"
 }
 
-@test "the refusal of HIDE names the modules to hide too, from the far end of the selects" {
+@test "the refusal of HIDE names the other modules to hide" {
 	in_builder 1 'closure wireguard libchacha chacha-x86_64 chacha_generic'
 	assert_line 'HIDE wants .* off, but it stays; it is selected by .*CRYPTO_ADIANTUM \(crypto/adiantum\)'
 }

@@ -103,10 +103,10 @@ outputs() { find . -type f ! -name 'wireguard-*.tar*' -printf '%P\n' | sort; }
 	assert_line '^build +.* is up to date'
 	assert_equal "$(wc -l <<<"$output")" 1
 	assert_equal "$(stat -c %Y.%i "$OUT/$KERNEL")" "$before"
-	[[ -f $bundle ]]
+	assert -f "$bundle"
 }
 
-@test "a damaged or missing output is made again, the same" {
+@test "a damaged or missing output is built again, bit for bit" {
 	own_out
 	artifacts 0
 	cp "$OUT/$KERNEL/SHA256SUMS" "$BATS_TEST_TMPDIR/sums"
@@ -133,12 +133,12 @@ outputs() { find . -type f ! -name 'wireguard-*.tar*' -printf '%P\n' | sort; }
 		fi
 		rm -f "$OUT/.made/$TARGET_NAME" # so that the next run builds again
 	done
-	[[ $n -gt 6 ]]
+	assert "$n" -gt 6
 	(cd "$OUT/$KERNEL" && sha256sum --check --quiet --strict SHA256SUMS)
 	assert_equal "$(find "$OUT" -maxdepth 1 -type d -name '.?*' ! -name .made)" ''
 }
 
-@test "a source that changes during the build ends it, and no output is published" {
+@test "a source that changes during the build stops it, and nothing is published" {
 	own_out
 	clone "$BATS_TEST_TMPDIR/clone"
 	mkdir "$BATS_TEST_TMPDIR/bin"
@@ -153,10 +153,10 @@ outputs() { find . -type f ! -name 'wireguard-*.tar*' -printf '%P\n' | sort; }
 	assert_absent "$OUT/$KERNEL"
 }
 
-@test "a directory that the environment names in TMP is not removed" {
+@test "a directory named by TMP in the environment is not removed" {
 	mkdir "$BATS_TEST_TMPDIR/victim"
 	TMP=$BATS_TEST_TMPDIR/victim run_cmd 0 "$ROOT_DIR/scripts/image.sh" "$TARGET_NAME"
-	[[ -d $BATS_TEST_TMPDIR/victim ]]
+	assert -d "$BATS_TEST_TMPDIR/victim"
 }
 
 @test "two runs at once make the same output, once" {

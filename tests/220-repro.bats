@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# The same bits under all variations of make repro, from the cache alone, without network.  Planted causes of
+# The same bits under all variations of make repro, and from the cache alone, without network.  Planted causes of
 # differing bits (plants.bash) show that this test can fail.
 
 # shellcheck disable=SC2030,SC2031 # each test is a subshell
@@ -42,10 +42,47 @@ repro() {
 	VARY="$*" TIMEOUT=3000 run_cmd "$status" "${COPY:-$ROOT_DIR}/tests/run/repro.sh" "$TARGET_NAME"
 }
 
+@test "make repro: another user, path, clock, host, file order and everything else at once, and the same bits" {
+	repro_needs_root
+	touch "$BATS_TEST_TMPDIR/begin"
+	OUT=$BATS_TEST_TMPDIR/out TIMEOUT=3000 \
+		run_cmd 0 make -C "$ROOT_DIR" --no-print-directory repro TARGET="$TARGET_NAME"
+	assert_equal "$(grep -c '^repro  *shown ' <<<"$output")" 15
+	# no file of the other user is left
+	assert_equal "$(find /dev/shm -nouser -newer "$BATS_TEST_TMPDIR/begin")" ''
+	# the cache still belongs to its owner
+	assert_equal "$(find "$CACHE/sha256" ! -user "$(stat -c %u "$CACHE")" | wc -l)" 0
+	assert_line '^repro +debian11-5.10.0-32-amd64: 20 files equal in 2 builds; sha256 of the bundle: [0-9a-f]{64}$'
+	refute_line 'NOT SHOWN|not tried'
+}
+
+@test "make artifacts from the cache alone, a colon in its path, no network, an empty image store: the same bits" {
+	needs_root 'for a network namespace'
+	local clone="$BATS_TEST_TMPDIR/a clone/elsewhere"
+	run_cmd 0 make -C "$ROOT_DIR" --no-print-directory artifacts TARGET="$TARGET_NAME"
+	clone "$clone"
+	mkdir "$BATS_TEST_TMPDIR/a:cache"
+	ln -s "$CACHE/sha256" "$BATS_TEST_TMPDIR/a:cache/"
+	mkdir "$BATS_TEST_TMPDIR/store"
+	printf '[storage]\ndriver = "overlay"\ngraphroot = "%s/graph"\nrunroot = "%s/run"\n' \
+		"$BATS_TEST_TMPDIR/store" "$BATS_TEST_TMPDIR/store" >"$BATS_TEST_TMPDIR/storage.conf"
+	export CONTAINERS_STORAGE_CONF=$BATS_TEST_TMPDIR/storage.conf
+	local made=$OUT
+	unset OUT
+	CACHE=$BATS_TEST_TMPDIR/a:cache HOME=$BATS_TEST_TMPDIR TZ=Asia/Shanghai LANG=zh_CN.UTF-8 LC_ALL=C.UTF-8 \
+		SOURCE_DATE_EPOCH=1 KBUILD_BUILD_USER=x CFLAGS=-O0 KCFLAGS=-O0 TMPDIR=$BATS_TEST_TMPDIR TIMEOUT=1500 \
+		run_cmd 0 bash -c 'umask 077; unshare --net make -C "$1" --no-print-directory artifacts TARGET="$2"' \
+		offline "$clone" "$TARGET_NAME"
+	rm -rf "$BATS_TEST_TMPDIR/store"
+	assert_line '^image .* made without network'
+	assert_line '^build +7 modules'
+	diff "$made/$KERNEL/SHA256SUMS" "$clone/out/$KERNEL/SHA256SUMS"
+}
+
 @test "each planted cause of differing bits is caught, and the file is named" {
 	local name names
 	mapfile -t names < <(plants | cut -d '|' -f 1)
-	[[ ${#names[@]} -ge 20 ]]
+	assert "${#names[@]}" -ge 20
 	# Without FULL take a sample of those that need no new image and no other user.
 	[[ -n ${FULL:-} ]] || mapfile -t names < <(plants | grep -v -e '|cache|' -e '|user|' | cut -d '|' -f 1)
 	for n in $(sample 20261125 2 "${#names[@]}"); do
@@ -58,6 +95,7 @@ repro() {
 		assert_line "^  (differs|only in the second): ${DIFFERS//KERNEL/$KERNEL}$"
 		image_forget "$COPY"
 	done
+	[[ -z ${FULL:-} ]] || figure plants "${#names[@]} of ${#names[@]} planted causes caught"
 }
 
 @test "the variation that causes a difference is found by halving, and shown by diffoscope" {

@@ -36,40 +36,40 @@ ours() {
 	assert_equal "$got" "$expected"
 }
 
-@test "a symbol that adds objects to a built module, or flags to its objects, is inside" {
+@test "a symbol that adds objects or flags to a built module concerns built modules alone" {
 	ours yes drivers/net/wireguard/Makefile "ifeq (\$(CONFIG_FLAG),y)" 'CFLAGS_main.o += -DX' 'wireguard-y += a.o' endif
 	ours yes drivers/net/wireguard/Makefile 'ifdef CONFIG_FLAG' 'wireguard-y += b.o' endif
 	ours yes drivers/net/wireguard/Makefile "wireguard-\$(CONFIG_FLAG) += c.o \\" '	d.o'
 }
 
-@test "a symbol that the sources of a built module read, or an expression in a header, is inside" {
+@test "a symbol that a built module's sources or a header's expression read concerns built modules alone" {
 	ours yes drivers/net/wireguard/main.c '#ifdef CONFIG_FLAG'
 	ours yes include/linux/x.h '	if (IS_ENABLED(CONFIG_FLAG))'
 	ours yes arch/arm/x.c '#ifdef CONFIG_FLAG'
 }
 
-@test "a symbol that no file reads, or only another architecture reads, is not inside; nor is a longer name" {
+@test "a symbol that no file of this architecture reads does not concern built modules alone; nor is a longer name" {
 	ours no lib/crypto/blake2s.c 'int x;'
 	ours no drivers/net/wireguard/main.c '#ifdef CONFIG_FLAG2'
 	ours no arch/arm/x.c '#ifdef CONFIG_FLAG'
 }
 
-@test "a symbol that a header reads in an #if is not inside" {
+@test "a symbol that a header reads in an #if does not concern built modules alone" {
 	ours no include/linux/x.h '# if IS_ENABLED(CONFIG_FLAG)'
 	ours no drivers/net/wireguard/main.c '#ifdef CONFIG_FLAG'
 }
 
-@test "a symbol that the kernel's own code reads is not inside, even if a built module reads it too" {
+@test "a symbol that the kernel's own code reads concerns more than the built modules, even if one of them reads it" {
 	ours yes drivers/net/wireguard/main.c '#ifdef CONFIG_FLAG'
 	ours no lib/crypto/blake2s.c 'int x = IS_ENABLED(CONFIG_FLAG);'
 }
 
-@test "a symbol that adds an object to the kernel itself, or flags to one, is not inside" {
+@test "a symbol that adds an object or flags to the kernel itself does not concern built modules alone" {
 	ours no lib/crypto/Makefile "ifeq (\$(CONFIG_FLAG),y)" 'CFLAGS_blake2s.o += -DX' endif
 	ours no lib/crypto/Makefile "obj-\$(CONFIG_FLAG) += x.o"
 }
 
-@test "a symbol with an object of the kernel itself in its condition is not inside" {
+@test "a symbol whose condition has an object of the kernel itself does not concern built modules alone" {
 	ours no lib/crypto/Makefile "ifeq (\$(CONFIG_FLAG),y)" 'obj-y += x.o' endif
 }
 

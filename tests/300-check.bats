@@ -39,7 +39,7 @@ symbol_line() { # SYMBOL SED-SCRIPT: on that symbol's line of the symvers
 	sed -i "/\t$1\t/{$2}" "$SV"
 }
 
-@test "the stock wireguard set fits its kernel, and every version is counted" {
+@test "the stock wireguard modules fit their kernel, and every version is counted" {
 	check 0 "$SET_DIR"/*.ko
 	assert_line "^wgkmod: 12 modules fit $RELEASE: $(versions_count "$SET_DIR"/*.ko) symbol versions equal$"
 }
@@ -95,7 +95,7 @@ symbol_line() { # SYMBOL SED-SCRIPT: on that symbol's line of the symvers
 	assert_line "/wireguard.ko': 'skb_push', which it needs, is provided by nothing$"
 }
 
-@test "a symbol of a module that is not in the set is refused" {
+@test "a symbol of a module that is not in the bundle is refused" {
 	rm "$SET_DIR/udp_tunnel.ko"
 	check 3 "$SET_DIR"/*.ko
 	assert_line "/wireguard.ko': 'udp_sock_create4', which it needs, is provided by nothing$"
@@ -124,7 +124,7 @@ symbol_line() { # SYMBOL SED-SCRIPT: on that symbol's line of the symvers
 	done
 }
 
-@test "a vermagic of another release is refused, also where one starts like the other" {
+@test "a vermagic of another release is refused, also if one is a prefix of the other" {
 	run_cmd 3 "$WGKMOD" check --kernel 5.10.0-32 --symvers "$SV" --vermagic "$VERMAGIC" \
 		"$SET_DIR"/*.ko
 	assert_line "/wireguard.ko': its vermagic '$VERMAGIC' is not of 5.10.0-32$"
@@ -152,19 +152,21 @@ symbol_line() { # SYMBOL SED-SCRIPT: on that symbol's line of the symvers
 	assert_line "/libchacha.ko': another architecture: ELF byte order 2, not 1$"
 }
 
-@test "a symbol provided by the kernel and by the set is refused, naming both" {
+@test "a symbol provided by the kernel and by the bundle is refused, naming both" {
 	grep -P '\tudp_sock_create4\t' "$SYMVERS" >>"$SV"
 	check 3 "$SET_DIR"/*.ko
-	assert_line "/wireguard.ko': 'udp_sock_create4', which it needs, is provided by 'net/ipv4/udp_tunnel' and by '.*/udp_tunnel.ko'$"
+	assert_line "/wireguard.ko': 'udp_sock_create4', which it needs, is provided by 'net/ipv4/udp_tunnel' and by" \
+		"'.*/udp_tunnel.ko'$"
 	assert_line "/udp_tunnel.ko': it exports 'udp_sock_create4', as 'net/ipv4/udp_tunnel' of the kernel does$"
 	assert_line ": 2 problems$"
 }
 
-@test "a symbol provided by two modules of the set is refused, naming both" {
+@test "a symbol provided by two modules of the bundle is refused, naming both" {
 	cp "$SET_DIR/udp_tunnel.ko" "$SET_DIR/udp_other.ko"
 	modinfo_sed "$SET_DIR/udp_other.ko" 's/^name=udp_tunnel$/name=udp_other/'
 	check 3 "$SET_DIR"/*.ko
-	assert_line "/wireguard.ko': 'udp_sock_create4', which it needs, is provided by '.*/udp_other.ko' and by '.*/udp_tunnel.ko'$"
+	assert_line "/wireguard.ko': 'udp_sock_create4', which it needs, is provided by '.*/udp_other.ko' and by" \
+		"'.*/udp_tunnel.ko'$"
 	assert_line "/udp_tunnel.ko': it exports 'udp_sock_create4', as '.*/udp_other.ko' does$"
 	assert_line "/udp_other.ko': it exports 'udp_sock_create4', as '.*/udp_tunnel.ko' does$"
 }
@@ -175,10 +177,11 @@ symbol_line() { # SYMBOL SED-SCRIPT: on that symbol's line of the symvers
 	assert_line "/wireguard.ko': 'skb_push', which it needs, is provided by 'other' and by 'vmlinux'$"
 }
 
-@test "an export that the kernel has too is refused, although nobody uses it" {
+@test "an export that the kernel has too is refused, even if no module uses it" {
 	SV=$SYMVERS
 	check 3 "$SET_DIR/libcurve25519-generic.ko"
-	assert_line "/libcurve25519-generic.ko': it exports 'curve25519_generic', as 'lib/crypto/libcurve25519-generic' of the kernel does$"
+	assert_line "/libcurve25519-generic.ko': it exports 'curve25519_generic', as 'lib/crypto/libcurve25519-generic' of" \
+		"the kernel does$"
 }
 
 @test "a symbol for GPL modules in a module of another licence is refused" {
@@ -186,18 +189,18 @@ symbol_line() { # SYMBOL SED-SCRIPT: on that symbol's line of the symvers
 	refused libchacha "'__crypto_xor' of 'vmlinux' is for GPL modules, its licence is 'Proprietary'$"
 }
 
-@test "a module of another licence may use what is for everybody" {
+@test "a module of another licence may use symbols that are not GPL-only" {
 	modinfo_sed "$SET_DIR/libchacha.ko" 's/^license=.*/license=Proprietary/'
 	symbol_line __crypto_xor 's/EXPORT_SYMBOL_GPL/EXPORT_SYMBOL/'
 	check 0 "$SET_DIR"/*.ko
 }
 
-@test "one licence of several that is not GPL-compatible counts" {
+@test "one GPL-incompatible licence among several is refused for GPL symbols" {
 	modinfo_sed "$SET_DIR/libchacha.ko" '/^license=/{p;s/=.*/=Apache-2.0/}'
 	refused libchacha "'__crypto_xor' of 'vmlinux' is for GPL modules, its licence is 'Apache-2.0'$"
 }
 
-@test "every licence the kernel calls GPL-compatible is one, and no other" {
+@test "exactly the licences that the kernel calls GPL-compatible are accepted" {
 	local licence
 	for licence in 'GPL' 'GPL v2' 'GPL and additional rights' 'Dual BSD/GPL' 'Dual MIT/GPL' \
 		'Dual MPL/GPL'; do
@@ -210,10 +213,11 @@ symbol_line() { # SYMBOL SED-SCRIPT: on that symbol's line of the symvers
 	done
 }
 
-@test "exports of the set itself are for GPL modules" {
+@test "a GPL-only export of the bundle in a module of another licence is refused" {
 	modinfo_sed "$SET_DIR/chacha-x86_64.ko" 's/^license=.*/license=Proprietary/'
 	check 3 "$SET_DIR"/*.ko
-	assert_line "/chacha-x86_64.ko': 'chacha_crypt_generic' of '.*/libchacha.ko' is for GPL modules, its licence is 'Proprietary'$"
+	assert_line "/chacha-x86_64.ko': 'chacha_crypt_generic' of '.*/libchacha.ko' is for GPL modules, its licence is" \
+		"'Proprietary'$"
 }
 
 @test "a module without a licence is refused" {
@@ -221,7 +225,7 @@ symbol_line() { # SYMBOL SED-SCRIPT: on that symbol's line of the symvers
 	refused libchacha "it has no licence$"
 }
 
-@test "a symbol in a namespace that is not imported is refused, one imported is not" {
+@test "a symbol in a namespace is refused unless it is imported" {
 	symbol_line skb_push 's/\t$/\tNET_PRIVATE/'
 	check 3 "$SET_DIR"/*.ko
 	assert_line "/wireguard.ko': 'skb_push' of 'vmlinux' is in namespace NET_PRIVATE, which it does not import$"
@@ -234,7 +238,7 @@ symbol_line() { # SYMBOL SED-SCRIPT: on that symbol's line of the symvers
 	assert_line "/wireguard.ko': 'skb_push' of 'vmlinux' is in namespace NET_PRIVATE, "
 }
 
-@test "no Module.symvers is a refusal" {
+@test "a missing Module.symvers is a refusal" {
 	rm "$SV"
 	check 3 "$SET_DIR"/*.ko
 	assert_line "^wgkmod: cannot check '$SV': No such file or directory$"
@@ -289,13 +293,13 @@ symbol_line() { # SYMBOL SED-SCRIPT: on that symbol's line of the symvers
 	assert_line "^wgkmod: cannot check '$SV': line 3: not 4 or 5 columns$"
 }
 
-@test "a Module.symvers that was cut short is a refusal, also between two columns" {
+@test "a truncated Module.symvers is a refusal, also between two columns" {
 	head -c -1 "$BARE" >"$SV"
 	check 3 "$SET_DIR"/*.ko
 	assert_line "^wgkmod: cannot check '$SV': line $(wc -l <"$BARE"): no newline, the file was cut short$"
 }
 
-@test "a packed Module.symvers with a wrong checksum, cut short, or with something after it is a refusal" {
+@test "a compressed Module.symvers with a wrong checksum, truncated, or with trailing data is a refusal" {
 	local pack at size
 	for pack in 'gzip -n' 'xz --check=crc32' 'xz --check=crc64' 'xz --check=sha256'; do
 		$pack <"$BARE" >"$SV"
@@ -329,7 +333,7 @@ symbol_line() { # SYMBOL SED-SCRIPT: on that symbol's line of the symvers
 	done
 }
 
-@test "what is no module is damaged: text, compressed, a program" {
+@test "a file that is not a module is damaged: text, compressed, a program" {
 	echo 'not a module' >"$SET_DIR/text.ko"
 	xz -k "$SET_DIR/wireguard.ko"
 	head -c 4096 "$(command -v readelf)" >"$SET_DIR/program.ko"
@@ -339,7 +343,7 @@ symbol_line() { # SYMBOL SED-SCRIPT: on that symbol's line of the symvers
 	assert_line "/program.ko': not a module: ELF type [0-9], not relocatable"
 }
 
-@test "sections that lie outside of the file are damage" {
+@test "a section outside of the file is damage" {
 	local section
 	for section in .modinfo .symtab .strtab __versions; do
 		cp "$STOCK/kernel/drivers/net/wireguard/wireguard.ko" "$SET_DIR/wireguard.ko"
@@ -351,13 +355,13 @@ symbol_line() { # SYMBOL SED-SCRIPT: on that symbol's line of the symvers
 	done
 }
 
-@test "a __versions of no whole number of entries is damage" {
+@test "a __versions section with a partial entry is damage" {
 	section_filter "$SET_DIR/wireguard.ko" __versions head -c -8
 	check 4 "$SET_DIR"/*.ko
 	assert_line "/wireguard.ko': damaged: "
 }
 
-@test "a name without an end at the very end of a file of whole pages ends there" {
+@test "an unterminated name at the end of a file of whole pages ends there" {
 	local file=$SET_DIR/libchacha.ko size header had
 	# The only entry of __versions is the last 64 bytes of the file's last page.
 	header=$(section_header_offset "$file" __versions)
@@ -377,7 +381,7 @@ symbol_line() { # SYMBOL SED-SCRIPT: on that symbol's line of the symvers
 	assert_line "/wireguard.ko': damaged: "
 }
 
-@test "two modules of one name are refused, and one that has another name than its file" {
+@test "two modules of one name, and a module named unlike its file, are refused" {
 	mkdir "$SET_DIR/more"
 	cp "$SET_DIR/wireguard.ko" "$SET_DIR/more/"
 	check 3 "$SET_DIR"/*.ko "$SET_DIR/more/wireguard.ko"
@@ -401,12 +405,12 @@ symbol_line() { # SYMBOL SED-SCRIPT: on that symbol's line of the symvers
 	assert_line "do not fit $RELEASE: 5 problems$"
 }
 
-@test "a file that is not there fails" {
+@test "a missing file fails" {
 	check 1 "$SET_DIR/nothing.ko"
 	assert_line "^wgkmod: cannot check '$SET_DIR/nothing.ko': No such file or directory$"
 }
 
-@test "control characters of a name do not reach the terminal, those of C1 neither" {
+@test "control characters of a name are escaped, C1 too" {
 	check 1 "$SET_DIR/$(printf 'a\033[31m\nb\233c\302\205d').ko"
 	assert_line "^wgkmod: cannot check '.*/a\\\\033\[31m\\\\012b\\\\233c\\\\302\\\\205d.ko': "
 }
@@ -416,7 +420,7 @@ check_root() { # STATUS ROOT
 	run_cmd "$1" "$WGKMOD" check --kernel "$RELEASE" --symvers "$SV" --root "$2" "$SET_DIR"/*.ko
 }
 
-@test "without --vermagic it is that of the kernel's own modules" {
+@test "without --vermagic the kernel's own modules give the vermagic" {
 	root_make "$BATS_TEST_TMPDIR/root"
 	check_root 0 "$BATS_TEST_TMPDIR/root"
 	modinfo_sed "$SET_DIR/wireguard.ko" '/^vermagic=/s/ SMP / SMP preempt /'
@@ -432,7 +436,7 @@ check_root() { # STATUS ROOT
 	check_root 0 "$root"
 }
 
-@test "modules of the set and foreign ones are no reference: without others, status 1" {
+@test "the bundle's and foreign modules give no vermagic: without others, status 1" {
 	local root=$BATS_TEST_TMPDIR/root module
 	mkdir -p "$root/lib/modules/$RELEASE/kernel"
 	cp "$STOCK"/modules.{builtin,order} "$root/lib/modules/$RELEASE"
@@ -442,10 +446,11 @@ check_root() { # STATUS ROOT
 	modinfo_sed "$root/lib/modules/$RELEASE/kernel/${module##*/}" '/^intree=/d'
 	depmod -b "$root" "$RELEASE"
 	check_root 1 "$root"
-	assert_line "cannot check '$RELEASE': no vermagic to compare with: .*/modules.dep lists no module of the kernel's own: run 'depmod $RELEASE' first, or name its vermagic by --vermagic$"
+	assert_line "cannot check '$RELEASE': no vermagic to compare with: .*/modules.dep lists no module of the kernel's" \
+		"own: run 'depmod $RELEASE' first, or name its vermagic by --vermagic$"
 }
 
-@test "without modules.dep, or without the kernel's directory, there is no reference: status 1, and what to do" {
+@test "without modules.dep or the kernel's directory there is no vermagic: status 1, and what to do" {
 	local root=$BATS_TEST_TMPDIR/root none="no vermagic to compare with: $BATS_TEST_TMPDIR/root/lib/modules/$RELEASE"
 	root_make "$root"
 	rm "$root/lib/modules/$RELEASE/modules.dep"
@@ -459,7 +464,7 @@ check_root() { # STATUS ROOT
 	assert_line "$none: No such file"
 }
 
-@test "where none of the kernel's own modules can be read, the first is named" {
+@test "if none of the kernel's own modules can be read, the first is named" {
 	local root=$BATS_TEST_TMPDIR/root first
 	root_make "$root"
 	first=$(sed -n '1s/:.*//p' "$root/lib/modules/$RELEASE/modules.dep")
@@ -468,12 +473,12 @@ check_root() { # STATUS ROOT
 	assert_line "no vermagic to compare with: $root/lib/modules/$RELEASE/$first: "
 }
 
-@test "a wrong command line is status 2, one sentence, and where help is" {
+@test "a wrong command line is status 2, one sentence, and a pointer to help" {
 	local args
 	while read -r args; do
 		# shellcheck disable=SC2086 # words, as a shell would cut them
 		run_cmd 2 "$WGKMOD" $args
-		[ "$(wc -l <<<"$output")" -eq 1 ]
+		assert_equal "$(wc -l <<<"$output")" 1
 		assert_line "^wgkmod: .*[Ss]ee 'wgkmod.* --help'$"
 	done <<-'ARGS'
 
@@ -512,14 +517,14 @@ check_root() { # STATUS ROOT
 	assert_line "^Usage: wgkmod check --kernel RELEASE --symvers FILE \[--vermagic STRING\] \[--root DIR\] MODULE.ko...$"
 }
 
-@test "a kernel without openat2(), older than 5.6, is named" {
+@test "a kernel without openat2(), older than 5.6, is refused with that reason" {
 	plain_only
 	run_cmd 1 strace -o /dev/null -e trace=openat2 -e inject=openat2:error=ENOSYS \
 		"$WGKMOD" check --kernel "$RELEASE" --symvers "$SV" --vermagic "$VERMAGIC" "$SET_DIR/wireguard.ko"
 	assert_equal "$output" 'wgkmod: this kernel has no openat2(): wgkmod needs Linux 5.6 or later'
 }
 
-@test "what cannot be written to standard output was not said" {
+@test "a write error on standard output is an error" {
 	run_cmd 1 bash -c '"$1" --help >/dev/full' - "$WGKMOD"
 	assert_line "^wgkmod: cannot write to standard output: No space left on device$"
 }

@@ -30,18 +30,20 @@ damaged() { # FILE REGEX: and as it was again
 	cp "$(find "$STOCK" -name "${1##*/}")" "$1"
 }
 
-@test "all modules of the stock kernel fit it, with none but vmlinux and each other" {
+@test "all modules of the stock kernel fit, with vmlinux and each other as providers" {
 	local all=$BATS_TEST_TMPDIR/all modules
 	deb_extract "$FIXTURES/debs/linux-image-$RELEASE"_*.deb "$all" "./lib/modules/$RELEASE/kernel"
 	grep -P '\tvmlinux\t' "$SYMVERS" >"$BATS_TEST_TMPDIR/symvers"
 	cd "$all/lib/modules/$RELEASE/kernel"
 	mapfile -t modules < <(find . -name '*.ko' -printf '%P\n')
-	run_cmd 0 "$WGKMOD" check --kernel "$RELEASE" --symvers "$BATS_TEST_TMPDIR/symvers" --vermagic "$VERMAGIC" "${modules[@]}"
+	run_cmd 0 "$WGKMOD" check --kernel "$RELEASE" --symvers "$BATS_TEST_TMPDIR/symvers" \
+		--vermagic "$VERMAGIC" "${modules[@]}"
 	assert_line "^wgkmod: 3888 modules fit $RELEASE: [0-9]+ symbol versions equal$"
+	figure loader "${#modules[@]} of ${#modules[@]} modules accepted"
 }
 
 # Flags: 1 writable, 2 to be loaded, 4 executable.
-@test "a section that the kernel looks for has to be loaded" {
+@test "a section that the kernel needs must be loaded" {
 	local section
 	for section in __versions .modinfo; do
 		section_flags "$WG" "$section" 0
@@ -65,14 +67,15 @@ damaged() { # FILE REGEX: and as it was again
 
 @test "a struct module that is shorter than the others' is refused" {
 	local size
-	size=$(readelf -SW "$WG" | sed -n 's/.* .gnu.linkonce.this_module  *PROGBITS  *[0-9a-f]* [0-9a-f]* \([0-9a-f]*\) .*/\1/p')
+	size=$(readelf -SW "$WG" |
+		sed -n 's/.* .gnu.linkonce.this_module  *PROGBITS  *[0-9a-f]* [0-9a-f]* \([0-9a-f]*\) .*/\1/p')
 	MUTANTS='' poke "$WG" $(($(section_header_offset "$WG" .gnu.linkonce.this_module) + 32)) "$(bytes_le $((0x$size - 8)))"
 	check 3
 	assert_line "^wgkmod: cannot check '$WG': its struct module has $((0x$size - 8)) bytes, that of '.*\.ko' $((0x$size))$"
 	assert_line ': 1 problem$'
 }
 
-@test "a section that is there twice, or by type and not by name, is refused" {
+@test "a duplicate section, or one by type and not by name, is refused" {
 	objcopy --rename-section .comment=.modinfo "$WG"
 	mutant_keep "$WG" 'two .modinfo'
 	damaged "$WG" "it has two sections .modinfo"
@@ -94,7 +97,7 @@ damaged() { # FILE REGEX: and as it was again
 # 64 bits, as they are in a file.
 word_le() { bytes_le "$1" && bytes_le $(($1 >> 32)); }
 
-@test "sections of more memory than a kernel has, or with no alignment that it can give, are refused" {
+@test "sections of too much memory, or of an impossible alignment, are refused" {
 	local bytes
 	for bytes in $((1 << 62)) $((-1 << 63)) $((1 << 32)) $(((128 << 20) + 1)); do
 		MUTANTS='' poke "$WG" $(($(section_header_offset "$WG" .bss) + 32)) "$(word_le "$bytes")"
@@ -119,7 +122,7 @@ word_le() { bytes_le "$1" && bytes_le $(($1 >> 32)); }
 	done
 }
 
-@test "something in section 0 is refused" {
+@test "a section 0 that is not empty is refused" {
 	local header
 	header=$(readelf -hW "$WG" | sed -n 's/.*Start of section headers: *\([0-9]*\) .*/\1/p')
 	poke "$WG" $((header + 32)) '\001'
@@ -141,7 +144,7 @@ word_le() { bytes_le "$1" && bytes_le $(($1 >> 32)); }
 	damaged "$WG" "no section names"
 }
 
-@test "a symbol whose name is outside of the table of names is refused" {
+@test "a symbol whose name is outside of the string table is refused" {
 	MUTANTS='' poke "$WG" "$(symbol_at "$WG" skb_push)" '\377\377\377\177'
 	damaged "$WG" "the name of its symbol [0-9]+ is outside of the string table"
 }
@@ -151,7 +154,7 @@ word_le() { bytes_le "$1" && bytes_le $(($1 >> 32)); }
 	damaged "$WG" "its symbol 'init_module' is a common one \(compiled without -fno-common\)"
 }
 
-@test "a symbol of a section that is not there is refused" {
+@test "a symbol of a missing section is refused" {
 	MUTANTS='' poke "$WG" $(($(symbol_at "$WG" init_module) + 6)) '\000\177'
 	damaged "$WG" "its symbol 'init_module' is in section 32512 of 51"
 	MUTANTS='' poke "$WG" $(($(symbol_at "$WG" init_module) + 6)) '\040\377' # SHN_LIVEPATCH
@@ -174,7 +177,7 @@ word_le() { bytes_le "$1" && bytes_le $(($1 >> 32)); }
 	damaged "$UDP" "the CRC of its symbol '__crc_udp_sock_create4' is outside of its section"
 }
 
-@test "something in symbol 0 is refused" {
+@test "a symbol 0 that is not empty is refused" {
 	MUTANTS='' poke "$WG" $(($(section_at "$WG" .symtab) + 6)) '\000\177'
 	damaged "$WG" "there is something in symbol 0"
 }
@@ -184,7 +187,7 @@ word_le() { bytes_le "$1" && bytes_le $(($1 >> 32)); }
 	damaged "$WG" "it needs symbol [0-9]+, which has no name"
 }
 
-@test "exports without CRCs are refused where the kernel has them" {
+@test "exports without CRCs are refused if the kernel has CRCs" {
 	objcopy --remove-section='__kcrctab_gpl' "$UDP"
 	mutant_keep "$UDP" 'no __kcrctab_gpl'
 	check 3
@@ -192,20 +195,21 @@ word_le() { bytes_le "$1" && bytes_le $(($1 >> 32)); }
 	assert_line ': 1 problem$'
 }
 
-@test "an export that has another name for the kernel is refused" {
+@test "an export whose name differs for the kernel is refused" {
 	section_filter "$UDP" __ksymtab_strings sed 's/udp_sock_create4/xdp_sock_create4/'
 	damaged "$UDP" "it exports 'udp_sock_create4' by the name 'xdp_sock_create4'"
 	MUTANTS='' poke "$UDP" $(($(symbol_at "$UDP" __kstrtab_udp_sock_create4) + 8)) '\377\377'
 	damaged "$UDP" "the string of its symbol '__kstrtab_udp_sock_create4' is outside of the string table"
 }
 
-@test "an export of the set that is in a namespace needs to be imported" {
+@test "an export of the bundle in a namespace must be imported" {
 	local at
 	at=$(symbol_at "$UDP" __kstrtab_setup_udp_tunnel_sock)
 	at=$(od -An -tu1 -j $((at + 8)) -N 1 "$UDP")
 	poke "$UDP" $(($(symbol_at "$UDP" __kstrtabns_udp_sock_create4) + 8)) "$(byte "$at")"
 	check 3
-	assert_line "^wgkmod: cannot check '$WG': 'udp_sock_create4' of '$UDP' is in namespace setup_udp_tunnel_sock, which it does not import$"
+	assert_line "^wgkmod: cannot check '$WG': 'udp_sock_create4' of '$UDP' is in namespace setup_udp_tunnel_sock," \
+		"which it does not import$"
 	assert_line ': 1 problem$'
 	modinfo_sed "$WG" '/^license=/{p;s/.*/import_ns=setup_udp_tunnel_sock/}'
 	check 0

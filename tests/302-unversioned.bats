@@ -35,31 +35,31 @@ check() { # STATUS [FILE...]
 		"${@:-"$SET_DIR"/*.ko}"
 }
 
-@test "modules without symbol versions fit a kernel without, and every symbol is counted" {
+@test "modules without symbol versions fit a kernel without them, and every symbol is counted" {
 	check 0 "$SET_DIR"/*.ko
 	assert_line "^wgkmod: 12 modules fit $RELEASE: [1-9][0-9]+ symbols provided \(the kernel has no versions of them\)$"
 }
 
-@test "a symbol that nothing provides is refused there too" {
+@test "without versions, a symbol that nothing provides is refused" {
 	sed -i '/\tskb_push\t/d' "$SV"
 	check 3 "$SET_DIR"/*.ko
 	assert_line "^wgkmod: cannot check '.*/wireguard\.ko': 'skb_push', which it needs, is provided by nothing$"
 }
 
-@test "a symbol that two provide is refused there too" {
+@test "without versions, a symbol with two providers is refused" {
 	sed -n 's/\tvmlinux\t/\tkernel\/other\t/; /\tskb_push\t/p' "$SV" >>"$SV.more"
 	cat "$SV.more" >>"$SV"
 	check 3 "$SET_DIR"/*.ko
 	assert_line "'skb_push', which it needs, is provided by '.*' and by '.*'$"
 }
 
-@test "a GPL-only symbol for another licence, and a namespace not imported, are refused there too" {
+@test "without versions, a GPL-only symbol for another licence and a namespace not imported are refused" {
 	modinfo_sed "$SET_DIR/wireguard.ko" 's/^license=.*/license=Proprietary/'
 	check 3 "$SET_DIR"/*.ko
 	assert_line "wireguard\.ko': '.*' of '.*' is for GPL modules, its licence is 'Proprietary'$"
 }
 
-@test "a module with symbol versions does not fit a kernel without, nor the other way round" {
+@test "a module with symbol versions does not fit a kernel without them, nor the reverse" {
 	cp "$STOCK/kernel/lib/crypto/libchacha.ko" "$SET_DIR/"
 	modinfo_sed "$SET_DIR/libchacha.ko" 's/^\(vermagic=.*\)modversions $/\1/'
 	check 3 "$SET_DIR"/libchacha.ko
@@ -68,7 +68,7 @@ check() { # STATUS [FILE...]
 	assert_line "libpoly1305\.ko': it has no symbol versions"
 }
 
-@test "a symbol table with a CRC does not belong to a kernel without" {
+@test "a symbol table with a CRC does not belong to a kernel without versions" {
 	sed -i '/\tskb_push\t/s/^0x00000000/0x00000001/' "$SV"
 	check 3 "$SET_DIR"/*.ko
 	assert_line "version of 'skb_push' is 0x00000000, but 0x00000001 in 'vmlinux'$"

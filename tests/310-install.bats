@@ -11,7 +11,7 @@ load lib/modules
 load sweep/tools
 load lib/install
 
-@test "a set is installed: the files, the indexes, the state" {
+@test "install writes the modules, the indexes and the state" {
 	local after lost
 	install_it 0
 	assert_line "^wgkmod: 12 modules for $RELEASE installed: [0-9]+ symbol versions equal$"
@@ -19,12 +19,12 @@ load lib/install
 	# Of what was there, only the indexes changed.
 	after=$(tree_print "$ROOT" | LC_ALL=C sort)
 	lost=$(LC_ALL=C comm -23 <(LC_ALL=C sort <<<"$before") <(printf '%s\n' "$after"))
-	[ -z "$(sed '/ modules\.\|\/modules\./d' <<<"$lost")" ]
+	assert -z "$(sed '/ modules\.\|\/modules\./d' <<<"$lost")"
 	run_cmd 0 modprobe -d "$ROOT" -S "$RELEASE" --show-depends wireguard
 	assert_line "/libchacha20poly1305.ko"
 }
 
-@test "without a symbol table on the host, it says what is left to the kernel" {
+@test "without a symbol table on the host, install says what it leaves to the kernel" {
 	local all own modules
 	install_it 0
 	mapfile -t modules < <(find "$PAYLOAD" -name '*.ko')
@@ -33,7 +33,7 @@ load lib/install
 	assert_line "^wgkmod: $((all - own)) symbol versions could not be checked: .* the kernel checks them"
 }
 
-@test "the same set again: it says so and writes nothing" {
+@test "a second install of the same bundle says so and writes nothing" {
 	local first
 	install_it 0
 	first=$(tree_print "$ROOT" times)
@@ -45,19 +45,19 @@ load lib/install
 @test "modes do not depend on the umask" {
 	umask 077
 	install_it 0
-	[ "$(stat -c %a "$MODULES/kernel/drivers/net/wireguard/wireguard.ko")" = 644 ]
-	[ "$(stat -c %a "$MODULES/kernel/drivers/net/wireguard")" = 755 ]
-	[ "$(stat -c %a "$STATE" "${STATE%/*}")" = $'644\n755' ]
+	assert_equal "$(stat -c %a "$MODULES/kernel/drivers/net/wireguard/wireguard.ko")" 644
+	assert_equal "$(stat -c %a "$MODULES/kernel/drivers/net/wireguard")" 755
+	assert_equal "$(stat -c %a "$STATE" "${STATE%/*}")" $'644\n755'
 }
 
-@test "a root needs no var, and gets none" {
+@test "install needs no /var in the root, and makes none" {
 	rm -r "${ROOT:?}/var"
 	install_it 0
 	installed
 	assert_absent "$ROOT/var"
 }
 
-@test "the host's symbol table is found at each of its places, and counts" {
+@test "the host's symbol table is found at each of its known paths, and used" {
 	local place
 	for place in "lib/modules/$RELEASE/symvers" "boot/symvers-$RELEASE" \
 		"usr/src/headers/Module.symvers"; do
@@ -68,14 +68,15 @@ load lib/install
 		ln -s /usr/src/headers "$MODULES/build"
 		sed 's/^0x........\tskb_push\t/0x12345678\tskb_push\t/' "$BARE" >"$ROOT/$place"
 		before=$(tree_print "$ROOT")
-		refused 3 "^wgkmod: cannot install '.*/wireguard.ko': version of 'skb_push' is 0x[0-9a-f]{8}, but 0x12345678 in 'vmlinux'$"
+		refused 3 "^wgkmod: cannot install '.*/wireguard.ko': version of 'skb_push' is 0x[0-9a-f]{8}, but 0x12345678 in" \
+			"'vmlinux'$"
 		cp "$BARE" "$ROOT/$place"
 		install_it 0
 		refute_line "could not be checked"
 	done
 }
 
-@test "a packed symbol table of the host is read as well" {
+@test "a compressed symbol table of the host is read" {
 	local place pack
 	for place in "lib/modules/$RELEASE/symvers.gz" "lib/modules/$RELEASE/symvers.xz" \
 		"boot/symvers-$RELEASE.gz" "boot/symvers-$RELEASE.xz"; do
@@ -102,21 +103,22 @@ load lib/install
 	refused 3 "^wgkmod: cannot install '$MODULES/symvers': line 1: not 4 or 5 columns$"
 }
 
-@test "a kernel that ships no module is installed for with --vermagic" {
+@test "install works for a kernel that ships no module, with --vermagic" {
 	local file
 	find "$MODULES/kernel" -name '*.ko' -delete
 	depmod -b "$ROOT" "$RELEASE"
 	before=$(tree_print "$ROOT")
 	refused 1 "lists no module of the kernel's own: run 'depmod $RELEASE' first, or name its vermagic by --vermagic$"
 	install_it 3 --vermagic "$RELEASE SMP preempt mod_unload modversions "
-	run_cmd 0 "$WGKMOD" verify --allow-unsigned --root "$ROOT" --kernel "$RELEASE" --symvers "$BARE" --vermagic "$VERMAGIC" "$PAYLOAD"
+	run_cmd 0 "$WGKMOD" verify --allow-unsigned --root "$ROOT" --kernel "$RELEASE" --symvers "$BARE" \
+		--vermagic "$VERMAGIC" "$PAYLOAD"
 	install_it 0 --vermagic "$VERMAGIC"
 	for file in "${SET[@]}"; do
 		cmp "$PAYLOAD/modules/kernel/$file.ko" "$MODULES/kernel/$file.ko"
 	done
 }
 
-@test "indexes that are missing or empty are status 1, and depmod is named" {
+@test "missing or empty indexes are status 1, and the message names depmod" {
 	local what
 	for what in "rm -f" "truncate -s 0"; do
 		root_make "$ROOT"
@@ -126,26 +128,26 @@ load lib/install
 	done
 }
 
-@test "--symvers goes before the host's own table" {
+@test "--symvers takes precedence over the host's own table" {
 	echo nonsense >"$MODULES/symvers"
 	run_cmd 0 "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" --symvers "$BARE" "$PAYLOAD"
 	refute_line "could not be checked"
 	installed
 }
 
-@test "what does not fit is refused" {
+@test "modules that do not fit are refused" {
 	modinfo_sed "$PAYLOAD/modules/kernel/lib/crypto/libchacha.ko" '/^vermagic=/s/ SMP / SMP preempt /'
 	payload_sums "$PAYLOAD"
 	refused 3 "^wgkmod: cannot install 'modules/kernel/lib/crypto/libchacha.ko': its vermagic '.*' is not the kernel's"
 }
 
-@test "a set whose own versions differ is refused, without any symbol table" {
+@test "modules whose versions of each other differ are refused, without any symbol table" {
 	crc_change "$PAYLOAD/modules/kernel/drivers/net/wireguard/wireguard.ko" udp_sock_create4
 	payload_sums "$PAYLOAD"
 	refused 3 "wireguard.ko': version of 'udp_sock_create4' is 0xffffffff, but"
 }
 
-@test "another kernel's directory, or none, is refused" {
+@test "a directory of another kernel, or a missing one, is refused" {
 	run_cmd 1 "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel 5.10.0-33-amd64 "$PAYLOAD"
 	assert_line "^wgkmod: cannot install '5.10.0-33-amd64': .*/lib/modules/5.10.0-33-amd64: No such file"
 	mv "$MODULES" "$ROOT/lib/modules/5.10.0-33-amd64"
@@ -155,17 +157,17 @@ load lib/install
 	unchanged
 }
 
-@test "a changed module is not trusted" {
+@test "a module that differs from its digest is refused" {
 	poke "$PAYLOAD/modules/kernel/lib/crypto/libchacha.ko" 5000 X
 	refused 4 "^wgkmod: cannot install 'modules/kernel/lib/crypto/libchacha.ko': its digest is not the one in SHA256SUMS$"
 }
 
-@test "a module that SHA256SUMS names and that is not there is refused" {
+@test "a missing module that SHA256SUMS names is refused" {
 	rm "$PAYLOAD/modules/kernel/lib/crypto/libchacha.ko"
 	refused 4 "^wgkmod: cannot install 'modules/kernel/lib/crypto/libchacha.ko': No such file or directory$"
 }
 
-@test "a module that is no module is damaged" {
+@test "a file that is not an ELF module is damaged" {
 	echo text >"$PAYLOAD/modules/kernel/lib/crypto/libchacha.ko"
 	payload_sums "$PAYLOAD"
 	refused 4 "libchacha.ko': not an ELF file"
@@ -183,7 +185,7 @@ load lib/install
 	refused 4 "libchacha.ko': it is a link, or its path leads through one$"
 }
 
-@test "no SHA256SUMS, an empty one, a link, a pipe: refused" {
+@test "SHA256SUMS that is missing, empty, a link or a pipe is refused" {
 	local sums=$PAYLOAD/SHA256SUMS
 	mv "$sums" "$sums.old"
 	refused 4 "^wgkmod: cannot install '$sums': No such file or directory$"
@@ -277,7 +279,7 @@ load lib/install
 	refused 1 "udp_tunnel.ko': it was changed since"
 }
 
-@test "a module of the same name that the kernel has elsewhere is in the way" {
+@test "a module of the same name elsewhere in the tree is refused" {
 	mkdir "$MODULES/updates"
 	xz --check=crc32 <"$STOCK/kernel/net/ipv4/udp_tunnel.ko" >"$MODULES/updates/udp_tunnel.ko.xz"
 	depmod -b "$ROOT" "$RELEASE"
@@ -301,7 +303,7 @@ load lib/install
 	run_cmd 1 grep libcurve25519.ko: "$MODULES/modules.dep"
 }
 
-@test "an upgrade forgets what is gone from the set and from the disk" {
+@test "an upgrade drops a file that is neither in the bundle nor on the disk any more" {
 	install_it 0
 	rm "$PAYLOAD/modules/kernel/lib/crypto/libcurve25519.ko"
 	rm "$MODULES/kernel/lib/crypto/libcurve25519.ko"
@@ -311,7 +313,7 @@ load lib/install
 	status_it 0
 }
 
-@test "a file of ours that is missing comes back" {
+@test "an install restores a missing file of ours" {
 	install_it 0
 	rm "$MODULES/kernel/net/ipv4/udp_tunnel.ko"
 	install_it 0
@@ -319,7 +321,7 @@ load lib/install
 	installed
 }
 
-@test "indexes that lost our modules, or were damaged, are made again" {
+@test "an install makes indexes again that lost our modules or were damaged" {
 	local how
 	cp "$MODULES/modules.dep.bin" "$BATS_TEST_TMPDIR/stale"
 	install_it 0
@@ -333,7 +335,7 @@ load lib/install
 	done
 }
 
-@test "what would be in vain is refused before anything is written: builtin, blacklisted" {
+@test "an install that could have no effect is refused before the first write: builtin, blacklisted" {
 	echo kernel/drivers/net/wireguard/wireguard.ko >>"$MODULES/modules.builtin"
 	before=$(tree_print "$ROOT")
 	refused 1 "^wgkmod: cannot install 'wireguard': $RELEASE has it built in"
@@ -421,7 +423,7 @@ on_tmpfs() {
 	cp -r "$BATS_TEST_TMPDIR/lib" "$ROOT/$BATS_TEST_TMPDIR/"
 	install_it 1
 	assert_line "^wgkmod: cannot install '$RELEASE': .*: a link leads out of $ROOT$"
-	[ -z "$(find "$BATS_TEST_TMPDIR/lib" -name 'wireguard*')" ]
+	assert -z "$(find "$BATS_TEST_TMPDIR/lib" -name 'wireguard*')"
 }
 
 @test "a lib that is a link within the root is followed" {
@@ -437,10 +439,28 @@ on_tmpfs() {
 	ln -s "$BATS_TEST_TMPDIR/elsewhere" "$MODULES/kernel/drivers"
 	before=$(tree_print "$ROOT")
 	refused 1 "wireguard.ko': "
-	[ -z "$(ls -A "$BATS_TEST_TMPDIR/elsewhere")" ]
+	assert -z "$(ls -A "$BATS_TEST_TMPDIR/elsewhere")"
 }
 
-@test "for root, a directory of somebody else, or that others may write to, is refused" {
+@test "a new directory that somebody replaces by a link is not followed: no mode, owner or time of another file changes" {
+	local name looks file=$BATS_TEST_TMPDIR/secret
+	plain_only
+	mkdir -m 711 "$MODULES/kernel/theirs"
+	before=$(tree_print "$ROOT")
+	printf 'secret\n' >"$file"
+	chmod 600 "$file"
+	looks=$(stat -c '%a %u %Y' "$file")
+	# The first is made for the payload, the second is copied.
+	for name in wireguard theirs; do
+		FAKE_MADE_NAME=$name FAKE_MADE="cd '$ROOT/lib/modules/.wgkmod-$RELEASE' &&
+			d=\$(find . -type d -name $name) && rmdir \"\$d\" && ln -s '$file' \"\$d\" && touch '$file.done'" \
+			FAKE_RELEASE=x LD_PRELOAD=$TOOLS/preload refused 1 "^wgkmod: cannot install '.*': .*(Too many levels of symbolic links|Not a directory)"
+		rm "$file.done"
+		assert_equal "$(stat -c '%a %u %Y' "$file")" "$looks"
+	done
+}
+
+@test "root refuses a directory that another user owns or may write to" {
 	needs_root 'only root can give a directory away'
 	local file
 	for file in "$PAYLOAD" "$PAYLOAD/SHA256SUMS"; do

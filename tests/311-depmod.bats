@@ -32,7 +32,7 @@ amid() {
 	refused 1 "^wgkmod: cannot install '$MODULES': depmod failed with status 1$"
 }
 
-@test "when depmod spoils the indexes and fails, those of the kernel are as before" {
+@test "when depmod damages the indexes and fails, the kernel's own indexes stay" {
 	# It writes into what is there, as busybox's does.
 	fake_program depmod 'for index in "$2/lib/modules/$3"/modules.*; do : >"$index"; done; exit 1'
 	refused 1 "depmod failed with status 1$"
@@ -49,12 +49,15 @@ amid() {
 }
 
 @test "when depmod reports an error and exits with 0, everything is taken back" {
-	fake_program depmod "$(command -v depmod) \"\$@\" && echo 'depmod: ERROR: failed to load symbols from x.ko: Input/output error' >&2"
-	refused 1 "^wgkmod: cannot install '$MODULES': depmod says: ERROR: failed to load symbols from x.ko: Input/output error$"
+	fake_program depmod "$(command -v depmod) \"\$@\" &&
+		echo 'depmod: ERROR: failed to load symbols from x.ko: Input/output error' >&2"
+	refused 1 "^wgkmod: cannot install '$MODULES': depmod says: ERROR: failed to load symbols from x.ko: Input/output" \
+		"error$"
 }
 
-@test "what depmod says of a file that is no module is passed on, and is no error" {
-	fake_program depmod "$(command -v depmod) \"\$@\" && echo 'depmod: ERROR: failed to load symbols from x.ko: Exec format error' >&2"
+@test "depmod's message about a file that is not a module is passed on, and is no error" {
+	fake_program depmod "$(command -v depmod) \"\$@\" &&
+		echo 'depmod: ERROR: failed to load symbols from x.ko: Exec format error' >&2"
 	install_it 0
 	assert_line '^depmod: ERROR: failed to load symbols from x.ko: Exec format error$'
 }
@@ -64,20 +67,20 @@ amid() {
 	refused 1 "^wgkmod: cannot install '$MODULES': modules.dep does not list kernel/.*\.ko$"
 }
 
-@test "a directory of the state without a state is not trusted" {
+@test "a state directory without a state file is not trusted" {
 	mkdir "$MODULES/.wgkmod"
 	before=$(tree_print "$ROOT")
 	refused 4 "^wgkmod: cannot install '$RELEASE': $MODULES/.wgkmod/installed: No such file or directory$"
 }
 
-@test "when nobody reads the messages, everything is taken back all the same" {
+@test "when nobody reads the messages, a failed install still takes everything back" {
 	fake_program depmod 'sleep 0.3; exit 1'
 	run_cmd 0 bash -c '"$@" 2>&1 | true' - \
 		"$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
 	unchanged
 }
 
-@test "killed alone, it leaves the lock to depmod, and the next run waits for that" {
+@test "when wgkmod alone is killed, depmod keeps the lock, and the next run waits for it" {
 	local real status=0
 	real=$(command -v depmod)
 	fake_program depmod "kill -9 \$PPID; sleep 1; exec $real \"\$@\""
@@ -90,7 +93,7 @@ amid() {
 	installed
 }
 
-@test "a signal before the exchange ends the run, which cleans up; after it, the signal waits" {
+@test "a signal before the exchange ends the run cleanly; a signal after it waits" {
 	fake_program depmod "kill -TERM \$PPID; sleep 0.3; exec $(command -v depmod) \"\$@\""
 	refused 143 "^wgkmod: cannot install '$MODULES': it was interrupted$"
 	rm "$BATS_TEST_TMPDIR/bin/depmod"
@@ -98,7 +101,7 @@ amid() {
 	installed
 }
 
-@test "an index that an older depmod leaves empty is no damage, and the one that was there stays" {
+@test "an index that an older depmod leaves empty is not damage, and the old index stays" {
 	cp "$MODULES/modules.builtin.bin" "$BATS_TEST_TMPDIR/alias.bin" # any whole index
 	cp "$BATS_TEST_TMPDIR/alias.bin" "$MODULES/modules.builtin.alias.bin"
 	fake_program depmod "$(command -v depmod) \"\$@\" && : >\"\$2/lib/modules/\$3/modules.builtin.alias.bin\""
@@ -113,19 +116,20 @@ amid() {
 
 @test "when modprobe does not find our modules in an index, or crashes on it, everything is taken back" {
 	cp "$MODULES/modules.dep.bin" "$BATS_TEST_TMPDIR/stale"
-	fake_program depmod "$(command -v depmod) \"\$@\" && cp '$BATS_TEST_TMPDIR/stale' \"\$2/lib/modules/\$3/modules.dep.bin\""
+	fake_program depmod "$(command -v depmod) \"\$@\" &&
+		cp '$BATS_TEST_TMPDIR/stale' \"\$2/lib/modules/\$3/modules.dep.bin\""
 	refused 1 "^wgkmod: cannot install '$MODULES': modprobe does not find kernel/.*\.ko$"
 	rm "$BATS_TEST_TMPDIR/bin/depmod"
 	fake_program modprobe 'kill -SEGV $$'
 	refused 1 "^wgkmod: cannot install '$MODULES': modprobe does not find kernel/.*\.ko$"
 }
 
-@test "a module that was listed before and is still there has to be listed" {
+@test "a module that is still there must stay listed" {
 	fake_program depmod "$(command -v depmod) \"\$@\" && sed -i /adiantum.ko:/d \"\$2/lib/modules/\$3/modules.dep\""
 	refused 1 "^wgkmod: cannot install '$MODULES': depmod left out adiantum$"
 }
 
-@test "a file that comes while depmod runs is not lost, and is indexed" {
+@test "a file that appears while depmod runs is kept and indexed" {
 	fake_program depmod "[ -e '$BATS_TEST_TMPDIR/once' ] || {
 		touch '$BATS_TEST_TMPDIR/once'
 		cp '$STOCK/kernel/crypto/adiantum.ko' '$MODULES/kernel/crypto/came.ko'; }
@@ -137,13 +141,13 @@ amid() {
 	grep -q ^kernel/crypto/came.ko: "$MODULES/modules.dep"
 }
 
-@test "when it does not stop changing, it is left alone" {
+@test "a tree that does not stop changing is left alone" {
 	fake_program depmod "touch '$MODULES/kernel/crypto/came'; rm '$MODULES/kernel/crypto/came'
 		exec $(command -v depmod) \"\$@\""
 	refused 1 "^wgkmod: another process keeps changing the modules of $RELEASE; try again later$"
 }
 
-@test "a file that comes, changes, is renamed, or goes meanwhile: none is overlooked" {
+@test "a file that appears, changes, is renamed or is deleted meanwhile is noticed" {
 	local file=$MODULES/kernel/crypto/adiantum.ko change real
 	real=$(command -v depmod)
 	for change in "chmod 600 $file" "mv $file $file.new" "rm $file" "touch $file" \
@@ -170,7 +174,7 @@ amid() {
 	unchanged
 }
 
-@test "depmod is looked for where the system has it, whatever PATH the caller has" {
+@test "depmod is found in the system's directories, whatever PATH the caller has" {
 	local path
 	mkdir "$BATS_TEST_TMPDIR/here"
 	cd "$BATS_TEST_TMPDIR/here"
@@ -185,7 +189,7 @@ amid() {
 	done
 }
 
-@test "depmod gets nothing of the caller's environment and open files" {
+@test "depmod does not inherit the caller's environment or open files" {
 	local seen=$BATS_TEST_TMPDIR/seen
 	mkdir "$seen"
 	fake_program depmod "env >'$seen/env'; ls -l /proc/\$\$/fd >'$seen/files'; exec $(command -v depmod) \"\$@\""
@@ -199,13 +203,13 @@ amid() {
 	refute_line secret
 }
 
-@test "what depmod says reaches the terminal as text alone" {
+@test "control characters in depmod's messages are escaped" {
 	fake_program depmod "printf 'depmod: WARNING: \\033[2J\\233x \\302\\205\n' >&2; exec $(command -v depmod) \"\$@\""
 	install_it 0
 	assert_line '^depmod: WARNING: \\033\[2J\\233x \\302\\205$'
 }
 
-@test "a limit of the size of files is an error, and not the end of wgkmod" {
+@test "a file size limit is reported as an error, and does not kill wgkmod" {
 	run_cmd 1 bash -c 'ulimit -f 8; exec "$@"' - \
 		"$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
 	assert_line "': cannot write a memory file: File too large \(ulimit -f limits it\)$"
@@ -218,21 +222,21 @@ stale() {
 	printf '%s' "cp '$BATS_TEST_TMPDIR/stale' modules.dep.1.2.3 && mv modules.dep.1.2.3 modules.dep"
 }
 
-@test "a depmod that ends right after the exchange, with what was, is not believed" {
+@test "a foreign depmod that writes old indexes right after the exchange is noticed" {
 	amid : "$(stale)" install_it 0
 	assert_line "^wgkmod: $MODULES: another depmod wrote the index of the old directory$"
 	installed
 }
 
-@test "a file that comes after the exchange is not lost when that cannot stay" {
+@test "a file that appears after the exchange is kept when the exchange is undone" {
 	amid : "$(stale) && cp '$STOCK/kernel/crypto/adiantum.ko' kernel/crypto/came.ko" install_it 0
 	assert_line "^wgkmod: $MODULES: another process is changing it: kernel/crypto"
 	installed
-	[[ -e $MODULES/kernel/crypto/came.ko ]]
+	assert -e "$MODULES/kernel/crypto/came.ko"
 	grep -q ^kernel/crypto/came.ko: "$MODULES/modules.dep"
 }
 
-@test "what changes right before the exchange and right after it: the old directory is put aside, and the place is said" {
+@test "changes right before and right after the exchange: the old tree is kept aside, and its path is printed" {
 	local other=$STOCK/kernel/crypto/adiantum.ko aside
 	amid "mkdir new && cp '$other' new/one.ko && rm kernel/crypto/adiantum.ko && echo early >both" \
 		"mkdir new && cp '$other' new/two.ko && echo late >both" install_it 0
@@ -250,13 +254,13 @@ stale() {
 	assert_absent "$STATE"
 }
 
-@test "a change right before the exchange alone is no harm: it is taken back, and done anew" {
+@test "a change right before the exchange: the exchange is undone and the install is tried again" {
 	amid "echo 1 >one" : install_it 0
 	installed
 	assert_equal "$(<"$MODULES/one")" 1
 }
 
-@test "an index and a temporary file that only this depmod makes are no change of somebody else's" {
+@test "an index and a temporary file that only this depmod makes do not count as foreign changes" {
 	local real top=$MODULES/../.wgkmod-$RELEASE other=$STOCK/kernel/crypto/adiantum.ko
 	real=$(command -v depmod)
 	fake_program depmod ": >'$top/modules.dep.tmp'; sleep 0.3; $real \"\$@\" || exit
@@ -267,14 +271,14 @@ stale() {
 	grep -q ^kernel/came.ko: "$MODULES/modules.dep"
 }
 
-@test "a directory that somebody else puts in the place of the kernel's right before the exchange stays" {
+@test "a directory that replaces the kernel's right before the exchange stays" {
 	amid "mv ../$RELEASE ../gone && cp -a ../gone ../$RELEASE && echo 1 >../$RELEASE/theirs" : install_it 0
 	assert_line "^wgkmod: $MODULES: another process put another directory there$"
 	installed
 	assert_equal "$(<"$MODULES/theirs")" 1
 }
 
-@test "with a change right after the exchange, such a directory is put aside, and the place is said" {
+@test "with a change right after the exchange, that directory is kept aside, and its path is printed" {
 	local aside
 	amid "mv ../$RELEASE ../gone && cp -a ../gone ../$RELEASE && echo 1 >../$RELEASE/theirs" "echo 2 >two" install_it 0
 	aside=$(put_aside)
@@ -293,19 +297,19 @@ stale() {
 	grep -q ^kernel/crypto/adiantum.ko: "$MODULES/modules.dep"
 }
 
-@test "with the standard files closed, the install is the same" {
+@test "install works with standard input, output and error closed" {
 	run_cmd 0 bash -c '"$@" <&- >&- 2>&-' - \
 		"$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
 	installed
 }
 
-@test "a kernel with no list of what is built in" {
+@test "install works for a kernel without modules.builtin" {
 	rm "$MODULES"/modules.builtin*
 	run_cmd 0 "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
 	installed
 }
 
-@test "a copy of an index that somebody made is his" {
+@test "a copy of an index that another program made is not ours" {
 	cp "$MODULES/modules.dep" "$MODULES/modules.dep.1"
 	cp "$MODULES/modules.dep" "$MODULES/modules.dep.20240501-1"
 	before=$(tree_print "$ROOT")
@@ -316,7 +320,7 @@ stale() {
 	cmp "$MODULES/modules.dep.1" "$MODULES/modules.dep"
 }
 
-@test "done is done, whoever reads the messages" {
+@test "an install that is done exits with 0 even if nobody reads the messages" {
 	run_cmd 0 bash -c '"$@" > >(true) 2> >(true); echo "status $?"' - \
 		"$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
 	assert_line '^status 0$'

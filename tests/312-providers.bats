@@ -44,10 +44,11 @@ kernels_there() {
 }
 
 missing() { # VERB MODULE SYMBOL OWNER
-	assert_line "^wgkmod: cannot $1 'modules/kernel/.*/$2\.ko': '$3', which it needs, is in the kernel's module '$4', which is not installed here: install the package that has it$"
+	assert_line "^wgkmod: cannot $1 'modules/kernel/.*/$2\.ko': '$3', which it needs, is in the kernel's module '$4'," \
+		"which is not installed here: install the package that has it$"
 }
 
-@test "a module of the kernel that is not there is a refusal, by verify as well, naming module and symbol" {
+@test "a missing module of the kernel is refused, by verify too, naming module and symbol" {
 	verify_it 3
 	missing verify wireguard udp_sock_create4 net/ipv4/udp_tunnel
 	refused 3 "do not fit $RELEASE: [0-9]+ problems$"
@@ -56,14 +57,14 @@ missing() { # VERB MODULE SYMBOL OWNER
 	missing install curve25519-x86_64 curve25519_generic lib/crypto/libcurve25519-generic
 }
 
-@test "a module of the kernel that is there is one to rely on" {
+@test "a module of the kernel that exists is a provider" {
 	kernels_there
 	verify_it 0
 	install_it 0
 	assert_line "^wgkmod: 9 modules for $RELEASE installed: [0-9]+ symbol versions equal$"
 }
 
-@test "what an earlier set of ours has there is none of the kernel's: it goes with that" {
+@test "modules of an earlier install of ours are not the kernel's" {
 	mv "$PAYLOAD" "$BATS_TEST_TMPDIR/next"
 	payload_make "$PAYLOAD"
 	mv "$MODULES/symvers" "$BATS_TEST_TMPDIR/" # of a kernel that has what the payload has
@@ -76,7 +77,7 @@ missing() { # VERB MODULE SYMBOL OWNER
 	missing install wireguard udp_sock_create4 net/ipv4/udp_tunnel
 }
 
-@test "it may be compressed, elsewhere, written with '_', or a link" {
+@test "a provider may be compressed, elsewhere, written with '_', or a link" {
 	kernels_there
 	xz --check=crc32 "$MODULES/kernel/net/ipv4/udp_tunnel.ko"
 	mkdir "$MODULES/updates" "$MODULES/weak-updates" "$ROOT/elsewhere"
@@ -89,9 +90,14 @@ missing() { # VERB MODULE SYMBOL OWNER
 	# As it is written on a host that is not below another's root.
 	ln -sf /elsewhere/ip6_udp_tunnel.ko "$MODULES/weak-updates/"
 	verify_it 0
+	# A file outside the root is none of it.
+	mv "$ROOT/elsewhere" "$BATS_TEST_TMPDIR/"
+	ln -sf "$BATS_TEST_TMPDIR/elsewhere/ip6_udp_tunnel.ko" "$MODULES/weak-updates/"
+	verify_it 3
+	missing verify wireguard udp_sock_create6 net/ipv6/ip6_udp_tunnel
 }
 
-@test "one that is listed and gone is not there" {
+@test "a provider that modules.dep lists and the disk lacks is missing" {
 	kernels_there
 	rm "$MODULES/kernel/net/ipv6/ip6_udp_tunnel.ko"
 	verify_it 3
@@ -99,7 +105,7 @@ missing() { # VERB MODULE SYMBOL OWNER
 	assert_line ': 2 problems$'
 }
 
-@test "one that is built in is there, and without a list of these none is" {
+@test "a built-in provider counts; without modules.builtin none does" {
 	local module
 	for module in "${KERNELS[@]}"; do
 		printf 'kernel/%s.ko\n' "$module"
@@ -113,7 +119,7 @@ missing() { # VERB MODULE SYMBOL OWNER
 	assert_line "^wgkmod: cannot verify '$RELEASE': its lists of modules: $MODULES/modules.builtin: not a regular file$"
 }
 
-@test "it is asked with --symvers too, not by check, and without a table it is left to the kernel" {
+@test "providers are checked with --symvers too, not by check, and not without a symbol table" {
 	local modules
 	mv "$MODULES/symvers" "$BATS_TEST_TMPDIR/symvers"
 	run_cmd 3 "$WGKMOD" verify --allow-unsigned --root "$ROOT" --kernel "$RELEASE" \

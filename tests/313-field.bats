@@ -15,11 +15,11 @@ load lib/install
 # refused_all STATUS REGEX: by install, install --dry-run, and both with --replace; nothing is written.
 refused_all() {
 	before=$(tree_print "$ROOT")
-	refused "$1" "$2"
+	refused "$@"
 	install_it "$1" --dry-run
-	assert_line "$2"
+	assert_line "${@:2}"
 	install_it "$1" --replace
-	assert_line "$2"
+	assert_line "${@:2}"
 	unchanged
 }
 
@@ -36,7 +36,8 @@ in_mounts() {
 @test "in a lower layer of an overlay: found before the first write, with what helps; then it works" {
 	local layer=$BATS_TEST_TMPDIR/layer sentence
 	needs_root 'an overlay needs a file system that can be its upper layer'
-	sentence="^wgkmod: cannot install '$ROOT/lib/modules/$RELEASE': it lies in a lower layer of an overlay file system, which cannot exchange it: "
+	sentence="^wgkmod: cannot install '$ROOT/lib/modules/$RELEASE': it lies in a lower layer of an overlay file system,"
+	sentence+=" which cannot exchange it: "
 	mkdir "$layer"
 	in_mounts 0 "
 		mount -t tmpfs none '$layer'
@@ -85,13 +86,15 @@ in_mounts() {
 	btrfs subvolume create "$fs/root/lib/modules/$RELEASE/updates" >/dev/null
 	ROOT=$fs/root install_it 1
 	umount "$fs"
-	assert_line "updates: it is a subvolume or a snapshot, to which no hard links can be made: put a directory in its place first$"
+	assert_line "updates: it is a subvolume or a snapshot, to which no hard links can be made: put a directory in its" \
+		"place first$"
 	refute_line 'mounted'
 }
 
 @test "a kernel's directory that is a mount itself: what would work is said" {
 	in_mounts 1 "mount --bind \"\$2/lib/modules/\$3\" \"\$2/lib/modules/\$3\"; install \"\$@\""
-	assert_line "^wgkmod: cannot install '$MODULES': it is a mount itself, which cannot be exchanged: copy what is in it to a directory \(cp -a\), unmount it, and move that directory to its place$"
+	assert_line "^wgkmod: cannot install '$MODULES': it is a mount itself, which cannot be exchanged: copy what is in" \
+		"it to a directory \(cp -a\), unmount it, and move that directory to its place$"
 }
 
 @test "without /proc and /dev/null: one sentence, and then only /proc is needed" {
@@ -108,7 +111,8 @@ in_mounts() {
 	in_mounts 1 'PATH=/bin:$PATH chroot "$2" /bin/wgkmod install --allow-unsigned --kernel "$3" /out'
 	assert_line '^wgkmod: /proc is not mounted here: mount it first \(mount -t proc proc /proc\)$'
 	assert_equal "$(grep -c /proc <<<"$output")" 1
-	in_mounts 0 'mount --rbind /proc "$2/proc"; PATH=/bin:$PATH exec chroot "$2" /bin/wgkmod install --allow-unsigned --kernel "$3" /out'
+	in_mounts 0 'mount --rbind /proc "$2/proc"
+		PATH=/bin:$PATH exec chroot "$2" /bin/wgkmod install --allow-unsigned --kernel "$3" /out'
 	assert_line ' installed: '
 }
 
@@ -120,21 +124,23 @@ in_mounts() {
 	mkfifo "$MODULES/updates/pipe.ko"
 	ln -s nowhere "$MODULES/updates/dangling.ko"
 	install_it 0
-	assert_line "^depmod: ERROR: failed to load symbols from /lib/modules/$RELEASE/updates/dkms/nvidia.ko: Invalid argument$"
+	assert_line "^depmod: ERROR: failed to load symbols from /lib/modules/$RELEASE/updates/dkms/nvidia.ko: Invalid" \
+		"argument$"
 	installed
 	install_it 0
 	assert_line 'are installed already'
 	echo text >"$MODULES/updates/later.ko"
 	remove_it 0
-	[[ -e $MODULES/updates/dkms/nvidia.ko && -p $MODULES/updates/pipe.ko ]]
+	assert -e "$MODULES/updates/dkms/nvidia.ko"
+	assert -p "$MODULES/updates/pipe.ko"
 }
 
 @test "an error of depmod about one of our files, or of the system, is an error" {
-	local real
-	real=$(command -v depmod)
-	fake_program depmod "$real \"\$@\"; echo \"depmod: ERROR: failed to load symbols from \$2/lib/modules/\$3/kernel/lib/crypto/libchacha.ko: Invalid argument\" >&2"
+	local says
+	says="$(command -v depmod) \"\$@\"; echo >&2 \"depmod: ERROR: failed to load symbols from \$2/lib/modules/\$3"
+	fake_program depmod "$says/kernel/lib/crypto/libchacha.ko: Invalid argument\""
 	refused 1 "depmod says: ERROR: failed to load symbols from .*libchacha.ko: Invalid argument$"
-	fake_program depmod "$real \"\$@\"; echo \"depmod: ERROR: failed to load symbols from \$2/lib/modules/\$3/updates/nvidia.ko: Input/output error\" >&2"
+	fake_program depmod "$says/updates/nvidia.ko: Input/output error\""
 	refused 1 "depmod says: ERROR: failed to load symbols from .*nvidia.ko: Input/output error$"
 }
 
@@ -162,7 +168,8 @@ in_mounts() {
 	cp "$PAYLOAD/modules/kernel/drivers/net/wireguard/wireguard.ko" "$MODULES/updates/"
 	cp "$PAYLOAD/modules/kernel/drivers/net/wireguard/wireguard.ko" "$MODULES/build/"
 	before=$(tree_print "$ROOT")
-	refused 1 "^wgkmod: cannot install 'updates/wireguard.ko': the kernel has this module of the same name already; move it away first, or use --replace$"
+	refused 1 "^wgkmod: cannot install 'updates/wireguard.ko': the kernel has this module of the same name already;" \
+		"move it away first, or use --replace$"
 	install_it 1 --dry-run
 	install_it 0 --dry-run --replace
 	assert_line "^wgkmod: would remove 'updates/wireguard.ko'$"
@@ -186,7 +193,7 @@ in_mounts() {
 		remove_it 0
 		assert_line "^wgkmod: 12 modules for $RELEASE removed$"
 		run_cmd 1 grep -r wireguard "$MODULES/modules.dep"
-		[ -z "$(find "$ROOT" -name wireguard.ko -o -name '.*')" ]
+		assert -z "$(find "$ROOT" -name wireguard.ko -o -name '.*')"
 	done
 }
 
@@ -197,7 +204,8 @@ in_mounts() {
 	depmod -b "$ROOT" "$RELEASE"
 	mkdir -p "$ROOT/etc/modprobe.d"
 	echo 'install udp_tunnel /bin/false' >"$ROOT/etc/modprobe.d/x.conf"
-	refused_all 1 "^wgkmod: cannot install 'udp_tunnel': modprobe is told to run a command instead, by 'install udp_tunnel' in its configuration"
+	refused_all 1 "^wgkmod: cannot install 'udp_tunnel': modprobe is told to run a command instead, by 'install" \
+		"udp_tunnel' in its configuration"
 	echo 'blacklist udp_tunnel' >"$ROOT/etc/modprobe.d/x.conf" # only of its aliases
 	install_it 0
 }
@@ -208,8 +216,10 @@ in_mounts() {
 	[[ ! -e /sys/fs/selinux/enforce ]] || skip 'needs root on a host without SELinux'
 	find "$MODULES" -exec "$TOOLS/look" -x security.selinux 6c6162656c00 {} +
 	install_it 0
-	for file in kernel/drivers/net/wireguard kernel/drivers/net/wireguard/wireguard.ko modules.dep .wgkmod .wgkmod/installed; do
-		"$TOOLS/look" "$MODULES" | grep -F "./$file " | grep -q ' security.selinux=6c6162656c00$' || fail "'$file' has no label"
+	for file in kernel/drivers/net/wireguard kernel/drivers/net/wireguard/wireguard.ko modules.dep .wgkmod \
+		.wgkmod/installed; do
+		"$TOOLS/look" "$MODULES" | grep -F "./$file " | grep -q ' security.selinux=6c6162656c00$' ||
+			fail "'$file' has no label"
 	done
 }
 
@@ -217,14 +227,16 @@ in_mounts() {
 	mkdir -p "$ROOT/etc/depmod.d" "$ROOT/ext"
 	cp "$STOCK/kernel/drivers/net/wireguard/wireguard.ko" "$ROOT/ext/"
 	sed -i "1i $ROOT/ext/wireguard.ko:" "$MODULES/modules.dep"
-	refused_all 1 "^wgkmod: cannot install '$ROOT/ext/wireguard.ko': the kernel has this module of the same name already, by 'external' in depmod's configuration \(depmod.d\); move it away first, and run depmod$"
+	refused_all 1 "^wgkmod: cannot install '$ROOT/ext/wireguard.ko': the kernel has this module of the same name" \
+		"already, by 'external' in depmod's configuration \(depmod.d\); move it away first, and run depmod$"
 }
 
 @test "a module that depmod takes for one of ours, as it exports the same, is refused and named" {
 	mkdir "$MODULES/updates"
 	cp "$STOCK/kernel/lib/crypto/libchacha.ko" "$MODULES/updates/other_chacha.ko"
 	before=$(tree_print "$ROOT")
-	refused 1 "^wgkmod: cannot install '$MODULES': depmod takes updates/other_chacha.ko for kernel/.*\.ko, but other modules were proven to provide its symbols: move it away first$"
+	refused 1 "^wgkmod: cannot install '$MODULES': depmod takes updates/other_chacha.ko for kernel/.*\.ko, but other" \
+		"modules were proven to provide its symbols: move it away first$"
 	mv "$MODULES/updates/other_chacha.ko" "$BATS_TEST_TMPDIR/"
 	install_it 0
 	status_it 0
@@ -240,12 +252,36 @@ in_mounts() {
 	rm "$MODULES/modules.order"
 	mkfifo "$MODULES/modules.order"
 	TIMEOUT=20 install_it 1
-	assert_line "^wgkmod: cannot install 'modules.order': it is not a regular file, and depmod would wait for it: move it away first$"
+	assert_line "^wgkmod: cannot install 'modules.order': it is not a regular file, and depmod would wait for it: move" \
+		"it away first$"
 	rm "$MODULES/modules.order" "$MODULES/modules.softdep"
 	mkdir -p "$ROOT/etc/modprobe.d"
 	mkfifo "$ROOT/etc/modprobe.d/x.conf"
 	TIMEOUT=20 install_it 1
-	assert_line "^wgkmod: cannot install '$ROOT/etc/modprobe.d': 'x.conf' in it is not a regular file, and modprobe would wait for it: move it away first$"
+	assert_line "^wgkmod: cannot install '$ROOT/etc/modprobe.d/x.conf': it is not a regular file, and depmod and modprobe would wait for it: move it away first$"
+}
+
+@test "with --root, no link in modprobe.d or depmod.d leads to a file of the running system" {
+	local dir
+	echo '# nothing' >"$BATS_TEST_TMPDIR/x.conf"
+	for dir in modprobe.d depmod.d; do
+		mkdir -p "$ROOT/etc/$dir"
+		ln -s "$BATS_TEST_TMPDIR/x.conf" "$ROOT/etc/$dir/"
+		refused_all 1 "^wgkmod: cannot install '$ROOT/etc/$dir/x.conf': a link leads out of $ROOT: put a file there in its place first$"
+		# where the root alone has the file, only its own system would read it
+		ln -sfn /etc/x.conf "$ROOT/etc/$dir/x.conf"
+		cp "$BATS_TEST_TMPDIR/x.conf" "$ROOT/etc/"
+		refused_all 1 "^wgkmod: cannot install '$ROOT/etc/$dir/x.conf': a link leads out of $ROOT: "
+		ln -sfn ../x.conf "$ROOT/etc/$dir/x.conf"
+		ln -s /dev/null "$ROOT/etc/$dir/off.conf"
+		ln -s nowhere "$ROOT/etc/$dir/dangling.conf"
+		install_it 0
+		remove_it 0
+		rm "$ROOT/etc/$dir"/*.conf
+	done
+	echo 'install wireguard /bin/false' >"$ROOT/etc/x.conf"
+	ln -s ../x.conf "$ROOT/etc/modprobe.d/x.conf"
+	refused_all 1 "^wgkmod: cannot install 'wireguard': modprobe is told to run a command instead"
 }
 
 @test "a depmod that does not end is ended, and everything is taken back" {

@@ -56,7 +56,8 @@ inside() { # STATUS ARGUMENT...
 		done
 		root=$1 release=$2
 		shift 2
-		exec chroot "$root" env -i PATH=/bin LD_PRELOAD=/bin/preload FAKE_RELEASE="$release" /bin/wgkmod "$@"' - "$ROOT" "$RELEASE" "${@:2}"
+		exec chroot "$root" env -i PATH=/bin LD_PRELOAD=/bin/preload FAKE_RELEASE="$release" /bin/wgkmod "$@"' \
+		- "$ROOT" "$RELEASE" "${@:2}"
 }
 
 modules_look() {
@@ -73,7 +74,7 @@ refused() { # STATUS REGEX [OPTION...]
 	diff <(printf '%s\n' "$before") <(modules_look)
 }
 
-@test "--load: what modprobe brings is ours by its build-id, and live" {
+@test "--load: the modules that modprobe loads are ours by build-id, and live" {
 	inside_make
 	inside 0 install --allow-unsigned --load /out
 	assert_line "^wgkmod: 12 modules for $RELEASE installed"
@@ -85,7 +86,7 @@ refused() { # STATUS REGEX [OPTION...]
 	inside 1 install --allow-unsigned --load /out
 }
 
-@test "--load: modprobe fails: all is taken out again, with what the kernel said" {
+@test "--load: when modprobe fails, the install is undone, with the kernel's message" {
 	local before
 	inside_make
 	before=$(modules_look)
@@ -99,17 +100,28 @@ refused() { # STATUS REGEX [OPTION...]
 	assert_absent "$ROOT/sys/module/udp_tunnel"
 }
 
-@test "--load: what somebody put there meanwhile is not lost with what is taken out" {
+@test "--load: SIGINT ends a modprobe that hangs, and the install is undone" {
+	local before
+	inside_make
+	before=$(modules_look)
+	modprobe_says 'kill -INT $PPID; while :; do :; done'
+	inside 130 install --allow-unsigned --load /out
+	assert_line "^wgkmod: cannot install 'wireguard': it was interrupted$"
+	diff <(printf '%s\n' "$before") <(modules_look)
+}
+
+@test "--load: a foreign file that appeared meanwhile is kept when the install is undone" {
 	inside_make
 	modprobe_says "cp /out/modules/kernel/lib/crypto/libchacha.ko /lib/modules/$RELEASE/kernel/came.ko; exit 1"
 	inside 1 install --allow-unsigned --load /out
-	assert_line "^wgkmod: .*: another process is changing it: kernel; the modules stay installed: 'wgkmod remove' takes them out$"
-	[[ -n $(find "$ROOT/lib/modules" -name came.ko) ]]
+	assert_line "^wgkmod: .*: another process is changing it: kernel; the modules stay installed: 'wgkmod remove'" \
+		"takes them out$"
+	assert -n "$(find "$ROOT/lib/modules" -name came.ko)"
 	inside 0 remove
-	[[ -n $(find "$ROOT/lib/modules" -name came.ko) ]]
+	assert -n "$(find "$ROOT/lib/modules" -name came.ko)"
 }
 
-@test "--load: what somebody does in the old directory meanwhile is put aside, and the place is said" {
+@test "--load: foreign changes in the old tree are kept aside, and the path is printed" {
 	local aside
 	inside_make
 	modprobe_says "echo 1 >/lib/modules/.wgkmod-$RELEASE/kernel/came; cp -r /fake/* /sys/module/"
@@ -119,7 +131,7 @@ refused() { # STATUS REGEX [OPTION...]
 	inside 0 status
 }
 
-@test "--load of what is installed already: it stays, and the status says that it could not be loaded" {
+@test "--load of an installed bundle that does not load: it stays, and the exit status is 1" {
 	inside_make
 	inside 0 install --allow-unsigned /out
 	modprobe_says 'exit 1'
@@ -140,18 +152,18 @@ refused() { # STATUS REGEX [OPTION...]
 	assert_absent "$ROOT/sys/module/wireguard"
 }
 
-@test "--load: another module of that name is loaded already: it stays, ours goes" {
+@test "--load: another module of that name is loaded already: it stays loaded, and the install is undone" {
 	inside_make
 	cp -r "$ROOT/fake/wireguard" "$ROOT/sys/module/"
 	poke "$ROOT/sys/module/wireguard/notes/.note.gnu.build-id" 20 'XXXX'
 	modprobe_says :
 	inside 5 install --allow-unsigned --load /out
 	assert_line "wireguard.ko': another module of that name is loaded; unload it, or reboot$"
-	[ -e "$ROOT/sys/module/wireguard/initstate" ]
+	assert -e "$ROOT/sys/module/wireguard/initstate"
 	assert_absent "$STATE"
 }
 
-@test "--load: an upgrade that does not load gives back the set before it" {
+@test "--load: an upgrade that does not load restores the modules before it" {
 	local before
 	inside_make
 	inside 0 install --allow-unsigned /out
@@ -169,9 +181,10 @@ refused() { # STATUS REGEX [OPTION...]
 	assert_absent "$STATE"
 }
 
-@test "a kernel that takes only signed modules, for one reason or another" {
+@test "a kernel that accepts only signed modules: sig_enforce, lockdown and others" {
 	local module unsigned
-	unsigned="^wgkmod: cannot install 'modules/.*\.ko': the kernel accepts only signed modules \(module.sig_enforce or lockdown\), and it is not signed; build it with 'make artifacts MODULE_KEY= MODULE_CERT='$"
+	unsigned="^wgkmod: cannot install 'modules/.*\.ko': the kernel accepts only signed modules \(module.sig_enforce"
+	unsigned+=" or lockdown\), and it is not signed; build it with 'make artifacts MODULE_KEY= MODULE_CERT='$"
 	inside_make
 	for module in "$ROOT"/out/modules/kernel/lib/crypto/*.ko; do
 		objcopy --strip-debug "$module"
@@ -202,7 +215,7 @@ keyring() {
 
 @test "signed by a key that the kernel trusts, does not have, or has in .platform alone" {
 	# the kernel leaves a zero in front out (x509_key_preparse() of crypto/asymmetric_keys)
-	local key=$BATS_TEST_TMPDIR/key id=8edddd5cabd69109d60b35195b8d124c103874 before
+	local key=$BATS_TEST_TMPDIR/key id=8edddd5cabd69109d60b35195b8d124c103874 before says
 	export OUT=$BATS_TEST_TMPDIR/builds
 	inside_make
 	mkdir "$OUT"
@@ -219,10 +232,12 @@ keyring() {
 	key_line 0000000b asymmetri "key: $id: X509.rsa 01234567 []" >"$ROOT/fake/keys.good"
 	cp "$ROOT/fake/keys.good" "$ROOT/fake/keys"
 	keyring .secondary_trusted_keys
-	refused 4 "^wgkmod: cannot install '$RELEASE': the kernel accepts only .* the key $id of 'CN=key', which signed these, is not in its keyrings"
+	says="^wgkmod: cannot install '$RELEASE': the kernel accepts only .* the key $id of 'CN=key', which signed these, is"
+	refused 4 "$says not in its keyrings"
 	cp "$ROOT/fake/keys.good" "$ROOT/fake/keys"
 	keyring .platform 0000000b
-	refused 4 "^wgkmod: cannot install '$RELEASE': the kernel accepts only .* is in its keyring .platform alone, .*; --load tries this kernel, and removes the modules again if it refuses them$"
+	says="^wgkmod: cannot install '$RELEASE': the kernel accepts only .* is in its keyring .platform alone, .*;"
+	refused 4 "$says --load tries this kernel, and removes the modules again if it refuses them$"
 	before=$(modules_look)
 	modprobe_says 'printf "3,2,2,-;Loading of module with unavailable key is rejected\n" >>/dev/kmsg; exit 1'
 	inside 5 install --allow-unsigned --load /out
@@ -233,15 +248,17 @@ keyring() {
 	inside 0 install --allow-unsigned /out
 }
 
-@test "a kernel that was told by its command line to refuse a module" {
+@test "a module that the kernel's command line blacklists is refused" {
+	local says
 	inside_make
 	echo 'quiet module_blacklist=other,wireguard root=x' >"$ROOT/fake/cmdline"
-	refused 1 "^wgkmod: cannot install 'wireguard': the kernel was booted with 'module_blacklist=wireguard', and refuses it; boot without that first$"
+	says="^wgkmod: cannot install 'wireguard': the kernel was booted with 'module_blacklist=wireguard', and refuses it;"
+	refused 1 "$says boot without that first$"
 	echo 'quiet xmodule_blacklist=wireguard module_blacklist=other' >"$ROOT/fake/cmdline"
 	inside 0 install --allow-unsigned /out
 }
 
-@test "a kernel that takes no modules any more" {
+@test "a kernel with modules_disabled is refused" {
 	inside_make
 	echo 1 >"$ROOT/fake/modules_disabled"
 	refused 1 "^wgkmod: cannot install '$RELEASE': the kernel accepts no modules until the next boot" --load

@@ -14,34 +14,34 @@ porcelain() { # STATUS: with blanks for tabs
 	output=$(tr '\t' ' ' <<<"$output")
 }
 
-@test "status: nothing installed is a sentence" {
+@test "status prints a sentence if nothing is installed" {
 	status_it 0
-	[ "$output" = "wgkmod: nothing is installed" ]
+	assert_equal "$output" "wgkmod: nothing is installed"
 	run_cmd 0 "$WGKMOD" status --root "$ROOT" --kernel "$RELEASE"
-	[ "$output" = "wgkmod: nothing is installed for $RELEASE" ]
+	assert_equal "$output" "wgkmod: nothing is installed for $RELEASE"
 }
 
-@test "status: what is installed and intact, for each kernel or for one" {
+@test "status of an intact install, for each kernel or for one" {
 	install_it 0
 	mkdir -p "$ROOT/lib/modules/5.10.0-33-amd64"
 	status_it 0
 	assert_line "^$RELEASE: 12 modules$"
-	[ "$(grep -c '^  kernel/.*: intact$' <<<"$output")" -eq 12 ]
+	assert_equal "$(grep -c '^  kernel/.*: intact$' <<<"$output")" 12
 	run_cmd 0 "$WGKMOD" status --root "$ROOT" --kernel 5.10.0-33-amd64
-	[ "$output" = "wgkmod: nothing is installed for 5.10.0-33-amd64" ]
+	assert_equal "$output" "wgkmod: nothing is installed for 5.10.0-33-amd64"
 }
 
-@test "status: what was changed or is missing" {
+@test "status names changed and missing files" {
 	install_it 0
 	echo >>"$MODULES/kernel/drivers/net/wireguard/wireguard.ko"
 	rm "$MODULES/kernel/net/ipv4/udp_tunnel.ko"
 	status_it 1
 	assert_line "^  kernel/drivers/net/wireguard/wireguard.ko: changed$"
 	assert_line "^  kernel/net/ipv4/udp_tunnel.ko: missing$"
-	[ "$(grep -c ': intact$' <<<"$output")" -eq 10 ]
+	assert_equal "$(grep -c ': intact$' <<<"$output")" 10
 }
 
-@test "status: a kernel that is gone has taken its state along" {
+@test "status: the state of a removed kernel is gone with its directory" {
 	install_it 0
 	rm -r "$MODULES"
 	status_it 0
@@ -69,7 +69,7 @@ status_inside() { # STATUS SRCVERSION-OF-LOADED-WIREGUARD|none
 		'mount --rbind /proc "$1/proc" && PATH=/bin:$PATH exec chroot "$1" /bin/wgkmod status' - "$ROOT"
 }
 
-@test "status: whether our code, another, or none is loaded" {
+@test "status says whether our modules, others or none are loaded" {
 	plain_only
 	local source running
 	running=$(uname -r)
@@ -86,7 +86,7 @@ status_inside() { # STATUS SRCVERSION-OF-LOADED-WIREGUARD|none
 	assert_line "/wireguard.ko: intact, not loaded$"
 }
 
-@test "porcelain: nothing installed is no line" {
+@test "porcelain: no line if nothing is installed" {
 	status_it 0 --porcelain
 	assert_equal "$output" ""
 }
@@ -102,7 +102,7 @@ status_inside() { # STATUS SRCVERSION-OF-LOADED-WIREGUARD|none
 	assert_equal "$(wc -l <<<"$output")" 14
 }
 
-@test "what was changed, is missing, or was replaced" {
+@test "porcelain: changed, missing and replaced files" {
 	local path=kernel/net/ipv4/udp_tunnel.ko
 	cp "$STOCK/kernel/lib/crypto/libchacha.ko" "$MODULES/$path"
 	install_it 0 --replace
@@ -117,7 +117,7 @@ status_inside() { # STATUS SRCVERSION-OF-LOADED-WIREGUARD|none
 	assert_line "^  $path: replaced; 'wgkmod remove' puts it back$"
 }
 
-@test "a module that another of its name shadows, and one that is in no index" {
+@test "status names a module that another shadows, and a module in no index" {
 	install_it 0
 	mkdir "$MODULES/updates"
 	cp "$STOCK/kernel/net/ipv4/udp_tunnel.ko" "$MODULES/updates/"
@@ -135,7 +135,7 @@ status_inside() { # STATUS SRCVERSION-OF-LOADED-WIREGUARD|none
 	assert_line "/wireguard.ko: intact, but in no index: run depmod$"
 }
 
-@test "what counts is the index that modprobe reads, not modules.dep" {
+@test "status reads the index that modprobe reads, not modules.dep" {
 	cp "$MODULES/modules.dep.bin" "$BATS_TEST_TMPDIR/stale"
 	install_it 0
 	cp "$BATS_TEST_TMPDIR/stale" "$MODULES/modules.dep.bin"
@@ -148,7 +148,7 @@ status_inside() { # STATUS SRCVERSION-OF-LOADED-WIREGUARD|none
 	status_it 0
 }
 
-@test "a run at work is not called a killed one" {
+@test "status does not call a running install an interrupted one" {
 	install_it 0
 	mkdir "$ROOT/lib/modules/.wgkmod-$RELEASE"
 	status_it 0
@@ -157,7 +157,7 @@ status_inside() { # STATUS SRCVERSION-OF-LOADED-WIREGUARD|none
 	assert_line '^  another run is at work$'
 }
 
-@test "the taint to expect" {
+@test "status prints the expected taint" {
 	modinfo_sed "$PAYLOAD/modules/kernel/lib/crypto/libchacha.ko" 's/^intree=Y/x=y/'
 	payload_sums "$PAYLOAD"
 	install_it 0
@@ -167,7 +167,7 @@ status_inside() { # STATUS SRCVERSION-OF-LOADED-WIREGUARD|none
 	assert_line "^  expected taint: O \(out of tree\), E \(not signed\)$"
 }
 
-@test "porcelain: a run that was killed" {
+@test "porcelain: an interrupted run" {
 	install_it 0
 	mkdir "$ROOT/lib/modules/.wgkmod-$RELEASE"
 	porcelain 0
@@ -192,7 +192,7 @@ damaged() {
 	cp -a "$ROOT.good" "$ROOT"
 }
 
-@test "a damaged state is not trusted: the file is named, and what is wrong with it" {
+@test "a damaged state is not trusted, and the message names the file and the fault" {
 	local path=kernel/net/ipv4/udp_tunnel.ko
 	cp "$STOCK/kernel/lib/crypto/libchacha.ko" "$MODULES/$path"
 	install_it 0 --replace

@@ -42,21 +42,21 @@ other_target() {
 	cp "$TARGET_DIR/$TARGET_NAME.lock" "$TARGET_DIR/other.lock"
 }
 
-@test "a bundle is plain ustar, sorted, of root, without times, and of regular files alone" {
+@test "a bundle is plain ustar: sorted, owned by root, no times, regular files alone" {
 	local names
 	bundle_it 0
 	assert_line "^bundle +$BUNDLE, [0-9]+ bytes, 1 kernel\(s\), not signed"
 	run_cmd 0 tar --list --verbose --numeric-owner --full-time --utc -f "$BUNDLE"
 	refute_line '^[^-]'
-	[ "$(grep -cE '^-rw-r--r-- 0/0 +[0-9]+ 1970-01-01 00:00:00 ' <<<"$output")" -eq 14 ]
+	assert_equal "$(grep -cE '^-rw-r--r-- 0/0 +[0-9]+ 1970-01-01 00:00:00 ' <<<"$output")" 14
 	assert_line "^-rwxr-xr-x 0/0 +8 1970-01-01 00:00:00 $RELEASE/wgkmod$"
 	names=$(tar --list -f "$BUNDLE")
-	[ "$(wc -l <<<"$names")" -eq 15 ]
+	assert_equal "$(wc -l <<<"$names")" 15
 	diff <(printf '%s\n' "$names") <(LC_ALL=C sort <<<"$names")
-	[ "$(dd if="$BUNDLE" bs=1 skip=257 count=8 status=none | od -An -c | tr -d ' ')" = 'ustar\000' ]
+	assert_equal "$(dd if="$BUNDLE" bs=1 skip=257 count=8 status=none | od -An -c | tr -d ' ')" 'ustar\000'
 }
 
-@test "a bundle's SHA256SUMS name just what is in it, without debug data" {
+@test "a bundle's SHA256SUMS lists exactly its files, without debug data" {
 	bundle_it 0
 	mkdir "$BATS_TEST_TMPDIR/x"
 	tar -x -C "$BATS_TEST_TMPDIR/x" -f "$BUNDLE"
@@ -67,7 +67,7 @@ other_target() {
 	assert_absent debug
 }
 
-@test "the same bundle comes of the same files, whatever else differs" {
+@test "the same files make the same bundle in any environment" {
 	local first
 	bundle_it 0
 	first=$(sha256sum <"$BUNDLE")
@@ -79,7 +79,7 @@ other_target() {
 		cd /
 		TZ=Asia/Tokyo LC_ALL=C.UTF-8 TAR_OPTIONS=--format=gnu bundle_it 0
 	)
-	[ "$(sha256sum <"$BUNDLE")" = "$first" ]
+	assert_equal "$(sha256sum <"$BUNDLE")" "$first"
 }
 
 @test "an output directory that is missing or damaged makes no bundle" {
@@ -99,7 +99,7 @@ other_target() {
 	first=$(sha256sum <"$BUNDLE")
 	SIGN_KEY=$KEY.key bundle_it 0
 	assert_line ', signed '
-	[ "$(sha256sum <"$BUNDLE")" = "$first" ]
+	assert_equal "$(sha256sum <"$BUNDLE")" "$first"
 	run_cmd 0 minisign -V -p "$KEY.pub" -m "$BUNDLE"
 	assert_line "^Trusted comment: file:wireguard-$RELEASE.tar timestamp:[0-9]+ kernels: $RELEASE inputs: [0-9a-f]{64}$"
 }
@@ -134,7 +134,7 @@ other_target() {
 	run_cmd 0 minisign -V -p "$KEY.other.pub" -m "$BUNDLE"
 }
 
-@test "a signature stays beside its bundle, and goes with it" {
+@test "a signature stays beside an unchanged bundle, and is removed with a changed one" {
 	key_make "$KEY"
 	SIGN_KEY=$KEY.key bundle_it 0
 	bundle_it 0
@@ -153,7 +153,7 @@ other_target() {
 	assert_absent "$BUNDLE"
 }
 
-@test "a signed bundle is installed by a key of --key, and says whose it is" {
+@test "a signed bundle is installed with --key, and the signer is printed" {
 	local module
 	root_make "$ROOT"
 	key_make "$KEY"
@@ -169,7 +169,7 @@ other_target() {
 	assert_line "^wgkmod: 12 modules for $RELEASE are installed already"
 }
 
-@test "a bundle of several kernels: install takes the one it is for" {
+@test "install takes its own kernel out of a bundle of several" {
 	root_make "$ROOT"
 	other_target
 	echo other >"$OUT/$OTHER/explain.txt"
@@ -183,18 +183,19 @@ other_target() {
 	assert_absent "$ROOT/lib/modules/$OTHER"
 }
 
-@test "a bundle without the kernel is status 3, and says which it has" {
+@test "a bundle without the kernel is status 3, and the message lists its kernels" {
 	local before
 	root_make "$ROOT"
 	other_target
 	before=$(tree_print "$ROOT")
 	bundle_it 0 other "$TARGET_NAME"
 	run_cmd 3 "$WGKMOD" install --allow-unsigned --root "$ROOT" --kernel 6.1.0-9-amd64 "$OUT/wireguard.tar"
-	assert_line "^wgkmod: cannot install '$OUT/wireguard.tar': it has no modules for 6.1.0-9-amd64, but for $OTHER, $RELEASE$"
+	assert_line "^wgkmod: cannot install '$OUT/wireguard.tar': it has no modules for 6.1.0-9-amd64, but for $OTHER," \
+		"$RELEASE$"
 	diff <(printf '%s\n' "$before") <(tree_print "$ROOT")
 }
 
-@test "only the directory of the kernel is looked at" {
+@test "install reads only the kernel's own directory of a bundle" {
 	root_make "$ROOT"
 	other_target
 	bundle_it 0 other "$TARGET_NAME"
@@ -212,7 +213,7 @@ other_target() {
 	assert_line "^wgkmod: two of the targets are of the kernel $OTHER$"
 }
 
-@test "verify says who signed, proves, and writes nothing" {
+@test "verify names the signer, proves the modules and writes nothing" {
 	local before
 	root_make "$ROOT"
 	key_make "$KEY"
@@ -220,7 +221,9 @@ other_target() {
 	before=$(tree_print "$ROOT" times)
 	run_cmd 0 "$WGKMOD" verify --root "$ROOT" --kernel "$RELEASE" --key "$KEY.pub" --symvers "$BARE" "$BUNDLE"
 	assert_line "^wgkmod: '$BUNDLE' is signed by key [0-9A-F]{16} "
-	assert_line "^wgkmod: 12 modules for $RELEASE are whole and fit: $(versions_count "$OUT/$RELEASE"/modules/kernel/*/*.ko "$OUT/$RELEASE"/modules/kernel/*/*/*.ko "$OUT/$RELEASE"/modules/kernel/*/*/*/*.ko) symbol versions equal$"
+	modules=("$OUT/$RELEASE"/modules/kernel/{*,*/*,*/*/*}/*.ko)
+	assert_line "^wgkmod: 12 modules for $RELEASE are whole and fit: $(versions_count "${modules[@]}") symbol versions" \
+		'equal$'
 	diff <(printf '%s\n' "$before") <(tree_print "$ROOT" times)
 }
 

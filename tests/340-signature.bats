@@ -71,16 +71,16 @@ line_set() { # FILE LINE, bytes on standard input
 	sed -i "$2s|.*|$(base64 -w 0)|" "$1"
 }
 
-@test "both kinds of signature are accepted, the comment shown" {
+@test "both kinds of minisign signature are accepted, and the comment is printed" {
 	key_sign "$KEY" "$BUNDLE" -t 'the trusted comment'
-	[ "$(line_bytes "$BUNDLE.minisig" 2 | head -c 2)" = ED ]
+	assert_equal "$(line_bytes "$BUNDLE.minisig" 2 | head -c 2)" ED
 	agree yes "is signed by key $(key_id "$KEY.pub") \($KEY.pub\): the trusted comment$"
 	key_sign "$KEY" "$BUNDLE" -l -t 'the legacy comment'
-	[ "$(line_bytes "$BUNDLE.minisig" 2 | head -c 2)" = Ed ]
+	assert_equal "$(line_bytes "$BUNDLE.minisig" 2 | head -c 2)" Ed
 	agree yes ': the legacy comment$'
 }
 
-@test "a signature of another tool, openssl, is accepted by both" {
+@test "a signature made by openssl is accepted by minisign and by wgkmod" {
 	local dir=$BATS_TEST_TMPDIR
 	openssl genpkey -algorithm ed25519 -out "$dir/pem"
 	{
@@ -109,7 +109,7 @@ line_set() { # FILE LINE, bytes on standard input
 	agree yes 'is signed by key 3837363534333231 .*: by openssl$' "$dir/openssl"
 }
 
-@test "the untrusted comment may say anything, the trusted one only what was signed" {
+@test "the untrusted comment may change, the trusted comment may not" {
 	key_sign "$KEY" "$BUNDLE" -t 'release 7'
 	sed -i '1s/: .*/: something else/' "$BUNDLE.minisig"
 	agree yes ': release 7$'
@@ -121,7 +121,7 @@ line_set() { # FILE LINE, bytes on standard input
 	agree malformed "line 3: no trusted comment$"
 }
 
-@test "the comment of a signature that was taken back does not go with another" {
+@test "the trusted comment of one signature does not hold with another" {
 	# Two releases: the comment of the one, with its signature, under the signature of the other.
 	key_sign "$KEY" "$BUNDLE" -t 'revoked'
 	cp "$BUNDLE.minisig" "$BATS_TEST_TMPDIR/revoked"
@@ -134,7 +134,7 @@ line_set() { # FILE LINE, bytes on standard input
 	agree no "it does not match the file: one of the two was changed$"
 }
 
-@test "another key is refused, by its id and by its bytes" {
+@test "another key is refused, by id and by bytes" {
 	key_sign "$OTHER" "$BUNDLE"
 	agree no "minisig': it was made by key $(key_id "$OTHER.pub"), which is not one of the 1 trusted keys: see --key$"
 	# The key that is trusted, under the id of the one that signed.
@@ -153,7 +153,7 @@ line_set() { # FILE LINE, bytes on standard input
 	agree malformed "line 2: an unknown algorithm$"
 }
 
-@test "a damaged signature file is refused, every bit of what counts" {
+@test "every flipped bit that matters in a signature file is refused" {
 	local line at limit text
 	key_sign "$KEY" "$BUNDLE" -t comment
 	cp "$BUNDLE.minisig" "$BATS_TEST_TMPDIR/good"
@@ -181,7 +181,7 @@ line_set() { # FILE LINE, bytes on standard input
 	assert_line "larger than 16384 bytes$"
 }
 
-@test "line ends of another system change nothing" {
+@test "CRLF line ends are accepted" {
 	key_sign "$KEY" "$BUNDLE" -t 'the comment'
 	sed -i 's/$/\r/' "$BUNDLE.minisig" "$KEY.pub"
 	agree yes ': the comment$'
@@ -190,14 +190,15 @@ line_set() { # FILE LINE, bytes on standard input
 	agree yes ': the comment$'
 }
 
-@test "no signature is a refusal, and --allow-unsigned takes it, and says so, each time" {
-	refused "^wgkmod: cannot install '$BUNDLE': it is not signed; --allow-unsigned accepts it, this run only$" --key "$KEY.pub"
+@test "an unsigned bundle is refused; --allow-unsigned accepts it and says so each time" {
+	refused "^wgkmod: cannot install '$BUNDLE': it is not signed; --allow-unsigned accepts it, this run only$" \
+		--key "$KEY.pub"
 	verify_it 0 --allow-unsigned
 	assert_line "^wgkmod: '$BUNDLE' is not signed: nothing says who made it$"
 	verify_it 4
 }
 
-@test "a libcrypto in FIPS mode cannot verify, and says what to do" {
+@test "with libcrypto in FIPS mode, wgkmod refuses and says what to do" {
 	key_sign "$KEY" "$BUNDLE"
 	cat >"$BATS_TEST_TMPDIR/openssl.cnf" <<-'EOF'
 		openssl_conf = init
@@ -213,11 +214,12 @@ line_set() { # FILE LINE, bytes on standard input
 	EOF
 	export OPENSSL_CONF=$BATS_TEST_TMPDIR/openssl.cnf
 	run_cmd 1 "$WGKMOD" install --root "$ROOT" --kernel "$RELEASE" --key "$KEY.pub" "$BUNDLE"
-	assert_line "^wgkmod: cannot install '$BUNDLE.minisig': libcrypto is in FIPS mode, which has no Ed25519 and no BLAKE2b: verify it elsewhere, with minisign, and "
+	assert_line "^wgkmod: cannot install '$BUNDLE.minisig': libcrypto is in FIPS mode, which has no Ed25519 and no" \
+		"BLAKE2b: verify it elsewhere, with minisign, and "
 	diff <(printf '%s\n' "$before") <(tree_print "$ROOT" times)
 }
 
-@test "--allow-unsigned is for what has no signature, not for one that is wrong" {
+@test "--allow-unsigned does not accept a wrong signature" {
 	key_sign "$KEY" "$BUNDLE"
 	verify_it 4 --allow-unsigned
 	assert_line "not one of the 0 trusted keys"
@@ -232,7 +234,7 @@ line_set() { # FILE LINE, bytes on standard input
 	verify_it 0 --allow-unsigned
 }
 
-@test "the keys of the root's keys.d count, those that end in .pub" {
+@test "the keys of the root's keys.d are used, those that end in .pub" {
 	local keys=$ROOT/etc/wgkmod/keys.d
 	key_sign "$KEY" "$BUNDLE"
 	mkdir -p "$keys"
@@ -247,7 +249,7 @@ line_set() { # FILE LINE, bytes on standard input
 	verify_it 4
 }
 
-@test "two keys of one id: the one that signed is found" {
+@test "of two keys with one id, the one that signed is found" {
 	local keys=$ROOT/etc/wgkmod/keys.d
 	key_sign "$KEY" "$BUNDLE"
 	mkdir -p "$keys"
@@ -267,7 +269,7 @@ line_set() { # FILE LINE, bytes on standard input
 	assert_line "it does not match the file: one of the two was changed$"
 }
 
-@test "a key that cannot be read is a refusal, also beside a good one" {
+@test "an unreadable key is a refusal, even beside a good key" {
 	local keys=$ROOT/etc/wgkmod/keys.d file
 	key_sign "$KEY" "$BUNDLE"
 	mkdir -p "$keys"
@@ -309,7 +311,7 @@ weak_key() {
 	} >"$WEAK.pub"
 }
 
-@test "a key of small order, by which anybody can sign anything, is refused, as minisign does" {
+@test "a key of small order is refused, as by minisign" {
 	local point y ff sign
 	ff=$(printf 'f%.0s' {1..60})
 	# By the neutral element: R is the same, S is 0, and that holds for each message.
@@ -373,7 +375,7 @@ as_nobody() { # STATUS COMMAND...
 	run_cmd "$status" setpriv --reuid=65534 --regid=65534 --clear-groups "$BATS_TEST_TMPDIR/wgkmod" "$@"
 }
 
-@test "for root, a file of somebody else, or one that others may write to, is refused" {
+@test "root refuses a bundle that another user owns or may write to" {
 	needs_root 'only root can give a file away'
 	local file regex
 	key_sign "$KEY" "$BUNDLE"
@@ -398,7 +400,7 @@ as_nobody() { # STATUS COMMAND...
 	assert_line "'$ROOT/etc/wgkmod/keys.d': others than its owner may write to it"
 }
 
-@test "for root, each directory that leads to the keys is root's alone, and none is a link" {
+@test "root refuses a keys.d below a directory that another user may write to, or below a link" {
 	needs_root 'only root can give a directory away'
 	local directory mode
 	key_sign "$KEY" "$BUNDLE"
@@ -421,35 +423,37 @@ as_nobody() { # STATUS COMMAND...
 	assert_line "^wgkmod: cannot verify '$ROOT/etc/wgkmod': it is a link$"
 }
 
-@test "where chmod changes nothing, as on a stick with vfat or exFAT, root is told to copy the bundle" {
+@test "where chmod has no effect, as on vfat or exFAT, root is told to copy the bundle" {
 	needs_root 'nobody else is asked whose the file is'
 	plain_only
 	local type
 	for type in 444d 'b0ba1120' '6e746673'; do # as statfs(2) has them: vfat, exfat, ntfs3
 		chmod o+w "$BUNDLE"
-		run_cmd 4 strace -o /dev/null -e trace=fstatfs -e inject="fstatfs:poke_exit=@arg2=$(printf '%-16s' "$type" | tr ' ' 0)" \
+		run_cmd 4 strace -o /dev/null -e trace=fstatfs \
+			-e inject="fstatfs:poke_exit=@arg2=$(printf '%-16s' "$type" | tr ' ' 0)" \
 			"$WGKMOD" verify --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$BUNDLE"
-		assert_line "^wgkmod: cannot verify '$BUNDLE': others than its owner may write to it: copy it to a directory of root's$"
+		assert_line "^wgkmod: cannot verify '$BUNDLE': others than its owner may write to it: copy it to a directory of" \
+			"root's$"
 	done
 }
 
-@test "for somebody who is not root, whose files they are does not matter" {
+@test "a non-root user may use files of any owner" {
 	needs_root 'only root can become somebody else'
 	key_sign "$KEY" "$BUNDLE"
 	chmod g+w "$BUNDLE"
 	as_nobody 0 verify --root "$ROOT" --kernel "$RELEASE" --key "$KEY.pub" "$BUNDLE"
 }
 
-@test "the file is opened once and read once, and those are the bytes that are used" {
+@test "the bundle is opened once and read once" {
 	plain_only
 	key_sign "$KEY" "$BUNDLE"
 	strace -f -o "$BATS_TEST_TMPDIR/trace" -e trace=openat,open,read,fstat,newfstatat,mmap -y \
 		"$WGKMOD" verify --root "$ROOT" --kernel "$RELEASE" --key "$KEY.pub" "$BUNDLE"
-	[ "$(grep -cE "open(at)?\(.*\"$BUNDLE\", .*O_NOFOLLOW.*O_CLOEXEC" "$BATS_TEST_TMPDIR/trace")" -eq 1 ]
-	[ "$(grep -cE "open(at)?\(.*\"$BUNDLE\"" "$BATS_TEST_TMPDIR/trace")" -eq 1 ]
+	assert_equal "$(grep -cE "open(at)?\(.*\"$BUNDLE\", .*O_NOFOLLOW.*O_CLOEXEC" "$BATS_TEST_TMPDIR/trace")" 1
+	assert_equal "$(grep -cE "open(at)?\(.*\"$BUNDLE\"" "$BATS_TEST_TMPDIR/trace")" 1
 	# One read for all of it; it ends there, or finds the end with a second.
-	[ "$(grep -cE "read\([0-9]+<$BUNDLE>.*= $(stat -c %s "$BUNDLE")$" "$BATS_TEST_TMPDIR/trace")" -eq 1 ]
-	[ "$(grep -cE "read\([0-9]+<$BUNDLE>" "$BATS_TEST_TMPDIR/trace")" -le 2 ]
+	assert_equal "$(grep -cE "read\([0-9]+<$BUNDLE>.*= $(stat -c %s "$BUNDLE")$" "$BATS_TEST_TMPDIR/trace")" 1
+	assert "$(grep -cE "read\([0-9]+<$BUNDLE>" "$BATS_TEST_TMPDIR/trace")" -le 2
 }
 
 # Of COUNT bytes from OFFSET on, STEP bytes apart, 150 bits are flipped, each alone, or with FULL=1 all;
@@ -457,14 +461,15 @@ as_nobody() { # STATUS COMMAND...
 flips() { # SEED OFFSET COUNT STEP
 	local numbers=$BATS_TEST_TMPDIR/numbers
 	sample "$1" 150 $(($3 * 8)) >"$numbers"
-	[[ $(wc -l <"$numbers") -eq $([[ -n ${FULL:-} ]] && echo $(($3 * 8)) || echo 150) ]]
+	assert_equal "$(wc -l <"$numbers")" "$([[ -n ${FULL:-} ]] && echo $(($3 * 8)) || echo 150)"
 	output=$("$TOOLS/flips" "$BUNDLE" "$2" "$4" 4 "minisig': it does not match the file: one of the two was changed" \
 		"$WGKMOD" install --root "$ROOT" --kernel "$RELEASE" --key "$KEY.pub" "$BUNDLE" <"$numbers")
 	printf '# %d flips refused\n' "$output" >&3
 	assert_equal "$output" "$(wc -l <"$numbers")"
+	[[ -z ${FULL:-} ]] || figure "flips $2" "$output bits flipped from byte $2 on, each refused"
 }
 
-@test "a flip that is not refused, or not for its signature, is found" {
+@test "the test notices a flip that is not refused, or is refused for another reason" {
 	local file=$BATS_TEST_TMPDIR/file
 	echo 12345 >"$file"
 	run_cmd 1 bash -c "echo 0 | '$TOOLS/flips' '$file' 1 2 0 12345 cat '$file'"
@@ -492,7 +497,7 @@ flips() { # SEED OFFSET COUNT STEP
 	verify_it 0 --key "$KEY.pub"
 }
 
-@test "a signed bundle that was cut at any block is refused, and so is one unsigned" {
+@test "a bundle cut at any block is refused, signed or unsigned" {
 	local blocks at n=0
 	key_sign "$KEY" "$BUNDLE"
 	blocks=$(($(stat -c %s "$BUNDLE") / BLOCK))
@@ -506,6 +511,6 @@ flips() { # SEED OFFSET COUNT STEP
 		assert_line "^wgkmod: cannot install '(.*/unsigned.tar|[^/]*/.*)': "
 		n=$((n + 1))
 	done
-	[ "$n" -ge 62 ]
+	assert "$n" -ge 62
 	diff <(printf '%s\n' "$before") <(tree_print "$ROOT" times)
 }

@@ -36,12 +36,13 @@ module_key() {
 }
 
 sign() { MODULE_KEY=$1.pem MODULE_CERT=$1.crt run_cmd 0 "$ROOT_DIR/scripts/sign-modules.sh" "$TARGET_NAME"; }
-verify() { run_cmd "$1" "$WGKMOD" verify --allow-unsigned --root "$ROOT" --kernel "$RELEASE" --symvers "$SYMVERS.no25519" "$2"; }
+verify() { run_cmd "$1" "$WGKMOD" verify --allow-unsigned --root "$ROOT" --kernel "$RELEASE" \
+	--symvers "$SYMVERS.no25519" "$2"; }
 
 # Where the signature starts: the length of the module without it.
 body() { stat -c %s "$OUT/$RELEASE/$MODULE"; }
 
-@test "verify says whose signatures the modules carry; the signed build is the build" {
+@test "verify names the signer of the modules, and the signed modules are those of the build" {
 	grep -v curve25519_ "$SYMVERS" >"$SYMVERS.no25519"
 	verify 0 "$OUT/$RELEASE"
 	refute_line 'signed for the kernel'
@@ -52,7 +53,7 @@ body() { stat -c %s "$OUT/$RELEASE/$MODULE"; }
 	head -c "$(body)" "$SIGNED/$MODULE" | cmp - "$OUT/$RELEASE/$MODULE"
 }
 
-@test "the signature is the one that the kernel's own sign-file appends" {
+@test "the module signature equals that of the kernel's own sign-file" {
 	local tail
 	sign "$KEY"
 	assert_equal "$(tail -c 28 "$SIGNED/$MODULE")" '~Module signature appended~'
@@ -71,7 +72,7 @@ body() { stat -c %s "$OUT/$RELEASE/$MODULE"; }
 	assert_line "^wgkmod: cannot verify '$MODULE': it is not signed, but signing_key.x509 is there$"
 }
 
-@test "a certificate that is none is refused; without one nothing says who signed" {
+@test "an invalid certificate is refused; without a certificate no signer is named" {
 	grep -v curve25519_ "$SYMVERS" >"$SYMVERS.no25519"
 	sign "$KEY"
 	printf 'x' >>"$SIGNED/signing_key.x509"

@@ -95,7 +95,7 @@ ustar_of() { # DIR
 
 E=explain.txt
 
-@test "the bundle they are made of is good, also by hand" {
+@test "the unmutated bundle is accepted, also when it is packed by hand" {
 	entries "$GOOD" | finish >"$BUNDLE"
 	cmp "$BUNDLE" "$GOOD"
 	run_cmd 0 "$WGKMOD" verify --allow-unsigned --root "$ROOT" --kernel "$RELEASE" "$BUNDLE"
@@ -103,7 +103,7 @@ E=explain.txt
 	with_entry "entry '$RELEASE/more': SHA256SUMS does not name it" "$RELEASE/more" </dev/null
 }
 
-@test "names that are no plain path are refused" {
+@test "names that are not plain relative paths are refused" {
 	local name=$RELEASE/modules/kernel no='not a path that a bundle may have'
 	with_entry "entry '\.\./escape': $no" ../escape <<<x
 	with_entry "entry '$name/\.\./\.\./x': $no" "$name/../../x" <<<x
@@ -119,7 +119,7 @@ E=explain.txt
 	with_entry "entry '//x\.ko': $no" x.ko prefix=/ <<<x
 }
 
-@test "names of other characters are refused, and shown so that no terminal minds" {
+@test "names with other characters are refused, and escaped in the message" {
 	local name=$RELEASE/modules/kernel no='not a path that a bundle may have'
 	with_entry "entry '$name/a\\\\012b\.ko': $no" "$name/a\\nb.ko" <<<x
 	with_entry "entry '$name/\\\\033\[2J\.ko': $no" "$name/\\033[2J.ko" <<<x
@@ -132,16 +132,17 @@ E=explain.txt
 	with_entry "entry '$name/%s%n\.ko': $no" "$name/%s%n.ko" <<<x
 }
 
-@test "names that are too long are refused, whole and in part" {
+@test "too long names are refused, as a path and as a component" {
 	local name=$RELEASE/modules/kernel no='not a path that a bundle may have'
 	with_entry "entry '(a{155}/b{99,100}|a{155}/.*)': it lies in no directory of a kernel" \
 		"$(printf 'b%.0s' {1..100})" "prefix=$(printf 'a%.0s' {1..155})" <<<x
 	with_entry "entry '$RELEASE/modules/(\\\\001){60}.*': $no" \
 		"$RELEASE/modules/$(printf '\\001%.0s' {1..80})" "prefix=" <<<x
-	with_entry "entry '$RELEASE/(x/){61}x': SHA256SUMS does not name it" x "prefix=$RELEASE/$(printf 'x/%.0s' {1..60})x" <<<x
+	with_entry "entry '$RELEASE/(x/){61}x': SHA256SUMS does not name it" x \
+		"prefix=$RELEASE/$(printf 'x/%.0s' {1..60})x" <<<x
 }
 
-@test "what is not a regular file is refused, by its kind" {
+@test "an entry that is not a regular file is refused, and its kind is named" {
 	local name=$RELEASE/modules/kernel/x.ko
 	with_entry "entry '$name': a hard link" "$name" type=1 "link=$RELEASE/wgkmod" </dev/null
 	with_entry "entry '$name': a symbolic link" "$name" type=2 link=/etc/passwd </dev/null
@@ -155,7 +156,7 @@ E=explain.txt
 	with_entry "entry '$name': a file with the name of a link" "$name" link=/etc/passwd <<<x
 }
 
-@test "what is of other kinds of tar is refused: pax, GNU, sparse, old" {
+@test "other tar formats are refused: pax, GNU, sparse, old" {
 	local name=$RELEASE/modules/kernel/x.ko
 	with_entry "entry '$name': a pax header, .*" "$name" type=x <<<'30 path=../../../etc/passwd'
 	with_entry "entry 'pax_global_header': a pax header, .*" pax_global_header type=g <<<'12 size=9999'
@@ -170,17 +171,20 @@ E=explain.txt
 	with_entry "entry '$name': its header goes on where ustar's ends" "$name" 'pad=\0\0\0\0\0\0\0\0tar' <<<x
 }
 
-@test "what other programs make of the same files is refused" {
+@test "archives that other programs make of the same files are refused" {
 	mkdir "$BATS_TEST_TMPDIR/files"
 	cp -r "$BATS_FILE_TMPDIR/payload" "$BATS_TEST_TMPDIR/files/$RELEASE"
-	tar --create --format=gnu -C "$BATS_TEST_TMPDIR/files" "$RELEASE" | refused "entry '$RELEASE/': its header is not ustar's"
-	tar --create --format=pax -C "$BATS_TEST_TMPDIR/files" "$RELEASE/$E" | refused "entry '$RELEASE/PaxHeaders/$E': a pax header, .*"
-	tar --create --format=v7 -C "$BATS_TEST_TMPDIR/files" "$RELEASE/$E" | refused "entry '$RELEASE/$E': its header is not ustar's"
+	tar --create --format=gnu -C "$BATS_TEST_TMPDIR/files" "$RELEASE" |
+		refused "entry '$RELEASE/': its header is not ustar's"
+	tar --create --format=pax -C "$BATS_TEST_TMPDIR/files" "$RELEASE/$E" |
+		refused "entry '$RELEASE/PaxHeaders/$E': a pax header, .*"
+	tar --create --format=v7 -C "$BATS_TEST_TMPDIR/files" "$RELEASE/$E" |
+		refused "entry '$RELEASE/$E': its header is not ustar's"
 	tar --create --format=ustar -C "$BATS_TEST_TMPDIR/files" "$RELEASE" | refused "entry '$RELEASE/': a directory"
 }
 
 # What OUT/KERNEL/ has beside the bundle, what browsers and mails make of it, and what else is near.
-@test "what is near a bundle is named, with what to do" {
+@test "a file that is almost a bundle is named, with what to do" {
 	local first='compressed by'
 	gzip -n <"$GOOD" | refused "it is $first gzip: gunzip it first"
 	xz <"$GOOD" | refused "it is $first xz: unxz it first"
@@ -192,15 +196,18 @@ E=explain.txt
 	printf '\xed\xab\xee\xdb\3\0' | refused 'it is an RPM package, not a bundle'
 	ar rc "$BATS_TEST_TMPDIR/a" "$ENTRIES"
 	refused 'it is a Debian package or another ar archive, not a bundle' <"$BATS_TEST_TMPDIR/a"
-	(cd "$BATS_FILE_TMPDIR/payload" && find . | cpio --quiet --create --format=newc) | refused 'it is a cpio archive, not a bundle'
-	refused "it is an ELF file, as a module is, not a bundle: see 'wgkmod check'" <"$BATS_FILE_TMPDIR/payload/modules/kernel/lib/crypto/libchacha.ko"
+	(cd "$BATS_FILE_TMPDIR/payload" && find . | cpio --quiet --create --format=newc) |
+		refused 'it is a cpio archive, not a bundle'
+	refused "it is an ELF file, as a module is, not a bundle: see 'wgkmod check'" \
+		<"$BATS_FILE_TMPDIR/payload/modules/kernel/lib/crypto/libchacha.ko"
 	refused 'it is a file of minisign, not the bundle that was signed' <"$BATS_FILE_TMPDIR/key.pub"
 	refused 'it is a page of HTML or XML, .*' <<<'<!DOCTYPE html>'
 }
 
-@test "a header whose other fields are not as ustar has them is refused: others would list it otherwise" {
+@test "a header with any malformed field is refused: other readers would list it differently" {
 	local name=$RELEASE/x no='a field of its header is not as ustar has it' field
-	for field in mode=0000888 mode= 'mode=   644 ' mode=0004755 mode=0001644 'mtime=\0200\0\0\0\0\0\0\0\0\0\0\01' mtime=-0000000001 \
+	for field in mode=0000888 mode= 'mode=   644 ' mode=0004755 mode=0001644 'mtime=\0200\0\0\0\0\0\0\0\0\0\0\01' \
+		mtime=-0000000001 \
 		uid= 'uid=\0200\0\0\0\0\0\0\01' uid=-000001 'gid=       ' 'gid=\0377\0377\0377\0377\0377\0377\0377\0377' \
 		'uname=root\0x' 'gname=a\0\0\0b' devmajor=x 'devminor=\0200\0\0\0\0\0\0\01' 'prefix=\0/etc'; do
 		with_entry "entry '$name': $no" "$name" "$field" <<<x
@@ -209,8 +216,9 @@ E=explain.txt
 	with_entry "entry '$name': a file with the name of a link" "$name" 'link=\0/etc/passwd' <<<x
 }
 
-@test "sizes that are none, or of more than there is, are refused" {
-	local name=$RELEASE/modules/kernel/x.ko no='its size is not eleven octal digits' large='larger than what is left of the bundle'
+@test "malformed sizes, and sizes beyond the end, are refused" {
+	local name=$RELEASE/modules/kernel/x.ko no='its size is not eleven octal digits' \
+		large='larger than what is left of the bundle'
 	with_entry "entry '$name': $large" "$name" size=77777777777 <<<x
 	with_entry "entry '$name': $large" "$name" size=00010000000 <<<x
 	with_entry "entry '$name': $no" "$name" 'size=\0200\0\0\0\0377\0377\0377\0377\0377\0377\0377\0377' <<<x
@@ -234,7 +242,7 @@ E=explain.txt
 	} | sed "1s/0000644/0000645/" | finish | refused "entry '$RELEASE/SHA256SUMS': $wrong"
 }
 
-@test "what is behind the end, or missing before it, is refused" {
+@test "data after the end, and a missing end, are refused" {
 	{
 		cat "$GOOD"
 		head -c $((20 * BLOCK)) /dev/zero
@@ -262,20 +270,21 @@ E=explain.txt
 	head -c $((20 * BLOCK)) /dev/zero | refused 'it is empty'
 }
 
-@test "a name that is there twice, or as a file and a directory, is refused" {
+@test "a duplicate name, or one that is both file and directory, is refused" {
 	with_entry "entry '$RELEASE/$E': it appears twice" "$RELEASE/$E" <"$BATS_FILE_TMPDIR/payload/$E"
-	with_entry "entry '$RELEASE/SHA256SUMS': it appears twice" "$RELEASE/SHA256SUMS" <"$BATS_FILE_TMPDIR/payload/SHA256SUMS"
+	with_entry "entry '$RELEASE/SHA256SUMS': it appears twice" "$RELEASE/SHA256SUMS" \
+		<"$BATS_FILE_TMPDIR/payload/SHA256SUMS"
 	with_entry "entry '$RELEASE/$E/x': its parent is a file" "$RELEASE/$E/x" <<<x
 	with_entry "entry '$RELEASE/.*': its parent is a file" "$RELEASE" <<<x
 }
 
-@test "what lies in no kernel's directory is refused" {
+@test "a file outside of a kernel's directory is refused" {
 	with_entry "entry 'wgkmod': it lies in no directory of a kernel" wgkmod <<<x
 	with_entry "entry 'SHA256SUMS': it lies in no directory of a kernel" SHA256SUMS <<<x
 	with_entry "entry '-x/y': it lies in no directory of a kernel" -x/y <<<x
 }
 
-@test "what SHA256SUMS do not name, name in vain, or name otherwise is refused" {
+@test "files and SHA256SUMS that do not match are refused" {
 	with_payload "entry '$RELEASE/more': SHA256SUMS does not name it" touch more
 	with_payload "entry '$RELEASE/modules/kernel/more.ko': SHA256SUMS does not name it" touch modules/kernel/more.ko
 	with_payload "entry '$RELEASE/$E': SHA256SUMS names it, but it is missing" rm $E
@@ -294,7 +303,7 @@ no_modules() {
 	sed -i '/modules/d' SHA256SUMS
 }
 
-@test "SHA256SUMS that are malformed are refused" {
+@test "malformed SHA256SUMS are refused" {
 	local digits='line [0-9]+: not a digest of 64 digits'
 	with_payload "entry '$RELEASE/SHA256SUMS': line 1: not a digest of 64 digits" sed -i '1s/.//' SHA256SUMS
 	with_payload "entry '$RELEASE/SHA256SUMS': line 2: no two spaces after the digest" sed -i '2s/^/0/' SHA256SUMS
@@ -316,7 +325,7 @@ versions_endless() { poke "$1" $(($(section_header_offset "$1" __versions) + 32)
 info_outside() { poke "$1" $(($(section_header_offset "$1" .modinfo) + 24)) '\377\377\377\177'; }
 symbols_outside() { poke "$1" $(($(section_header_offset "$1" .symtab) + 24)) '\377\377\377\177'; }
 
-@test "modules that are none, or damaged, are refused although their digests are right" {
+@test "damaged modules are refused although their digests are right" {
 	local w=drivers/net/wireguard/wireguard
 	with_module 'not an ELF file: only 10 bytes$' $w no_module
 	with_module 'not an ELF file: only 40 bytes$' $w cut_header
@@ -329,7 +338,7 @@ symbols_outside() { poke "$1" $(($(section_header_offset "$1" .symtab) + 24)) '\
 	with_module 'damaged: section [0-9]+ lies outside of the file$' $w versions_endless
 }
 
-@test "names of modules that do not belong below lib/modules are refused, each named" {
+@test "module paths that do not belong below lib/modules are refused, each named" {
 	local name
 	for name in modules/x.ko modules/extra/x.ko modules/kernel/x.ko.xz modules/kernel/x modules/modules.dep; do
 		another_module() {
@@ -340,7 +349,7 @@ symbols_outside() { poke "$1" $(($(section_header_offset "$1" .symtab) + 24)) '\
 	done
 }
 
-@test "a hostile bundle is no better for being signed" {
+@test "a signed hostile bundle is refused too" {
 	{
 		entry "../escape" <<<x
 		cat "$ENTRIES"
@@ -352,6 +361,6 @@ symbols_outside() { poke "$1" $(($(section_header_offset "$1" .symtab) + 24)) '\
 }
 
 @test "at least 60 hostile bundles were refused" {
-	[ "$(wc -c <"$BATS_FILE_TMPDIR/refused")" -ge 60 ]
-	printf '# %d hostile bundles refused\n' "$(wc -c <"$BATS_FILE_TMPDIR/refused")" >&3
+	assert "$(wc -c <"$BATS_FILE_TMPDIR/refused")" -ge 60
+	figure hostile "$(wc -c <"$BATS_FILE_TMPDIR/refused") hostile bundles refused"
 }

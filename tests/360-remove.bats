@@ -25,14 +25,14 @@ as_before() {
 	diff <(printf '%s\n' "$before") <(looks "$ROOT")
 }
 
-@test "what was installed is removed: the tree is the one there was" {
+@test "remove gives back the tree that was there" {
 	install_it 0
 	remove_it 0
 	assert_equal "$output" "wgkmod: 12 modules for $RELEASE removed"
 	as_before
 }
 
-@test "nothing installed: remove says so and writes nothing" {
+@test "remove with nothing installed says so and writes nothing" {
 	remove_it 0
 	assert_equal "$output" "wgkmod: nothing is installed for $RELEASE"
 	as_before
@@ -65,7 +65,7 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	diff <(grep -v /modules\\. <<<"$before") <(looks "$ROOT" | grep -v /modules\\.)
 }
 
-@test "an upgrade is removed as a whole" {
+@test "remove after an upgrade gives back the tree before the first install" {
 	install_it 0
 	rm "$PAYLOAD/modules/kernel/lib/crypto/libcurve25519.ko"
 	modinfo_sed "$PAYLOAD/modules/kernel/drivers/net/wireguard/wireguard.ko" \
@@ -76,7 +76,7 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	as_before
 }
 
-@test "--replace: what is in the way is replaced, and comes back" {
+@test "--replace: a file in the way is replaced, and comes back on remove" {
 	local file=$MODULES/kernel/net/ipv4/udp_tunnel.ko inode
 	echo foreign >"$file"
 	chmod 640 "$file"
@@ -102,7 +102,7 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	assert_equal "$(stat -c %i "$file")" "$inode"
 }
 
-@test "--replace: a file of ours that somebody changed comes back as that" {
+@test "--replace: a changed file of ours comes back changed" {
 	local file=$MODULES/kernel/net/ipv4/udp_tunnel.ko
 	install_it 0
 	rm "$file"
@@ -113,7 +113,7 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	assert_equal "$(cat "$file")" theirs
 }
 
-@test "--replace: a module of the same name elsewhere goes, and comes back" {
+@test "--replace: a module of the same name elsewhere is moved away, and comes back" {
 	mkdir "$MODULES/updates"
 	xz --check=crc32 <"$STOCK/kernel/net/ipv4/udp_tunnel.ko" >"$MODULES/updates/udp_tunnel.ko.xz"
 	depmod -b "$ROOT" "$RELEASE"
@@ -124,7 +124,7 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	as_before
 }
 
-@test "--replace: what an upgrade no longer has comes back with the upgrade" {
+@test "--replace: an upgrade gives back a file that it no longer replaces" {
 	local file=$MODULES/kernel/net/ipv4/udp_tunnel.ko
 	cp "$STOCK/kernel/net/ipv4/udp_tunnel.ko" "$file"
 	echo more >>"$file"
@@ -148,7 +148,7 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	as_before
 }
 
-@test "what somebody changed since the install stays, and remove says so" {
+@test "a file that changed since the install stays, and remove says so" {
 	local file=$MODULES/kernel/net/ipv4/udp_tunnel.ko
 	install_it 0
 	rm "$file"
@@ -160,7 +160,7 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	assert_absent "$MODULES/kernel/drivers/net/wireguard"
 }
 
-@test "what was replaced is not lost to who changed ours since: a later remove gives it back" {
+@test "a replaced file survives a change of ours: a later remove gives it back" {
 	local file=$MODULES/kernel/net/ipv4/udp_tunnel.ko
 	cp "$STOCK/kernel/lib/crypto/libchacha.ko" "$file"
 	depmod -b "$ROOT" "$RELEASE"
@@ -171,7 +171,8 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	echo theirs >"$file"
 	remove_it 0
 	assert_line "'kernel/net/ipv4/udp_tunnel.ko' was changed since wgkmod installed it, and stays$"
-	assert_line "the file that was replaced at 'kernel/net/ipv4/udp_tunnel.ko' is still kept: move away what is there now, and"
+	assert_line "the file that was replaced at 'kernel/net/ipv4/udp_tunnel.ko' is still kept: move away what is there" \
+		"now, and"
 	assert_line "^wgkmod: 11 modules for $RELEASE removed$"
 	run_cmd 0 "$WGKMOD" status --root "$ROOT"
 	assert_line "^$RELEASE: 0 modules$"
@@ -190,7 +191,7 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	diff <(sed '/udp_tunnel/s/ [0-9.]*$//' <<<"$before") <(looks "$ROOT" | sed '/udp_tunnel/s/ [0-9.]*$//')
 }
 
-@test "what was replaced comes back once the place is free" {
+@test "a replaced file comes back once its path is free" {
 	local file=$MODULES/kernel/net/ipv4/udp_tunnel.ko
 	cp "$STOCK/kernel/lib/crypto/libchacha.ko" "$file"
 	depmod -b "$ROOT" "$RELEASE"
@@ -205,21 +206,21 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	as_before
 }
 
-@test "what is missing already is no hindrance" {
+@test "a missing file of ours does not stop remove" {
 	install_it 0
 	rm -r "$MODULES/kernel/drivers/net/wireguard"
 	remove_it 0
 	as_before
 }
 
-@test "a directory that was made for us and is used by others stays" {
+@test "a directory of ours that others use stays" {
 	install_it 0
 	echo x >"$MODULES/kernel/drivers/net/wireguard/note"
 	remove_it 0
 	assert_equal "$(ls "$MODULES/kernel/drivers/net/wireguard")" note
 }
 
-@test "a directory that was there and empty stays" {
+@test "an empty directory that was there before stays" {
 	mkdir -p "$MODULES/kernel/drivers/net/wireguard"
 	before=$(looks "$ROOT")
 	install_it 0
@@ -252,31 +253,31 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	as_before
 }
 
-@test "an index that was not there before is not there after" {
+@test "remove deletes an index that was not there before" {
 	rm "$MODULES/modules.symbols" "$MODULES/modules.devname"
 	before=$(looks "$ROOT")
 	install_it 0
-	[ -s "$MODULES/modules.symbols" ]
+	assert -s "$MODULES/modules.symbols"
 	remove_it 0
 	as_before
 }
 
-@test "--dir: they go to another directory, and another again" {
+@test "--dir moves the modules to another directory, and on to a third" {
 	install_it 0 --dir extra
-	[ -z "$(find "$MODULES/kernel" -name wireguard.ko)" ]
+	assert -z "$(find "$MODULES/kernel" -name wireguard.ko)"
 	cmp "$PAYLOAD/modules/kernel/drivers/net/wireguard/wireguard.ko" \
 		"$MODULES/extra/drivers/net/wireguard/wireguard.ko"
 	grep -q '^extra/drivers/net/wireguard/wireguard.ko:' "$MODULES/modules.dep"
 	install_it 0 --dir updates/wg
 	assert_absent "$MODULES/extra"
-	[ -e "$MODULES/updates/wg/drivers/net/wireguard/wireguard.ko" ]
+	assert -e "$MODULES/updates/wg/drivers/net/wireguard/wireguard.ko"
 	install_it 0
-	[ -e "$MODULES/kernel/drivers/net/wireguard/wireguard.ko" ]
+	assert -e "$MODULES/kernel/drivers/net/wireguard/wireguard.ko"
 	remove_it 0
 	as_before
 }
 
-@test "out of a damaged state by hand, as the manual page says" {
+@test "recovery from a damaged state by hand, as the manual page says" {
 	local path state=$MODULES/.wgkmod
 	cp "$MODULES/kernel/crypto/adiantum.ko" "$MODULES/kernel/net/ipv4/udp_tunnel.ko"
 	depmod -b "$ROOT" "$RELEASE"
@@ -294,7 +295,7 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	diff <(printf '%s\n' "$before") <("$TOOLS/look" "$ROOT")
 }
 
-@test "--dir takes a directory below the kernel's, and nothing else" {
+@test "--dir accepts only a directory below the kernel's" {
 	local dir
 	for dir in / /etc .. ../x a/../b .hidden 'a b' a//b a/ 'a~b' updates/a=b ''; do
 		install_it 2 --dir "$dir"
@@ -302,7 +303,7 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	as_before
 }
 
-@test "--dry-run says what would be done, and does nothing" {
+@test "--dry-run prints what would be done, and writes nothing" {
 	echo foreign >"$MODULES/kernel/net/ipv4/udp_tunnel.ko"
 	before=$(looks "$ROOT")
 	install_it 1 --dry-run
@@ -327,7 +328,7 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	as_before
 }
 
-@test "links in the kernel's directory lead where they led, and modules behind them are indexed" {
+@test "links in the kernel's directory are kept, and modules behind them are indexed" {
 	mkdir -p "$ROOT/lib/modules/5.10.0-1-other/extra" "$MODULES/weak-updates"
 	cp "$STOCK/kernel/crypto/adiantum.ko" "$ROOT/lib/modules/5.10.0-1-other/extra/weak.ko"
 	ln -s ../../5.10.0-1-other/extra/weak.ko "$MODULES/weak-updates/weak.ko"
@@ -340,7 +341,7 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	as_before
 }
 
-@test "--dir and --replace: a file of ours that somebody changed elsewhere goes, and comes back" {
+@test "--dir and --replace: a changed file of ours elsewhere is moved away, and comes back" {
 	local file=$MODULES/kernel/drivers/net/wireguard/wireguard.ko
 	install_it 0
 	modinfo_sed "$file" 's/^description=.*/description=mine/'
@@ -401,7 +402,7 @@ old_install() {
 	as_before
 }
 
-@test "the state of an earlier version is enough to remove what that installed" {
+@test "remove works with the state of an earlier version alone" {
 	old_install
 	remove_it 0
 	assert_line "^wgkmod: 2 files that had been replaced put back$"
@@ -409,7 +410,7 @@ old_install() {
 	assert_absent "$ROOT/var/lib/wgkmod"
 }
 
-@test "what is replaced on another file system is carried over as a copy" {
+@test "a replaced file on another file system is taken over as a copy" {
 	needs_root 'to mount'
 	old_install
 	run_cmd 0 unshare --mount sh -euc 'cp -a "$1/var/lib/wgkmod" "$5"
@@ -423,7 +424,7 @@ old_install() {
 	as_before
 }
 
-@test "the state in the kernel's directory goes before one of an earlier version" {
+@test "the state in the kernel's directory takes precedence over one of an earlier version" {
 	local old=$ROOT/var/lib/wgkmod
 	install_it 0
 	cp -a "$MODULES/.wgkmod" "$BATS_TEST_TMPDIR/state"
@@ -452,7 +453,8 @@ old_install() {
 	cp "$BATS_TEST_TMPDIR/installed" "$old/installed"
 	echo 'inode 1 born 2.000000003' >"${old%/*}/.$RELEASE.journal"
 	remove_it 4
-	assert_line "^wgkmod: cannot remove '$RELEASE': $old: a run of an earlier version was interrupted: let 'remove' of that version finish it$"
+	assert_line "^wgkmod: cannot remove '$RELEASE': $old: a run of an earlier version was interrupted: let 'remove' of" \
+		"that version finish it$"
 	rm "${old%/*}/.$RELEASE.journal"
 	: >"$old/indexes"
 	remove_it 4
@@ -463,7 +465,7 @@ old_install() {
 	status_it 0
 }
 
-@test "killed while it moves the state of an earlier version, it leaves one of the two" {
+@test "a run killed while it takes over an earlier version's state leaves one of the two" {
 	local n total copy=$BATS_TEST_TMPDIR/copy
 	local run=("$WGKMOD" remove --root "$ROOT" --kernel "$RELEASE")
 	old_install

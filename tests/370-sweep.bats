@@ -24,6 +24,8 @@ sweep_case() { # CASE MODE COUNT
 	[[ -z ${FULL:-} ]] || export TIMEOUT=7200
 	run_cmd 0 bash "$BATS_TEST_DIRNAME/sweep/cases.sh" "$@"
 	printf '# %s\n' "${output##*$'\n'}" >&3
+	[[ ${output##*$'\n'} =~ ^[a-z]+,\ [a-z]+:\ ([0-9]+)\ times ]]
+	[[ -z ${FULL:-} ]] || figure "sweep $1 $2" "$1: ${BASH_REMATCH[1]} times $2"
 }
 
 @test "the sweep itself: a call is counted, killed, failed and cut short" {
@@ -31,7 +33,7 @@ sweep_case() { # CASE MODE COUNT
 	local failed=0 short=0
 	run_cmd 0 "$sweep" count true
 	all=${output##*$'\n'all }
-	[ "$all" -gt 5 ]
+	assert "$all" -gt 5
 	run_cmd 137 "$sweep" kill "$all" true
 	run_cmd 125 "$sweep" kill "$((all + 1))" true
 	run_cmd 125 "$sweep" kill x true
@@ -42,7 +44,8 @@ sweep_case() { # CASE MODE COUNT
 	run_cmd 0 "$sweep" count "$prog"
 	all=${output##*$'\n'all }
 	own=$(sed -n 's/^own //p' <<<"$output")
-	[[ $all -gt $((own + 5)) && $own -gt 5 ]]
+	assert "$all" -gt "$((own + 5))"
+	assert "$own" -gt 5
 	SWEEP_LOG=$log run_cmd 137 "$sweep" kill $((all - 4)) "$prog"
 	run_cmd 125 "$sweep" fail $((own + 1)) 5 "$prog"
 	# Each call of a program that writes a file.
@@ -51,7 +54,7 @@ sweep_case() { # CASE MODE COUNT
 	for ((n = 1; n < own; n++)); do
 		rm -f "$log"
 		SWEEP_LOG=$log "$sweep" fail "$n" 5 sed p "$BATS_TEST_FILENAME" >"$file" 2>/dev/null || failed=$((failed + 1))
-		[[ $(cat "$log") == *" sed" ]]
+		[[ $(cat "$log") == *" sed" ]] || fail "$(cat "$log")"
 	done
 	for ((n = 1; n < 9; n++)); do
 		rm -f "$log"
@@ -60,7 +63,8 @@ sweep_case() { # CASE MODE COUNT
 		cmp "$file" <(sed p "$BATS_TEST_FILENAME")
 		assert_equal "$(cat "$log")" "1 sed"
 	done
-	[[ $failed -gt 10 && $short -ge 1 ]]
+	assert "$failed" -gt 10
+	assert "$short" -ge 1
 }
 
 @test "install, killed" { sweep_case install kill 50; }

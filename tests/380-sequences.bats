@@ -28,7 +28,7 @@ PATHS=(kernel/lib/crypto/libchacha.ko kernel/lib/crypto/libpoly1305.ko
 	kernel/lib/crypto/libcurve25519-generic.ko kernel/lib/crypto/other.ko)
 
 has_module() { # PAYLOAD PATH
-	[[ -e $SMALL/$1/modules/$2 ]]
+	assert -e "$SMALL/$1/modules/$2"
 }
 
 # What an install makes of the model; 1 when it is refused.
@@ -130,7 +130,8 @@ sequence() { # SEED
 			said+=" install $payload $replace,"
 			status=0
 			model_install "$payload" "$replace" || status=1
-			run_cmd $status "$WGKMOD" install --allow-unsigned --root "$root" --kernel "$RELEASE" ${replace:+"$replace"} "$SMALL/$payload"
+			run_cmd $status "$WGKMOD" install --allow-unsigned --root "$root" \
+				--kernel "$RELEASE" ${replace:+"$replace"} "$SMALL/$payload"
 			;;
 		2)
 			said+=" remove,"
@@ -167,7 +168,7 @@ sequence() { # SEED
 	diff <(looks "$SMALL/model") <(looks "$root") || fail "$said"
 }
 
-@test "random sequences of install, upgrade, replace, foreign change and remove end as the model" {
+@test "random sequences of install, upgrade, replace, foreign change and remove match the model" {
 	local seed count=60
 	[[ -z ${FULL:-} ]] || count=1000
 	mkdir -p "$SMALL/root/lib/modules/$RELEASE/kernel/lib/crypto"
@@ -176,6 +177,7 @@ sequence() { # SEED
 		sequence $seed
 	done
 	printf '# %d of %d sequences\n' "$count" "$count" >&3
+	[[ -z ${FULL:-} ]] || figure sequences "$count of $count sequences"
 }
 
 # persist COMMAND...: Run wgkmod again each time that it gives up because another process keeps changing the
@@ -187,7 +189,7 @@ persist() {
 	done
 }
 
-@test "8 installs and removes at once, beside a depmod that never rests" {
+@test "8 installs and removes at once, beside an endless depmod" {
 	local root=$SMALL/parallel before i round pids=() rest
 	local install=("$WGKMOD" install --allow-unsigned --root "$root" --kernel "$RELEASE")
 	for ((round = 0; round < ${FULL:+20}+2; round++)); do
@@ -225,4 +227,5 @@ persist() {
 		run_cmd 0 "$WGKMOD" remove --root "$root" --kernel "$RELEASE"
 		diff <(printf '%s\n' "$before") <(looks "$root")
 	done
+	[[ -z ${FULL:-} ]] || figure 'at once' "$round rounds"
 }

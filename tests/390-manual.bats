@@ -33,7 +33,7 @@ complete_it() { # WORDS...
 	while read -r verb; do
 		"$WGKMOD" "$verb" --help | sed -n 's/^Usage: //p'
 	done < <(verbs) >"$BATS_TEST_TMPDIR/help"
-	[ "$(wc -l <"$BATS_TEST_TMPDIR/help")" -ge 4 ]
+	assert "$(wc -l <"$BATS_TEST_TMPDIR/help")" -ge 4
 	options | sed 's/^/wgkmod /' >>"$BATS_TEST_TMPDIR/help"
 	diff "$BATS_TEST_TMPDIR/help" <(manual SYNOPSIS | grep '^wgkmod ')
 }
@@ -86,7 +86,7 @@ complete_it() { # WORDS...
 	assert_equal "$output" $'--kernel\n--key'
 }
 
-@test "completion knows what a value is: a directory, a file" {
+@test "completion completes directories and files for values" {
 	mkdir "$BATS_TEST_TMPDIR/from here"
 	touch "$BATS_TEST_TMPDIR/file two.tar"
 	cd "$BATS_TEST_TMPDIR"
@@ -98,7 +98,7 @@ complete_it() { # WORDS...
 	assert_equal "$output" 'file two.tar'
 }
 
-@test "make install brings the program, the page and the completion, and uninstall takes them" {
+@test "make install installs program, manual page and completion, and uninstall removes them" {
 	local dest="$BATS_TEST_TMPDIR/dest dir"
 	clone "$BATS_TEST_TMPDIR/clone"
 	run_cmd 0 make -C "$BATS_TEST_TMPDIR/clone" install DESTDIR="$dest" PREFIX=/usr
@@ -109,5 +109,5 @@ complete_it() { # WORDS...
 	FILES
 	run_cmd 0 "$dest/usr/sbin/wgkmod" --help
 	run_cmd 0 make -C "$BATS_TEST_TMPDIR/clone" uninstall DESTDIR="$dest" PREFIX=/usr
-	[ -z "$(find "$dest" -type f)" ]
+	assert -z "$(find "$dest" -type f)"
 }

@@ -19,7 +19,7 @@ memory() { # STATUS CLONE
 @test "a few seconds of each fuzz target, without a finding" {
 	local name names
 	mapfile -t names < <(cd "$ROOT_DIR/tests/fuzz" && printf '%s\n' *.c)
-	[[ ${#names[@]} -ge 5 ]]
+	assert "${#names[@]}" -ge 5
 	fuzz 0 "$ROOT_DIR"
 	for name in "${names[@]%.c}"; do
 		assert_line "^$name +[1-9][0-9]{2,} runs, no finding "
@@ -28,11 +28,12 @@ memory() { # STATUS CLONE
 
 @test "a fuzz target that finds something fails, and says where" {
 	clone "$BATS_TEST_TMPDIR/clone"
-	sed -i 's/if (symbol.st_name >= strings)/if (false \&\& symbol.st_name >= strings)/' "$BATS_TEST_TMPDIR/clone/src/fit/elf_rules.c"
+	sed -i 's/if (symbol.st_name >= strings)/if (false \&\& symbol.st_name >= strings)/' \
+		"$BATS_TEST_TMPDIR/clone/src/fit/elf_rules.c"
 	grep -q 'if (false && symbol' "$BATS_TEST_TMPDIR/clone/src/fit/elf_rules.c"
 	fuzz 1 "$BATS_TEST_TMPDIR/clone" module
 	assert_line "^module +a finding: see .*/module-\\*$"
-	[[ -n $(find "$BATS_TEST_TMPDIR/fuzz" -name 'module-crash-*') ]]
+	assert -n "$(find "$BATS_TEST_TMPDIR/fuzz" -name 'module-crash-*')"
 }
 
 @test "the tests of one verb under ASan and UBSan, and under valgrind" {

@@ -52,14 +52,15 @@ flushed() { entry 0 0 1; }
 
 # disk: a character for each sector of the image, "?" for one that is not all of one.
 disk() {
-	tr '\0' 0 <"$IMAGE" | fold -b -w "$BYTES" | LC_ALL=C tr -s '!-~' | awk '{ printf "%s", length($0) == 1 ? $0 : "?" } END { print "" }'
+	tr '\0' 0 <"$IMAGE" | fold -b -w "$BYTES" | LC_ALL=C tr -s '!-~' |
+		awk '{ printf "%s", length($0) == 1 ? $0 : "?" } END { print "" }'
 }
 
 replay() { # SEED [COUNT]
 	run_cmd 0 "$REPLAY" "$LOG" "$IMAGE" "$@"
 }
 
-@test "what was flushed is on the disk, in the order of the writes, whatever the seed" {
+@test "flushed writes are on the disk in their order, whatever the seed" {
 	local seed
 	wrote 1 2 a
 	wrote 2 1 b
@@ -75,13 +76,16 @@ replay() { # SEED [COUNT]
 	done
 }
 
-@test "of what was not flushed some is kept, some lost, and some torn at a sector" {
+@test "of unflushed writes some are kept, some lost, and some torn at a sector" {
 	local i looks
 	for ((i = 0; i < 15; i++)); do wrote $((i * 4)) 4 a; done
 	replay 1
 	read -ra looks <<<"$output"
 	assert_equal $((looks[1] + looks[2] + looks[3])) 15
-	[[ ${looks[0]} -eq 0 && ${looks[1]} -gt 0 && ${looks[2]} -gt 0 && ${looks[3]} -gt 0 ]]
+	assert_equal "${looks[0]}" 0
+	assert "${looks[1]}" -gt 0
+	assert "${looks[2]}" -gt 0
+	assert "${looks[3]}" -gt 0
 	# of each the first sectors
 	disk | fold -w 4 | grep -vEx 'a*\.*' && fail 'not torn from the end'
 	assert_equal "$(disk | fold -w 4 | grep -c aaaa)" "${looks[1]}"
@@ -94,7 +98,7 @@ replay() { # SEED [COUNT]
 	run_cmd 1 cmp -s "$IMAGE" "$IMAGE.first"
 }
 
-@test "a write that asked to be on the disk is, with its zeros" {
+@test "a write with FUA is on the disk, with its zeros" {
 	local seed
 	wrote 3 2 a 2
 	entry 6 2 2
@@ -107,7 +111,7 @@ replay() { # SEED [COUNT]
 	done
 }
 
-@test "behind the hole of a write that was on its way the log goes on" {
+@test "the log goes on after the hole of a write in flight" {
 	local seed
 	zeros $((3 * BYTES)) >>"$LOG"
 	wrote 1 1 a
@@ -119,7 +123,7 @@ replay() { # SEED [COUNT]
 	done
 }
 
-@test "of a write whose log was cut short nothing comes that was not written" {
+@test "a write whose log was cut short yields only bytes that were written" {
 	local seed
 	wrote 1 1 a
 	flushed
@@ -132,7 +136,7 @@ replay() { # SEED [COUNT]
 	done
 }
 
-@test "behind a count nothing is written, and no flush counts" {
+@test "after the given count nothing is written, and no flush counts" {
 	local seed lost=
 	wrote 1 1 a
 	wrote 2 1 b
@@ -143,12 +147,12 @@ replay() { # SEED [COUNT]
 		disk | grep -qx '\.[a.]\.*'
 		disk | grep -q a || lost=1
 	done
-	[[ -n $lost ]]
+	assert -n "$lost"
 	replay 1 3
 	disk | grep -qx '\.ab\.*'
 }
 
-@test "what is no log, or not of this disk's blocks, is refused" {
+@test "an invalid log, or one of another block size, is refused" {
 	printf x >>"$LOG"
 	flushed
 	run_cmd 1 "$REPLAY" "$LOG"

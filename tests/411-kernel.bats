@@ -117,7 +117,7 @@ depends() {
 
 @test "install --load on a real kernel; and that kernel loads each module that wgkmod check accepts" {
 	by_hand
-	[[ $(find "$MUTANTS" -name '*.ko' | wc -l) -gt 50 ]]
+	assert "$(find "$MUTANTS" -name '*.ko' | wc -l)" -gt 50
 	generated
 	judge
 	TIMEOUT=3600 run_cmd 0 "$ROOT_DIR/tests/vm/kernel.sh" "$TARGET_NAME" "$MUTANTS"

@@ -15,9 +15,9 @@ teardown_file() { servers_stop; }
 setup() { export TARGET_DIR=$AL8_TARGETS; }
 
 # built RELEASE: the modules that were delivered.
-built() { (cd "$OUT/$1/modules/kernel" && find . -name '*.ko' -printf '%f\n' | sed 's/\.ko$//' | sort | paste -sd ' '); }
+built() { find "$OUT/$1/modules/kernel" -name '*.ko' -printf '%f\n' | sed 's/\.ko$//' | sort | paste -sd ' '; }
 
-@test "make lock pins the image, each package and the source, and again it is the same" {
+@test "make lock pins the image, each package and the source, and a second run gives the same lock" {
 	local lock=$TARGET_DIR/standin-9.lock
 	rm -f "$lock"
 	al8 0 lock standin-9
@@ -25,7 +25,8 @@ built() { (cd "$OUT/$1/modules/kernel" && find . -name '*.ko' -printf '%f\n' | s
 	assert_equal "$(grep -c '^base ' "$lock")" 1
 	grep -E '^toolchain [0-9a-f]{64} Packages/kernel-devel-5.10.223-9.al8.x86_64.rpm$' "$lock"
 	assert_line "the kernel was made by 'gcc \(GCC\) 10.2.1 20200825 \(Alibaba 10.2.1-3 2.32\)'$"
-	assert_line "the compiler is gcc-10.2.1-3.1.al8.x86_64: 'gcc \(GCC\) 10.2.1 20200825 \(Alibaba 10.2.1-3 2.32\)', the kernel's$"
+	assert_line "the compiler is gcc-10.2.1-3.1.al8.x86_64: 'gcc \(GCC\) 10.2.1 20200825 \(Alibaba 10.2.1-3 2.32\)'," \
+		"the kernel's$"
 	# of the repositories' two the older, with what is of its version; the image has a newer libgomp
 	grep -E '^toolchain [0-9a-f]{64} Packages/g/gcc-10.2.1-3.1.al8.x86_64.rpm$' "$lock"
 	grep -E '^toolchain [0-9a-f]{64} Packages/cpp-10.2.1-3.1.al8.x86_64.rpm$' "$lock"
@@ -46,7 +47,7 @@ built() { (cd "$OUT/$1/modules/kernel" && find . -name '*.ko' -printf '%f\n' | s
 	cmp "$lock" "$BATS_TEST_TMPDIR/first"
 }
 
-@test "what make lock looked at is in the cache: without network make artifacts downloads nothing" {
+@test "after make lock, make artifacts needs no network" {
 	al8_lock standin-9
 	cp -r "$TARGET_DIR" "$BATS_TEST_TMPDIR/targets"
 	rm "$BATS_TEST_TMPDIR"/targets/*.lock
@@ -54,7 +55,8 @@ built() { (cd "$OUT/$1/modules/kernel" && find . -name '*.ko' -printf '%f\n' | s
 	al8 0 lock standin-9
 	TIMEOUT=900 run_cmd 0 unshare --net "$ROOT_DIR/scripts/fetch.sh" standin-9
 	assert_line "^fetch +$(grep -vc '^#' "$TARGET_DIR/standin-9.lock") inputs are in the cache"
-	OUT=$BATS_TEST_TMPDIR/out TIMEOUT=900 run_cmd 0 unshare --net make -C "$ROOT_DIR" --no-print-directory artifacts TARGET=standin-9
+	OUT=$BATS_TEST_TMPDIR/out TIMEOUT=900 run_cmd 0 unshare --net make -C "$ROOT_DIR" \
+		--no-print-directory artifacts TARGET=standin-9
 	assert_line '^build +4 modules in '
 }
 
@@ -81,7 +83,7 @@ built() { (cd "$OUT/$1/modules/kernel" && find . -name '*.ko' -printf '%f\n' | s
 	assert_line '^CRYPTO_LIB_BLAKE2S +n +m +built: lib/crypto/libblake2s.ko; selected by WIREGUARD$'
 }
 
-@test "a kernel-devel that no metadata know is found below a repository" {
+@test "a kernel-devel that no metadata list is found below a repository" {
 	rm -f "$TARGET_DIR/standin-7.lock"
 	al8 0 lock standin-7
 	assert_line 'kernel-devel-5.10.223-7.al8.x86_64 of http://.*/plus/x86_64/Packages$'
@@ -91,7 +93,8 @@ built() { (cd "$OUT/$1/modules/kernel" && find . -name '*.ko' -printf '%f\n' | s
 @test "a kernel that lacks what must be y is refused, with the symbol" {
 	al8_lock standin-7
 	al8 2 explain standin-7
-	assert_line '5.10.223-7.al8.x86_64 is refused: WireGuard needs CONFIG_DST_CACHE=y, which cannot be added to a running kernel$'
+	assert_line '5.10.223-7.al8.x86_64 is refused: WireGuard needs CONFIG_DST_CACHE=y, which cannot be added to a' \
+		'running kernel$'
 	assert_absent "$OUT/5.10.223-7.al8.x86_64"
 }
 
@@ -108,38 +111,43 @@ of_updates() {
 	printf '%s\n' "$1" >>"$TARGET_DIR/standin-9"
 }
 
-@test "another build of the compiler stands in where the target's COMPILER says so, and both texts are told" {
+@test "COMPILER lets another build of the compiler stand in, and both texts are recorded" {
 	local release=5.10.223-9.al8.x86_64 kernel='gcc (GCC) 10.2.1 20200825 (Alibaba 10.2.1-3 2.32)'
 	local other='gcc (GCC) 10.2.1 20200825 (Alibaba 10.2.1-3.9 2.32)' dir=$BATS_TEST_TMPDIR/out
 	of_updates "COMPILER = $other"
 	al8 0 lock standin-9
 	assert_line "the compiler is gcc-10.2.1-3.9.al8.x86_64: '.*', which stands in for '.*-3 2.32\)'$"
 	OUT=$dir al8 0 artifacts standin-9
-	assert_line "^build +4 modules in .*, compiled by 'gcc \(GCC\) 10.2.1 20200825 \(Alibaba 10.2.1-3.9 2.32\)', which stands in for 'gcc \(GCC\) 10.2.1 20200825 \(Alibaba 10.2.1-3 2.32\)'"
+	assert_line "^build +4 modules in .*, compiled by 'gcc \(GCC\) 10.2.1 20200825 \(Alibaba 10.2.1-3.9 2.32\)', which" \
+		"stands in for 'gcc \(GCC\) 10.2.1 20200825 \(Alibaba 10.2.1-3 2.32\)'"
 	grep -qxF "# Kernel made by: $kernel" "$dir/$release/explain.txt"
 	grep -qxF "# Modules made by: $other" "$dir/$release/explain.txt"
 	run_cmd 0 jq --compact-output '.predicate.buildDefinition.internalParameters.compilers' "$dir/$release/provenance.json"
 	assert_equal "$output" "{\"kernel\":\"$kernel\",\"modules\":\"$other\"}"
-	run_cmd 0 jq --raw-output '.predicate.buildDefinition.internalParameters.target.COMPILER' "$dir/$release/provenance.json"
+	run_cmd 0 jq --raw-output '.predicate.buildDefinition.internalParameters.target.COMPILER' \
+		"$dir/$release/provenance.json"
 	assert_equal "$output" "$other"
 	# without the key, what the lock has is refused by the image too
 	sed -i '/^COMPILER/d' "$TARGET_DIR/standin-9"
 	OUT=$dir al8 2 explain standin-9
-	assert_line 'they differ in the package revision \(10.2.1-3 there, 10.2.1-3.9 here\); .* add this line to the target: COMPILER = gcc '
+	assert_line 'they differ in the package revision \(10.2.1-3 there, 10.2.1-3.9 here\); .* add this line to the' \
+		'target: COMPILER = gcc '
 }
 
 @test "a compiler of another snapshot may not stand in" {
 	of_updates 'COMPILER = gcc (GCC) 10.2.1 20210110 (Alibaba 10.2.1-3.9 2.32)'
 	al8 2 lock standin-9
-	assert_line '^wgkmod: COMPILER of the target may not stand in: .*: they differ in the snapshot \(20200825 there, 20210110 here\), package revision .*; a compiler of another version or snapshot may not stand in'
+	assert_line '^wgkmod: COMPILER of the target may not stand in: .*: they differ in the snapshot \(20200825 there,' \
+		'20210110 here\), package revision .*; a compiler of another version or snapshot may not stand in'
 }
 
-@test "where what only the VM boots cannot be had, the lock is complete for the build, and says so" {
+@test "without the kernel image for the VM, the lock is complete for the build, and says so" {
 	export TARGET_DIR=$BATS_TEST_TMPDIR/targets
 	al8_targets "$TARGET_DIR" "$MIRROR_PORT"
 	sed -i 's/^VM  .*/VM = kmod no-such-package/' "$TARGET_DIR/standin-9"
 	al8 0 lock standin-9
-	assert_line '^lock +the lock is complete for the build, but without what only the VM boots: the packages of the stage vm cannot be had: no repository has no-such-package: '
+	assert_line '^lock +the lock is complete for the build, but without what only the VM boots: the packages of the' \
+		'stage vm cannot be had: no repository has no-such-package: '
 	assert_equal "$(cut -d ' ' -f 1 "$TARGET_DIR/standin-9.lock" | sort -u | paste -sd ' ')" '# base source toolchain'
 	OUT=$BATS_TEST_TMPDIR/out al8 0 fetch standin-9
 }

@@ -34,7 +34,7 @@ containers_left() {
 	done < <(sed -n 's,^localhost/wgkmod-vm:,,p' <<<"$output")
 }
 
-@test "a kernel installed by rpm takes the signed bundle by its own symvers.gz, and rpm finds nothing changed after remove" {
+@test "a kernel installed by rpm takes the signed bundle by its symvers.gz; rpm finds nothing changed after remove" {
 	vm 0 standin-9 al8-host
 	assert_line '^verify wgkmod: 4 modules for 5.10.223-9.al8.x86_64 are whole and fit: [1-9][0-9]+ symbol versions equal$'
 	assert_line '^modules curve25519_x86_64 libchacha20poly1305 libcurve25519_generic wireguard$'
@@ -48,7 +48,8 @@ containers_left() {
 @test "a kernel before 5.10.119 gets what the procedure by hand loads, and the accelerated modules" {
 	vm 0 standin-8 al8-host
 	# by hand: wireguard, libblake2s, libblake2s-generic, libchacha20poly1305, libcurve25519-generic
-	assert_line '^modules blake2s_x86_64 curve25519_x86_64 libblake2s libblake2s_generic libchacha20poly1305 libcurve25519_generic wireguard$'
+	assert_line '^modules blake2s_x86_64 curve25519_x86_64 libblake2s libblake2s_generic libchacha20poly1305' \
+		'libcurve25519_generic wireguard$'
 	assert_line '^rpm clean$'
 }
 
@@ -70,7 +71,7 @@ bundle_of() {
 	rm -r "$out"
 }
 
-@test "under module.sig_enforce only modules signed by the kernel's own key are taken; nothing is written of others" {
+@test "under module.sig_enforce only modules signed by the kernel's own key are installed; others write nothing" {
 	local release=5.10.223-9.al8.x86_64 extra=$BATS_TEST_TMPDIR/extra damaged=$BATS_TEST_TMPDIR/damaged ko subject
 	subject=$(openssl x509 -in "$AL8_KERNELS/al8.pem" -noout -subject -nameopt RFC2253 | sed 's/^subject=//')
 	mkdir "$extra"
@@ -96,12 +97,14 @@ bundle_of() {
 	OUT=$OUT/signed VM_EXTRA=$extra VM_OPTIONS=module.sig_enforce=1 vm 0 standin-9 al8-signed
 	assert_line "^taint_before 0$"
 	assert_line "^unsigned wgkmod: cannot install 'modules/.*\.ko': the kernel accepts only signed modules .* not signed"
-	assert_line "^other wgkmod: cannot install '$release': .* of 'CN=somebody else', which signed these, is not in its keyrings"
-	assert_line "^verify wgkmod: its modules are signed for the kernel by '$subject', key [0-9a-f]+, which the kernel verifies$"
+	assert_line "^other wgkmod: cannot install '$release': .* of 'CN=somebody else', which signed these, is not in its" \
+		"keyrings"
+	assert_line "^verify wgkmod: its modules are signed for the kernel by '$subject', key [0-9a-f]+, which the kernel" \
+		"verifies$"
 	assert_line '^taint 4096: O$'
 }
 
-@test "signing leaves the build's digests as they are, and a failure of it is an error" {
+@test "signing keeps the build's digests, and a failure to sign is an error" {
 	local release=5.10.223-9.al8.x86_64 before after key=$BATS_TEST_TMPDIR/key
 	before=$(sha256sum <"$OUT/$release/SHA256SUMS")
 	sign "$AL8_KERNELS/al8.pem"
@@ -162,13 +165,14 @@ export -f by_hand_run
 	assert_line '^hand_loaded ?$'
 }
 
-@test "a kernel that only warns takes modules made by hand that do not fit, and no tunnel works; ours for another structure are refused" {
+@test "a kernel that only warns loads hand-made modules that do not fit, and no tunnel works; ours are refused" {
 	local extra=$BATS_TEST_TMPDIR/extra release=5.10.223-8.al8.x86_64
 	by_hand 8 "$extra"
 	OUT=$OUT/other al8 0 bundle standin-8-other
 	cp "$OUT/other/$release/wireguard-$release.tar" "$extra/other.tar"
 	VM_EXTRA=$extra vm 0 standin-8 al8-hand
-	assert_line "^other wgkmod: cannot install 'modules/kernel/drivers/net/wireguard/wireguard.ko': .*setup_udp_tunnel_sock"
+	assert_line "^other wgkmod: cannot install 'modules/kernel/drivers/net/wireguard/wireguard.ko':" \
+		".*setup_udp_tunnel_sock"
 	assert_line '^hand_versions 0$'
 	assert_line '^hand_modprobe loaded$'
 	assert_line '^hand_kernel .*: no symbol version for module_layout$'

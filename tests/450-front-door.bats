@@ -16,7 +16,8 @@ door() { TIMEOUT=${LIMIT:-900} run_cmd 0 make -C "$ROOT_DIR" --no-print-director
 	local goal file missing=()
 	door help
 	while read -r _ goal _; do
-		file=$(grep -lE "\b(make|door|parts?)\b.*[ '\"(]$goal\b|^for part in .*\b$goal\b" "$ROOT_DIR"/tests/*.bats "$ROOT_DIR"/tests/full/*.bats \
+		file=$(grep -lE "\b(make|door|parts?)\b.*[ '\"(]$goal\b|^for part in .*\b$goal\b" \
+			"$ROOT_DIR"/tests/*.bats "$ROOT_DIR"/tests/full/*.bats \
 			"$ROOT_DIR"/tests/lib/*.bash "$ROOT_DIR/.ci/run") || missing+=("$goal")
 		[[ -z ${V:-} ]] || printf '%s: %s\n' "$goal" "$file"
 	done < <(grep '^  make ' <<<"$output")
@@ -29,7 +30,7 @@ door() { TIMEOUT=${LIMIT:-900} run_cmd 0 make -C "$ROOT_DIR" --no-print-director
 	assert_line '[0-9.]+ (MiB|MB)/s'
 }
 
-@test "make explain, make fetch and make image say what exists already" {
+@test "make explain, fetch and image say what is up to date" {
 	door explain TARGET="$TARGET_NAME"
 	assert_line '^WIREGUARD +n +m +built: drivers/net/wireguard/wireguard.ko'
 	door fetch TARGET="$TARGET_NAME"
@@ -56,7 +57,41 @@ door() { TIMEOUT=${LIMIT:-900} run_cmd 0 make -C "$ROOT_DIR" --no-print-director
 	assert_line '^bundle +[0-9]+ runs, no finding'
 }
 
-@test "make install, uninstall, format and clean leave what they say" {
+@test "make bench, one round: the build against the bare compile and by hand, install against depmod" {
+	needs_root 'make bench mounts'
+	export BENCH_ROUNDS=1
+	door bench
+	assert_line '^bare compile +[0-9.]+ s +48 runs of the compiler'
+	assert_line '^make artifacts +[0-9.]+ s +[0-9.]+ times the bare compile'
+	assert_line '^by hand +[0-9.]+ s '
+	assert_line '^wgkmod install +[0-9.]+ s .* times depmod \+ syncfs$'
+}
+
+@test "make repro, one build in another environment" {
+	needs_root 'make repro makes users and mounts'
+	door repro TARGET="$TARGET_NAME" VARY='umask locale timezone env home'
+	assert_line '^repro +equal, 5 variations shown'
+}
+
+@test "make rebuild of the bundle: equal" {
+	door bundle TARGET="$TARGET_NAME"
+	door rebuild BUNDLE="$OUT/$KERNEL/wireguard-$KERNEL.tar"
+	assert_line '^rebuild +equal: .*, sha256 [0-9a-f]{64} '
+}
+
+@test "a WireGuard that breaks an expectation of netns.sh fails the test, and its step is named" {
+	door artifacts TARGET="$TARGET_NAME"
+	# netns.sh first checks the number of octets that went through the tunnel.
+	run_cmd 0 "$ROOT_DIR/scripts/fetch.sh" "$TARGET_NAME" base source vm
+	clone "$BATS_TEST_TMPDIR/clone"
+	sed -i 's,^\t\[\[ -s $TMP/netns.sh \]\],\tsed -i "s/rx_bytes == 1372/rx_bytes == 1371/" "$TMP/netns.sh"\n&,' \
+		"$BATS_TEST_TMPDIR/clone/tests/vm/selftest.sh"
+	grep -q 1371 "$BATS_TEST_TMPDIR/clone/tests/vm/selftest.sh"
+	TIMEOUT=900 run_cmd 1 "$BATS_TEST_TMPDIR/clone/tests/vm/selftest.sh" "$TARGET_NAME"
+	assert_line 'upstream.s test failed: the guest says: netns.sh ended with status 1; its last step: '
+}
+
+@test "make install, uninstall, format and clean do what their help says" {
 	local dir=$BATS_TEST_TMPDIR goal
 	clone "$dir/clone"
 	for goal in install uninstall format clean; do

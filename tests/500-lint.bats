@@ -26,7 +26,7 @@ load lib/helpers
 	run_cmd 0 git ls-files --cached --others --exclude-standard '*.[ch]' '*.py' '*.spec' '*.sh' '*.bats' '*.bash' \
 		'*Makefile' '*Containerfile' 'crypto/*'
 	mapfile -t files <<<"$output"
-	[[ ${#files[@]} -gt 100 ]]
+	assert "${#files[@]}" -gt 100
 	for file in "${files[@]}"; do
 		head -n 3 "$file" | grep -q 'SPDX-License-Identifier: GPL-2.0-only' || fail "$file does not"
 	done

@@ -30,6 +30,10 @@ deb_mirror_lists() {
 	done
 }
 
+# family_is_devel FILE: Return 0 if the package is of one kernel: its build tree, or a part of that.  The other packages
+# of the toolchain are the same for all kernels of a suite.
+family_is_devel() { [[ $1 =~ ^linux-(headers|kbuild|compiler|base)-[^/]*[0-9] ]]; }
+
 # family_network: Use apt's own proxy for downloads, unless the environment names one.
 family_network() {
 	local proxy
@@ -188,7 +192,8 @@ family_base() {
 	run podman "${build[@]}" --target unpacked --tag "$image-unpacked" "$dir"
 	podman_probe "$image-unpacked"
 	require_no_network "$image-unpacked"
-	run "${PODMAN[@]}" "${build[@]}" --squash-all "${PODMAN_LIMITS[@]}" --tag "$image" "$dir"
+	run "${PODMAN[@]}" "${build[@]}" --layers=false "${PODMAN_LIMITS[@]}" \
+		--build-context "unpacked=container-image://$image-unpacked" --tag "$image" "$dir"
 	run podman image rm "$image-unpacked"
 	rm "$dir"/*.tar
 }
@@ -232,17 +237,27 @@ deb_configure() {
 	rm -rf /usr/share/doc /usr/share/man /usr/share/locale
 }
 
-# family_install PKGDIR: Install all packages of PKGDIR.  The build tree of some kernels depends on the kernel
-# itself, which is left out on purpose: ignore that dependency.
+# family_install PKGDIR: Install all packages of PKGDIR.
 family_install() {
-	local -a ignore
-	mapfile -t ignore < <(for file in "$1"/linux-headers-*.deb; do
-		dpkg-deb --field "$file" Depends
-	done | grep -o 'linux-image-[^ ,]*' | sort -u)
-	dpkg --install --force-unsafe-io "${ignore[@]/#/--ignore-depends=}" \
-		--path-exclude='/usr/share/doc/*' --path-exclude='/usr/share/man/*' \
+	dpkg --install --force-unsafe-io --path-exclude='/usr/share/doc/*' --path-exclude='/usr/share/man/*' \
 		--path-exclude='/usr/share/locale/*' "$1"/*.deb
 }
+
+# family_install_devel PKGDIR: Unpack the kernel's packages in PKGDIR.  No build needs their scripts, nor the kernel
+# itself, on which the build tree of some kernels depends.  Leave out two thirds of the files, which no build of modules
+# for x86 reads: the headers of other architectures, and the stamps of symbols, by which make would see what to make
+# again in the kernel's own tree.
+family_install_devel() {
+	local file
+	for file in "$1"/*.deb; do
+		dpkg-deb --fsys-tarfile "$file" | tar -x -C / --keep-directory-symlink --exclude='./usr/share/doc' \
+			--exclude='./usr/src/*/arch/[a-wyz]*' --exclude='./usr/src/*/include/config/[A-Z]*' \
+			--exclude='./usr/src/*/include/config/*.h' --exclude='./usr/src/*/include/config/*/*'
+	done
+}
+
+# family_compiler: Print the name of the newest compiler that is installed.
+family_compiler() { compgen -G '/usr/bin/x86_64-linux-gnu-gcc-[0-9]*' | sort -V | tail -n 1; }
 
 # family_kernel_devel RELEASE: Print the directory of the kernel's build tree.
 family_kernel_devel() {

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# rpm.sh - all that is particular to Alibaba Cloud Linux and its relatives.
+# rpm.sh - everything that is particular to Alibaba Cloud Linux and its relatives.
 #
 # The base is the distribution's own container image, by digest; packages come from the
 # repositories that the target names, and a lock names them by their path below one.  Their
@@ -17,26 +17,29 @@ family_lock_programs='podman jq skopeo curl gpg'
 
 # ---- on the host ----------------------------------------------------------------------
 
-# family_mirrors: the repositories to try, one a line, in order.
+# family_mirrors: Print the repositories to try, one a line, in order.
 family_mirrors() {
 	local -a repos
 	read -ra repos <<<"${MIRROR:-$REPOS}"
 	printf '%s\n' "${repos[@]//\$basearch/$ARCH}"
 }
 
-# family_lock: the whole lock of the target that was read, on standard output.  Needs network.
+# family_lock: Print the whole lock of the target that was read.  Needs network.
 family_lock() {
 	# shellcheck source=scripts/lib/lock-rpm.sh
 	. "$TOP/scripts/lib/lock-rpm.sh"
 	rpm_lock
 }
 
-# family_base STAGEDIR IMAGE: loads the base image IMAGE out of the files of the stage base.
+# family_is_devel FILE: Return 0 if the package is of one kernel: its build tree.
+family_is_devel() { [[ $1 == kernel*-devel-* ]]; }
+
+# family_base STAGEDIR IMAGE: Load the base image IMAGE from the files of the stage base.
 family_base() {
 	run skopeo copy "dir:$1/image" "containers-storage:$2"
 }
 
-# family_unpack PKGDIR ROOTDIR: what is in the packages, without running anything of them.
+# family_unpack PKGDIR ROOTDIR: Unpack the packages into ROOTDIR; run none of their scripts.
 family_unpack() {
 	local file
 	for file in "$1"/*.rpm; do
@@ -44,9 +47,9 @@ family_unpack() {
 	done
 }
 
-# family_root ROOT BASEDIR VMDIR: the root of a host, for the VM: the base image with the packages of
-# VMDIR, which rpm knows of.  Their scripts are not run: the kernel's would look for a boot loader.  What
-# the kernel's package asks for is not among them: firmware, and what installs it on a machine.
+# family_root ROOT BASEDIR VMDIR: Make the root of a host for the VM: the base image with the packages of VMDIR, in
+# rpm's database too.  Run none of their scripts: the kernel's would look for a boot loader.  The dependencies of the
+# kernel's package, firmware and a boot loader, are not among them.
 family_root() (
 	image=localhost/wgkmod-vm:$BASHPID container=
 	# shellcheck source=scripts/lib/podman.sh
@@ -65,18 +68,24 @@ family_root() (
 
 # ---- inside the container (no lib.sh there) -------------------------------------------
 
-# family_install PKGDIR: installs all packages of PKGDIR; one that the base image has in another version
-# is upgraded or downgraded.
+# family_install PKGDIR: Install all packages of PKGDIR.  Upgrade or downgrade one that the base image has in
+# another version.
 family_install() {
 	rpm --upgrade --oldpackage --excludedocs "$1"/*.rpm
 }
 
-# family_kernel_devel RELEASE: the folder of the kernel's own build tree.
+# family_install_devel PKGDIR: Install the kernel's packages in PKGDIR.
+family_install_devel() { family_install "$1"; }
+
+# family_compiler: Print the name of the compiler that is installed.
+family_compiler() { echo gcc; }
+
+# family_kernel_devel RELEASE: Print the directory of the kernel's build tree.
 family_kernel_devel() {
 	printf '/usr/src/kernels/%s\n' "$1"
 }
 
-# family_source FILE: the kernel source as an uncompressed tar on standard output.
+# family_source FILE: Print the kernel source as an uncompressed tar.
 family_source() {
 	xz -dc "$1"
 }

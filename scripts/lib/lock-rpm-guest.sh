@@ -3,17 +3,17 @@
 #
 # usage: lock-rpm-guest.sh PATIENCE COMMAND [WORD...]
 #
-# What lock-rpm.sh asks of the distribution, inside a container of its image that is thrown away;
-# /resolve is shared with the host and has the repositories (repos/) and the key; what is asked is answered
-# in /resolve/answer.  A refusal of its own starts with "wgkmod: ".
+# Answer one question of lock-rpm.sh, inside a container of the distribution's image that is thrown away.
+# /resolve is shared with the host and has the repositories (repos/) and the key.  The answer goes to
+# /resolve/answer.  A refusal of this script starts with "wgkmod: ".
 
 set -euo pipefail
 export LC_ALL=C
 patience=$1 command=$2
 shift 2
 
-# No plugin, no exclusion, no repository of the image: the target alone says what is there.  Signatures
-# are checked by signatures(), with the target's key alone and not with those that the image has.
+# Use no plugin, exclusion or repository of the image: the target alone decides.  signatures() checks the
+# signatures, with the target's key and not with the keys of the image.
 dnf=(dnf --setopt=reposdir=/resolve/repos --setopt=cachedir=/resolve/cache --setopt=keepcache=True
 	--setopt=timeout="$patience" --setopt=minrate=1024 --setopt=retries=2 --setopt=install_weak_deps=False
 	--setopt=best=False --noplugins --disableexcludes=all --assumeyes)
@@ -23,7 +23,7 @@ die() {
 	exit 1
 }
 
-# programs: what the rest needs, and which versions.
+# programs: Check the programs that the other functions need, and answer with their versions.
 programs() {
 	local program
 	for program in dnf rpm rpmkeys; do
@@ -34,7 +34,7 @@ programs() {
 	rpm --version
 }
 
-# repository ID: reads its metadata; answers how many packages and bytes it has.
+# repository ID: Read the repository's metadata; answer with the number of its packages and bytes.
 repository() {
 	"${dnf[@]}" --disablerepo='*' --enablerepo="$1" makecache
 	"${dnf[@]}" --disablerepo='*' --enablerepo="$1" --cacheonly repoinfo "$1" | awk -F ' *: ' '
@@ -43,12 +43,12 @@ repository() {
 		END { printf "%s packages, %s\n", packages, size }' >/resolve/answer
 }
 
-# locations NAME...: where the packages are, each version that there is, into /resolve/locations.
+# locations NAME...: Write the address of each version of the packages to /resolve/locations.
 locations() {
 	"${dnf[@]}" --quiet --cacheonly repoquery --showduplicates --location "$@" >/resolve/locations
 }
 
-# candidates WORD: "NEVRA URL" of each version of the package, the newest first, into
+# candidates WORD: Write "NEVRA URL" for each version of the package, the newest first, to
 # /resolve/candidates.
 candidates() {
 	{
@@ -64,8 +64,7 @@ candidates() {
 	}
 }
 
-# same_version VERSION-RELEASE.ARCH NAME...: those of the packages that there are in this version,
-# into /resolve/same.
+# same_version VERSION-RELEASE.ARCH NAME...: Write the packages that exist in this version to /resolve/same.
 same_version() {
 	local text
 	local version=$1 name
@@ -75,7 +74,7 @@ same_version() {
 	done >/resolve/same
 }
 
-# signatures DIR: refuses what in the directory is not signed by the target's key, by its name.
+# signatures DIR: Refuse each package in the directory that the target's key did not sign, by its name.
 signatures() {
 	local distrust='take it from another mirror (MIRROR=), or see whether the distribution has a new key (KEY)'
 	local file said by rpmkeys=(rpmkeys --define '_dbpath /resolve/keys')
@@ -98,16 +97,16 @@ signatures() {
 	done
 }
 
-# keys: the ids of the target's keys.
+# keys: Print the ids of the target's keys.
 keys() {
 	rpm --define '_dbpath /resolve/keys' --query gpg-pubkey --queryformat '%{version} (%{summary}) ' | sed 's/ $//'
 }
 
-# known_key ID: whether the target's key has this id.
+# known_key ID: Return 0 if the target's key has this id.
 known_key() { [[ $(keys) == *"${1: -8}"* ]]; }
 
-# kernel_devel FILE RELEASE HIDDEN: answers with the text of the kernel's compiler; refuses a build tree
-# without what a build needs.
+# kernel_devel FILE RELEASE HIDDEN: Answer with the text of the kernel's compiler.  Refuse a build tree that
+# lacks something that a build needs.
 kernel_devel() {
 	local file=/resolve/devel/${1##*/} release=$2 tree=/usr/src/kernels/$2 name text
 	rpm --install --nodeps --noscripts --notriggers --nosignature --replacefiles "$file"
@@ -130,8 +129,8 @@ kernel_devel() {
 	printf '%s\n' "$text" >/resolve/answer
 }
 
-# version FILE CC: answers with what the compiler in the package says of itself.  Its driver runs without
-# what the package depends on.
+# version FILE CC: Answer with the version text of the compiler in the package.  Its driver runs without the
+# packages that it depends on.
 version() {
 	local text
 	rpm --upgrade --oldpackage --nodeps --noscripts --notriggers --nosignature --replacefiles --replacepkgs \
@@ -140,8 +139,8 @@ version() {
 	printf '%s\n' "${text%%$'\n'*}" >/resolve/answer
 }
 
-# packages DIR WORD...: what installing the WORDS downloads, into DIR, checked; where each is from, into
-# DIR.urls.  @MODULE:STREAM among them turns that stream on.
+# packages DIR WORD...: Download the packages that installing the WORDS needs into DIR, and check them.  Write
+# their addresses to DIR.urls.  A word @MODULE:STREAM enables that stream.
 packages() {
 	local dir=/resolve/$1 file
 	local -a names=() streams=() words=()
@@ -165,7 +164,7 @@ packages() {
 	done >"$dir.urls"
 }
 
-# report WORDS: all that can be known of the repositories, for who cannot reach them.
+# report WORDS: Print all that the repositories tell, for a reader who cannot reach them.
 report() {
 	local word
 	local -a words

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# lock-rpm.sh - how the lock of a target of the family rpm is made.  Sourced by builder/families/rpm.sh.
+# lock-rpm.sh - make the lock of a target of the family rpm.  Sourced by builder/families/rpm.sh.
 #
-# What asks the distribution runs in its own container image, in containers that are thrown away
-# (lock-rpm-guest.sh); what is told of kernel-devel decides which compiler is pinned.  Every package
-# is checked with the target's KEY alone.  $RESOLVE is the directory that the containers share.
+# The questions to the distribution run in its own container image, in containers that are thrown away
+# (lock-rpm-guest.sh).  kernel-devel decides which compiler is pinned.  Every package is checked with the target's
+# KEY alone.  $RESOLVE is the directory that the containers share.
 
 # shellcheck source=scripts/lib/podman.sh
 . "$TOP/scripts/lib/podman.sh"
@@ -15,15 +15,15 @@
 RESOLVE=$TMP/resolve
 BASE_IMAGE=''
 
-# step WORDS...: one line of what was found out, for the user and for the report.
+# step WORDS...: Print one line of the result, for the user and for the report.
 step() {
 	say lock "$*" >&2
 	printf '%s\n' "$*" >>"$TMP/steps"
 }
 
-# guest COMMAND [WORD...]: runs a function of lock-rpm-guest.sh in a container of the base image;
-# what it prints goes to the log and to $TMP/said.  Ends the script where the container left anything but
-# files and directories for the host to read: a link could lead to any file of the host.
+# guest COMMAND [WORD...]: Run a function of lock-rpm-guest.sh in a container of the base image.  Its output goes
+# to the log and to $TMP/said.  Exit if the container left anything but files and directories: the host reads
+# them, and a link could lead to any file of the host.
 guest() {
 	local status=0 odd
 	printf '+ in %s: %s\n' "$BASE_IMAGE" "${*@Q}" | logged
@@ -38,9 +38,9 @@ guest() {
 	return "$status"
 }
 
-# ---- what stands in a refusal ----------------------------------------------------------
+# ---- refusals ---------------------------------------------------------------------------
 
-# registry_why FILE: the cause in skopeo's words, and what to do.
+# registry_why FILE: Print the cause in skopeo's output, and what to do.
 registry_why() {
 	# shellcheck disable=SC2153 # the key of the target
 	local said tag=${IMAGE##*/}
@@ -58,7 +58,7 @@ registry_why() {
 	esac
 }
 
-# repository_address WORDS...: the words, with the address of each repository beside its name in dnf.
+# repository_address WORDS...: Print the words, with the address of each repository after its name in dnf.
 repository_address() {
 	local said=$* n=0 repo
 	while read -r repo; do
@@ -68,9 +68,9 @@ repository_address() {
 	printf '%s\n' "$said"
 }
 
-# dnf_why FILE: the cause in what dnf said, and what to do.  What ended it stands last and does not
-# always stand in one line: a solver's reasons follow "Error:", and a mirror that was asked again is
-# none.  A refusal of lock-rpm-guest.sh says by itself what to do.
+# dnf_why FILE: Print the cause in dnf's output, and what to do.  The cause is last, and may take several lines:
+# the reasons of the solver follow "Error:".  A mirror that was tried again is no cause.  A refusal of
+# lock-rpm-guest.sh has what to do in it.
 dnf_why() {
 	local cause hint
 	cause=$(sed -n 's/^wgkmod: //p' "$1" | head -n 1)
@@ -114,7 +114,7 @@ dnf_why() {
 
 # ---- files -----------------------------------------------------------------------------
 
-# location_of URL: how a lock names the file: by its path below a repository, else the address.
+# location_of URL: Print the file's location for a lock: its path below a repository, else its address.
 location_of() {
 	local repo
 	while read -r repo; do
@@ -123,17 +123,18 @@ location_of() {
 	printf '%s\n' "$1"
 }
 
-# lock_line STAGE FILE URL: the line of a lock; the file goes into the cache.
+# lock_line STAGE FILE URL: Print the file's line of the lock, and put the file into the cache.
 lock_line() {
-	local sha
+	local sha new
 	sha=$(sha256sum <"$2" | cut -d ' ' -f 1)
 	mkdir -p "$CACHE/sha256"
-	[[ -f $(cached "$sha") ]] || { cp "$2" "$TMP/$sha" && chmod 444 "$TMP/$sha" && mv "$TMP/$sha" "$(cached "$sha")"; } ||
-		die "'$2' cannot be put into the cache '$CACHE'"
+	# TMP may be on another file system, from where a rename would be a copy.
+	[[ -f $(cached "$sha") ]] || { new=$(mktemp "$CACHE/.wgkmod-tmp.XXXXXXXX") && cp "$2" "$new" && chmod 444 "$new" &&
+		sync -d "$new" && mv -T "$new" "$(cached "$sha")"; } || die "'$2' cannot be put into the cache '$CACHE'"
 	printf '%s %s %s\n' "$1" "$sha" "$(location_of "$3")"
 }
 
-# get URL FILE: downloads it; says in $TMP/addresses how the server answered.
+# get URL FILE: Download the file, and add the server's answer to $TMP/addresses.
 get() {
 	local status=0 answer
 	answer=$(curl --silent --show-error --fail --location --retry 1 --output "$2" \
@@ -144,12 +145,12 @@ get() {
 	return "$status"
 }
 
-# last_answer: how the server answered that was asked last.
+# last_answer: Print the answer of the last server.
 last_answer() { tail -n 1 "$TMP/addresses" | sed 's/^[^ ]* //'; }
 
-# package_addresses WORD: the addresses to try for one package, in order, a line each: where the
-# repositories' metadata have it, then where its file would be below each of them, for a file outlives
-# the metadata; a word that is an address is that one.
+# package_addresses WORD: Print the addresses to try for one package, in order, one a line: those in the
+# repositories' metadata, then the file's path below each repository, as files outlive the metadata.  A word that
+# is an address is printed as it is.
 package_addresses() {
 	local repo
 	case $1 in
@@ -161,11 +162,11 @@ package_addresses() {
 	esac | awk '!seen[$0]++'
 }
 
-# check_signature DIR: ends the script unless what is in DIR of $RESOLVE is signed by the target's key.
+# check_signature DIR: Exit unless the target's key signed each package in DIR of $RESOLVE.
 check_signature() { guest signatures "$1" || die "from ${URL%/*}: $(dnf_why "$TMP/said")"; }
 
-# get_package DIR WORD...: the first of the words' addresses that has the package, whose signature
-# is checked; sets FILE and URL.
+# get_package DIR WORD...: Download the package from the first of the words' addresses that has it, and check its
+# signature.  Set FILE and URL.
 get_package() {
 	local dir=$1 word url tried=0
 	local -a urls
@@ -187,7 +188,7 @@ get_package() {
 		"or set MIRROR= to repositories that have it"
 }
 
-# lock_image: pins the base image, loads it as BASE_IMAGE, and prints its line.
+# lock_image: Pin the base image, load it as BASE_IMAGE, and print its line.
 lock_image() {
 	local digest name=${IMAGE%:*}
 	skopeo --command-timeout "$((PATIENCE * 2))s" inspect --raw "docker://$IMAGE" >"$TMP/manifest" 2>"$TMP/skopeo" || {
@@ -214,8 +215,8 @@ lock_image() {
 
 # ---- the repositories ------------------------------------------------------------------
 
-# lock_key: the key that all packages are checked with; its fingerprint and name are for the user to
-# compare with those that the distribution publishes.
+# lock_key: Read the key that all packages are checked with.  Print its fingerprint and name: the user compares
+# them with those that the distribution publishes.
 lock_key() {
 	local said
 	get "$KEY" "$RESOLVE/key" ||
@@ -229,7 +230,7 @@ lock_key() {
 	while read -r said; do step "the key $said; compare it with what the distribution publishes"; done <<<"$said"
 }
 
-# lock_repositories: reads the metadata of each repository, and says how much each has.
+# lock_repositories: Read the metadata of each repository, and print its size.
 lock_repositories() {
 	local repo n=0
 	mkdir -p "$RESOLVE/repos"
@@ -246,8 +247,8 @@ lock_repositories() {
 	done < <(family_mirrors)
 }
 
-# lock_packages STAGE DIR WORD...: lock lines for what installing the WORDS into the base image
-# downloads into DIR of $RESOLVE; 1 where dnf finds no way, and $TMP/said has why.
+# lock_packages STAGE DIR WORD...: Download the packages that installing the WORDS into the base image needs into
+# DIR of $RESOLVE, and print their lines.  Return 1 if dnf finds no solution; $TMP/said has the reason.
 lock_packages() {
 	local stage=$1 dir=$2 file url
 	shift 2
@@ -262,8 +263,8 @@ lock_packages() {
 
 # ---- the kernel and its compiler -------------------------------------------------------
 
-# lock_kernel_devel: finds kernel-devel and looks at it: without all that a build needs there is no
-# use in going on.  Sets DEVEL to its file, and KERNEL_TEXT to what the kernel says of its compiler.
+# lock_kernel_devel: Find kernel-devel.  Exit if it lacks something that a build needs.  Set DEVEL to its file, and
+# KERNEL_TEXT to the version text of the kernel's compiler.
 lock_kernel_devel() {
 	local -a words
 	read -ra words <<<"$KERNEL_DEVEL"
@@ -276,7 +277,7 @@ lock_kernel_devel() {
 	DEVEL=$FILE
 }
 
-# compiler_word: the word of TOOLCHAIN that is the package of the kernel's compiler.
+# compiler_word: Print the word of TOOLCHAIN that is the package of the kernel's compiler.
 compiler_word() {
 	local cc=${KERNEL_TEXT%% *} word found=''
 	# shellcheck disable=SC2153 # the key of the target
@@ -288,9 +289,9 @@ compiler_word() {
 	printf '%s\n' "$found"
 }
 
-# lock_toolchain: the lock lines of what the builder image gets: the compiler that made the kernel, or
-# else the target's COMPILER, and the rest of TOOLCHAIN.  The repositories' compilers are tried from the
-# newest on; two of them may say the same of themselves, and only one go with the other packages.
+# lock_toolchain: Print the lines of the builder image's packages: the compiler that made the kernel, else the
+# target's COMPILER, and the rest of TOOLCHAIN.  Try the repositories' compilers from the newest on: two of them may
+# have the same version text, and only one of them go with the other packages.
 lock_toolchain() {
 	local word nevra url text why='' stands_in=()
 	word=$(compiler_word)
@@ -325,8 +326,8 @@ lock_toolchain() {
 	refuse_compilers
 }
 
-# lock_with_compiler WORD NEVRA: the same with the compiler NEVRA in place of WORD, and of cpp and
-# libgomp those of its version; 1 where they do not go with the rest.
+# lock_with_compiler WORD NEVRA: Print the lines with the compiler NEVRA in place of WORD, and with cpp and libgomp
+# of its version.  Return 1 if they do not go with the rest.
 lock_with_compiler() {
 	local version=${2#"${1%%-[0-9]*}"-} name text
 	local -a words
@@ -345,7 +346,8 @@ lock_with_compiler() {
 	cat "$TMP/toolchain"
 }
 
-# refuse_compilers: none is the kernel's: which part differs, what to add, and all that were tried.
+# refuse_compilers: Exit, as no compiler is the kernel's.  Print which part differs, which line to add to the
+# target, and all compilers that were tried.
 refuse_compilers() {
 	local here nearest=''
 	while read -r here; do
@@ -380,8 +382,8 @@ lock_source() {
 	lock_line source "$file" "$SOURCE"
 }
 
-# lock_vm: what only the VM boots: the kernel alone, for its dependencies are what installs and boots
-# it on a machine (firmware, boot loader), and the words of VM with theirs.
+# lock_vm: Print the lines of the files that only the VM boots: the kernel without its dependencies, which install
+# and boot it on a machine (firmware, boot loader), and the words of VM with theirs.
 lock_vm() {
 	local word
 	local -a words
@@ -398,7 +400,7 @@ lock_vm() {
 
 # ---- the whole -------------------------------------------------------------------------
 
-# rpm_lock: the lock on standard output; all that it names but the source is in the cache then.
+# rpm_lock: Print the lock, and put all that it names but the source into the cache.
 rpm_lock() {
 	local status=0 FILE='' URL='' DEVEL='' KERNEL_TEXT=''
 	mkdir -p "$RESOLVE"
@@ -427,9 +429,9 @@ rpm_lock() {
 	fi
 }
 
-# family_report: all that somebody who is not there must know, on standard output.
+# family_report: Print all that a reader far away needs to find the cause.
 family_report() {
-	local program repo end
+	local program repo end asked=0 answered=0
 	end=$(tail -n 60 "$LOG")
 	printf '==== wgkmod: make lock TARGET=%s, %s ====\n' "$TARGET" "$(date --utc '+%F %T UTC')"
 	printf 'MIRROR=%s\n' "${MIRROR:-}"
@@ -442,9 +444,13 @@ family_report() {
 	cat "$TMP/steps" 2>/dev/null || printf 'none\n'
 	printf '\n==== addresses, and what each answered ====\n'
 	while read -r repo; do
-		LOG=/dev/null get "${repo%/}/repodata/repomd.xml" /dev/null >/dev/null 2>&1 || : # the answer counts
+		asked=$((asked + 1))
+		if LOG=/dev/null get "${repo%/}/repodata/repomd.xml" /dev/null >/dev/null 2>&1; then
+			answered=$((answered + 1))
+		fi
 	done < <(family_mirrors)
 	cat "$TMP/addresses"
+	printf '%d of %d repositories have metadata now\n' "$answered" "$asked"
 	if [[ -s $TMP/skopeo ]]; then
 		printf '\n==== the registry ====\n'
 		cat "$TMP/skopeo"

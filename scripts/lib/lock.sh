@@ -19,9 +19,22 @@ is_kernel_image() {
 	return 1
 }
 
+# in_stages STAGE LOCATION NAMES: Return 0 if a line of the lock is in one of the stages in NAMES (" A B ").  Three of
+# them are parts: kernel of vm, what KERNEL_IMAGE names; devel of toolchain, the kernel's own packages; and tools, the
+# other packages of toolchain.
+in_stages() {
+	[[ $3 != *" $1 "* ]] || return 0
+	case $1 in
+	vm) [[ $3 == *' kernel '* ]] && is_kernel_image "$2" ;;
+	toolchain)
+		if family_is_devel "${2##*/}"; then [[ $3 == *' devel '* ]]; else [[ $3 == *' tools '* ]]; fi
+		;;
+	*) return 1 ;;
+	esac
+}
+
 # read_lock NAME [STAGE...]: Read the lock into the arrays LOCK_STAGE, LOCK_SHA256 and LOCK_WHERE, of equal
-# length: the stages named, or all.  The stage "kernel" is the part of vm that KERNEL_IMAGE names.  Exit on a
-# malformed or missing lock.
+# length: the stages named (in_stages), or all.  Exit on a malformed or missing lock.
 read_lock() {
 	local file=$TARGET_DIR/$1.lock n=0 stage sha where rest stages
 	shift
@@ -34,9 +47,7 @@ read_lock() {
 		[[ $stage =~ ^(base|toolchain|source|vm)$ && $sha =~ ^(-|[0-9a-f]{64})$ &&
 			$where =~ ^[A-Za-z0-9][A-Za-z0-9._+~:/@%-]*$ && $where != *..* && -z $rest ]] ||
 			die "$file:$n: not of the form STAGE SHA256 LOCATION"
-		[[ $# -eq 0 || $stages == *" $stage "* ||
-			($stages == *' kernel '* && $stage == vm) ]] || continue
-		[[ $# -eq 0 || $stages == *" $stage "* ]] || is_kernel_image "$where" || continue
+		[[ $# -eq 0 ]] || in_stages "$stage" "$where" "$stages" || continue
 		LOCK_STAGE+=("$stage") LOCK_SHA256+=("$sha") LOCK_WHERE+=("$where")
 	done <"$file"
 }

@@ -4,8 +4,8 @@
 # podman.sh - run podman in a way that works on this host.  Sourced after lib.sh.
 #
 # On some hosts the default runtime can run no container: crun needs CAP_SYS_RESOURCE to raise limits,
-# and cgroups that are not hybrid.  runc with explicit limits works there.  podman_probe tries the ways once
-# and keeps the first that works in out/.podman, until podman's version changes.
+# and cgroups that are not hybrid.  runc with explicit limits works there.  podman_probe keeps the first way that
+# works in out/.podman, and tries it first until podman's version changes.
 
 # podman_ways: Print the ways to try: podman's global options, "--", the options of run and build.
 podman_ways() {
@@ -57,7 +57,7 @@ podman_probe() {
 		way=$(tail -n1 "$file")
 		if podman_ways | grep -qxF -e "$way"; then
 			podman_way "$way"
-			return
+			! sealed "$image" true >>"$LOG" 2>&1 || return 0
 		fi
 	fi
 	while IFS= read -r way; do
@@ -72,7 +72,8 @@ podman_probe() {
 	done < <(podman_ways)
 	command -v runc >/dev/null ||
 		die "podman cannot run a container here; install runc, with which it can on some hosts"
-	why=$(sed -n 's/^Error: //p' "$LOG" | sort | uniq -c | sort -rn | sed -n '1s/^ *[0-9]* //p')
+	# Each way has another container, with an ID of its own.
+	why=$(sed -n 's/ with ID "[0-9a-f]*"//; s/^Error: //p' "$LOG" | sort | uniq -c | sort -rn | sed -n '1s/^ *[0-9]* //p')
 	die "podman cannot run a container here in any of the ways known: ${why:-see the log};" \
 		"where an image is damaged, 'make clean-images' removes all that wgkmod made"
 }

@@ -100,7 +100,7 @@ read_target() {
 	done
 	[[ $BTF == off ]] || die "$file: BTF '$BTF' is not supported; off is"
 	[[ -z $SOURCE_DIR || ($SOURCE_DIR =~ ^/build/[A-Za-z0-9._+/-]+[A-Za-z0-9]$ && $SOURCE_DIR != *..*) ]] ||
-		die "$file: SOURCE_DIR '$SOURCE_DIR' is not a folder below /build/, where alone the build can write"
+		die "$file: SOURCE_DIR '$SOURCE_DIR' is not a directory below /build/, the only place where the build can write"
 	# shellcheck disable=SC2034 # for those who source this file
 	TARGET=$name
 }

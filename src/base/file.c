@@ -51,6 +51,37 @@ void buf_free(struct buf *buf)
 	buf->size = 0;
 }
 
+void close_directory(DIR **dir)
+{
+	if (*dir)
+		closedir(*dir);
+}
+
+DIR *list_directory(int fd)
+{
+	DIR *dir;
+
+	if (fd < 0) {
+		errno = -fd;
+		return NULL;
+	}
+	dir = fdopendir(fd);
+	if (!dir)
+		close_fd(&fd);
+	return dir;
+}
+
+const struct dirent *next_entry(DIR *dir)
+{
+	const struct dirent *entry;
+
+	do {
+		errno = 0;
+		entry = readdir(dir);
+	} while (entry && (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")));
+	return entry;
+}
+
 int open_resolved(int dirfd, const char *path, int flags, unsigned long long resolve)
 {
 	const struct open_how how = { .flags = (unsigned int)flags | O_CLOEXEC,
@@ -174,7 +205,7 @@ int open_guarded(int dirfd, const char *path, struct reason *reason)
 
 	if (fd < 0 && errno == ELOOP)
 		return reason_set(reason, -EBADMSG, "it is a link: name the file itself");
-	return fd < 0 ? reason_errno(reason, -errno) : fd;
+	return reason_errno(reason, fd < 0 ? -errno : fd);
 }
 
 /* Return true for root, for the real user, and for the user that sudo names. */
@@ -238,6 +269,38 @@ int read_guarded(int fd, size_t max, struct buf *out, struct reason *reason)
 	if (ret == 0)
 		ret = read_fd(fd, max, out, reason);
 	return ret == -EINVAL || ret == -EFBIG || ret == -EAGAIN ? -EBADMSG : ret;
+}
+
+int each_line(char *text, size_t size, line_fn use, void *arg, struct reason *reason)
+{
+	struct reason why = { 0 };
+	char *line = text, *end;
+
+	if (memchr(text, '\0', size))
+		return reason_set(reason, -EBADMSG, "it holds a NUL byte");
+	for (size_t number = 1; *line; number++, line = end + 1) {
+		int ret;
+
+		end = strchr(line, '\n');
+		if (!end)
+			return reason_set(reason, -EBADMSG,
+					  "line %zu: no newline, the file was cut short",
+					  number);
+		*end = '\0';
+		ret = use(line, arg, &why);
+		if (ret)
+			return reason_set(reason, ret, "line %zu: %s", number, why.text);
+	}
+	return 0;
+}
+
+size_t count_lines(const char *text, size_t size)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < size; i++)
+		count += text[i] == '\n';
+	return count;
 }
 
 int write_all(int fd, const char *data, size_t size)

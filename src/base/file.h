@@ -2,6 +2,8 @@
 /* Read whole files once, and open paths without following a link. */
 #pragma once
 
+#include <dirent.h>
+
 #include "base/util.h"
 
 struct reason;
@@ -37,17 +39,33 @@ int graver_error(int a, int b) _must_check_;
 void buf_free(struct buf *buf);
 #define _cleanup_buf_ _cleanup_(buf_free)
 
+void close_directory(DIR **dir);
+#define _cleanup_dir_ _cleanup_(close_directory)
+
 /*
- * Open @path, relative to the directory @dirfd, with @flags, by openat2(), under the rules
- * @resolve of linux/openat2.h. Returns a descriptor that the caller owns, or -errno.
+ * Open the directory @fd, which the result or the error owns, to list it. Returns NULL
+ * with errno set, also if @fd is -errno.
+ */
+DIR *list_directory(int fd) _must_check_;
+
+/*
+ * Return the next entry of @dir that is not "." or "..", or NULL with errno set, which is
+ * 0 at the end.
+ */
+const struct dirent *next_entry(DIR *dir) _must_check_ _nonnull_all_;
+
+/*
+ * Open @path, relative to the directory @dirfd, with @flags, by openat2(), under the
+ * rules @resolve of linux/openat2.h. Returns a descriptor that the caller owns, or
+ * -errno.
  */
 int open_resolved(int dirfd, const char *path, int flags,
 		  unsigned long long resolve) _must_check_ _nonnull_all_;
 
 /*
  * Open @path, relative to the directory @dirfd, with @flags. No component may be a link,
- * empty, "." or "..". Returns a descriptor that the caller owns, or -errno: -ELOOP for
- * a link, -EINVAL for such a path.
+ * empty, "." or "..". Returns a descriptor that the caller owns, or -errno: -ELOOP for a
+ * link, -EINVAL for such a path.
  */
 int open_beneath(int dirfd, const char *path, int flags) _must_check_ _nonnull_all_;
 
@@ -95,6 +113,19 @@ int read_guarded(int fd, size_t max, struct buf *out,
  * Apply the rule of read_guarded() to the directory @fd. Returns 0, -EBADMSG or -errno.
  */
 int check_guarded(int fd, struct reason *reason) _must_check_ _nonnull_all_;
+
+/*
+ * Call @use with each line of @text, which has @size bytes and a NUL after them; the NUL
+ * of a line replaces its newline. Stops at the first result that is not 0. Returns 0, or
+ * with @reason filled in that result or -EBADMSG: for a NUL byte in @text, or a last line
+ * without a newline. @reason starts with the number of the line.
+ */
+typedef int (*line_fn)(char *line, void *arg, struct reason *reason);
+int each_line(char *text, size_t size, line_fn use, void *arg,
+	      struct reason *reason) _must_check_ _nonnull_all_;
+
+/* Return the number of lines in @text, which has @size bytes. */
+size_t count_lines(const char *text, size_t size) _must_check_ _nonnull_all_;
 
 /* Write all of @data to @fd. Returns 0 or -errno. */
 int write_all(int fd, const char *data, size_t size) _must_check_ _nonnull_all_;

@@ -2,11 +2,16 @@
 #include "base/host.h"
 
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 
+#include "base/file.h"
 #include "base/log.h"
-#include "base/root.h"
 
 bool host_release_ok(const char *release)
 {
@@ -14,8 +19,13 @@ bool host_release_ok(const char *release)
 				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+~-";
 	size_t len = strlen(release);
 
-	return len > 0 && len < 65 && release[0] != '.' && release[0] != '-' &&
+	return len > 0 && len <= RELEASE_MAX && release[0] != '.' && release[0] != '-' &&
 	       strspn(release, allowed) == len;
+}
+
+bool host_is_running(const struct host *host, const char *running)
+{
+	return !strcmp(host->root, "/") && !strcmp(host->release, running);
 }
 
 void host_close(struct host *host)
@@ -32,21 +42,20 @@ void host_close(struct host *host)
 static int open_directory(const struct host *host, const char *below, char **path,
 			  int *fd, struct reason *reason)
 {
-	_cleanup_free_ char *plain = NULL, *real = NULL;
+	_cleanup_free_ char *plain = NULL;
+	int ret;
 
 	plain = strdup_printf("%s/%s", strcmp(host->root, "/") ? host->root : "", below);
 	if (!plain)
 		return reason_errno(reason, -ENOMEM);
 	*fd = root_open(host->root, below, O_RDONLY | O_DIRECTORY, path);
 	if (*fd < 0)
-		return reason_set(reason, *fd, "%s: %s", plain, strerror(-*fd));
-	real = realpath(plain, NULL);
-	if (!real)
-		return reason_set(reason, -errno, "%s: %s", plain, strerror(errno));
-	if (strcmp(real, *path) != 0)
-		return reason_set(reason, -EXDEV, "%s: a link leads out of %s", plain,
+		return reason_errno_at(reason, *fd, "%s", plain);
+	ret = root_holds(host->root, below);
+	if (ret == -EXDEV)
+		return reason_set(reason, ret, "%s: a link leads out of %s", plain,
 				  host->root);
-	return 0;
+	return ret < 0 ? reason_errno_at(reason, ret, "%s", plain) : 0;
 }
 
 static int open_kernels(struct host *host, const char *root, const char *release,
@@ -54,9 +63,10 @@ static int open_kernels(struct host *host, const char *root, const char *release
 {
 	*host = (struct host)HOST_INIT;
 	host->release = release;
+	snprintf(host->clone, sizeof(host->clone), ".wgkmod-%s", release);
 	host->root = realpath(root, NULL);
 	if (!host->root)
-		return reason_set(reason, -errno, "%s: %s", root, strerror(errno));
+		return reason_errno_at(reason, -errno, "%s", root);
 	return open_directory(host, "lib/modules", &host->kernels, &host->kernels_fd,
 			      reason);
 }
@@ -95,4 +105,103 @@ int host_open_locked(struct host *host, const char *root, const char *release,
 				  "exchanged for a directory",
 				  host->kernels, release);
 	return open_modules(host, reason);
+}
+
+#define STEP_MS 50
+#define MAX_WAIT_MS (5 * 60 * 1000)
+
+bool root_works(void)
+{
+	_cleanup_close_ int fd =
+		open_resolved(AT_FDCWD, "/", O_PATH | O_DIRECTORY, RESOLVE_IN_ROOT);
+
+	return fd >= 0;
+}
+
+/*
+ * Return the path of the descriptor @fd, which the caller owns, or NULL with errno set.
+ */
+static char *path_of(int fd)
+{
+	char link[64], path[PATH_MAX];
+	ssize_t len;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	len = readlink(link, path, sizeof(path));
+	return len < 0 ? NULL : strndup(path, (size_t)len);
+}
+
+int root_open(const char *root, const char *path, int flags, char **out)
+{
+	_cleanup_close_ int top = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -1;
+
+	if (top < 0)
+		return -errno;
+	fd = open_resolved(top, path, flags, RESOLVE_IN_ROOT);
+	if (fd < 0 || !out)
+		return TAKE_FD(fd);
+	*out = path_of(fd);
+	return *out ? TAKE_FD(fd) : -errno;
+}
+
+int root_resolve(const char *root, const char *path, char **out)
+{
+	_cleanup_close_ int fd = root_open(root, path, O_PATH, out);
+
+	return fd < 0 ? fd : 0;
+}
+
+int root_holds(const char *root, const char *path)
+{
+	_cleanup_free_ char *plain = strdup_printf("%s/%s", root, path);
+	_cleanup_free_ char *inside = NULL, *real = NULL;
+	int ret;
+
+	if (!plain)
+		return -ENOMEM;
+	ret = root_resolve(root, path, &inside);
+	real = realpath(plain, NULL);
+	if (!inside && !real)
+		return ret;
+	return !inside || !real || strcmp(inside, real) != 0 ? -EXDEV : 0;
+}
+
+static int wait_for(int fd, const char *path, struct reason *reason)
+{
+	static const struct timespec step = { .tv_nsec = STEP_MS * 1000000L };
+
+	log_error("waiting for another process, which has '%s' locked", path);
+	for (int waited = 0; waited < MAX_WAIT_MS; waited += STEP_MS) {
+		nanosleep(&step, NULL);
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return 0;
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return reason_errno(reason, -errno);
+	}
+	return reason_set(reason, -EBUSY, "another process still has it locked");
+}
+
+int lock_take(int fd, const char *path, struct reason *reason)
+{
+	struct reason why = { 0 };
+	int ret;
+
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno == EINTR)
+			continue;
+		ret = errno == EWOULDBLOCK ? wait_for(fd, path, &why)
+					   : reason_errno(&why, -errno);
+		return ret < 0 ? reason_set(reason, ret, "%s: cannot lock it: %s", path,
+					    why.text)
+			       : 0;
+	}
+	return 0;
+}
+
+bool lock_is_taken(int fd)
+{
+	if (flock(fd, LOCK_SH | LOCK_NB) < 0)
+		return errno == EWOULDBLOCK;
+	flock(fd, LOCK_UN);
+	return false;
 }

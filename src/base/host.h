@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * The system that the modules are for: a root directory and a kernel release in it. Every
- * path stays below the root, even where a link on the way is absolute.
+ * path stays below the root, even where a link on the way is absolute. A lock keeps two
+ * runs from changing one root at the same time.
  */
 #pragma once
 
 #include "base/util.h"
 
 struct reason;
+
+/* The longest release of a kernel: uname() has 64 bytes for it and a NUL. */
+#define RELEASE_MAX 64
 
 struct host {
 	const char *release; /* owned by the caller */
@@ -16,6 +20,11 @@ struct host {
 	char *modules;	     /* ROOT/lib/modules/RELEASE, canonical, owned */
 	int kernels_fd;	     /* open descriptors of the two */
 	int modules_fd;
+	/*
+	 * The name of the clone (tree/clone.h), beside the kernel's directory. What has
+	 * it belongs to a run in progress, or to one that was interrupted.
+	 */
+	char clone[sizeof(".wgkmod-") + RELEASE_MAX];
 };
 
 /* clang-format off */
@@ -35,12 +44,55 @@ int host_open(struct host *host, const char *root, const char *release,
 
 /*
  * Open the host to change it: as host_open(), and with @kernels_fd locked, so that one
- * process at a time makes changes below a root and the others wait (lock.h). Returns
+ * process at a time makes changes below a root and the others wait (lock_take()). Returns
  * -ELOOP also when the kernel's directory itself is a link. After a failure @host still
  * holds what was found until then.
  */
 int host_open_locked(struct host *host, const char *root, const char *release,
 		     struct reason *reason) _must_check_ _nonnull_all_;
 
+/* Return true if @host is the running system, whose kernel is the release @running. */
+bool host_is_running(const struct host *host, const char *running) _nonnull_all_;
+
 void host_close(struct host *host);
 #define _cleanup_host_ _cleanup_(host_close)
+
+/*
+ * Return true if the kernel has openat2(), of Linux 5.6, which everything here and
+ * open_beneath() needs.
+ */
+bool root_works(void) _must_check_;
+
+/*
+ * Open @path below the canonical @root as if @root were "/": an absolute link starts at
+ * @root, and ".." stops there. If @out is not NULL, *@out is set to the canonical path,
+ * which the caller owns. Returns a descriptor that the caller owns, or -errno.
+ */
+int root_open(const char *root, const char *path, int flags, char **out) _must_check_
+	_nonnull_(1, 2);
+
+/*
+ * Resolve @path below @root as root_open() does. On success *@out is the canonical path,
+ * which the caller owns. Returns 0 or -errno.
+ */
+int root_resolve(const char *root, const char *path,
+		 char **out) _must_check_ _nonnull_all_;
+
+/*
+ * Return 0 if @path below @root is the same file for programs that do not know @root, for
+ * which a link starts at the root of the running system; -EXDEV if it is another one; or
+ * -errno if there is none either way.
+ */
+int root_holds(const char *root, const char *path) _must_check_ _nonnull_all_;
+
+/*
+ * Lock the directory @fd, called @path, until every copy of the descriptor is closed,
+ * here and in the processes that inherited it. The lock is on the directory itself, not
+ * on a lock file, so a refused run has written nothing. Anybody who may read the
+ * directory can hold the lock: this says that it waits, and after five minutes it gives
+ * up. Returns 0, or -errno with @reason filled in: -EBUSY if another process keeps it.
+ */
+int lock_take(int fd, const char *path, struct reason *reason) _must_check_ _nonnull_all_;
+
+/* Return true if a process has locked the directory @fd. */
+bool lock_is_taken(int fd);

@@ -46,42 +46,58 @@ void log_words(char *line)
 	put_line(stderr, "", line);
 }
 
-void log_failure(const char *path, const char *fmt, ...)
+/* Print "wgkmod: ", @start and the text. */
+static _printf_(3, 0) void put_text(FILE *to, const char *start, const char *fmt,
+				    va_list args)
 {
 	char line[LINE_MAX_BYTES];
-	size_t used;
+	size_t used = (size_t)snprintf(line, sizeof(line), "%s", start);
+
+	if (used < sizeof(line))
+		vsnprintf(line + used, sizeof(line) - used, fmt, args);
+	put_line(to, "wgkmod: ", line);
+}
+
+void log_failure(const char *path, const char *fmt, ...)
+{
+	char start[LINE_MAX_BYTES];
 	va_list args;
 
-	used = (size_t)snprintf(line, sizeof(line), "cannot %s '%s': ", current_verb,
-				path);
-	if (used >= sizeof(line))
-		used = sizeof(line) - 1;
+	snprintf(start, sizeof(start), "cannot %s '%s': ", current_verb, path);
 	va_start(args, fmt);
-	vsnprintf(line + used, sizeof(line) - used, fmt, args);
+	put_text(stderr, start, fmt, args);
 	va_end(args);
-	put_line(stderr, "wgkmod: ", line);
+}
+
+int log_reason(const char *path, int err, const struct reason *reason)
+{
+	if (err)
+		log_failure(path, "%s", reason->text);
+	return err;
+}
+
+int log_no_memory(void)
+{
+	log_error("%s", strerror(ENOMEM));
+	return -ENOMEM;
 }
 
 void log_error(const char *fmt, ...)
 {
-	char line[LINE_MAX_BYTES];
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(line, sizeof(line), fmt, args);
+	put_text(stderr, "", fmt, args);
 	va_end(args);
-	put_line(stderr, "wgkmod: ", line);
 }
 
 void log_info(const char *fmt, ...)
 {
-	char line[LINE_MAX_BYTES];
 	va_list args;
 
 	va_start(args, fmt);
-	vsnprintf(line, sizeof(line), fmt, args);
+	put_text(info_to_stderr ? stderr : stdout, "", fmt, args);
 	va_end(args);
-	put_line(info_to_stderr ? stderr : stdout, "wgkmod: ", line);
 }
 
 int reason_set(struct reason *reason, int err, const char *fmt, ...)
@@ -109,5 +125,18 @@ char *strdup_printf(const char *fmt, ...)
 
 int reason_errno(struct reason *reason, int err)
 {
-	return reason_set(reason, err, "%s", strerror(-err));
+	return err < 0 ? reason_set(reason, err, "%s", strerror(-err)) : err;
+}
+
+int reason_errno_at(struct reason *reason, int err, const char *fmt, ...)
+{
+	char where[REASON_MAX];
+	va_list args;
+
+	if (err >= 0)
+		return err;
+	va_start(args, fmt);
+	vsnprintf(where, sizeof(where), fmt, args);
+	va_end(args);
+	return reason_set(reason, err, "%s: %s", where, strerror(-err));
 }

@@ -24,6 +24,12 @@ void log_set_verb(const char *verb) _nonnull_all_;
  */
 void log_failure(const char *path, const char *fmt, ...) _nonnull_all_ _printf_(2, 3);
 
+/* Unless @err is 0, print @reason as log_failure() does. Return @err. */
+int log_reason(const char *path, int err, const struct reason *reason) _nonnull_all_;
+
+/* Print that there is no memory. Return -ENOMEM. */
+int log_no_memory(void);
+
 /* Print "wgkmod: sentence" on standard error. */
 void log_error(const char *fmt, ...) _nonnull_all_ _printf_(1, 2);
 
@@ -36,7 +42,9 @@ void log_info_to_stderr(void);
 /* Print "wgkmod: sentence" on standard output. */
 void log_info(const char *fmt, ...) _nonnull_all_ _printf_(1, 2);
 
-/* Print @line, which another program printed, on standard error. Cuts it at its newline. */
+/*
+ * Print @line, which another program printed, on standard error. Cuts it at its newline.
+ */
 void log_words(char *line) _nonnull_all_;
 
 /* "s" unless @count is one, as in "%zu file%s". */
@@ -49,5 +57,9 @@ int reason_set(struct reason *reason, int err, const char *fmt, ...) _nonnull_al
 /* Return a new string, which the caller frees, or NULL without memory. */
 char *strdup_printf(const char *fmt, ...) _must_check_ _nonnull_all_ _printf_(1, 2);
 
-/* Write the text of the error @err (-errno) into @reason and return @err. */
+/* Write the text of the error @err (-errno) into @reason, if it is one. Return @err. */
 int reason_errno(struct reason *reason, int err) _nonnull_all_;
+
+/* Do the same, with @fmt and a colon before it. */
+int reason_errno_at(struct reason *reason, int err, const char *fmt, ...) _nonnull_all_
+	_printf_(3, 4);

@@ -4,6 +4,7 @@
 #include <openssl/evp.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/log.h"
 
 static const char digits[] = "0123456789abcdef";
@@ -17,14 +18,13 @@ int sha256(const void *data, size_t size, unsigned char digest[static SHA256_BYT
 	return len == SHA256_BYTES ? 0 : -EIO;
 }
 
-void sha256_hex(const unsigned char digest[static SHA256_BYTES],
-		char hex[static SHA256_DIGITS + 1])
+void hex_text(const unsigned char *bytes, size_t size, char *hex)
 {
-	for (size_t i = 0; i < SHA256_BYTES; i++) {
-		hex[2 * i] = digits[digest[i] >> 4];
-		hex[2 * i + 1] = digits[digest[i] & 0xf];
+	for (size_t i = 0; i < size; i++) {
+		*hex++ = digits[bytes[i] >> 4];
+		*hex++ = digits[bytes[i] & 0xf];
 	}
-	hex[SHA256_DIGITS] = '\0';
+	*hex = '\0';
 }
 
 int sha256_parse(const char *hex, unsigned char digest[static SHA256_BYTES])
@@ -55,26 +55,23 @@ static int compare(const void *a, const void *b)
 	return strcmp(((const struct sum *)a)->path, ((const struct sum *)b)->path);
 }
 
-static bool component_ok(const char *name, size_t len)
-{
-	if (len == 0 || len > MAX_COMPONENT || name[0] == '.')
-		return false;
-	return strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-			    "0123456789._+-") >= len;
-}
-
 bool sums_is_path(const char *path)
 {
-	const char *name = path, *slash;
+	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+-";
 
 	if (strlen(path) > MAX_PATH)
 		return false;
-	while ((slash = strchr(name, '/'))) {
-		if (!component_ok(name, (size_t)(slash - name)))
+	for (;; path++) {
+		size_t len = strcspn(path, "/");
+
+		if (len == 0 || len > MAX_COMPONENT || path[0] == '.' ||
+		    strspn(path, allowed) < len)
 			return false;
-		name = slash + 1;
+		path += len;
+		if (!*path)
+			return true;
 	}
-	return component_ok(name, strlen(name));
 }
 
 bool sums_is_module_path(const char *path)
@@ -87,48 +84,31 @@ bool sums_is_module_path(const char *path)
 	return base > 3 && !strcmp(path + len - 3, ".ko");
 }
 
-/* Parse one line. Returns NULL, or what is wrong with it. */
-static const char *parse_line(const char *line, struct sum *sum)
+/* A line_fn: @arg is the struct sums. */
+static int parse_line(char *line, void *arg, struct reason *reason)
 {
+	struct sums *sums = arg;
+	struct sum *sum = &sums->entries[sums->count];
+
 	if (sha256_parse(line, sum->digest) < 0)
-		return "not a digest of 64 digits";
+		return reason_set(reason, -EBADMSG, "not a digest of 64 digits");
 	line += SHA256_DIGITS;
 	if (line[0] != ' ' || (line[1] != ' ' && line[1] != '*'))
-		return "no two spaces after the digest";
+		return reason_set(reason, -EBADMSG, "no two spaces after the digest");
 	sum->path = line + 2;
 	if (!*sum->path)
-		return "no path";
+		return reason_set(reason, -EBADMSG, "no path");
 	for (const char *c = sum->path; *c; c++)
 		if (*c < ' ' || *c > '~')
-			return "a path that is not printable ASCII";
-	return NULL;
-}
-
-static int parse_lines(struct sums *sums, struct reason *reason)
-{
-	char *line = sums->text, *end;
-
-	for (size_t number = 1; *line; number++, line = end + 1) {
-		const char *wrong;
-
-		end = strchr(line, '\n');
-		if (!end)
 			return reason_set(reason, -EBADMSG,
-					  "line %zu: no newline, the file was cut short",
-					  number);
-		*end = '\0';
-		wrong = parse_line(line, &sums->entries[sums->count]);
-		if (wrong)
-			return reason_set(reason, -EBADMSG, "line %zu: %s", number,
-					  wrong);
-		sums->count++;
-	}
+					  "a path that is not printable ASCII");
+	sums->count++;
 	return 0;
 }
 
 static int sort(struct sums *sums, struct reason *reason)
 {
-	if (!sums->entries || !sums->count)
+	if (!sums->count)
 		return 0;
 	qsort(sums->entries, sums->count, sizeof(*sums->entries), compare);
 	for (size_t i = 1; i < sums->count; i++)
@@ -140,19 +120,12 @@ static int sort(struct sums *sums, struct reason *reason)
 
 int sums_parse(struct sums *sums, char *text, size_t size, struct reason *reason)
 {
-	size_t lines = 0;
 	int ret;
 
 	*sums = (struct sums){ .text = text };
-	for (size_t i = 0; i < size; i++)
-		lines += text[i] == '\n';
-	sums->entries = calloc(lines + 1, sizeof(*sums->entries));
-	if (!sums->entries)
-		ret = reason_errno(reason, -ENOMEM);
-	else if (memchr(text, '\0', size))
-		ret = reason_set(reason, -EBADMSG, "it holds a NUL byte");
-	else
-		ret = parse_lines(sums, reason);
+	sums->entries = calloc(count_lines(text, size) + 1, sizeof(*sums->entries));
+	ret = sums->entries ? each_line(text, size, parse_line, sums, reason)
+			    : reason_errno(reason, -ENOMEM);
 	if (ret == 0)
 		ret = sort(sums, reason);
 	if (ret < 0)

@@ -14,9 +14,8 @@
 int sha256(const void *data, size_t size,
 	   unsigned char digest[static SHA256_BYTES]) _must_check_ _nonnull_all_;
 
-/* Write @digest as 64 digits and a NUL. */
-void sha256_hex(const unsigned char digest[static SHA256_BYTES],
-		char hex[static SHA256_DIGITS + 1]) _nonnull_all_;
+/* Write @size bytes as lower-case digits, two for each, and a NUL. */
+void hex_text(const unsigned char *bytes, size_t size, char *hex) _nonnull_all_;
 
 /* Read a digest from 64 lower-case digits at @hex. Returns 0 or -EINVAL. */
 int sha256_parse(const char *hex,

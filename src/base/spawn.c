@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <spawn.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -27,12 +28,12 @@ static char *const environment[] = {
 	NULL,
 };
 
-/* @flags: POSIX_SPAWN_SETPGROUP, or 0. */
-static int usual_signals(posix_spawnattr_t *attr, int flags)
+static int usual_signals(posix_spawnattr_t *attr)
 {
 	sigset_t none, ignored;
-	int err = posix_spawnattr_setflags(
-		attr, (short)(flags | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF));
+	int err = posix_spawnattr_setflags(attr, POSIX_SPAWN_SETPGROUP |
+							 POSIX_SPAWN_SETSIGMASK |
+							 POSIX_SPAWN_SETSIGDEF);
 
 	sigemptyset(&none);
 	sigemptyset(&ignored);
@@ -57,8 +58,7 @@ static char *find(const char *name)
 	return NULL;
 }
 
-static int start(pid_t *pid, char *const argv[], const posix_spawn_file_actions_t *files,
-		 int flags)
+static int start(pid_t *pid, char *const argv[], const posix_spawn_file_actions_t *files)
 {
 	_cleanup_free_ char *path = find(argv[0]);
 	posix_spawnattr_t attr;
@@ -66,26 +66,22 @@ static int start(pid_t *pid, char *const argv[], const posix_spawn_file_actions_
 
 	if (err)
 		return -err;
-	err = usual_signals(&attr, flags);
+	err = usual_signals(&attr);
 	if (!err)
 		err = posix_spawn(pid, path, files, &attr, argv, environment);
 	posix_spawnattr_destroy(&attr);
-	return -err;
+	/* By -ENOEXEC the verbs know modules of another kernel. */
+	return err == ENOEXEC ? -EACCES : -err;
 }
 
-int spawn_start(pid_t *pid, char *const argv[], const posix_spawn_file_actions_t *files)
-{
-	return start(pid, argv, files, 0);
-}
-
-int spawn_wait(pid_t pid, const char *name, struct reason *reason)
+static int wait_end(pid_t pid, const char *name, struct reason *reason)
 {
 	int status;
 
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
-			return reason_set(reason, -errno, "cannot wait for %s: %s", name,
-					  strerror(errno));
+			return reason_errno_at(reason, -errno, "cannot wait for %s",
+					       name);
 	if (WIFSIGNALED(status))
 		return reason_set(reason, -EIO, "%s was killed by signal %d", name,
 				  WTERMSIG(status));
@@ -104,7 +100,7 @@ void spawn_ending_signals(sigset_t *set)
 	sigaddset(set, SIGTERM);
 }
 
-/* Start @argv with its output going to @output_fd, in a process group of its own. */
+/* Start @argv with its output going to @output_fd. */
 static int start_collected(pid_t *pid, char *const argv[], int keep_fd, int output_fd)
 {
 	/*
@@ -125,7 +121,7 @@ static int start_collected(pid_t *pid, char *const argv[], int keep_fd, int outp
 	if (ret == 0 && keep >= 0)
 		ret = -posix_spawn_file_actions_adddup2(&files, keep, keep_fd);
 	if (ret == 0)
-		ret = start(pid, argv, &files, POSIX_SPAWN_SETPGROUP);
+		ret = start(pid, argv, &files);
 	posix_spawn_file_actions_destroy(&files);
 	return ret;
 }
@@ -187,9 +183,7 @@ static int read_output(int fd, const char *name, struct buf *out, struct reason 
 					  "%s did not end within %d seconds", name,
 					  SPAWN_SECONDS);
 	}
-	return ret < 0 ? reason_set(reason, ret, "cannot read the output of %s: %s", name,
-				    strerror(-ret))
-		       : 0;
+	return reason_errno_at(reason, ret, "cannot read the output of %s", name);
 }
 
 int spawn_collect(char *const argv[], int keep_fd, struct buf *out, struct reason *reason)
@@ -207,14 +201,13 @@ int spawn_collect(char *const argv[], int keep_fd, struct buf *out, struct reaso
 	close(output[1]);
 	if (ret < 0) {
 		close(output[0]);
-		return reason_set(reason, ret, "cannot run %s: %s", argv[0],
-				  strerror(-ret));
+		return reason_errno_at(reason, ret, "cannot run %s", argv[0]);
 	}
 	ret = read_output(output[0], argv[0], out, reason);
 	close(output[0]);
 	if (ret < 0)
 		kill(-pid, SIGKILL);
-	ended = spawn_wait(pid, argv[0], &why);
+	ended = wait_end(pid, argv[0], &why);
 	if (ret == 0 && ended < 0)
 		*reason = why;
 	return ret < 0 ? ret : ended;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Run another program of the system, depmod or modprobe, and wait for a process. */
+/* Run another program of the system, depmod or modprobe. */
 #pragma once
 
 #include <signal.h>
-#include <spawn.h>
 
 #include "base/util.h"
 
@@ -11,28 +10,14 @@ struct buf;
 struct reason;
 
 /*
- * Start the program @argv, found in the directories of a fixed PATH. It gets that PATH and
- * LC_ALL=C as its whole environment, no file beyond those of @files (may be NULL) and the
- * standard ones, and the default handling of signals, so that a program that hangs can be
- * ended. Returns 0 or -errno.
- */
-int spawn_start(pid_t *pid, char *const argv[],
-		const posix_spawn_file_actions_t *files) _must_check_ _nonnull_(1, 2);
-
-/*
- * Wait for the process @pid, which messages call @name. Returns 0 if it exited with
- * status 0, or -errno with @reason filled in.
- */
-int spawn_wait(pid_t pid, const char *name,
-	       struct reason *reason) _must_check_ _nonnull_all_;
-
-/*
- * Start @argv as spawn_start() does, in a process group of its own, and wait for its end.
- * @out gets what it wrote to standard output and standard error, with a NUL behind it;
- * call buf_free() in either case. The program inherits @keep_fd (-1: no descriptor), and
- * with it a lock. Returns 0 if it exited with status 0, or -errno with @reason filled in:
- * -EINTR if one of spawn_ending_signals() is blocked and arrives, -ETIMEDOUT if the
- * program takes longer than five minutes. It is killed then, with its whole group.
+ * Run the program @argv, found in the directories of a fixed PATH, and wait for its end.
+ * It gets that PATH and LC_ALL=C as its whole environment, no file but the standard ones
+ * and @keep_fd (-1: none), with which it inherits a lock, and the default handling of
+ * signals. @out gets what it wrote to standard output and standard error, and a NUL; call
+ * buf_free() in either case. Returns 0 if it exited with status 0, or -errno with @reason
+ * filled in: -EIO if it failed, -EINTR if one of spawn_ending_signals() is blocked and
+ * arrives, -ETIMEDOUT if the program takes longer than five minutes. It is killed then,
+ * with its whole process group.
  */
 int spawn_collect(char *const argv[], int keep_fd, struct buf *out,
 		  struct reason *reason) _must_check_ _nonnull_all_;

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A list of strings, mostly paths, and its form as text: one a line. */
+/* A list of strings, mostly paths. */
 #pragma once
 
 #include "base/util.h"
-
-struct buf;
-struct reason;
 
 struct strlist {
 	char **items; /* owned, and each string too */
@@ -29,23 +26,3 @@ void strlist_drop(struct strlist *names, size_t index) _nonnull_all_;
 
 /* Sort by strcmp(). */
 void strlist_sort(struct strlist *names) _nonnull_all_;
-
-/*
- * Return true if @path is relative and its components consist of [A-Za-z0-9._+@~=-], are
- * not empty and do not start with '.'.
- */
-bool strlist_path_ok(const char *path) _nonnull_all_;
-
-/*
- * Parse @text: each line, the last one too, is a path that strlist_path_ok() accepts and
- * a newline. Returns 0, or with @reason filled in -EBADMSG or -ENOMEM.
- */
-int strlist_parse(struct strlist *names, const char *text,
-		  struct reason *reason) _must_check_ _nonnull_all_;
-
-/*
- * Write @names to @out in the format of strlist_parse(). Returns 0 or -errno; call
- * buf_free() in either case.
- */
-int strlist_format(const struct strlist *names,
-		   struct buf *out) _must_check_ _nonnull_all_;

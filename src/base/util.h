@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What every file needs: attributes, cleanup at the end of a scope, the exit status. */
+/* What every file needs: attributes, and cleanup at the end of a scope. */
 #pragma once
 
 #include <errno.h>
@@ -16,16 +16,6 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
-/* The exit status; exit_meanings[] in options.c has the text of each. */
-enum exit_code {
-	EXIT_DONE = 0,
-	EXIT_FAILED = 1,
-	EXIT_USAGE = 2,
-	EXIT_WRONG_KERNEL = 3,
-	EXIT_UNTRUSTED = 4,
-	EXIT_NOT_LOADED = 5,
-};
-
 static inline void free_pointer(void *p)
 {
 	free(*(void **)p);
@@ -39,6 +29,17 @@ static inline void close_fd(const int *fd)
 	if (*fd >= 0)
 		close(*fd);
 	errno = saved;
+}
+
+/*
+ * Return the array @items of @count items of @size bytes with room for one more, which is
+ * full at each power of two; or NULL without memory, and then @items is still there.
+ */
+static inline void *grow(void *items, size_t count, size_t size)
+{
+	if (count & (count - 1))
+		return items;
+	return reallocarray(items, count ? 2 * count : 1, size);
 }
 
 #define _cleanup_free_ _cleanup_(free_pointer)

@@ -48,8 +48,9 @@ struct minisign {
 
 /*
  * Parse @size bytes at @text. Each line ends with a newline, which the last line may
- * lack; a carriage return before it is dropped. A key of small order is refused. Returns 0, or with @reason filled in
- * -EBADMSG (anything else) or -ENOMEM; then there is nothing to free.
+ * lack; a carriage return before it is dropped. A key of small order is refused. Returns
+ * 0, or with @reason filled in -EBADMSG (anything else) or -ENOMEM; then there is nothing
+ * to free.
  */
 int public_key_parse(struct public_key *key, const char *text, size_t size,
 		     struct reason *reason) _must_check_ _nonnull_all_;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/sha256sums.h"
 
 #define MARKER "~Module signature appended~\n"
 
@@ -25,22 +26,6 @@ void certificate_free(struct x509_st **certificate)
 {
 	X509_free(*certificate);
 	*certificate = NULL;
-}
-
-static char *hex_text(const unsigned char *bytes, int len)
-{
-	static const char digits[] = "0123456789abcdef";
-	size_t size = len > 0 ? (size_t)len : 0;
-	char *out = malloc(2 * size + 1);
-
-	if (!out)
-		return NULL;
-	for (size_t i = 0; i < size; i++) {
-		out[2 * i] = digits[bytes[i] >> 4];
-		out[2 * i + 1] = digits[bytes[i] & 0xf];
-	}
-	out[2 * size] = '\0';
-	return out;
 }
 
 int certificate_read(struct x509_st **certificate, struct slice file,
@@ -75,6 +60,7 @@ char *certificate_key_name(const struct x509_st *certificate)
 	const ASN1_OCTET_STRING *id =
 		X509_get0_subject_key_id((struct x509_st *)certificate);
 	const unsigned char *bytes;
+	char *name;
 	int len;
 
 	if (!id)
@@ -85,5 +71,8 @@ char *certificate_key_name(const struct x509_st *certificate)
 		bytes++;
 		len--;
 	}
-	return hex_text(bytes, len);
+	name = malloc(2 * (size_t)len + 1);
+	if (name)
+		hex_text(bytes, (size_t)len, name);
+	return name;
 }

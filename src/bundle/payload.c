@@ -79,17 +79,6 @@ static int find_entry(const struct source *source, const char *name, struct slic
 	return 0;
 }
 
-/* Return the path of @file in the directory of the release, or NULL. */
-static const char *path_in_release(const struct source *source,
-				   const struct ustar_file *file)
-{
-	size_t len = strlen(source->release);
-
-	if (strncmp(file->path, source->release, len) != 0 || file->path[len] != '/')
-		return NULL;
-	return file->path + len + 1;
-}
-
 /* Set @release to the directory that the entry @path lies in. */
 static bool release_of(const char *path, char release[static USTAR_PATH_BYTES])
 {
@@ -101,8 +90,8 @@ static bool release_of(const char *path, char release[static USTAR_PATH_BYTES])
 }
 
 /*
- * Check that every entry of the bundle lies in the directory of a kernel release, and that
- * one does in that of @source->release. The other directories are not looked at.
+ * Check that every entry of the bundle lies in the directory of a kernel release, and
+ * that one does in that of @source->release. The other directories are not looked at.
  */
 static int check_releases(const struct source *source)
 {
@@ -147,15 +136,18 @@ static int check_digest(struct slice data, const unsigned char *want,
 /* Check that SHA256SUMS names every file of the release's directory in the bundle. */
 static int check_entries(const struct payload *payload, const struct source *source)
 {
+	size_t len = strlen(source->release);
 	int ret = 0;
 
 	for (size_t i = 0; i < source->bundle->count; i++) {
-		const char *name = path_in_release(source, &source->bundle->files[i]);
+		const char *path = source->bundle->files[i].path;
+		const char *name = path + len + 1;
 
-		if (!name || !strcmp(name, SUMS_NAME) || sums_find(&payload->sums, name))
+		if (strncmp(path, source->release, len) != 0 || path[len] != '/' ||
+		    !strcmp(name, SUMS_NAME) || sums_find(&payload->sums, name))
 			continue;
 		log_failure(source->path, "entry '%s': SHA256SUMS does not name it",
-			    source->bundle->files[i].path);
+			    path);
 		ret = -EBADMSG;
 	}
 	return ret;
@@ -205,17 +197,13 @@ static int read_sums_file(struct payload *payload, const struct source *source)
 	int ret;
 
 	path = strdup_printf("%s/" SUMS_NAME, source->path);
-	if (!path) {
-		log_error("%s", strerror(ENOMEM));
-		return -ENOMEM;
-	}
+	if (!path)
+		return log_no_memory();
 	fd = open_guarded(source->fd, SUMS_NAME, &reason);
 	ret = fd < 0 ? fd : read_guarded(fd, SUMS_MAX_BYTES, &file, &reason);
 	if (ret == 0)
 		ret = sums_parse(&payload->sums, file.data, file.size, &reason);
-	if (ret < 0)
-		log_failure(path, "%s", reason.text);
-	return file_error(ret);
+	return file_error(log_reason(path, ret, &reason));
 }
 
 /* Get the bytes of the file @sum, and check its digest. Each file is read once. */
@@ -266,34 +254,26 @@ static int add_module(struct payload *payload, const struct source *source,
 	file->is_signed = modsig_present(file->data);
 	ret = module_read(&payload->modules[payload->n_modules], file->name,
 			  file->data.data, file->data.size, &reason);
-	if (ret == 0)
-		payload->n_modules++;
-	else
-		log_failure(file->name, "%s", reason.text);
-	return ret;
+	payload->n_modules += ret == 0;
+	return log_reason(file->name, ret, &reason);
 }
 
 /* Check another file, and read it if it is the certificate. */
 static int add_other(struct payload *payload, const struct source *source,
 		     const struct sum *sum)
 {
-	const bool is_certificate = !strcmp(sum->path, CERTIFICATE_NAME);
 	_cleanup_free_ char *own = NULL;
 	struct reason reason = { 0 };
-	struct slice data;
+	struct slice data = { 0 };
 	int ret;
 
-	if (!source->bundle && !is_certificate)
-		return 0;
 	ret = get_bytes(source, sum, &data, &own, &reason);
 	if (ret < 0)
 		return refuse(source, sum->path, ret, &reason);
-	if (!is_certificate)
+	if (strcmp(sum->path, CERTIFICATE_NAME) != 0)
 		return 0;
 	ret = certificate_read(&payload->certificate, data, &reason);
-	if (ret < 0)
-		log_failure(CERTIFICATE_NAME, "%s", reason.text);
-	return file_error(ret);
+	return file_error(log_reason(CERTIFICATE_NAME, ret, &reason));
 }
 
 static int check_signed(const struct payload *payload)
@@ -315,17 +295,15 @@ static int read_files(struct payload *payload, const struct source *source)
 
 	payload->files = calloc(payload->sums.count + 1, sizeof(*payload->files));
 	payload->modules = calloc(payload->sums.count + 1, sizeof(*payload->modules));
-	if (!payload->files || !payload->modules) {
-		log_error("%s", strerror(ENOMEM));
-		return -ENOMEM;
-	}
+	if (!payload->files || !payload->modules)
+		return log_no_memory();
 	for (size_t i = 0; i < payload->sums.count; i++) {
 		const struct sum *sum = &payload->sums.entries[i];
-		int ret;
+		int ret = 0;
 
 		if (strncmp(sum->path, MODULES_PREFIX, strlen(MODULES_PREFIX)) == 0)
 			ret = add_module(payload, source, sum);
-		else
+		else if (source->bundle || !strcmp(sum->path, CERTIFICATE_NAME))
 			ret = add_other(payload, source, sum);
 		worst = graver_error(worst, ret);
 	}
@@ -353,23 +331,15 @@ static void say_signatures(const struct payload *payload)
 	}
 }
 
-static int guard_directory(const struct source *source)
-{
-	struct reason reason = { 0 };
-	int ret = check_guarded(source->fd, &reason);
-
-	if (ret < 0)
-		log_failure(source->path, "%s", reason.text);
-	return file_error(ret);
-}
-
 static int read_directory(struct payload *payload, const struct trust_policy *policy,
 			  const struct source *source)
 {
+	struct reason reason = { 0 };
 	int ret = trust_unsigned(policy, source->path);
 
 	if (ret == 0)
-		ret = guard_directory(source);
+		ret = file_error(log_reason(source->path,
+					    check_guarded(source->fd, &reason), &reason));
 	if (ret == 0)
 		ret = read_sums_file(payload, source);
 	return ret == 0 ? read_files(payload, source) : ret;
@@ -388,10 +358,8 @@ static int read_bundle(struct payload *payload, const struct trust_policy *polic
 	if (ret < 0)
 		return ret;
 	ret = ustar_parse(&bundle, payload->bundle.data, payload->bundle.size, &reason);
-	if (ret < 0) {
-		log_failure(source->path, "%s", reason.text);
-		return file_error(ret);
-	}
+	if (ret < 0)
+		return file_error(log_reason(source->path, ret, &reason));
 	source->bundle = &bundle;
 	ret = read_sums_entry(payload, source);
 	if (ret == 0)
@@ -412,14 +380,10 @@ int payload_read(struct payload *payload, const struct trust_policy *policy,
 	int ret;
 
 	*payload = (struct payload){ 0 };
-	fd = open_guarded(AT_FDCWD, path, &reason);
-	if (fd >= 0 && fstat(fd, &st) < 0)
-		reason_errno(&reason, -errno);
-	if (*reason.text) {
-		log_failure(path, "%s", reason.text);
-		return fd < 0 ? fd : -EIO;
-	}
-	source.fd = fd;
+	source.fd = fd = open_guarded(AT_FDCWD, path, &reason);
+	ret = fd < 0 ? fd : reason_errno(&reason, fstat(fd, &st) < 0 ? -errno : 0);
+	if (ret < 0)
+		return log_reason(path, ret, &reason);
 	ret = S_ISDIR(st.st_mode) ? read_directory(payload, policy, &source)
 				  : read_bundle(payload, policy, &source);
 	if (ret == 0)

@@ -15,8 +15,8 @@ struct trust_policy;
 struct x509_st;
 
 struct payload_file {
-	const char *name; /* as in SHA256SUMS: "modules/kernel/…/x.ko"; owned by @sums */
-	const char *path;	     /* the same without "modules/" */
+	const char *name; /* as in SHA256SUMS: "modules/kernel/x.ko"; owned by @sums */
+	const char *path; /* the same without "modules/" */
 	const unsigned char *digest; /* owned by @sums */
 	struct slice data;
 	char *own;	/* the bytes of @data, owned; NULL: they are in the bundle */
@@ -43,8 +43,8 @@ struct payload {
  * module has to carry a signature, which only the kernel verifies.
  *
  * Prints everything that is wrong, and who signed. Returns 0, -EBADMSG (not trusted, or
- * damaged), -ENOEXEC (for another kernel or architecture) or -errno; call payload_free() in
- * any case.
+ * damaged), -ENOEXEC (for another kernel or architecture) or -errno; call payload_free()
+ * in any case.
  */
 int payload_read(struct payload *payload, const struct trust_policy *policy,
 		 const char *path, const char *release) _must_check_ _nonnull_all_;

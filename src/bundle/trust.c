@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "bundle/trust.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 
@@ -22,13 +21,6 @@ struct keys {
 	size_t count;
 };
 
-/* Print what is wrong with @path. Returns @ret. */
-static int refuse(const char *path, int ret, const struct reason *reason)
-{
-	log_failure(path, "%s", reason->text);
-	return ret;
-}
-
 static void keys_free(struct keys *keys)
 {
 	for (size_t i = 0; i < keys->count; i++)
@@ -44,28 +36,23 @@ static int add_key(struct keys *keys, int dirfd, const char *path, const char *s
 	_cleanup_buf_ struct buf text = { 0 };
 	struct reason reason = { 0 };
 	struct key key = { 0 };
-	struct key *list;
+	struct key *grown;
 	int ret;
 
 	fd = open_guarded(dirfd, path, &reason);
-	if (fd < 0)
-		return refuse(shown, fd, &reason);
-	ret = read_guarded(fd, PUBLIC_KEY_MAX_BYTES, &text, &reason);
+	ret = fd < 0 ? fd : read_guarded(fd, PUBLIC_KEY_MAX_BYTES, &text, &reason);
 	if (ret == 0)
 		ret = public_key_parse(&key.public, text.data, text.size, &reason);
 	if (ret < 0)
-		return refuse(shown, ret, &reason);
+		return log_reason(shown, ret, &reason);
 
-	key.path = strdup(shown);
-	list = reallocarray(keys->list, keys->count + 1, sizeof(*list));
-	if (list)
-		keys->list = list;
-	if (!list || !key.path) {
-		free(key.path);
-		log_error("%s", strerror(ENOMEM));
-		return -ENOMEM;
-	}
-	list[keys->count++] = key;
+	grown = grow(keys->list, keys->count, sizeof(*grown));
+	if (grown)
+		keys->list = grown;
+	key.path = grown ? strdup(shown) : NULL;
+	if (!key.path)
+		return log_no_memory();
+	grown[keys->count++] = key;
 	return 0;
 }
 
@@ -76,29 +63,11 @@ static bool is_key(const char *name)
 	return name[0] != '.' && len > suffix && !strcmp(name + len - suffix, KEY_SUFFIX);
 }
 
-static int add_named(struct keys *keys, int dirfd, const char *directory,
-		     const char *name)
-{
-	_cleanup_free_ char *shown = strdup_printf("%s/%s", directory, name);
-
-	if (!shown) {
-		log_error("%s", strerror(ENOMEM));
-		return -ENOMEM;
-	}
-	return add_key(keys, dirfd, name, shown);
-}
-
-static void close_directory(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-
 /*
- * Open the directory of keys below the root. Whoever may change one of the directories that
- * lead there decides on the keys: none may be a link, and each is checked as a file is.
- * Returns 0, or -errno with @reason filled in and *@path at fault; -ENOENT if there are no
- * keys.
+ * Open the directory of keys below the root. Whoever may change one of the directories
+ * that lead there decides on the keys: none may be a link, and each is checked as a file
+ * is. Returns 0, or -errno with @reason filled in and *@path at fault; -ENOENT if there
+ * are no keys.
  */
 static int open_directory(const char *root, DIR **dir, char **path, struct reason *reason)
 {
@@ -125,14 +94,14 @@ static int open_directory(const char *root, DIR **dir, char **path, struct reaso
 	}
 	if (ret < 0)
 		return ret;
-	*dir = fdopendir(TAKE_FD(fd));
+	*dir = list_directory(TAKE_FD(fd));
 	return *dir ? 0 : reason_errno(reason, -errno);
 }
 
 /* Add the keys of the root's directory of keys, if there is one. */
 static int add_directory(struct keys *keys, const char *root)
 {
-	_cleanup_(close_directory) DIR *dir = NULL;
+	_cleanup_dir_ DIR *dir = NULL;
 	_cleanup_free_ char *path = NULL;
 	int worst = 0;
 	struct reason reason = { 0 };
@@ -141,21 +110,24 @@ static int add_directory(struct keys *keys, const char *root)
 
 	if (ret == -ENOENT)
 		return 0;
-	while (ret == 0 && (errno = 0, entry = readdir(dir))) {
-		if (!is_key(entry->d_name))
-			continue;
-		worst = graver_error(worst,
-				     add_named(keys, dirfd(dir), path, entry->d_name));
+	while (ret == 0 && (entry = next_entry(dir))) {
+		_cleanup_free_ char *shown = strdup_printf("%s/%s", path, entry->d_name);
+
+		if (!shown)
+			return log_no_memory();
+		if (is_key(entry->d_name))
+			worst = graver_error(
+				worst, add_key(keys, dirfd(dir), entry->d_name, shown));
 	}
-	if (ret == 0 && errno)
+	if (ret == 0)
 		ret = reason_errno(&reason, -errno);
-	return ret < 0 ? refuse(path ? path : root, ret, &reason) : worst;
+	return ret < 0 ? log_reason(path ? path : root, ret, &reason) : worst;
 }
 
 /*
  * Read all keys. A key that cannot be read is a refusal, even if another key would do: it
- * may have been meant to replace that one. Having no keys at all is no error. Prints
- * what is wrong. Returns 0, -EBADMSG or -errno; call keys_free() in any case.
+ * may have been meant to replace that one. Having no keys at all is no error. Prints what
+ * is wrong. Returns 0, -EBADMSG or -errno; call keys_free() in any case.
  */
 static int keys_load(struct keys *keys, const struct trust_policy *policy)
 {
@@ -232,16 +204,15 @@ static int verify(const struct trust_policy *policy, const char *sig_path,
 	_cleanup_minisign_ struct minisign sig = { 0 };
 	_cleanup_(keys_free) struct keys keys = { 0 };
 	struct reason reason = { 0 };
-	int ret;
+	int ret = minisign_parse(&sig, sig_text->data, sig_text->size, &reason);
 
-	ret = minisign_parse(&sig, sig_text->data, sig_text->size, &reason);
 	if (ret < 0)
-		return refuse(sig_path, ret, &reason);
+		return log_reason(sig_path, ret, &reason);
 	ret = keys_load(&keys, policy);
 	if (ret < 0)
 		return ret;
 	ret = find_signer(&sig, &keys, data, signer, &reason);
-	return ret == 0 ? 0 : refuse(sig_path, ret, &reason);
+	return log_reason(sig_path, ret, &reason);
 }
 
 static int verify_beside(const struct trust_policy *policy, const char *path,
@@ -253,18 +224,14 @@ static int verify_beside(const struct trust_policy *policy, const char *path,
 	struct reason reason = { 0 };
 	int ret;
 
-	if (!sig_path) {
-		log_error("%s", strerror(ENOMEM));
-		return -ENOMEM;
-	}
+	if (!sig_path)
+		return log_no_memory();
 	fd = open_guarded(AT_FDCWD, sig_path, &reason);
 	if (fd == -ENOENT)
 		return trust_unsigned(policy, path);
-	if (fd < 0)
-		return refuse(sig_path, fd, &reason);
-	ret = read_guarded(fd, MINISIGN_MAX_BYTES, &sig_text, &reason);
+	ret = fd < 0 ? fd : read_guarded(fd, MINISIGN_MAX_BYTES, &sig_text, &reason);
 	if (ret < 0)
-		return refuse(sig_path, ret, &reason);
+		return log_reason(sig_path, ret, &reason);
 	return verify(policy, sig_path, &sig_text, data, signer);
 }
 
@@ -272,11 +239,9 @@ int trust_read(const struct trust_policy *policy, const char *path, int fd,
 	       struct buf *out, struct signer *signer)
 {
 	struct reason reason = { 0 };
-	int ret;
+	int ret = read_guarded(fd, TRUST_MAX_BYTES, out, &reason);
 
 	*signer = (struct signer){ 0 };
-	ret = read_guarded(fd, TRUST_MAX_BYTES, out, &reason);
-	if (ret < 0)
-		return refuse(path, ret, &reason);
-	return verify_beside(policy, path, out, signer);
+	return ret < 0 ? log_reason(path, ret, &reason)
+		       : verify_beside(policy, path, out, signer);
 }

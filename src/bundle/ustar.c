@@ -233,22 +233,16 @@ static int check_end(const struct archive_walk *walk, struct reason *reason)
 static int read_entries(struct archive_walk *walk, struct ustar *bundle,
 			struct reason *reason)
 {
-	size_t room = 0;
-
 	while (walk->size - walk->at >= BLOCK &&
 	       !all_zero(walk->data + walk->at, BLOCK)) {
+		struct ustar_file *grown =
+			grow(bundle->files, bundle->count, sizeof(*grown));
 		int ret;
 
-		if (bundle->count == room) {
-			struct ustar_file *more;
-
-			room = room ? 2 * room : 64;
-			more = reallocarray(bundle->files, room, sizeof(*more));
-			if (!more)
-				return reason_errno(reason, -ENOMEM);
-			bundle->files = more;
-		}
-		ret = read_entry(walk, &bundle->files[bundle->count], reason);
+		if (!grown)
+			return reason_errno(reason, -ENOMEM);
+		bundle->files = grown;
+		ret = read_entry(walk, &grown[bundle->count], reason);
 		if (ret < 0)
 			return ret;
 		bundle->count++;
@@ -303,11 +297,15 @@ static const char *kind_of_file(const char *data, size_t size)
 		{ "PK\3\4", 4, "it is a zip archive: unzip it first" },
 		{ "7z\xbc\xaf\x27\x1c", 6, "it is a 7z archive: unpack it first" },
 		{ "\xed\xab\xee\xdb", 4, "it is an RPM package, not a bundle" },
-		{ "!<arch>\n", 8, "it is a Debian package or another ar archive, not a bundle" },
+		{ "!<arch>\n", 8,
+		  "it is a Debian package or another ar archive, not a bundle" },
 		{ "07070", 5, "it is a cpio archive, not a bundle" },
-		{ "\x7f" "ELF", 4, "it is an ELF file, as a module is, not a bundle: see 'wgkmod check'" },
-		{ "untrusted comment:", 18, "it is a file of minisign, not the bundle that was signed" },
-		{ "<", 1, "it is a page of HTML or XML, as a server sends it for an error" },
+		{ "\x7f" "ELF", 4,
+		  "it is an ELF file, as a module is, not a bundle: see 'wgkmod check'" },
+		{ "untrusted comment:", 18,
+		  "it is a file of minisign, not the bundle that was signed" },
+		{ "<", 1,
+		  "it is a page of HTML or XML, as a server sends it for an error" },
 	};
 	/* clang-format on */
 

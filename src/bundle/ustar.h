@@ -5,8 +5,9 @@
  *
  * Only this passes: regular files, each with a plain header whose checksum is right, with
  * magic and version of ustar, no link name, every number in octal digits and every text
- * filled up with zeros; permissions up to 0777; a size that fits into the file; zeros after the data up to the next block; at the end as many zeros as
- * tar writes, at most a whole record, and nothing else.
+ * filled up with zeros; permissions up to 0777; a size that fits into the file; zeros
+ * after the data up to the next block; at the end as many zeros as tar writes, at most a
+ * whole record, and nothing else.
  */
 #pragma once
 

@@ -62,9 +62,7 @@ static int check_table(const struct elf *elf, struct reason *reason)
 	const Elf64_Ehdr *hdr = &elf->header;
 
 	if (hdr->e_shentsize != sizeof(Elf64_Shdr))
-		return reason_set(reason, -EBADMSG,
-				  "damaged: section headers of %u bytes",
-				  hdr->e_shentsize);
+		return damaged(reason, "section headers of %u bytes", hdr->e_shentsize);
 	if (hdr->e_shoff >= elf->size ||
 	    (size_t)hdr->e_shnum * sizeof(Elf64_Shdr) > elf->size - hdr->e_shoff)
 		return reason_set(reason, -EBADMSG,
@@ -73,7 +71,7 @@ static int check_table(const struct elf *elf, struct reason *reason)
 				  (unsigned long long)hdr->e_shoff +
 					  hdr->e_shnum * sizeof(Elf64_Shdr));
 	if (hdr->e_shstrndx == SHN_UNDEF || hdr->e_shstrndx >= hdr->e_shnum)
-		return reason_set(reason, -EBADMSG, "damaged: no section names");
+		return damaged(reason, "no section names");
 	return 0;
 }
 
@@ -89,8 +87,7 @@ static int check_sections(const struct elf *elf, struct reason *reason)
 		if (section.sh_offset <= elf->size &&
 		    section.sh_size <= elf->size - section.sh_offset)
 			continue;
-		return reason_set(reason, -EBADMSG,
-				  "damaged: section %u lies outside of the file", i);
+		return damaged(reason, "section %u lies outside of the file", i);
 	}
 	return 0;
 }
@@ -105,7 +102,7 @@ static int check_first(const struct elf *elf, struct reason *reason)
 	if (first.sh_type == SHT_NULL && !first.sh_size && !first.sh_addr &&
 	    !first.sh_flags)
 		return 0;
-	return reason_set(reason, -EBADMSG, "damaged: there is something in section 0");
+	return damaged(reason, "there is something in section 0");
 }
 
 static int check_names(struct elf *elf, struct reason *reason)
@@ -114,14 +111,13 @@ static int check_names(struct elf *elf, struct reason *reason)
 
 	if (names.sh_type != SHT_STRTAB || !names.sh_size ||
 	    elf->data[names.sh_offset + names.sh_size - 1])
-		return reason_set(reason, -EBADMSG, "damaged: no section names");
+		return damaged(reason, "no section names");
 	elf->names = elf->data + names.sh_offset;
 	for (unsigned int i = 1; i < elf->header.e_shnum; i++) {
 		const Elf64_Shdr section = elf_section(elf, i);
 
 		if (section.sh_type != SHT_NULL && section.sh_name >= names.sh_size)
-			return reason_set(reason, -EBADMSG,
-					  "damaged: section %u has no name", i);
+			return damaged(reason, "section %u has no name", i);
 	}
 	return 0;
 }

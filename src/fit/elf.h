@@ -8,6 +8,9 @@
 
 struct reason;
 
+/* Return -EBADMSG, after writing that a module is damaged, and how, into @reason. */
+#define damaged(reason, ...) reason_set(reason, -EBADMSG, "damaged: " __VA_ARGS__)
+
 struct elf {
 	const char *data; /* owned by the caller */
 	size_t size;

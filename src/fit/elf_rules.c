@@ -6,8 +6,8 @@
 #include "base/log.h"
 
 /*
- * The least room that a kernel has for all modules (MODULES_VSIZE of arm64), and the largest
- * page: what is loaded is aligned to a page, and no further (module_alloc()).
+ * The least room that a kernel has for all modules (MODULES_VSIZE of arm64), and the
+ * largest page: what is loaded is aligned to a page, and no further (module_alloc()).
  */
 #define MAX_LOADED_BYTES (128UL << 20)
 #define MAX_ALIGNMENT 65536UL
@@ -67,20 +67,17 @@ static int note_known(struct found *found, enum known which, unsigned int index,
 	const char *name = known[which].name;
 
 	if (found->index[which])
-		return reason_set(reason, -EBADMSG, "damaged: it has two sections %s",
-				  name);
+		return damaged(reason, "it has two sections %s", name);
 	found->index[which] = index;
 	found->size[which] = section->sh_size;
 	if (!section->sh_size)
 		return 0;
 	if (section->sh_type != known[which].type)
-		return reason_set(reason, -EBADMSG,
-				  "damaged: its section %s is of type %u, not %u", name,
-				  section->sh_type, known[which].type);
+		return damaged(reason, "its section %s is of type %u, not %u", name,
+			       section->sh_type, known[which].type);
 	if (known[which].loaded && !(section->sh_flags & SHF_ALLOC))
-		return reason_set(
-			reason, -EBADMSG,
-			"damaged: its section %s is not to be loaded (SHF_ALLOC)", name);
+		return damaged(reason, "its section %s is not to be loaded (SHF_ALLOC)",
+			       name);
 	return 0;
 }
 
@@ -95,16 +92,11 @@ static int check_section(const Elf64_Shdr *section, const char *name,
 	const unsigned long writable_code = SHF_WRITE | SHF_EXECINSTR;
 
 	if ((section->sh_flags & writable_code) == writable_code)
-		return reason_set(reason, -EBADMSG,
-				  "damaged: its section %s is writable and executable",
-				  name);
+		return damaged(reason, "its section %s is writable and executable", name);
 	if (section->sh_flags & SHF_LIVEPATCH)
-		return reason_set(reason, -EBADMSG,
-				  "damaged: its section %s is of a live patch", name);
+		return damaged(reason, "its section %s is of a live patch", name);
 	if (section->sh_type == SHT_SYMTAB && strcmp(name, known[SYMTAB].name) != 0)
-		return reason_set(reason, -EBADMSG,
-				  "damaged: its section %s is one more symbol table",
-				  name);
+		return damaged(reason, "its section %s is one more symbol table", name);
 	return 0;
 }
 
@@ -120,22 +112,19 @@ static int check_room(const Elf64_Shdr *section, const char *name, size_t *total
 	if (!(section->sh_flags & SHF_ALLOC))
 		return 0;
 	if (align & (align - 1) && align)
-		return reason_set(reason, -EBADMSG,
-				  "damaged: the alignment of its section %s is %zu, no "
-				  "power of two",
-				  name, align);
+		return damaged(reason,
+			       "the alignment of its section %s is %zu, no power of two",
+			       name, align);
 	if (align > MAX_ALIGNMENT)
-		return reason_set(reason, -EBADMSG,
-				  "damaged: the alignment of its section %s is %zu, more "
-				  "than a page",
-				  name, align);
+		return damaged(reason,
+			       "the alignment of its section %s is %zu, more than a page",
+			       name, align);
 	if (section->sh_size > MAX_LOADED_BYTES ||
 	    (*total += section->sh_size + align) > MAX_LOADED_BYTES)
-		return reason_set(
-			reason, -EBADMSG,
-			"damaged: with its section %s it takes more memory than "
-			"a kernel has for modules",
-			name);
+		return damaged(reason,
+			       "with its section %s it takes more memory than a kernel "
+			       "has for modules",
+			       name);
 	return 0;
 }
 
@@ -159,8 +148,7 @@ static int check_sections(const struct elf *elf, struct found *found,
 	}
 	for (unsigned int k = 0; k < ARRAY_SIZE(known); k++)
 		if (known[k].needed && !found->size[k])
-			return reason_set(reason, -EBADMSG,
-					  "damaged: it has no section %s", known[k].name);
+			return damaged(reason, "it has no section %s", known[k].name);
 	return 0;
 }
 
@@ -174,10 +162,8 @@ static int check_strings(const struct elf *elf, const struct found *found,
 	if (symtab.sh_link == found->index[STRTAB] && !strings[0] &&
 	    !strings[strtab.sh_size - 1])
 		return 0;
-	return reason_set(
-		reason, -EBADMSG,
-		"damaged: its section %s does not have the names of its symbols",
-		known[STRTAB].name);
+	return damaged(reason, "its section %s does not have the names of its symbols",
+		       known[STRTAB].name);
 }
 
 Elf64_Sym elf_rules_symbol(const struct elf *elf, const struct layout *layout,
@@ -199,9 +185,9 @@ const char *elf_rules_symbol_name(const struct elf *elf, const struct layout *la
 }
 
 /*
- * Return true if libkmod can read the CRC of the symbol @name where it looks for it: in the
- * symbol itself, or at its place in its section, which kmod_elf_resolve_crc() up to kmod 30
- * takes to be in the file.
+ * Return true if libkmod can read the CRC of the symbol @name where it looks for it: in
+ * the symbol itself, or at its place in its section, which kmod_elf_resolve_crc() up to
+ * kmod 30 takes to be in the file.
  */
 static bool crc_ok(const struct elf *elf, const Elf64_Sym *symbol, const char *name)
 {
@@ -224,24 +210,20 @@ static int check_symbol(const struct elf *elf, const Elf64_Sym *symbol, size_t i
 			const char *name, struct reason *reason)
 {
 	if (symbol->st_shndx == SHN_UNDEF && !*name)
-		return reason_set(reason, -EBADMSG,
-				  "damaged: it needs symbol %zu, which has no name",
-				  index);
+		return damaged(reason, "it needs symbol %zu, which has no name", index);
 	if (symbol->st_shndx == SHN_COMMON && strncmp(name, "__gnu_lto", 9) != 0)
-		return reason_set(reason, -EBADMSG,
-				  "damaged: its symbol '%s' is a common one (compiled "
-				  "without -fno-common)",
-				  name);
+		return damaged(
+			reason,
+			"its symbol '%s' is a common one (compiled without -fno-common)",
+			name);
 	if (symbol->st_shndx >= elf->header.e_shnum && symbol->st_shndx != SHN_COMMON &&
 	    symbol->st_shndx != SHN_ABS)
-		return reason_set(reason, -EBADMSG,
-				  "damaged: its symbol '%s' is in section %u of %u", name,
-				  symbol->st_shndx, elf->header.e_shnum);
+		return damaged(reason, "its symbol '%s' is in section %u of %u", name,
+			       symbol->st_shndx, elf->header.e_shnum);
 	if (!crc_ok(elf, symbol, name))
-		return reason_set(reason, -EBADMSG,
-				  "damaged: the CRC of its symbol '%s' is outside of its "
-				  "section",
-				  name);
+		return damaged(reason,
+			       "the CRC of its symbol '%s' is outside of its section",
+			       name);
 	return 0;
 }
 
@@ -255,13 +237,12 @@ static int check_symbols(const struct elf *elf, const struct layout *layout,
 		int ret = 0;
 
 		if (!i && symbol.st_shndx != SHN_UNDEF)
-			return reason_set(reason, -EBADMSG,
-					  "damaged: there is something in symbol 0");
+			return damaged(reason, "there is something in symbol 0");
 		if (symbol.st_name >= strings)
-			return reason_set(reason, -EBADMSG,
-					  "damaged: the name of its symbol %zu is "
-					  "outside of the string table",
-					  i);
+			return damaged(reason,
+				       "the name of its symbol %zu is outside of the "
+				       "string table",
+				       i);
 		if (i)
 			ret = check_symbol(elf, &symbol, i,
 					   elf_rules_symbol_name(elf, layout, &symbol),
@@ -338,16 +319,15 @@ static int read_label(const char *name, const char *strings, size_t size,
 	if (!symbol || !symtab_has(exports, symbol))
 		return 0;
 	if (label->st_shndx != layout->export_strings || label->st_value >= size)
-		return reason_set(reason, -EBADMSG,
-				  "damaged: the string of its symbol '%s' is outside of "
-				  "the string table",
-				  name);
+		return damaged(
+			reason,
+			"the string of its symbol '%s' is outside of the string table",
+			name);
 	if (in_ns)
 		set_namespace(exports, symbol, strings + label->st_value);
 	else if (strcmp(strings + label->st_value, symbol) != 0)
-		return reason_set(reason, -EBADMSG,
-				  "damaged: it exports '%s' by the name '%s'", symbol,
-				  strings + label->st_value);
+		return damaged(reason, "it exports '%s' by the name '%s'", symbol,
+			       strings + label->st_value);
 	return 0;
 }
 

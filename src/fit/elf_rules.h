@@ -40,10 +40,10 @@ const char *elf_rules_symbol_name(const struct elf *elf, const struct layout *la
 
 /*
  * Set the namespace of each of the sorted @exports, which libkmod does not tell, as
- * EXPORT_SYMBOL_NS() of include/linux/export.h left it in the module @elf. The names of the
- * namespaces are in *@strings, which the caller frees after @exports. Returns 0, or with
- * @reason filled in -EBADMSG (a string is outside of its section, or the kernel and libkmod
- * would see different names) or -ENOMEM.
+ * EXPORT_SYMBOL_NS() of include/linux/export.h left it in the module @elf. The names of
+ * the namespaces are in *@strings, which the caller frees after @exports. Returns 0, or
+ * with @reason filled in -EBADMSG (a string is outside of its section, or the kernel and
+ * libkmod would see different names) or -ENOMEM.
  */
 int elf_rules_exports(const struct elf *elf, const struct layout *layout,
 		      struct symtab *exports, char **strings,

@@ -77,8 +77,7 @@ static int memory_file(const char *data, size_t size, struct reason *reason)
 	int ret;
 
 	if (fd < 0)
-		return reason_set(reason, -errno, "cannot make a memory file: %s",
-				  strerror(errno));
+		return reason_errno_at(reason, -errno, "cannot make a memory file");
 	ret = write_all(fd, data, size);
 	if (ret == 0 && size % page == 0)
 		ret = write_all(fd, "", 1);
@@ -155,9 +154,8 @@ static bool is_absent(int ret)
 static int refuse_table(int ret, const char *table, struct reason *reason)
 {
 	if (is_system_error(ret))
-		return reason_set(reason, ret, "libkmod cannot read its %s: %s", table,
-				  strerror(-ret));
-	return reason_set(reason, -EBADMSG, "damaged: libkmod cannot read its %s", table);
+		return reason_errno_at(reason, ret, "libkmod cannot read its %s", table);
+	return damaged(reason, "libkmod cannot read its %s", table);
 }
 
 static int read_lists(struct module *mod, const struct kmod_module *kmod,
@@ -215,7 +213,7 @@ static int read_kmod(struct module *mod, int fd, struct reason *reason)
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	ret = kmod_module_new_from_path(ctx, path, &kmod);
 	if (ret < 0)
-		return reason_set(reason, ret, "%s: %s", path, strerror(-ret));
+		return reason_errno_at(reason, ret, "%s", path);
 	ret = read_lists(mod, kmod, reason);
 	return ret < 0 ? ret : fill_tables(mod, reason);
 }

@@ -322,10 +322,8 @@ static int check_all(struct run *run)
 {
 	struct proof *proof = run->proof;
 
-	if (collect_exports(run) < 0) {
-		log_error("%s", strerror(ENOMEM));
-		return -ENOMEM;
-	}
+	if (collect_exports(run) < 0)
+		return log_no_memory();
 	proof->unversioned = lacks_versions(run);
 	for (size_t i = 0; i < proof->n_modules; i++) {
 		const struct module *mod = &run->modules[i];
@@ -349,8 +347,8 @@ static bool in_set(const struct module *set, size_t n_set, const char *path)
 }
 
 /*
- * Read the vermagic of the kernel's own module @path. Returns 1 with it in *@out, 0 if the
- * module is not the kernel's own, or -errno with @reason filled in.
+ * Read the vermagic of the kernel's own module @path. Returns 1 with it in *@out, 0 if
+ * the module is not the kernel's own, or -errno with @reason filled in.
  */
 static int try_reference(const struct host *host, const char *path, char **out,
 			 struct reason *reason)
@@ -412,7 +410,8 @@ static int find_vermagic(const struct host *host, const struct module *set, size
 
 /*
  * Read the table of @basis; *@there tells whether there is one. Returns 0, or after a
- * message -ENOEXEC if the table proves nothing, and -errno if the system failed to read it.
+ * message -ENOEXEC if the table proves nothing, and -errno if the system failed to read
+ * it.
  */
 static int load_symvers(const struct proof_basis *basis, struct symvers *symvers,
 			bool *there)
@@ -429,10 +428,8 @@ static int load_symvers(const struct proof_basis *basis, struct symvers *symvers
 	if (ret == 0 && path)
 		ret = symvers_load(symvers, path, &reason);
 	*there = ret == 0 && path;
-	if (ret == 0)
-		return 0;
-	log_failure(path ? path : basis->release, "%s", reason.text);
-	return is_system_error(ret) ? ret : -ENOEXEC;
+	log_reason(path ? path : basis->release, ret, &reason);
+	return ret == 0 || is_system_error(ret) ? ret : -ENOEXEC;
 }
 
 /* Fill in @run->vermagic and @providers. Returns 0 or -ENOENT. */

@@ -6,7 +6,6 @@
 
 #include "base/host.h"
 #include "base/log.h"
-#include "base/root.h"
 #include "base/sha256sums.h"
 #include "fit/module.h"
 

@@ -11,16 +11,12 @@ void symtab_free(struct symtab *tab)
 
 int symtab_add(struct symtab *tab, const struct symbol *sym)
 {
-	if (tab->count == tab->room) {
-		size_t room = tab->room ? 2 * tab->room : 64;
-		struct symbol *grown = reallocarray(tab->symbols, room, sizeof(*grown));
+	struct symbol *grown = grow(tab->symbols, tab->count, sizeof(*grown));
 
-		if (!grown)
-			return -ENOMEM;
-		tab->symbols = grown;
-		tab->room = room;
-	}
-	tab->symbols[tab->count++] = *sym;
+	if (!grown)
+		return -ENOMEM;
+	tab->symbols = grown;
+	grown[tab->count++] = *sym;
 	return 0;
 }
 

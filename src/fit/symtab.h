@@ -18,7 +18,6 @@ struct symbol {
 struct symtab {
 	struct symbol *symbols;
 	size_t count;
-	size_t room;
 };
 
 void symtab_free(struct symtab *tab);

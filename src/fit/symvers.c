@@ -8,7 +8,6 @@
 #include "base/file.h"
 #include "base/host.h"
 #include "base/log.h"
-#include "base/root.h"
 
 #define SYMVERS_MAX_BYTES (64UL << 20)
 #define XZ_MAX_MEMORY (256UL << 20)
@@ -81,59 +80,32 @@ static size_t split(char *line, char *columns[static MAX_COLUMNS])
 	return n;
 }
 
-/* Parse one line, and cut it into its columns. Returns NULL, or what is wrong with it. */
-static const char *parse_line(char *line, struct symbol *sym)
+/* A line_fn: cut the line into its columns, and add it to the table of @arg. */
+static int parse_line(char *line, void *arg, struct reason *reason)
 {
+	struct symvers *sv = arg;
+	struct symbol sym = { 0 };
 	char *columns[MAX_COLUMNS] = { NULL };
 	size_t n = split(line, columns);
 
 	if (n < MIN_COLUMNS || n > MAX_COLUMNS)
-		return "not 4 or 5 columns";
-	if (parse_crc(columns[0], &sym->crc) < 0)
-		return "not a CRC of 0x and 8 digits";
+		return reason_set(reason, -EBADMSG, "not 4 or 5 columns");
+	if (parse_crc(columns[0], &sym.crc) < 0)
+		return reason_set(reason, -EBADMSG, "not a CRC of 0x and 8 digits");
 	if (!is_word(columns[1]))
-		return "not a symbol's name";
+		return reason_set(reason, -EBADMSG, "not a symbol's name");
 	if (!is_word(columns[2]))
-		return "not a module's name";
-	if (parse_export(columns[3], &sym->gpl_only) < 0)
-		return "not a kind of export";
-	sym->name = columns[1];
-	sym->owner = columns[2];
+		return reason_set(reason, -EBADMSG, "not a module's name");
+	if (parse_export(columns[3], &sym.gpl_only) < 0)
+		return reason_set(reason, -EBADMSG, "not a kind of export");
 	if (n == MAX_COLUMNS && *columns[4]) {
 		if (!is_word(columns[4]))
-			return "not a namespace";
-		sym->ns = columns[4];
+			return reason_set(reason, -EBADMSG, "not a namespace");
+		sym.ns = columns[4];
 	}
-	return NULL;
-}
-
-static int parse_text(struct symvers *sv, size_t size, struct reason *reason)
-{
-	char *line = sv->text, *end;
-
-	if (!size)
-		return reason_set(reason, -EBADMSG, "it is empty");
-	if (memchr(line, '\0', size))
-		return reason_set(reason, -EBADMSG, "it holds a NUL byte");
-	for (size_t number = 1; *line; number++, line = end + 1) {
-		struct symbol sym = { 0 };
-		const char *wrong;
-
-		end = strchr(line, '\n');
-		if (!end)
-			return reason_set(reason, -EBADMSG,
-					  "line %zu: no newline, the file was cut short",
-					  number);
-		*end = '\0';
-		wrong = parse_line(line, &sym);
-		if (wrong)
-			return reason_set(reason, -EBADMSG, "line %zu: %s", number,
-					  wrong);
-		if (symtab_add(&sv->table, &sym) < 0)
-			return reason_errno(reason, -ENOMEM);
-	}
-	symtab_sort(&sv->table);
-	return 0;
+	sym.name = columns[1];
+	sym.owner = columns[2];
+	return reason_errno(reason, symtab_add(&sv->table, &sym));
 }
 
 int symvers_parse(struct symvers *sv, char *text, size_t size, struct reason *reason)
@@ -141,17 +113,20 @@ int symvers_parse(struct symvers *sv, char *text, size_t size, struct reason *re
 	int ret;
 
 	*sv = (struct symvers){ .text = text };
-	ret = parse_text(sv, size, reason);
+	ret = size ? each_line(text, size, parse_line, sv, reason)
+		   : reason_set(reason, -EBADMSG, "it is empty");
 	if (ret < 0)
 		symvers_free(sv);
+	else
+		symtab_sort(&sv->table);
 	return ret;
 }
 
-/* How an unpacker fared: all of the file must be one stream, whose checksum is right. */
-enum unpacked { UNPACKED, UNPACKED_TOO_LARGE, UNPACKED_DAMAGED };
-
-/* Unpack the gzip file @file into @text. zlib verifies checksum and length. */
-static enum unpacked unpack_gzip(const struct buf *file, struct buf *text)
+/*
+ * Unpack the gzip file @file, which must be one stream, into @text. zlib verifies
+ * checksum and length. Returns 0, -EFBIG or -EBADMSG.
+ */
+static int unpack_gzip(const struct buf *file, struct buf *text)
 {
 	z_stream in = { .next_in = (unsigned char *)file->data,
 			.avail_in = (unsigned int)file->size,
@@ -164,12 +139,12 @@ static enum unpacked unpack_gzip(const struct buf *file, struct buf *text)
 	inflateEnd(&in);
 	text->size = in.total_out;
 	if (ret == Z_BUF_ERROR && !in.avail_out)
-		return UNPACKED_TOO_LARGE;
-	return ret == Z_STREAM_END && !in.avail_in ? UNPACKED : UNPACKED_DAMAGED;
+		return -EFBIG;
+	return ret == Z_STREAM_END && !in.avail_in ? 0 : -EBADMSG;
 }
 
 /* Likewise for an xz file. liblzma verifies the checks. */
-static enum unpacked unpack_xz(const struct buf *file, struct buf *text)
+static int unpack_xz(const struct buf *file, struct buf *text)
 {
 	lzma_stream in = LZMA_STREAM_INIT;
 	lzma_ret ret =
@@ -184,21 +159,18 @@ static enum unpacked unpack_xz(const struct buf *file, struct buf *text)
 	lzma_end(&in);
 	text->size = in.total_out;
 	if (ret == LZMA_OK && !in.avail_out)
-		return UNPACKED_TOO_LARGE;
-	return ret == LZMA_STREAM_END && !in.avail_in ? UNPACKED : UNPACKED_DAMAGED;
+		return -EFBIG;
+	return ret == LZMA_STREAM_END && !in.avail_in ? 0 : -EBADMSG;
 }
 
-typedef enum unpacked unpacker(const struct buf *file, struct buf *text);
+typedef int unpacker(const struct buf *file, struct buf *text);
 
 /* Return how to unpack @file, or NULL if it does not start as a packed file does. */
 static unpacker *unpacker_of(const struct buf *file)
 {
 	if (file->size > 2 && !memcmp(file->data, "\x1f\x8b", 2))
 		return unpack_gzip;
-	if (file->size > 6 && !memcmp(file->data,
-				      "\xfd"
-				      "7zXZ",
-				      6))
+	if (file->size > 6 && !memcmp(file->data, "\xfd\x37zXZ", 6))
 		return unpack_xz;
 	return NULL;
 }
@@ -206,13 +178,13 @@ static unpacker *unpacker_of(const struct buf *file)
 static int unpack(unpacker *with, const struct buf *file, struct buf *text,
 		  struct reason *reason)
 {
-	enum unpacked how = with(file, text);
+	int ret = with(file, text);
 
-	if (how == UNPACKED_DAMAGED)
-		return reason_set(reason, -EBADMSG,
+	if (ret == -EBADMSG)
+		return reason_set(reason, ret,
 				  "it cannot be unpacked: it is damaged, or there is "
 				  "something after its end");
-	if (how == UNPACKED_TOO_LARGE || text->size > SYMVERS_MAX_BYTES)
+	if (ret == -EFBIG || text->size > SYMVERS_MAX_BYTES)
 		return reason_set(reason, -EFBIG, "larger than %lu bytes, unpacked",
 				  SYMVERS_MAX_BYTES);
 	text->data[text->size] = '\0';

@@ -25,10 +25,9 @@ void symvers_free(struct symvers *sv);
  *	0xCRC <tab> symbol <tab> module <tab> EXPORT_TYPE [<tab> namespace]
  *
  * Nothing in it is trusted: a compressed file that is damaged or continues after its end,
- * any other line, an empty file, or a missing newline at the
- * end (a file that was cut short) is refused. Returns 0, or -errno with @reason filled
- * in: -EBADMSG for a malformed file, with the number of the line. After a failure @sv is
- * empty.
+ * any other line, an empty file, or a missing newline at the end (a file that was cut
+ * short) is refused. Returns 0, or -errno with @reason filled in: -EBADMSG for a
+ * malformed file, with the number of the line. After a failure @sv is empty.
  */
 int symvers_load(struct symvers *sv, const char *path,
 		 struct reason *reason) _must_check_ _nonnull_all_;
@@ -38,9 +37,9 @@ int symvers_parse(struct symvers *sv, char *text, size_t size,
 		  struct reason *reason) _must_check_ _nonnull_all_;
 
 /*
- * Find the host's own symbol table for its kernel, the first that exists of
- * ROOT/lib/modules/RELEASE/symvers, …/build/Module.symvers and ROOT/boot/symvers-RELEASE;
- * the first and the last may also end in .gz or .xz. On success *@out is the path, which
- * the caller owns, or NULL if there is none. Returns 0 or -errno.
+ * Find the host's own symbol table for its kernel, the first that exists of symvers and
+ * build/Module.symvers in ROOT/lib/modules/RELEASE, and ROOT/boot/symvers-RELEASE; the
+ * first and the last may also end in .gz or .xz. On success *@out is the path, which the
+ * caller owns, or NULL if there is none. Returns 0 or -errno.
  */
 int symvers_find(const struct host *host, char **out) _must_check_ _nonnull_all_;

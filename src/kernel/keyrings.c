@@ -43,7 +43,7 @@ static int add_line(struct kernel_keys *keys, const char *line)
 		    2 ||
 	    !at)
 		return -EBADMSG;
-	items = realloc(keys->items, (keys->count + 1) * sizeof(*items));
+	items = grow(keys->items, keys->count, sizeof(*items));
 	if (!items)
 		return -ENOMEM;
 	keys->items = items;
@@ -70,7 +70,7 @@ static int read_keys(struct kernel_keys *keys, struct reason *reason)
 	if (ret == 0 && !feof(file))
 		ret = errno ? -errno : -EIO;
 	fclose(file);
-	return ret < 0 ? reason_errno(reason, ret) : 0;
+	return reason_errno(reason, ret);
 }
 
 static const struct kernel_key *find_serial(const struct kernel_keys *keys,

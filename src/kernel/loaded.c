@@ -2,10 +2,14 @@
 #include "kernel/loaded.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "base/file.h"
 #include "base/log.h"
+#include "base/spawn.h"
+#include "base/strlist.h"
 #include "fit/module.h"
 
 static char *read_attribute(const char *name, const char *file)
@@ -75,4 +79,143 @@ enum loaded loaded_compare(int directory, const char *path)
 	if (source == 0 || build == 0)
 		return LOADED_OTHER;
 	return source > 0 || build > 0 ? LOADED_SAME : LOADED_UNKNOWN;
+}
+
+#define WIREGUARD "wireguard"
+#define KMSG_MAX_BYTES 8192
+
+/* Open the kernel's log from now on. Returns -1 if it cannot be read. */
+static int open_kmsg(void)
+{
+	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd >= 0)
+		lseek(fd, 0, SEEK_END);
+	return fd;
+}
+
+/*
+ * Print what was logged: "PRIORITY,NUMBER,TIME,FLAGS;text", then lines that start with a
+ * blank.
+ */
+static void print_kmsg(int fd)
+{
+	char record[KMSG_MAX_BYTES + 1];
+	ssize_t len;
+
+	/* EPIPE: records were overwritten; continue with the rest. */
+	while (fd >= 0 && ((len = read(fd, record, KMSG_MAX_BYTES)) > 0 ||
+			   (len < 0 && errno == EPIPE))) {
+		char *text;
+
+		if (len < 0)
+			continue;
+		record[len] = '\0';
+		text = strchr(record, ';');
+		if (!text)
+			continue;
+		text[strcspn(text, "\n")] = '\0';
+		log_error("the kernel says: %s", text + 1);
+	}
+}
+
+static int run_modprobe(void)
+{
+	char *const argv[] = { (char *)"modprobe", (char *)WIREGUARD, NULL };
+	_cleanup_buf_ struct buf output = { 0 };
+	struct reason reason = { 0 };
+	int ret = spawn_collect(argv, -1, &output, &reason);
+	char *cursor = output.data, *line;
+
+	while ((line = strsep(&cursor, "\n")))
+		if (*line)
+			log_words(line);
+	return log_reason(WIREGUARD, ret, &reason);
+}
+
+/* Check that each loaded module of @paths comes from its file. */
+static bool is_ours(int fd, const struct strlist *paths)
+{
+	bool ok = true, there = false;
+
+	for (size_t i = 0; i < paths->count; i++) {
+		const char *path = paths->items[i];
+		_cleanup_free_ char *name = module_name_of(path);
+		enum loaded loaded = loaded_compare(fd, path);
+
+		there |= name && !strcmp(name, WIREGUARD) && loaded != LOADED_NONE;
+		if (loaded == LOADED_NONE || loaded == LOADED_SAME)
+			continue;
+		log_failure(path, loaded == LOADED_OTHER
+					  ? "another module of that name is loaded; "
+					    "unload it, or reboot"
+					  : "a module of that name is loaded, and "
+					    "nothing shows whether it is this one");
+		ok = false;
+	}
+	if (!there) {
+		log_failure(WIREGUARD, "modprobe did not load it");
+		ok = false;
+	}
+	return ok;
+}
+
+/* A module is live once its init has succeeded, which registers the kind of interface. */
+static bool is_usable(void)
+{
+	if (loaded_live(WIREGUARD))
+		return true;
+	log_failure(WIREGUARD, "it is loaded, but not live");
+	return false;
+}
+
+static int list_loaded(const struct strlist *paths, struct strlist *out)
+{
+	for (size_t i = 0; i < paths->count; i++) {
+		_cleanup_free_ char *name = module_name_of(paths->items[i]);
+
+		if (!name || (loaded_any(name) && strlist_add(out, name) < 0))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* A module with users cannot be unloaded: repeat while any module goes. */
+static void unload(const struct strlist *paths, const struct strlist *before)
+{
+	_cleanup_strlist_ struct strlist now = { 0 };
+	bool progress = true;
+
+	if (list_loaded(paths, &now) < 0)
+		return;
+	while (progress) {
+		progress = false;
+		for (size_t i = now.count; i-- > 0;) {
+			if (!strlist_has(before, now.items[i]) &&
+			    syscall(SYS_delete_module, now.items[i], O_NONBLOCK) < 0)
+				continue;
+			progress |= !strlist_has(before, now.items[i]);
+			strlist_drop(&now, i);
+		}
+	}
+	for (size_t i = 0; i < now.count; i++)
+		log_error("module '%s' cannot be unloaded, and stays until the next boot",
+			  now.items[i]);
+}
+
+int modprobe_load(int fd, const struct strlist *paths)
+{
+	_cleanup_strlist_ struct strlist before = { 0 };
+	_cleanup_close_ int kmsg = -1;
+
+	if (list_loaded(paths, &before) < 0) {
+		log_error("%s", strerror(ENOMEM));
+		return -EIO;
+	}
+	kmsg = open_kmsg();
+	if (run_modprobe() == 0 && is_ours(fd, paths) && is_usable())
+		return 0;
+	print_kmsg(kmsg);
+	unload(paths, &before);
+	return -EIO;
 }

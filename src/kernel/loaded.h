@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The modules of the running kernel, as /proc and /sys show them. */
+/* The modules of the running kernel, as /sys shows them; and install --load. */
 #pragma once
 
 #include "base/util.h"
+
+struct strlist;
 
 enum loaded {
 	LOADED_NONE,	/* no module of that name is loaded */
@@ -23,3 +25,11 @@ bool loaded_any(const char *name) _must_check_ _nonnull_all_;
 
 /* Return true if the module @name is loaded and its init has succeeded. */
 bool loaded_live(const char *name) _must_check_ _nonnull_all_;
+
+/*
+ * Load wireguard with modprobe from the running kernel's directory @fd. Then check that
+ * wireguard is loaded and live, and that each loaded module of @paths comes from its file
+ * in @fd. Otherwise print why, with what the kernel logged, and unload the modules that
+ * were not loaded before; some have no exit and stay. Returns 0 or -EIO.
+ */
+int modprobe_load(int fd, const struct strlist *paths) _must_check_ _nonnull_all_;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "kernel/preflight.h"
 
-#include <dirent.h>
+#include <fcntl.h>
 #include <libkmod.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,13 +10,13 @@
 #include "base/file.h"
 #include "base/host.h"
 #include "base/log.h"
-#include "base/root.h"
 #include "base/strlist.h"
 #include "bundle/modsig.h"
 #include "bundle/payload.h"
 #include "fit/module.h"
 #include "kernel/keyrings.h"
-#include "tree/needs.h"
+#include "tree/depmod.h"
+#include "tree/lookup.h"
 
 static bool in_payload(const struct payload *payload, const char *name)
 {
@@ -77,27 +77,58 @@ static void print_config(struct kmod_config_iter *iter, const char *what, bool w
 		kmod_config_iter_free_iter(iter);
 }
 
-/* Opening a FIFO, or a link to one, would wait. */
-static bool check_config_files(const char *path)
+/*
+ * Check the file @path, below the root, of depmod's or modprobe's configuration. Whoever
+ * opens a FIFO waits, and libkmod and depmod follow a link as the running system does. A
+ * link to /dev/null turns off a file of that name.
+ */
+static bool check_config_file(const struct host *host, const char *path)
 {
-	DIR *dir = opendir(path);
-	const struct dirent *entry;
+	_cleanup_free_ char *plain =
+		strdup_printf("%s/%s", strcmp(host->root, "/") ? host->root : "", path);
+	_cleanup_free_ char *real = plain ? realpath(plain, NULL) : NULL;
+	struct stat st;
+
+	if (!plain) {
+		log_error("%s", strerror(ENOMEM));
+		return false;
+	}
+	if (real && !strcmp(real, "/dev/null"))
+		return true;
+	if (root_holds(host->root, path) == -EXDEV) {
+		log_failure(plain,
+			    "a link leads out of %s: put a file there in its place first",
+			    host->root);
+		return false;
+	}
+	if (!real || stat(real, &st) < 0 || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
+		return true;
+	log_failure(plain, "it is not a regular file, and depmod and modprobe would wait "
+			   "for it: move it away first");
+	return false;
+}
+
+static bool check_config_files(const struct host *host, const char *const *places,
+			       size_t count)
+{
 	bool ok = true;
 
-	while (dir && (entry = readdir(dir))) {
-		struct stat st;
+	for (size_t i = 0; i < count; i++) {
+		_cleanup_dir_ DIR *dir = list_directory(
+			root_open(host->root, places[i], O_RDONLY | O_DIRECTORY, NULL));
+		const struct dirent *entry;
 
-		if (fstatat(dirfd(dir), entry->d_name, &st, 0) < 0 ||
-		    S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
-			continue;
-		log_failure(path,
-			    "'%s' in it is not a regular file, and modprobe would wait "
-			    "for it: move it away first",
-			    entry->d_name);
-		ok = false;
+		if (!dir && errno != ENOENT && errno != ENOTDIR) {
+			log_failure(places[i], "%s", strerror(errno));
+			ok = false;
+		}
+		while (dir && (entry = next_entry(dir))) {
+			_cleanup_free_ char *path =
+				strdup_printf("%s/%s", places[i], entry->d_name);
+
+			ok &= path && check_config_file(host, path);
+		}
 	}
-	if (dir)
-		closedir(dir);
 	return ok;
 }
 
@@ -144,13 +175,13 @@ static bool check_modprobe(const struct host *host, const struct payload *payloa
 		"usr/lib/modprobe.d", "lib/modprobe.d",
 	};
 	char *paths[ARRAY_SIZE(places) + 1] = { NULL };
-	bool ok = true;
+	bool ok = check_config_files(host, places, ARRAY_SIZE(places));
 
 	for (size_t i = 0, n = 0; i < ARRAY_SIZE(places); i++) {
 		int ret = root_resolve(host->root, places[i], &paths[n]);
 
 		if (ret == 0) {
-			ok &= check_config_files(paths[n++]);
+			n++;
 		} else if (ret != -ENOENT && ret != -ENOTDIR) {
 			log_failure(places[i], "%s", strerror(-ret));
 			ok = false;
@@ -160,12 +191,6 @@ static bool check_modprobe(const struct host *host, const struct payload *payloa
 	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
 		free(paths[i]);
 	return ok;
-}
-
-/* Return true if @host is the running kernel, which alone can be asked. */
-static bool is_running(const struct host *host, const char *running)
-{
-	return !strcmp(host->root, "/") && !strcmp(host->release, running);
 }
 
 static bool is_locked_down(void)
@@ -188,29 +213,26 @@ static bool enforces(void)
  * kernel itself can tell, --load tries it, and takes the modules back if the kernel
  * refuses.
  */
-static enum exit_code check_key(const struct host *host, const struct payload *payload,
-				bool load)
+static int check_key(const struct host *host, const struct payload *payload, bool load)
 {
 	_cleanup_free_ char *key = certificate_key_name(payload->certificate);
 	_cleanup_free_ char *subject = certificate_subject(payload->certificate);
 	struct reason reason = { 0 };
 
-	if (!key || !subject) {
-		log_error("%s", strerror(ENOMEM));
-		return EXIT_FAILED;
-	}
+	if (!key || !subject)
+		return log_no_memory();
 	switch (keyrings_trust(key, &reason)) {
 	case KEYRINGS_TRUSTED:
-		return EXIT_DONE;
+		return 0;
 	case KEYRINGS_UNKNOWN:
 		log_failure(host->release,
 			    "the kernel accepts only modules signed by a key it trusts, "
 			    "and its keys cannot be read from /proc/keys: %s",
 			    reason.text);
-		return EXIT_FAILED;
+		return -EACCES;
 	case KEYRINGS_PLATFORM:
 		if (load)
-			return EXIT_DONE;
+			return 0;
 		log_failure(host->release,
 			    "the kernel accepts only modules signed by a key it trusts, "
 			    "and the key %s of '%s', which signed these, is in its "
@@ -218,7 +240,7 @@ static enum exit_code check_key(const struct host *host, const struct payload *p
 			    "modules; --load tries this kernel, and removes the modules "
 			    "again if it refuses them",
 			    key, subject);
-		return EXIT_UNTRUSTED;
+		return -EBADMSG;
 	case KEYRINGS_FOREIGN:
 		break;
 	}
@@ -229,17 +251,16 @@ static enum exit_code check_key(const struct host *host, const struct payload *p
 		    "key that is ('make artifacts MODULE_KEY= MODULE_CERT='), or have "
 		    "that key enrolled",
 		    key, subject);
-	return EXIT_UNTRUSTED;
+	return -EBADMSG;
 }
 
-enum exit_code preflight_signatures(const struct host *host,
-				    const struct payload *payload, const char *running,
-				    bool load)
+int preflight_signatures(const struct host *host, const struct payload *payload,
+			 const char *running, bool load)
 {
-	enum exit_code code = EXIT_DONE;
+	int ret = 0;
 
-	if (!is_running(host, running) || !enforces())
-		return EXIT_DONE;
+	if (!host_is_running(host, running) || !enforces())
+		return 0;
 	for (size_t i = 0; i < payload->count; i++) {
 		const struct payload_file *file = &payload->files[i];
 
@@ -249,16 +270,16 @@ enum exit_code preflight_signatures(const struct host *host,
 			    "the kernel accepts only signed modules (module.sig_enforce "
 			    "or lockdown), and it is not signed; build it with 'make "
 			    "artifacts MODULE_KEY= MODULE_CERT='");
-		code = EXIT_UNTRUSTED;
+		ret = -EBADMSG;
 	}
-	if (code == EXIT_DONE && !payload->certificate) {
+	if (ret == 0 && !payload->certificate) {
 		log_failure(host->release,
 			    "the kernel accepts only modules signed by a key it trusts, "
 			    "and without a signing_key.x509 in the bundle nothing shows "
 			    "whether these are");
-		return EXIT_UNTRUSTED;
+		return -EBADMSG;
 	}
-	return code == EXIT_DONE ? check_key(host, payload, load) : code;
+	return ret == 0 ? check_key(host, payload, load) : ret;
 }
 
 /*
@@ -308,22 +329,14 @@ static bool check_running(const struct host *host, const struct payload *payload
 	return true;
 }
 
-enum exit_code preflight_check(const struct host *host, const struct payload *payload,
-			       const char *running, bool load)
+int preflight_check(const struct host *host, const struct payload *payload,
+		    const char *running, bool load)
 {
-	bool runs = is_running(host, running);
-	bool ok;
+	bool ok = check_builtin(host, payload);
 
-	if (load && !runs) {
-		log_error("--load is only for the running kernel, %s, and its own root",
-			  running);
-		return EXIT_USAGE;
-	}
-	ok = check_builtin(host, payload);
+	ok &= check_config_files(host, depmod_places, DEPMOD_PLACES);
 	ok &= check_modprobe(host, payload);
-	if (runs)
+	if (host_is_running(host, running))
 		ok &= check_running(host, payload, load);
-	if (!ok)
-		return EXIT_FAILED;
-	return preflight_signatures(host, payload, running, load);
+	return ok ? preflight_signatures(host, payload, running, load) : -EPERM;
 }

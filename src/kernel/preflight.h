@@ -16,21 +16,19 @@ struct payload;
  *  - a module of @payload that the kernel has built in, or that modprobe is configured
  *    not to load; a module that one of them needs and that modprobe is diverted from;
  *  - for the running kernel, which alone can be asked: that it accepts no modules any
- *    more, or not these (preflight_signatures()); with @load, that @host is not the
- *    running kernel.
+ *    more, or not these (preflight_signatures()).
  *
- * @running is the release of the running kernel. @load is
- * true if the modules are to be loaded after the install. Returns EXIT_DONE, EXIT_FAILED,
- * EXIT_UNTRUSTED or EXIT_USAGE.
+ * @running is the release of the running kernel. @load is true if the modules are to be
+ * loaded after the install. Returns 0 or -errno: -EBADMSG for modules that the kernel
+ * does not trust.
  */
-enum exit_code preflight_check(const struct host *host, const struct payload *payload,
-			       const char *running, bool load) _must_check_ _nonnull_all_;
+int preflight_check(const struct host *host, const struct payload *payload,
+		    const char *running, bool load) _must_check_ _nonnull_all_;
 
 /*
  * If the running kernel is that of @host and accepts only signed modules, check that each
  * module of @payload is signed by a key that the kernel trusts. Prints each that is not,
- * and what to do. Returns EXIT_DONE, EXIT_UNTRUSTED or EXIT_FAILED.
+ * and what to do. Returns as preflight_check().
  */
-enum exit_code preflight_signatures(const struct host *host,
-				    const struct payload *payload, const char *running,
-				    bool load) _must_check_ _nonnull_all_;
+int preflight_signatures(const struct host *host, const struct payload *payload,
+			 const char *running, bool load) _must_check_ _nonnull_all_;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tree/clone.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
@@ -16,11 +16,6 @@
 #include "tree/snapshot.h"
 
 #define COPY_BYTES ((size_t)128 * 1024)
-
-char *clone_name(const char *release)
-{
-	return strdup_printf(".wgkmod-%s", release);
-}
 
 static int copy_xattr(int from, int to, const char *name)
 {
@@ -80,74 +75,58 @@ static int copy_xattrs(int from, int to)
 }
 
 /* Set the owner before the mode, parts of which a change of owner may clear. */
-static int copy_rights(int from, const struct stat *want, int to)
+static int copy_rights(int from, int to)
 {
-	struct stat have;
+	struct stat want, have;
 	bool other_owner;
 
-	if (fstat(to, &have) < 0)
+	if (fstat(from, &want) < 0 || fstat(to, &have) < 0)
 		return -errno;
-	other_owner = want->st_uid != have.st_uid || want->st_gid != have.st_gid;
-	if (other_owner && fchown(to, want->st_uid, want->st_gid) < 0)
+	other_owner = want.st_uid != have.st_uid || want.st_gid != have.st_gid;
+	if (other_owner && fchown(to, want.st_uid, want.st_gid) < 0)
 		return -errno;
-	if ((other_owner || want->st_mode != have.st_mode) &&
-	    fchmod(to, want->st_mode & 07777) < 0)
+	if ((other_owner || want.st_mode != have.st_mode) &&
+	    fchmod(to, want.st_mode & 07777) < 0)
 		return -errno;
 	return copy_xattrs(from, to);
 }
 
 /* Set the times last: the other changes would change them. */
-static int copy_looks(int from, int to)
+static int copy_metadata(int from, const struct stat *want, int to)
 {
-	struct timespec times[2];
-	struct stat want;
-	int ret;
+	const struct timespec times[2] = { want->st_atim, want->st_mtim };
+	int ret = copy_rights(from, to);
 
-	if (fstat(from, &want) < 0)
-		return -errno;
-	ret = copy_rights(from, &want, to);
 	if (ret < 0)
 		return ret;
-	times[0] = want.st_atim;
-	times[1] = want.st_mtim;
 	return futimens(to, times) < 0 ? -errno : 0;
 }
 
 static int copy_bytes(int from, int to)
 {
-	_cleanup_free_ char *data = malloc(COPY_BYTES);
 	ssize_t size;
 
-	if (!data)
-		return -ENOMEM;
-	for (;;) {
-		int ret;
-
-		size = read(from, data, COPY_BYTES);
-		if (size < 0 && errno == EINTR)
-			continue;
-		if (size <= 0)
-			return size < 0 ? -errno : 0;
-		ret = write_all(to, data, (size_t)size);
-		if (ret < 0)
-			return ret;
-	}
+	do
+		size = sendfile(to, from, NULL, COPY_BYTES);
+	while (size > 0);
+	return size < 0 ? -errno : 0;
 }
 
-static int copy_regular(int from, const char *name, int to, const char *to_name)
+static int copy_regular(int from, const char *name, int to, const char *to_name,
+			const struct stat *st)
 {
-	_cleanup_close_ int in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_close_ int in = open_beneath(from, name, O_RDONLY);
 	int out, ret;
 
 	if (in < 0)
-		return -errno;
+		return in;
 	out = openat(to, to_name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 		     0600);
 	if (out < 0)
 		return -errno;
 	ret = copy_bytes(in, out);
 	if (ret == 0)
-		ret = copy_looks(in, out);
+		ret = copy_metadata(in, st, out);
 	if (close(out) < 0 && ret == 0)
 		ret = -errno;
 	if (ret < 0)
@@ -186,7 +165,7 @@ int clone_copy(int from, const char *name, int to, const char *to_name)
 	if (S_ISLNK(st.st_mode))
 		return copy_link(from, name, to, to_name, &st);
 	if (S_ISREG(st.st_mode))
-		return copy_regular(from, name, to, to_name);
+		return copy_regular(from, name, to, to_name, &st);
 	return -EOPNOTSUPP;
 }
 
@@ -236,31 +215,21 @@ static int clone_entry(const struct snapshot_entry *entry, int from, int to,
 
 int copy_ownership(int from, int to, const char *name)
 {
-	_cleanup_close_ int in = -1, out = -1;
-	struct stat want;
+	_cleanup_close_ int in = open_beneath(from, name, O_RDONLY), out = -1;
 
-	in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (in < 0 && errno == ELOOP)
-		return 0; /* a link has no owner or mode to give */
-	if (in < 0 || fstat(in, &want) < 0)
-		return -errno;
-	out = openat(to, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (out < 0)
-		return -errno;
-	return copy_rights(in, &want, out);
+	if (in < 0)
+		return in == -ELOOP ? 0 : in; /* a link has no owner or mode to give */
+	out = open_beneath(to, name, O_RDONLY);
+	return out < 0 ? out : copy_rights(in, out);
 }
 
-int copy_metadata(int from, const char *name, int to, const char *to_name)
+static int finish_directory(const struct snapshot_entry *entry, int from, int to)
 {
-	_cleanup_close_ int in = -1, out = -1;
+	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	_cleanup_close_ int in = openat(from, entry->path, flags);
+	_cleanup_close_ int out = in < 0 ? -1 : openat(to, entry->path, flags);
 
-	in = openat(from, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (in < 0)
-		return -errno;
-	out = openat(to, to_name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (out < 0)
-		return -errno;
-	return copy_looks(in, out);
+	return out < 0 ? -errno : copy_metadata(in, &entry->st, out);
 }
 
 int clone_make(const struct snapshot *snap, int from, int to, clone_how_fn how,
@@ -270,19 +239,19 @@ int clone_make(const struct snapshot *snap, int from, int to, clone_how_fn how,
 		int ret = clone_entry(&snap->entries[i], from, to, how);
 
 		if (ret < 0)
-			return reason_set(reason, ret, "%s: cannot be linked: %s",
-					  snap->entries[i].path, strerror(-ret));
+			return reason_errno_at(reason, ret, "%s: cannot be linked",
+					       snap->entries[i].path);
 	}
 	/* Do this last, as making entries in a directory changes its times. */
 	for (size_t i = snap->count; i-- > 0;) {
-		const char *path = snap->entries[i].path;
+		const struct snapshot_entry *entry = &snap->entries[i];
 		int ret = 0;
 
-		if (S_ISDIR(snap->entries[i].st.st_mode))
-			ret = copy_metadata(from, path, to, path);
+		if (S_ISDIR(entry->st.st_mode))
+			ret = finish_directory(entry, from, to);
 		if (ret < 0)
-			return reason_set(reason, ret, "%s: cannot be copied: %s", path,
-					  strerror(-ret));
+			return reason_errno_at(reason, ret, "%s: cannot be copied",
+					       entry->path);
 	}
 	return 0;
 }
@@ -311,14 +280,12 @@ static int drop_entries(DIR *dir)
 	const struct dirent *entry;
 	int first = 0;
 
-	while ((errno = 0, entry = readdir(dir))) {
-		int ret;
+	while ((entry = next_entry(dir))) {
+		int ret = entry->d_type == DT_DIR
+				  ? drop_directory(dirfd(dir), entry->d_name)
+				  : drop_one(dirfd(dir), entry->d_name);
 
-		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
-			continue;
-		ret = entry->d_type == DT_DIR ? drop_directory(dirfd(dir), entry->d_name)
-					      : drop_one(dirfd(dir), entry->d_name);
-		if (ret < 0 && first == 0)
+		if (first == 0)
 			first = ret;
 	}
 	return first ? first : -errno;
@@ -326,20 +293,13 @@ static int drop_entries(DIR *dir)
 
 static int drop_directory(int parent, const char *name)
 {
-	int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	int ret = -errno;
-	DIR *dir;
+	_cleanup_dir_ DIR *dir =
+		list_directory(open_beneath(parent, name, O_RDONLY | O_DIRECTORY));
+	int ret;
 
-	if (fd < 0)
-		return ret == -ENOENT ? 0 : ret;
-	dir = fdopendir(fd);
-	if (!dir) {
-		ret = -errno;
-		close(fd);
-		return ret;
-	}
+	if (!dir)
+		return errno == ENOENT ? 0 : -errno;
 	ret = drop_entries(dir);
-	closedir(dir);
 	if (unlinkat(parent, name, AT_REMOVEDIR) < 0 && ret == 0)
 		ret = -errno;
 	return ret;

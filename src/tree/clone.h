@@ -11,12 +11,6 @@
 struct reason;
 struct snapshot;
 
-/*
- * Return the name of the clone, beside the kernel's directory, or NULL; the caller owns
- * it. What has this name belongs to a run in progress, or to one that was interrupted.
- */
-char *clone_name(const char *release) _must_check_ _nonnull_all_;
-
 enum clone_how {
 	CLONE_LINK,
 	CLONE_COPY,
@@ -44,13 +38,6 @@ int clone_file(int from, const char *name, int to,
 /* Do the same, but always copy. */
 int clone_copy(int from, const char *name, int to,
 	       const char *to_name) _must_check_ _nonnull_all_;
-
-/*
- * Copy the owner, mode, extended attributes and times of @name in @from to @to_name in
- * @to. Each of the two is a directory or a regular file. Returns 0 or -errno.
- */
-int copy_metadata(int from, const char *name, int to,
-		  const char *to_name) _must_check_ _nonnull_all_;
 
 /*
  * Copy the owner, mode and extended attributes of the file @name in @from to the regular

@@ -7,11 +7,13 @@
 #include "base/file.h"
 #include "base/host.h"
 #include "base/log.h"
-#include "base/root.h"
 #include "base/spawn.h"
 #include "base/strlist.h"
 
-#define CONFIG_PLACES 5
+const char *const depmod_places[DEPMOD_PLACES] = {
+	"run/depmod.d",	    "etc/depmod.d", "usr/local/lib/depmod.d",
+	"usr/lib/depmod.d", "lib/depmod.d",
+};
 
 static bool ends_with_error(const char *line, const int *errors, size_t count)
 {
@@ -38,8 +40,8 @@ static bool names_one(const char *line, const struct strlist *paths)
 
 /*
  * Return true if @line, an error of depmod, is about a file that is somebody else's: a
- * broken module, a link that leads nowhere, a name that depmod cannot write. It is not
- * if the file is one of @ours, or if the system failed.
+ * broken module, a link that leads nowhere, a name that depmod cannot write. It is not if
+ * the file is one of @ours, or if the system failed.
  */
 static bool is_foreign(const char *line, const struct strlist *ours)
 {
@@ -100,18 +102,14 @@ static void pass_on(char *output, const char *base, const struct strlist *ours,
  * configuration, if the root has none.
  */
 static int add_config(const struct host *host, const char *base,
-		      char *paths[static CONFIG_PLACES], const char **args)
+		      char *paths[static DEPMOD_PLACES], const char **args)
 {
-	static const char *const places[CONFIG_PLACES] = {
-		"run/depmod.d",	    "etc/depmod.d", "usr/local/lib/depmod.d",
-		"usr/lib/depmod.d", "lib/depmod.d",
-	};
 	size_t n = 0;
 
 	if (!strcmp(host->root, "/"))
 		return 0;
-	for (size_t i = 0; i < CONFIG_PLACES; i++) {
-		int ret = root_resolve(host->root, places[i], &paths[n]);
+	for (size_t i = 0; i < DEPMOD_PLACES; i++) {
+		int ret = root_resolve(host->root, depmod_places[i], &paths[n]);
 
 		if (ret == -ENOENT || ret == -ENOTDIR)
 			continue;
@@ -130,22 +128,22 @@ static int add_config(const struct host *host, const char *base,
 int depmod_run(const struct host *host, const char *base, const struct strlist *ours,
 	       struct reason *reason)
 {
-	const char *argv[4 + 2 * CONFIG_PLACES + 1] = { "depmod", "-b", base,
+	const char *argv[4 + 2 * DEPMOD_PLACES + 1] = { "depmod", "-b", base,
 							host->release };
-	char *paths[CONFIG_PLACES] = { NULL };
+	char *paths[DEPMOD_PLACES] = { NULL };
 	_cleanup_buf_ struct buf output = { 0 };
 	struct reason error = { 0 };
 	int ret = add_config(host, base, paths, argv + 4);
 
 	if (ret < 0) {
-		reason_set(reason, ret, "depmod's configuration: %s", strerror(-ret));
+		reason_errno_at(reason, ret, "depmod's configuration");
 	} else {
 		ret = spawn_collect((char *const *)argv, host->kernels_fd, &output,
 				    reason);
 		if (output.data)
 			pass_on(output.data, base, ours, &error);
 	}
-	for (size_t i = 0; i < CONFIG_PLACES; i++)
+	for (size_t i = 0; i < DEPMOD_PLACES; i++)
 		free(paths[i]);
 	if (ret == 0 && error.text[0])
 		return reason_set(reason, -EIO, "%s", error.text);

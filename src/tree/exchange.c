@@ -52,9 +52,8 @@ static int try_exchange(int fd, struct reason *reason)
 	if (mkdirat(fd, "a", 0700) < 0 || mkdirat(fd, "b", 0700) < 0)
 		return reason_errno(reason, -errno);
 	if (renameat2(fd, "a", fd, "b", RENAME_EXCHANGE) < 0)
-		ret = reason_set(reason, -errno,
-				 "its file system cannot exchange two directories: %s",
-				 strerror(errno));
+		ret = reason_errno_at(reason, -errno,
+				      "its file system cannot exchange two directories");
 	if (unlinkat(fd, "a", AT_REMOVEDIR) < 0 || unlinkat(fd, "b", AT_REMOVEDIR) < 0)
 		return ret < 0 ? ret : reason_errno(reason, -errno);
 	return ret;
@@ -63,15 +62,13 @@ static int try_exchange(int fd, struct reason *reason)
 static int clone_tree(struct exchange *exchange, struct reason *reason)
 {
 	const struct host *host = exchange->host;
-	_cleanup_free_ char *name = clone_name(host->release);
 	int ret;
 
-	if (!name)
-		return reason_errno(reason, -ENOMEM);
-	if (mkdirat(host->kernels_fd, name, 0700) < 0)
-		return reason_set(reason, -errno, "cannot make '%s/%s': %s",
-				  host->kernels, name, strerror(errno));
-	exchange->tree_fd = open_beneath(host->kernels_fd, name, O_RDONLY | O_DIRECTORY);
+	if (mkdirat(host->kernels_fd, host->clone, 0700) < 0)
+		return reason_errno_at(reason, -errno, "cannot make '%s/%s'",
+				       host->kernels, host->clone);
+	exchange->tree_fd =
+		open_beneath(host->kernels_fd, host->clone, O_RDONLY | O_DIRECTORY);
 	if (exchange->tree_fd < 0)
 		return reason_errno(reason, exchange->tree_fd);
 	ret = try_exchange(exchange->tree_fd, reason);
@@ -105,11 +102,10 @@ int exchange_begin(struct exchange *exchange, const struct host *host,
 static int make_base(const struct exchange *exchange, char **path)
 {
 	const struct host *host = exchange->host;
-	_cleanup_free_ char *clone = clone_name(host->release);
 	_cleanup_free_ char *link = strdup_printf(BASE "/lib/modules/%s", host->release);
 	int ret;
 
-	*path = clone ? strdup_printf("%s/%s/" BASE, host->kernels, clone) : NULL;
+	*path = strdup_printf("%s/%s/" BASE, host->kernels, host->clone);
 	if (!link || !*path)
 		return -ENOMEM;
 	ret = edit_make_directory(exchange->tree_fd, BASE "/lib/modules");
@@ -141,9 +137,8 @@ static int make_indexes(struct exchange *exchange, const struct strlist *ours,
 	int ret = make_base(exchange, &base);
 
 	if (ret < 0)
-		return reason_set(reason, ret,
-				  "cannot make a base directory for depmod: %s",
-				  strerror(-ret));
+		return reason_errno_at(reason, ret,
+				       "cannot make a base directory for depmod");
 	ret = depmod_run(host, base, ours, reason);
 	if (ret == 0)
 		ret = indexes_check(exchange->live, host->modules_fd, exchange->tree_fd,
@@ -154,8 +149,7 @@ static int make_indexes(struct exchange *exchange, const struct strlist *ours,
 		ret = lookup_check(base, host->release, ours, reason);
 	if (ret < 0)
 		return ret;
-	ret = drop_base(exchange);
-	return ret < 0 ? reason_errno(reason, ret) : 0;
+	return reason_errno(reason, drop_base(exchange));
 }
 
 int exchange_index(struct exchange *exchange, const struct strlist *ours,
@@ -173,16 +167,13 @@ int exchange_index(struct exchange *exchange, const struct strlist *ours,
 		       : modules_dep_read_at(exchange->tree_fd, &exchange->dep, reason);
 }
 
-static int rename_both(const struct host *host)
+/* @what names the step in @reason. */
+static int rename_both(const struct host *host, const char *what, struct reason *reason)
 {
-	_cleanup_free_ char *clone = clone_name(host->release);
-
-	if (!clone)
-		return -ENOMEM;
-	return renameat2(host->kernels_fd, clone, host->kernels_fd, host->release,
-			 RENAME_EXCHANGE) < 0
-		       ? -errno
-		       : 0;
+	if (renameat2(host->kernels_fd, host->clone, host->kernels_fd, host->release,
+		      RENAME_EXCHANGE) == 0)
+		return 0;
+	return reason_errno_at(reason, -errno, "%s", what);
 }
 
 static int say_changed(const char *path, struct reason *reason)
@@ -226,30 +217,26 @@ static bool dep_is_ours(const struct exchange *exchange)
 	       !memcmp(dep.data, exchange->dep.data, dep.size);
 }
 
-/* Check that the old directory has the name of the clone now. */
-static int old_is_opened(const struct exchange *exchange, struct reason *reason)
-{
-	_cleanup_free_ char *clone = clone_name(exchange->host->release);
-
-	return clone ? still_opened(exchange->host, clone, reason)
-		     : reason_errno(reason, -ENOMEM);
-}
-
 /*
  * Check for changes between the last check and the exchange: they are in the old
- * directory now.
+ * directory, which has the name of the clone now.
  */
 static int look_at_old(const struct exchange *exchange, struct reason *reason)
 {
-	int ret = old_is_opened(exchange, reason);
+	int ret = still_opened(exchange->host, exchange->host->clone, reason);
 
 	return ret < 0 ? ret
 		       : look_again(exchange->live, exchange->host->modules_fd, reason);
 }
 
+static int sync_kernels(const struct host *host, struct reason *reason)
+{
+	return reason_errno(reason, edit_sync(host->kernels_fd));
+}
+
 /*
- * Check that nobody interfered with the exchange, also a depmod that began before it: that
- * opens its directory by name at its end, and writes the index of the old one.
+ * Check that nobody interfered with the exchange, also a depmod that began before it:
+ * that opens its directory by name at its end, and writes the index of the old one.
  */
 static int settle_down(const struct exchange *exchange, struct reason *reason)
 {
@@ -258,10 +245,7 @@ static int settle_down(const struct exchange *exchange, struct reason *reason)
 	if (ret == 0 && !dep_is_ours(exchange))
 		ret = reason_set(reason, -EAGAIN,
 				 "another depmod wrote the index of the old directory");
-	if (ret < 0)
-		return ret;
-	ret = edit_sync(exchange->host->kernels_fd);
-	return ret < 0 ? reason_errno(reason, ret) : 0;
+	return ret < 0 ? ret : sync_kernels(exchange->host, reason);
 }
 
 int exchange_commit(struct exchange *exchange, struct reason *reason)
@@ -281,10 +265,9 @@ int exchange_commit(struct exchange *exchange, struct reason *reason)
 		ret = still_opened(exchange->host, exchange->host->release, reason);
 	if (ret < 0)
 		return ret;
-	ret = rename_both(exchange->host);
+	ret = rename_both(exchange->host, "it cannot be exchanged", reason);
 	if (ret < 0)
-		return reason_set(reason, ret, "it cannot be exchanged: %s",
-				  strerror(-ret));
+		return ret;
 	exchange->exchanged = true;
 	ret = settle_down(exchange, reason);
 	if (ret == 0)
@@ -293,7 +276,7 @@ int exchange_commit(struct exchange *exchange, struct reason *reason)
 	if (taken == 0)
 		return ret;
 	*reason = back;
-	/* Where the new directory stays, all is looked at anew, from there. */
+	/* Where the new directory stays, the next try begins with that. */
 	return exchange->exchanged ? -EAGAIN : -EIO;
 }
 
@@ -304,13 +287,12 @@ int exchange_commit(struct exchange *exchange, struct reason *reason)
 static int put_aside(const struct exchange *exchange, struct reason *reason)
 {
 	const struct host *host = exchange->host;
-	_cleanup_free_ char *clone = clone_name(host->release);
 	_cleanup_free_ char *aside =
-		strdup_printf(".wgkmod-%s.before-%ld", host->release, (long)getpid());
+		strdup_printf("%s.before-%ld", host->clone, (long)getpid());
 
-	if (!clone || !aside)
+	if (!aside)
 		return reason_errno(reason, -ENOMEM);
-	if (renameat2(host->kernels_fd, clone, host->kernels_fd, aside,
+	if (renameat2(host->kernels_fd, host->clone, host->kernels_fd, aside,
 		      RENAME_NOREPLACE) < 0)
 		return reason_errno(reason, -errno);
 	log_error("what another process changed meanwhile is in '%s/%s': move it to its "
@@ -326,18 +308,14 @@ static int take_back(struct exchange *exchange, struct reason *reason)
 
 	if (ret < 0)
 		return ret;
-	ret = rename_both(exchange->host);
+	ret = rename_both(exchange->host, "it cannot be exchanged back", reason);
 	if (ret < 0)
-		return reason_set(reason, ret, "it cannot be exchanged back: %s",
-				  strerror(-ret));
+		return ret;
 	exchange->exchanged = false;
 	/* It may have been changed after that look, and would be dropped now. */
 	if (look_again(&exchange->made, exchange->tree_fd, reason) < 0)
 		ret = put_aside(exchange, reason);
-	if (ret < 0)
-		return ret;
-	ret = edit_sync(exchange->host->kernels_fd);
-	return ret < 0 ? reason_errno(reason, ret) : 0;
+	return ret < 0 ? ret : sync_kernels(exchange->host, reason);
 }
 
 int exchange_revert(struct exchange *exchange, struct reason *reason)
@@ -359,20 +337,13 @@ void exchange_confirm(const struct exchange *exchange)
 
 int exchange_recover(const struct host *host, struct reason *reason)
 {
-	_cleanup_free_ char *clone = clone_name(host->release);
-	int ret = clone ? clone_drop(host->kernels_fd, clone) : -ENOMEM;
-
-	return ret < 0 ? reason_set(reason, ret, "'%s/%s' cannot be removed: %s",
-				    host->kernels, clone ? clone : "", strerror(-ret))
-		       : 0;
+	return reason_errno_at(reason, clone_drop(host->kernels_fd, host->clone),
+			       "'%s/%s' cannot be removed", host->kernels, host->clone);
 }
 
 bool exchange_is_left(const struct host *host)
 {
-	_cleanup_free_ char *clone = clone_name(host->release);
-
-	return clone &&
-	       faccessat(host->kernels_fd, clone, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	return faccessat(host->kernels_fd, host->clone, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
 void exchange_finish(struct exchange *exchange)

@@ -26,9 +26,9 @@
  *
  * Each function returns 0, or -errno with @reason filled in: -EAGAIN if another process
  * changed the directory, and the caller can start again. After a failure the kernel has
- * the old directory; but if @exchanged is set it has the new one, because
- * another process has changed that. A directory that would be dropped with changes of
- * another process in it is put aside instead, and a message says where.
+ * the old directory; but if @exchanged is set it has the new one, because another process
+ * has changed that. A directory that would be dropped with changes of another process in
+ * it is put aside instead, and a message says where.
  *
  * Signals that would end the process are blocked from exchange_begin() to
  * exchange_finish(). One that arrives before the exchange makes that fail with -EINTR.

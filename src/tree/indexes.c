@@ -40,7 +40,7 @@ static bool is_output(const char *path)
 	return false;
 }
 
-/* ".PID.USEC.SEC", behind the name of an index that depmod has not renamed yet. */
+/* ".PID.USEC.SEC", after the name of an index that depmod has not renamed yet. */
 static bool is_temporary(const char *suffix)
 {
 	for (int i = 0; i < 3; i++) {
@@ -122,14 +122,14 @@ static int check_output(size_t i, bool had, int from, int to, struct reason *rea
 	/* What is built in does not change: the index that was there stays. */
 	if (is_empty(to, name) && !outputs[i].always && had && !is_empty(from, name) &&
 	    unlinkat(to, name, 0) < 0)
-		return reason_set(reason, -errno, "%s: %s", name, strerror(errno));
+		return reason_errno_at(reason, -errno, "%s", name);
 	if (!had)
 		return 0;
 	if (!has(to, name) && outputs[i].always)
 		return reason_set(reason, -EIO, "depmod did not write %s", name);
 	ret = has(to, name) ? copy_ownership(from, to, name)
 			    : clone_copy(from, name, to, name);
-	return ret < 0 ? reason_set(reason, ret, "%s: %s", name, strerror(-ret)) : 0;
+	return reason_errno_at(reason, ret, "%s", name);
 }
 
 /* List the paths, or with @names the names, of the modules in modules.dep, sorted. */

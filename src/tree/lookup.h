@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Ask modprobe which files it would load: it alone decides, by indexes that depmod made.
- * It runs as another program because it trusts these indexes, which may be damaged.
+ * What modprobe would load: the files, and the other modules that they need. modprobe
+ * alone decides, by indexes that depmod made. It runs as another program because it
+ * trusts these indexes, which may be damaged.
  */
 #pragma once
 
 #include "base/util.h"
 
+struct module;
 struct reason;
 struct strlist;
 
@@ -29,3 +31,20 @@ const char *lookup_path(const struct strlist *found, const char *path) _nonnull_
  */
 int lookup_check(const char *base, const char *release, const struct strlist *paths,
 		 struct reason *reason) _must_check_ _nonnull_all_;
+
+/*
+ * List the names of the @count modules in @modules, of the modules that they were built
+ * to need (depends= of .modinfo, which modpost writes), and of all that modules.dep in
+ * the directory @fd says these need. Returns 0, or -errno with @reason filled in; call
+ * strlist_free() in either case.
+ */
+int needs_list(const struct module *modules, size_t count, int fd, struct strlist *names,
+	       struct reason *reason) _must_check_ _nonnull_all_;
+
+/*
+ * Check that in modules.dep of the directory @fd, each of the @count modules in @modules,
+ * which are at @paths, needs only what needs_list() lists: the modules that were proven
+ * to provide its symbols. Returns 0, or -errno with @reason filled in.
+ */
+int needs_check(const struct module *modules, size_t count, const struct strlist *paths,
+		int fd, struct reason *reason) _must_check_ _nonnull_all_;

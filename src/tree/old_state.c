@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tree/old_state.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +9,6 @@
 #include "base/file.h"
 #include "base/host.h"
 #include "base/log.h"
-#include "base/root.h"
 #include "tree/clone.h"
 #include "tree/edit.h"
 #include "tree/snapshot.h"
@@ -20,18 +18,14 @@
 #define OLD_BASE "var/lib"
 #define OLD_DIRECTORY "wgkmod"
 
-/* Links are followed up to ROOT/var/lib, which the system owns, and not behind it. */
+/* Links are followed up to ROOT/var/lib, which the system owns, and not below it. */
 static int open_base(const char *root)
 {
-	_cleanup_free_ char *base = NULL;
-	_cleanup_close_ int above = -1;
-	int ret = root_resolve(root, OLD_BASE, &base);
+	_cleanup_close_ int above =
+		root_open(root, OLD_BASE, O_RDONLY | O_DIRECTORY, NULL);
 
-	if (ret < 0)
-		return ret == -ENOTDIR ? -ENOENT : ret;
-	above = open(base, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (above < 0)
-		return errno == ENOTDIR ? -ENOENT : -errno;
+		return above == -ENOTDIR ? -ENOENT : above;
 	return open_beneath(above, OLD_DIRECTORY, O_RDONLY | O_DIRECTORY);
 }
 
@@ -46,19 +40,24 @@ static int load_sums(struct state *state, int directory, struct reason *why)
 	return ret < 0 ? ret : state_check_paths(state, why);
 }
 
+/* A line_fn: @arg is the list that gets the path. */
+static int add_name(char *line, void *arg, struct reason *why)
+{
+	if (!sums_is_path(line))
+		return reason_set(why, -EBADMSG, "'%s' is not a path below a directory",
+				  line);
+	return reason_errno(why, strlist_add(arg, line));
+}
+
 static int load_names(struct strlist *names, int directory, const char *name,
 		      struct reason *why)
 {
 	_cleanup_buf_ struct buf file = { 0 };
 	int ret = read_beneath(directory, name, STATE_MAX_BYTES, &file, why);
 
-	if (ret == -ENOENT)
-		return 0;
 	if (ret < 0)
-		return ret;
-	if (memchr(file.data, '\0', file.size))
-		return reason_set(why, -EBADMSG, "it holds a NUL byte");
-	return strlist_parse(names, file.data, why);
+		return ret == -ENOENT ? 0 : ret;
+	return each_line(file.data, file.size, add_name, names, why);
 }
 
 static int load_kept(struct strlist *kept, int directory, struct reason *why)
@@ -126,7 +125,7 @@ static int open_old(const struct host *host, int base, struct reason *why)
 				  "a run of an earlier version was interrupted: let "
 				  "'remove' of that version finish it");
 	fd = open_beneath(base, host->release, O_RDONLY | O_DIRECTORY);
-	return fd < 0 ? reason_errno(why, fd) : fd;
+	return reason_errno(why, fd);
 }
 
 /* Read the old state, and open its directory as *@directory; -ENOENT if there is none. */
@@ -165,36 +164,23 @@ int state_load_anywhere(struct state *state, const struct host *host,
 	return ret == -ENOENT ? 0 : ret;
 }
 
-static int list_directory(DIR *dir, struct strlist *releases)
-{
-	const struct dirent *entry;
-
-	while ((errno = 0, entry = readdir(dir)))
-		if (host_release_ok(entry->d_name) &&
-		    !strlist_has(releases, entry->d_name) &&
-		    strlist_add(releases, entry->d_name) < 0)
-			return -ENOMEM;
-	return -errno;
-}
-
 int old_state_list(const char *root, struct strlist *releases, struct reason *reason)
 {
 	_cleanup_free_ char *real = realpath(root, NULL);
-	int fd = real ? open_base(real) : -errno, ret = fd;
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	_cleanup_dir_ DIR *dir = list_directory(real ? open_base(real) : -errno);
+	const struct dirent *entry;
+	int ret;
 
-	if (fd == -ENOENT)
+	if (!dir && real && errno == ENOENT)
 		return 0;
-	if (fd >= 0)
-		ret = dir ? list_directory(dir, releases) : -errno;
-	if (dir)
-		closedir(dir);
-	else
-		close_fd(&fd);
+	while (dir && (entry = next_entry(dir)))
+		if (host_release_ok(entry->d_name) &&
+		    !strlist_has(releases, entry->d_name) &&
+		    strlist_add(releases, entry->d_name) < 0)
+			return reason_errno(reason, -ENOMEM);
+	ret = -errno;
 	strlist_sort(releases);
-	return ret < 0 ? reason_set(reason, ret, "its " OLD_BASE "/" OLD_DIRECTORY ": %s",
-				    strerror(-ret))
-		       : 0;
+	return reason_errno_at(reason, ret, "its " OLD_BASE "/" OLD_DIRECTORY);
 }
 
 /* Make the directory of the state in the clone's place, which recovery drops. */
@@ -214,15 +200,12 @@ static int copy_state(const struct state *state, int old, int fd)
 
 static int move_state(const struct host *host, const struct state *state, int old)
 {
-	_cleanup_free_ char *name = clone_name(host->release);
 	_cleanup_close_ int fd = -1;
 	int ret;
 
-	if (!name)
-		return -ENOMEM;
-	if (mkdirat(host->kernels_fd, name, 0700) < 0)
+	if (mkdirat(host->kernels_fd, host->clone, 0700) < 0)
 		return -errno;
-	fd = open_beneath(host->kernels_fd, name, O_RDONLY | O_DIRECTORY);
+	fd = open_beneath(host->kernels_fd, host->clone, O_RDONLY | O_DIRECTORY);
 	if (fd < 0)
 		return fd;
 	ret = copy_state(state, old, fd);
@@ -232,7 +215,7 @@ static int move_state(const struct host *host, const struct state *state, int ol
 		ret = -errno;
 	if (ret == 0)
 		ret = edit_sync(host->modules_fd);
-	return ret < 0 ? ret : clone_drop(host->kernels_fd, name);
+	return ret < 0 ? ret : clone_drop(host->kernels_fd, host->clone);
 }
 
 /* Remove the old state in one step, and then what is left of it and of earlier runs. */
@@ -277,10 +260,8 @@ int old_state_take_over(const struct host *host, struct reason *reason)
 	}
 	if (ret == 0)
 		ret = drop_old(host, base);
-	return ret < 0 ? reason_set(reason, ret,
-				    "its state in %s/" OLD_BASE "/" OLD_DIRECTORY
-				    " cannot be moved into its directory: %s",
-				    strcmp(host->root, "/") ? host->root : "",
-				    strerror(-ret))
-		       : 0;
+	return reason_errno_at(reason, ret,
+			       "its state in %s/" OLD_BASE "/" OLD_DIRECTORY
+			       " cannot be moved into its directory",
+			       strcmp(host->root, "/") ? host->root : "");
 }

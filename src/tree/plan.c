@@ -13,8 +13,6 @@
 #include "fit/module.h"
 #include "fit/providers.h"
 #include "tree/edit.h"
-#include "tree/indexes.h"
-#include "tree/lookup.h"
 #include "tree/snapshot.h"
 
 /* The context of making a plan. */
@@ -24,15 +22,9 @@ struct planning {
 	const struct payload *payload; /* NULL for a removal */
 	const struct state *state;
 	const struct plan_how *how;
-	bool ok;
 	struct strlist wanted; /* names of the payload's modules */
+	int ret;	       /* the last error that was printed, or 0 */
 };
-
-static void planning_free(struct planning *p)
-{
-	strlist_free(&p->wanted);
-}
-#define _cleanup_planning_ _cleanup_(planning_free)
 
 void plan_free(struct plan *plan)
 {
@@ -45,23 +37,17 @@ static void add_change(struct planning *p, enum change_kind kind, const char *pa
 		       const struct payload_file *file)
 {
 	struct plan *plan = p->plan;
+	struct change *grown = grow(plan->changes, plan->count, sizeof(*grown));
 
-	if (plan->count == plan->room) {
-		size_t room = plan->room ? 2 * plan->room : 32;
-		struct change *grown = reallocarray(plan->changes, room, sizeof(*grown));
-
-		if (!grown) {
-			log_error("%s", strerror(ENOMEM));
-			p->ok = false;
-			return;
-		}
-		plan->changes = grown;
-		plan->room = room;
+	if (!grown) {
+		p->ret = -ENOMEM;
+		return;
 	}
+	plan->changes = grown;
 	plan->removed += kind == CHANGE_REMOVE;
 	plan->kept += kind == CHANGE_KEEP;
 	plan->restored += kind == CHANGE_RESTORE;
-	plan->changes[plan->count++] = (struct change){ kind, path, file };
+	grown[plan->count++] = (struct change){ kind, path, file };
 }
 
 /*
@@ -91,10 +77,9 @@ static bool look_at(struct planning *p, const char *path, const struct sum **sum
 	*sum = sums_find(&p->state->installed, path);
 	ret = state_compare(p->host, path, *sum ? (*sum)->digest : no_digest, found,
 			    &reason);
-	if (ret == 0)
-		return true;
-	log_failure(path, "%s", reason.text);
-	return p->ok = false;
+	if (ret < 0)
+		p->ret = log_reason(path, ret, &reason);
+	return ret == 0;
 }
 
 /* Return true if the file @path is, byte for byte, the payload's module of its name. */
@@ -102,17 +87,27 @@ static bool is_same(struct planning *p, const char *path)
 {
 	_cleanup_free_ char *name = module_name_of(path);
 	enum state_file found = STATE_CHANGED;
-	struct reason ignored = { 0 };
+	struct reason reason = { 0 };
+	int ret = name ? 0 : -ENOMEM;
 
-	for (size_t i = 0; name && p->payload && i < p->payload->count; i++) {
+	for (size_t i = 0; name && p->payload && i < p->payload->n_modules; i++) {
 		const struct payload_file *file = &p->payload->files[i];
-		_cleanup_free_ char *other = module_name_of(file->path);
 
-		if (other && !strcmp(name, other))
-			return state_compare(p->host, path, file->digest, &found,
-					     &ignored) == 0 &&
-			       found == STATE_INTACT;
+		if (strcmp(name, p->payload->modules[i].name) != 0)
+			continue;
+		ret = state_compare(p->host, path, file->digest, &found, &reason);
+		log_reason(path, ret, &reason);
+		break;
 	}
+	if (ret < 0)
+		p->ret = ret;
+	return found == STATE_INTACT;
+}
+
+/* A file is in the way. */
+static bool refuse(struct planning *p)
+{
+	p->ret = -EEXIST;
 	return false;
 }
 
@@ -123,17 +118,17 @@ static bool keep(struct planning *p, const char *path, const char *why)
 
 	if (!p->how->replace) {
 		log_failure(path, "%s; move it away first, or use --replace", why);
-		return p->ok = false;
+		return refuse(p);
 	}
 	fd = open_beneath(p->host->modules_fd, path, O_PATH | O_DIRECTORY);
 	if (fd >= 0) {
 		log_failure(path, "it is a directory; move it away first");
-		return p->ok = false;
+		return refuse(p);
 	}
 	if (is_same(p, path)) {
 		log_info("'%s' is a copy of what is installed, and is not kept", path);
 		add_change(p, CHANGE_REMOVE, path, NULL);
-		return p->ok;
+		return true;
 	}
 	/* There is one place to keep it in, and a second original must not be lost. */
 	if (strlist_has(&p->state->kept, path) && !state_keeps_same(p->host, path)) {
@@ -141,10 +136,10 @@ static bool keep(struct planning *p, const char *path, const char *why)
 			    "%s, and an earlier file from there is still kept; move it "
 			    "away first",
 			    why);
-		return p->ok = false;
+		return refuse(p);
 	}
 	add_change(p, CHANGE_KEEP, path, NULL);
-	return p->ok;
+	return true;
 }
 
 static void plan_file(struct planning *p, const char *path,
@@ -175,11 +170,9 @@ static bool is_wanted(struct planning *p, const char *path)
 {
 	_cleanup_free_ char *name = module_name_of(path);
 
-	if (!name) {
-		log_error("%s", strerror(ENOMEM));
-		return p->ok = false;
-	}
-	return strlist_has(&p->wanted, name);
+	if (!name)
+		p->ret = -ENOMEM;
+	return name && strlist_has(&p->wanted, name);
 }
 
 /* Plan to delete the installed files that the payload does not have. */
@@ -278,53 +271,45 @@ static void plan_external(struct planning *p)
 		log_failure(path, "the kernel has this module of the same name already, "
 				  "by 'external' in depmod's configuration (depmod.d); "
 				  "move it away first, and run depmod");
-		p->ok = false;
+		refuse(p);
 	}
 }
 
-bool plan_is_done(const struct plan *plan, const struct host *host)
+static int finish(struct planning *p)
 {
-	struct reason ignored = { 0 };
-
-	return !plan->count &&
-	       indexes_list_all(host->modules_fd, &plan->paths, &ignored) == 0 &&
-	       lookup_check(host->root, host->release, &plan->paths, &ignored) == 0;
+	strlist_free(&p->wanted);
+	return p->ret == -ENOMEM ? log_no_memory() : p->ret;
 }
 
-enum exit_code plan_install(struct plan *plan, const struct host *host,
-			    const struct snapshot *tree, const struct payload *payload,
-			    const struct state *state, const struct plan_how *how)
+int plan_install(struct plan *plan, const struct host *host, const struct snapshot *tree,
+		 const struct payload *payload, const struct state *state,
+		 const struct plan_how *how)
 {
-	_cleanup_planning_ struct planning p = { plan, host, payload, state,
-						 how,  true, { 0 } };
+	struct planning p = { plan, host, payload, state, how, { 0 }, 0 };
 
 	*plan = (struct plan){ 0 };
-	for (size_t i = 0; i < payload->count; i++) {
-		if (add_path(&p, &payload->files[i]) < 0) {
-			log_error("%s", strerror(ENOMEM));
-			return EXIT_FAILED;
-		}
-	}
+	for (size_t i = 0; p.ret == 0 && i < payload->count; i++)
+		p.ret = add_path(&p, &payload->files[i]);
+	if (p.ret < 0)
+		return finish(&p);
 	plan_removals(&p);
 	plan_restores(&p);
 	plan_names(&p, tree);
 	plan_external(&p);
 	for (size_t i = 0; i < payload->count; i++)
 		plan_file(&p, plan->paths.items[i], &payload->files[i]);
-	return p.ok ? EXIT_DONE : EXIT_FAILED;
+	return finish(&p);
 }
 
-enum exit_code plan_remove(struct plan *plan, const struct host *host,
-			   const struct state *state)
+int plan_remove(struct plan *plan, const struct host *host, const struct state *state)
 {
 	static const struct plan_how how = { 0 };
-	_cleanup_planning_ struct planning p = { plan, host, NULL, state,
-						 &how, true, { 0 } };
+	struct planning p = { plan, host, NULL, state, &how, { 0 }, 0 };
 
 	*plan = (struct plan){ 0 };
 	plan_removals(&p);
 	plan_restores(&p);
-	return p.ok ? EXIT_DONE : EXIT_FAILED;
+	return finish(&p);
 }
 
 /* Delete the directories that held the files which are not kept any more. */

@@ -29,7 +29,6 @@ struct change {
 struct plan {
 	struct change *changes; /* in the order to make them in */
 	size_t count;
-	size_t room;
 	size_t removed, kept, restored; /* changes of each kind */
 	struct strlist paths;		/* where each file of the payload goes */
 };
@@ -40,23 +39,23 @@ struct plan_how {
 };
 
 /*
- * Plan an install: compare @payload with the host, of which @tree is a snapshot. Unless @how->replace is set, print
- * each file in the way that wgkmod did not install: one that @state does not list with
- * its digest, or a module of the same name at another place. @tree, @payload and
- * @state must outlive @plan. Returns EXIT_DONE or EXIT_FAILED; call plan_free() in either case.
+ * Plan an install: compare @payload with the host, of which @tree is a snapshot. Unless
+ * @how->replace is set, print each file in the way that wgkmod did not install: one that
+ * @state does not list with its digest, or a module of the same name at another place.
+ * @tree, @payload and @state must outlive @plan. Prints what is wrong. Returns 0 or
+ * -errno: -EEXIST for a file in the way; call plan_free() in either case.
  */
-enum exit_code plan_install(struct plan *plan, const struct host *host,
-			    const struct snapshot *tree, const struct payload *payload,
-			    const struct state *state,
-			    const struct plan_how *how) _must_check_ _nonnull_all_;
+int plan_install(struct plan *plan, const struct host *host, const struct snapshot *tree,
+		 const struct payload *payload, const struct state *state,
+		 const struct plan_how *how) _must_check_ _nonnull_all_;
 
 /*
  * Plan a removal: delete each file of @state that is unchanged since the install, and
  * restore the files that it keeps. Prints each file that was changed since: it stays, and
- * what it had replaced is still kept.
+ * what it had replaced is still kept. Returns as plan_install().
  */
-enum exit_code plan_remove(struct plan *plan, const struct host *host,
-			   const struct state *state) _must_check_ _nonnull_all_;
+int plan_remove(struct plan *plan, const struct host *host,
+		const struct state *state) _must_check_ _nonnull_all_;
 
 /*
  * Make the changes in the clone @fd; @made is that of edit_write(). Returns 0, or -errno
@@ -67,10 +66,6 @@ int plan_carry_out(const struct plan *plan, int fd, struct strlist *made,
 
 /* Print what plan_carry_out() would do. */
 void plan_print(const struct plan *plan) _nonnull_all_;
-
-/* Return true if there is no change to make, and modprobe finds each of @plan->paths. */
-bool plan_is_done(const struct plan *plan,
-		  const struct host *host) _must_check_ _nonnull_all_;
 
 void plan_free(struct plan *plan);
 #define _cleanup_plan_ _cleanup_(plan_free)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tree/snapshot.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/strlist.h"
 
@@ -19,23 +19,15 @@ void snapshot_free(struct snapshot *snap)
 /* Append an entry, and take ownership of @path, on failure too. */
 static int add(struct snapshot *snap, char *path, const struct stat *st)
 {
-	_cleanup_free_ char *owned = path;
+	struct snapshot_entry *grown = grow(snap->entries, snap->count, sizeof(*grown));
 
-	if (!path)
-		return -ENOMEM;
-	if (snap->count == snap->room) {
-		size_t room = snap->room ? 2 * snap->room : 256;
-		struct snapshot_entry *grown =
-			reallocarray(snap->entries, room, sizeof(*grown));
-
-		if (!grown)
-			return -ENOMEM;
+	if (grown)
 		snap->entries = grown;
-		snap->room = room;
+	if (!grown || !path) {
+		free(path);
+		return -ENOMEM;
 	}
-	snap->entries[snap->count++] =
-		(struct snapshot_entry){ .path = owned, .st = *st };
-	owned = NULL;
+	grown[snap->count++] = (struct snapshot_entry){ .path = path, .st = *st };
 	return 0;
 }
 
@@ -55,23 +47,14 @@ static char *join(const char *directory, const char *name)
 	return path;
 }
 
-static void close_directory(DIR **dir)
-{
-	if (*dir)
-		closedir(*dir);
-}
-
 /* List the names in the directory, sorted. */
 static int list(DIR *dir, struct strlist *names)
 {
 	const struct dirent *entry;
 
-	while ((errno = 0, entry = readdir(dir))) {
-		if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
-			continue;
+	while ((entry = next_entry(dir)))
 		if (strlist_add(names, entry->d_name) < 0)
 			return -ENOMEM;
-	}
 	if (errno)
 		return -errno;
 	strlist_sort(names);
@@ -86,15 +69,12 @@ static int look_at(struct snapshot *snap, int fd, const char *directory, const c
 {
 	const char *path;
 	struct stat st;
-	int child;
 
-	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
-		/* It was deleted after its name was read. */
-		if (errno == ENOENT)
-			return 0;
-		return reason_set(reason, -errno, "%s/%s: %s", directory, name,
-				  strerror(errno));
-	}
+	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		/* It may have been deleted after its name was read. */
+		return errno == ENOENT ? 0
+				       : reason_errno_at(reason, -errno, "%s/%s",
+							 directory, name);
 	if (add(snap, join(directory, name), &st) < 0)
 		return reason_errno(reason, -ENOMEM);
 	path = snap->entries[snap->count - 1].path;
@@ -106,53 +86,36 @@ static int look_at(struct snapshot *snap, int fd, const char *directory, const c
 				  "%s: it is a subvolume or a snapshot, to which no hard "
 				  "links can be made: put a directory in its place first",
 				  path);
-	child = openat(fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (child < 0)
-		return reason_set(reason, -errno, "%s: %s", path, strerror(errno));
-	return walk(snap, child, path, reason);
+	return walk(snap, open_beneath(fd, name, O_RDONLY | O_DIRECTORY), path, reason);
 }
 
-static int say(const char *directory, int ret, struct reason *reason)
-{
-	return reason_set(reason, ret, "%s: %s", *directory ? directory : ".",
-			  strerror(-ret));
-}
-
-/* Take ownership of @directory_fd. */
-static int walk(struct snapshot *snap, int directory_fd, const char *directory,
+/* Take ownership of @fd, which may be -errno. */
+static int walk(struct snapshot *snap, int fd, const char *directory,
 		struct reason *reason)
 {
-	_cleanup_close_ int fd = directory_fd;
-	_cleanup_(close_directory) DIR *dir = fdopendir(fd);
+	_cleanup_dir_ DIR *dir = list_directory(fd);
 	_cleanup_strlist_ struct strlist names = { 0 };
-	int ret;
+	int ret = dir ? list(dir, &names) : -errno;
 
-	if (!dir)
-		return say(directory, -errno, reason);
-	fd = -1; /* the DIR owns it */
-	ret = list(dir, &names);
 	if (ret < 0)
-		return say(directory, ret, reason);
-	for (size_t i = 0; i < names.count; i++) {
+		return reason_errno_at(reason, ret, "%s", *directory ? directory : ".");
+	for (size_t i = 0; ret == 0 && i < names.count; i++)
 		ret = look_at(snap, dirfd(dir), directory, names.items[i], reason);
-		if (ret < 0)
-			return ret;
-	}
-	return 0;
+	return ret;
 }
 
 int snapshot_take(struct snapshot *snap, int fd, struct reason *reason)
 {
 	struct stat st;
-	int own, ret;
+	int ret;
 
 	*snap = (struct snapshot){ 0 };
 	if (fstat(fd, &st) < 0)
 		return reason_errno(reason, -errno);
 	if (add(snap, strdup("."), &st) < 0)
 		return reason_errno(reason, -ENOMEM);
-	own = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	ret = own < 0 ? reason_errno(reason, -errno) : walk(snap, own, "", reason);
+	ret = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ret = walk(snap, ret < 0 ? -errno : ret, "", reason);
 	if (ret < 0)
 		snapshot_free(snap);
 	return ret;

@@ -22,14 +22,12 @@ struct snapshot_entry {
 struct snapshot {
 	struct snapshot_entry *entries; /* a directory comes before its sorted entries */
 	size_t count;
-	size_t room;
 };
 
 /*
  * Take a snapshot of the directory @fd, without following a link. Returns 0, or -errno
- * with @reason filled in: -EXDEV if a directory below it is of another file
- * system, such as a subvolume of btrfs. After a failure @snap
- * is empty.
+ * with @reason filled in: -EXDEV if a directory below it is of another file system, such
+ * as a subvolume of btrfs. After a failure @snap is empty.
  */
 int snapshot_take(struct snapshot *snap, int fd,
 		  struct reason *reason) _must_check_ _nonnull_all_;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tree/state.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +9,6 @@
 #include "base/file.h"
 #include "base/host.h"
 #include "base/log.h"
-#include "base/root.h"
 #include "fit/module.h"
 #include "tree/edit.h"
 
@@ -41,7 +39,7 @@ static bool is_module_path(const char *path)
 	const char *slash = strchr(path, '/');
 	_cleanup_free_ char *usual = NULL;
 
-	if (!slash || !strlist_path_ok(path))
+	if (!slash || !sums_is_path(path))
 		return false;
 	usual = strdup_printf("kernel%s", slash);
 	return usual && sums_is_module_path(usual);
@@ -87,9 +85,10 @@ static int parse_file(struct sums *sums, const char *value, struct reason *why)
 	return 0;
 }
 
-/* Parse @line, "TYPE VALUE", which belongs to state->installed.text. */
-static int parse_line(struct state *state, char *line, struct reason *why)
+/* A line_fn: parse "TYPE VALUE", which belongs to the text of the struct state @arg. */
+static int parse_line(char *line, void *arg, struct reason *why)
 {
+	struct state *state = arg;
 	char *value = line + strcspn(line, " ");
 	struct strlist *list;
 	bool ok;
@@ -104,44 +103,27 @@ static int parse_line(struct state *state, char *line, struct reason *why)
 					: NULL;
 	if (!list)
 		return reason_set(why, -EBADMSG, "'%s' is no type of an entry", line);
-	ok = list == &state->kept ? is_kept_path(value) : strlist_path_ok(value);
+	ok = list == &state->kept ? is_kept_path(value) : sums_is_path(value);
 	if (!ok)
 		return reason_set(why, -EBADMSG, "'%s' is not a path below a directory",
 				  value);
 	if (strlist_has(list, value))
 		return reason_set(why, -EBADMSG, "it lists '%s' twice", value);
-	return strlist_add(list, value) < 0 ? reason_errno(why, -ENOMEM) : 0;
+	return reason_errno(why, strlist_add(list, value));
 }
 
 /* Take ownership of @text. */
 static int parse(struct state *state, char *text, size_t size, struct reason *why)
 {
-	struct reason what = { 0 };
-	size_t lines = 0;
-	char *line = text, *end;
+	struct sums *sums = &state->installed;
+	int ret;
 
-	state->installed.text = text;
-	for (size_t i = 0; i < size; i++)
-		lines += text[i] == '\n';
-	state->installed.entries = calloc(lines + 1, sizeof(*state->installed.entries));
-	if (!state->installed.entries)
+	sums->text = text;
+	sums->entries = calloc(count_lines(text, size) + 1, sizeof(*sums->entries));
+	if (!sums->entries)
 		return reason_errno(why, -ENOMEM);
-	if (memchr(text, '\0', size))
-		return reason_set(why, -EBADMSG, "it holds a NUL byte");
-	for (size_t number = 1; *line; number++, line = end + 1) {
-		int ret;
-
-		end = strchr(line, '\n');
-		if (!end)
-			return reason_set(why, -EBADMSG,
-					  "line %zu: no newline, the file was cut short",
-					  number);
-		*end = '\0';
-		ret = parse_line(state, line, &what);
-		if (ret < 0)
-			return reason_set(why, ret, "line %zu: %s", number, what.text);
-	}
-	return state_check_paths(state, why);
+	ret = each_line(text, size, parse_line, state, why);
+	return ret < 0 ? ret : state_check_paths(state, why);
 }
 
 /* Nothing is installed where depmod never was; a removal drops what is not named. */
@@ -199,39 +181,30 @@ int state_load(struct state *state, const struct host *host, struct reason *reas
 			  "%s/" STATE_LIST ": %s", host->modules, why.text);
 }
 
-static int list_directory(DIR *dir, struct strlist *releases)
-{
-	const struct dirent *entry;
-
-	while ((errno = 0, entry = readdir(dir))) {
-		_cleanup_free_ char *path =
-			strdup_printf("%s/" STATE_DIRECTORY, entry->d_name);
-
-		if (!path)
-			return -ENOMEM;
-		if (host_release_ok(entry->d_name) &&
-		    faccessat(dirfd(dir), path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
-		    strlist_add(releases, entry->d_name) < 0)
-			return -ENOMEM;
-	}
-	return -errno;
-}
-
 int state_list(const char *root, struct strlist *releases, struct reason *reason)
 {
-	_cleanup_free_ char *real = realpath(root, NULL), *kernels = NULL;
-	int ret = real ? root_resolve(real, "lib/modules", &kernels) : -errno;
-	DIR *dir = ret == 0 && kernels ? opendir(kernels) : NULL;
+	_cleanup_free_ char *real = realpath(root, NULL);
+	_cleanup_dir_ DIR *dir = NULL;
+	const struct dirent *entry;
+	int ret = real ? root_open(real, "lib/modules", O_RDONLY | O_DIRECTORY, NULL)
+		       : -errno;
 
 	if (ret == -ENOENT && real)
 		return 0;
-	if (ret == 0)
-		ret = dir ? list_directory(dir, releases) : -errno;
-	if (dir)
-		closedir(dir);
+	dir = list_directory(ret);
+	while (dir && (entry = next_entry(dir))) {
+		_cleanup_free_ char *path =
+			strdup_printf("%s/" STATE_DIRECTORY, entry->d_name);
+
+		if (!path ||
+		    (host_release_ok(entry->d_name) &&
+		     faccessat(dirfd(dir), path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+		     strlist_add(releases, entry->d_name) < 0))
+			return reason_errno(reason, -ENOMEM);
+	}
+	ret = -errno;
 	strlist_sort(releases);
-	return ret < 0 ? reason_set(reason, ret, "its lib/modules: %s", strerror(-ret))
-		       : 0;
+	return reason_errno_at(reason, ret, "its lib/modules");
 }
 
 static void print_list(FILE *to, const char *type, const struct strlist *list)
@@ -248,7 +221,7 @@ static int format(const struct state *state, struct buf *out)
 	if (!to)
 		return -errno;
 	for (size_t i = 0; i < state->installed.count; i++) {
-		sha256_hex(state->installed.entries[i].digest, hex);
+		hex_text(state->installed.entries[i].digest, SHA256_BYTES, hex);
 		fprintf(to, "file %s %s\n", hex, state->installed.entries[i].path);
 	}
 	print_list(to, "dir", &state->directories);

@@ -92,18 +92,17 @@ static bool check_mounts(const struct host *host)
  */
 static bool check_overlay(const struct host *host)
 {
-	_cleanup_free_ char *clone = clone_name(host->release);
-	_cleanup_free_ char *inside = strdup_printf("%s/a", clone ? clone : "");
+	_cleanup_free_ char *inside = strdup_printf("%s/a", host->clone);
 	int err, ret;
 
-	if (!clone || !inside || mkdirat(host->kernels_fd, clone, 0700) < 0 ||
+	if (!inside || mkdirat(host->kernels_fd, host->clone, 0700) < 0 ||
 	    mkdirat(host->kernels_fd, inside, 0700) < 0) {
 		log_failure(host->kernels, "%s", strerror(errno));
 		return false;
 	}
-	ret = renameat(host->kernels_fd, host->release, host->kernels_fd, clone);
+	ret = renameat(host->kernels_fd, host->release, host->kernels_fd, host->clone);
 	err = errno;
-	if (clone_drop(host->kernels_fd, clone) < 0 || ret == 0 || err != EXDEV)
+	if (clone_drop(host->kernels_fd, host->clone) < 0 || ret == 0 || err != EXDEV)
 		return true;
 	log_failure(host->modules,
 		    "it lies in a lower layer of an overlay file system, which cannot "
@@ -212,19 +211,20 @@ static bool check_lists(const struct snapshot *tree)
 	return ok;
 }
 
-bool survey_take(struct snapshot *tree, const struct host *host, unsigned long long need)
+int survey_take(struct snapshot *tree, const struct host *host, unsigned long long need)
 {
 	struct reason reason = { 0 };
 	bool ok;
+	int ret;
 
 	*tree = (struct snapshot){ 0 };
 	if (!check_mounts(host))
-		return false;
-	if (snapshot_take(tree, host->modules_fd, &reason) < 0) {
-		log_failure(host->modules, "%s", reason.text);
-		return false;
-	}
+		return -EBUSY;
+	ret = snapshot_take(tree, host->modules_fd, &reason);
+	if (ret < 0)
+		return log_reason(host->modules, ret, &reason);
 	ok = check_room(host, tree, need);
 	ok &= check_attributes(host, tree);
-	return check_lists(tree) && ok;
+	ok &= check_lists(tree);
+	return ok ? 0 : -EPERM;
 }

@@ -20,8 +20,8 @@ struct snapshot;
  *  - an immutable or append-only file, to which no hard link can be made;
  *  - a FIFO in the place of a list that depmod reads.
  *
- * Prints what is wrong, and what to do about it. Returns true if nothing is; call
+ * Prints what is wrong, and what to do about it. Returns 0 or -errno; call
  * snapshot_free() in either case.
  */
-bool survey_take(struct snapshot *tree, const struct host *host,
-		 unsigned long long need) _must_check_ _nonnull_all_;
+int survey_take(struct snapshot *tree, const struct host *host,
+		unsigned long long need) _must_check_ _nonnull_all_;

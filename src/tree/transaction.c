@@ -7,7 +7,7 @@
 #include "bundle/payload.h"
 #include "tree/edit.h"
 #include "tree/indexes.h"
-#include "tree/needs.h"
+#include "tree/lookup.h"
 #include "tree/old_state.h"
 #include "tree/survey.h"
 
@@ -36,74 +36,64 @@ static int recover(struct transaction *tx, bool dry, struct reason *reason)
 	return ret < 0 ? ret : old_state_take_over(&tx->host, reason);
 }
 
-static enum exit_code open_transaction(struct transaction *tx, const char *root,
-				       const char *release, bool dry)
+static int open_transaction(struct transaction *tx, const char *root, const char *release,
+			    bool dry)
 {
 	struct reason reason = { 0 };
 	int ret = host_open_locked(&tx->host, root, release, &reason);
 
-	if (ret == 0) {
-		ret = recover(tx, dry, &reason);
-		if (ret == 0)
-			ret = state_load_anywhere(&tx->state, &tx->host, &reason);
-		if (ret == -EBADMSG) {
-			log_failure(release, "%s", reason.text);
-			return EXIT_UNTRUSTED;
-		}
-	}
 	if (ret == 0)
-		return EXIT_DONE;
-	log_failure(release, "%s", reason.text);
-	return EXIT_FAILED;
+		ret = recover(tx, dry, &reason);
+	if (ret == 0)
+		ret = state_load_anywhere(&tx->state, &tx->host, &reason);
+	return log_reason(release, ret, &reason);
 }
 
-enum exit_code transaction_run(struct transaction *tx, const char *root,
-			       const char *release, bool dry, transaction_fn work,
-			       void *arg)
+int transaction_run(struct transaction *tx, const char *root, const char *release,
+		    bool dry, transaction_fn work, void *arg)
 {
-	enum exit_code code = EXIT_FAILED;
-
 	for (int try = 1; try <= TRANSACTION_TRIES; try++) {
-		bool again;
+		int ret = open_transaction(tx, root, release, dry);
 
-		code = open_transaction(tx, root, release, dry);
-		if (code == EXIT_DONE)
-			code = work(tx, arg);
-		again = tx->again;
+		if (ret == 0)
+			ret = work(tx, arg);
 		transaction_end(tx);
-		if (!again)
-			return code;
+		if (ret != -EAGAIN)
+			return ret;
 	}
 	log_error("another process keeps changing the modules of %s; try again later",
 		  release);
-	return code;
+	return -EAGAIN;
 }
 
-enum exit_code transaction_survey(struct transaction *tx, const struct payload *payload)
+int transaction_survey(struct transaction *tx, const struct payload *payload)
 {
 	unsigned long long need = 0;
 
 	for (size_t i = 0; payload && i < payload->count; i++)
 		need += payload->files[i].data.size;
-	return survey_take(&tx->tree, &tx->host, need) ? EXIT_DONE : EXIT_FAILED;
+	return survey_take(&tx->tree, &tx->host, need);
 }
 
-enum exit_code transaction_plan_install(struct transaction *tx,
-					const struct payload *payload,
-					const struct plan_how *how)
+int transaction_plan_install(struct transaction *tx, const struct payload *payload,
+			     const struct plan_how *how)
 {
 	return plan_install(&tx->plan, &tx->host, &tx->tree, payload, &tx->state, how);
 }
 
-enum exit_code transaction_plan_remove(struct transaction *tx)
+int transaction_plan_remove(struct transaction *tx)
 {
 	return plan_remove(&tx->plan, &tx->host, &tx->state);
 }
 
 bool transaction_is_done(const struct transaction *tx, const struct payload *payload)
 {
-	return tx->state.installed.count == payload->count &&
-	       plan_is_done(&tx->plan, &tx->host);
+	const struct host *host = &tx->host;
+	struct reason ignored = { 0 };
+
+	return !tx->plan.count && tx->state.installed.count == payload->count &&
+	       indexes_list_all(host->modules_fd, &tx->plan.paths, &ignored) == 0 &&
+	       lookup_check(host->root, host->release, &tx->plan.paths, &ignored) == 0;
 }
 
 int transaction_modules_fd(const struct transaction *tx)
@@ -206,29 +196,27 @@ static int change_clone(struct transaction *tx, const struct payload *payload)
 }
 
 /* Print why it failed; a failure that leads to another try is not an error yet. */
-static void say(struct transaction *tx, const char *path, int ret,
-		const struct reason *reason)
+static int say(const char *path, int ret, const struct reason *reason)
 {
-	tx->again = ret == -EAGAIN;
-	if (tx->again)
+	if (ret == -EAGAIN)
 		log_info("%s: %s", path, reason->text);
 	else
-		log_failure(path, "%s", reason->text);
+		log_reason(path, ret, reason);
+	return ret;
 }
 
-enum exit_code transaction_commit(struct transaction *tx, const struct payload *payload)
+int transaction_commit(struct transaction *tx, const struct payload *payload)
 {
 	struct reason reason = { 0 };
 	int ret;
 
 	tx->begun = true;
 	ret = exchange_begin(&tx->exchange, &tx->host, &tx->tree, &reason);
-	if (ret < 0) {
-		say(tx, tx->host.release, ret, &reason);
-		return EXIT_FAILED;
-	}
-	if (change_clone(tx, payload) < 0)
-		return EXIT_FAILED;
+	if (ret < 0)
+		return say(tx->host.release, ret, &reason);
+	ret = change_clone(tx, payload);
+	if (ret < 0)
+		return ret;
 	ret = exchange_index(&tx->exchange, &tx->plan.paths,
 			     payload ? NULL : &tx->state.indexes, &reason);
 	if (ret == 0 && payload)
@@ -236,9 +224,7 @@ enum exit_code transaction_commit(struct transaction *tx, const struct payload *
 				  tx->exchange.tree_fd, &reason);
 	if (ret == 0)
 		ret = exchange_commit(&tx->exchange, &reason);
-	if (ret < 0)
-		say(tx, tx->host.modules, ret, &reason);
-	return ret < 0 ? EXIT_FAILED : EXIT_DONE;
+	return say(tx->host.modules, ret, &reason);
 }
 
 void transaction_confirm(struct transaction *tx)
@@ -246,19 +232,20 @@ void transaction_confirm(struct transaction *tx)
 	exchange_confirm(&tx->exchange);
 }
 
-enum exit_code transaction_revert(struct transaction *tx)
+int transaction_revert(struct transaction *tx)
 {
 	struct reason reason = { 0 };
+	int ret = exchange_revert(&tx->exchange, &reason);
 
-	if (exchange_revert(&tx->exchange, &reason) == 0)
-		return EXIT_DONE;
-	if (!tx->exchange.exchanged) {
+	if (ret < 0 && !tx->exchange.exchanged) {
 		log_failure(tx->host.kernels,
 			    "the restored directory may not be on disk yet: %s",
 			    reason.text);
-		return EXIT_DONE;
+		return 0;
 	}
-	log_error("%s: %s; the modules stay installed: 'wgkmod remove' takes them out",
-		  tx->host.modules, reason.text);
-	return EXIT_FAILED;
+	if (ret < 0)
+		log_error("%s: %s; the modules stay installed: 'wgkmod remove' takes "
+			  "them out",
+			  tx->host.modules, reason.text);
+	return ret;
 }

@@ -23,44 +23,40 @@ struct transaction {
 	struct state next; /* after; borrows the paths of the plan */
 	struct exchange exchange;
 	bool begun; /* the exchange has begun */
-	bool again; /* another process interfered; nothing was changed */
 };
 
 /* clang-format off */
 #define TRANSACTION_INIT { .host = HOST_INIT, .exchange = EXCHANGE_INIT }
 /* clang-format on */
 
-typedef enum exit_code (*transaction_fn)(struct transaction *tx, void *arg);
+/*
+ * Each function that returns an int prints what is wrong, and returns 0 or -errno:
+ * -EAGAIN if another process interfered, and nothing was changed.
+ */
+typedef int (*transaction_fn)(struct transaction *tx, void *arg);
 
 /*
  * Open and lock the host with the kernel @release below @root, clean up after an
  * interrupted run, read the state, and call @work with @arg; then end the transaction. If
- * another process interferes, all of it is done again, up to TRANSACTION_TRIES times.
- * With @dry, write nothing. Prints what is wrong. Returns what @work returns,
- * EXIT_UNTRUSTED (a damaged state) or EXIT_FAILED.
+ * it returns -EAGAIN, do all of it again, up to TRANSACTION_TRIES times. With @dry, write
+ * nothing. Returns what @work returns, or -errno: -EBADMSG for a damaged state.
  */
-enum exit_code transaction_run(struct transaction *tx, const char *root,
-			       const char *release, bool dry, transaction_fn work,
-			       void *arg) _must_check_ _nonnull_(1, 2, 3, 5);
+int transaction_run(struct transaction *tx, const char *root, const char *release,
+		    bool dry, transaction_fn work, void *arg) _must_check_ _nonnull_all_;
 
 /*
  * Look at the kernel's directory (survey.h), in which @payload (NULL: nothing) is to find
- * room. Returns EXIT_DONE, or EXIT_FAILED after printing what is in the way.
+ * room.
  */
-enum exit_code transaction_survey(struct transaction *tx,
-				  const struct payload *payload) _must_check_
+int transaction_survey(struct transaction *tx, const struct payload *payload) _must_check_
 	_nonnull_(1);
 
-/*
- * After that, plan to install @payload (plan.h), which must outlive the transaction.
- * Returns EXIT_DONE, or EXIT_FAILED after printing why.
- */
-enum exit_code
-transaction_plan_install(struct transaction *tx, const struct payload *payload,
-			 const struct plan_how *how) _must_check_ _nonnull_all_;
+/* After that, plan to install @payload (plan.h), which must outlive the transaction. */
+int transaction_plan_install(struct transaction *tx, const struct payload *payload,
+			     const struct plan_how *how) _must_check_ _nonnull_all_;
 
 /* Plan to remove what is installed, likewise. */
-enum exit_code transaction_plan_remove(struct transaction *tx) _must_check_ _nonnull_all_;
+int transaction_plan_remove(struct transaction *tx) _must_check_ _nonnull_all_;
 
 /* Return true if just @payload is installed already, and modprobe finds it. */
 bool transaction_is_done(const struct transaction *tx,
@@ -71,21 +67,19 @@ int transaction_modules_fd(const struct transaction *tx) _must_check_ _nonnull_a
 
 /*
  * Carry out the plan, towards @payload (NULL: nothing installed), up to and including the
- * exchange. Prints what is wrong. Returns EXIT_DONE or EXIT_FAILED. transaction_revert()
- * can undo it.
+ * exchange. transaction_revert() can undo it.
  */
-enum exit_code transaction_commit(struct transaction *tx,
-				  const struct payload *payload) _must_check_
+int transaction_commit(struct transaction *tx, const struct payload *payload) _must_check_
 	_nonnull_(1);
 
 /* Keep what transaction_commit() did; what another process lost by it is put aside. */
 void transaction_confirm(struct transaction *tx) _nonnull_all_;
 
 /*
- * Exchange the directories again: everything is as before. Returns EXIT_DONE, or
- * EXIT_FAILED if the modules stay installed, after printing why.
+ * Exchange the directories again: everything is as before. An error means that the
+ * modules stay installed.
  */
-enum exit_code transaction_revert(struct transaction *tx) _must_check_ _nonnull_all_;
+int transaction_revert(struct transaction *tx) _must_check_ _nonnull_all_;
 
 /* End the exchange, and free everything but the payload; transaction_run() does that. */
 void transaction_end(struct transaction *tx) _nonnull_all_;

@@ -19,7 +19,7 @@
 # older, than the repositories'; the metadata do not know an old kernel-devel that is still there; the
 # kernel's package asks for what there is not.
 #
-# Prints the three folders: "kernels FOLDER" and so on.
+# Prints the three directories: "kernels DIRECTORY" and so on.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../../scripts/lib.sh"
@@ -30,25 +30,25 @@ TARGET_DIR=$AL8/targets
 export TARGET_DIR
 demo=debian11-5.10.0-32-amd64
 
-# part NAME: reads what the part NAME is made of from standard input, sets folder, and makes the part
+# part NAME: reads what the part NAME is made of from standard input, sets directory, and makes the part
 # unless it is there; what all parts are made of is staged before.
 part() {
 	local stage
-	folder=$CACHE/al8/$1-$(sha256sum | cut -c 1-16)
-	if [[ ! -d $folder ]]; then
+	directory=$CACHE/al8/$1-$(sha256sum | cut -c 1-16)
+	if [[ ! -d $directory ]]; then
 		[[ -d $TMP/base ]] || "$TOP/scripts/fetch.sh" base
 		for stage in base toolchain source vm; do
 			[[ -d $TMP/$stage ]] || "$TOP/scripts/stage.sh" base "$stage" "$TMP/$stage"
 		done
 		"make_$1"
 	fi
-	printf '%s %s\n' "$1" "$folder" >&3
+	printf '%s %s\n' "$1" "$directory" >&3
 }
 
-# keep DIR: DIR becomes the folder of the part.
+# keep DIR: DIR becomes the directory of the part.
 keep() {
 	sync -f "$1"
-	mv -T "$1" "$folder"
+	mv -T "$1" "$directory"
 }
 
 # lock_lines STAGE...: the base's lock, of these stages.
@@ -110,12 +110,15 @@ add_blob() {
 # make_index: the image's layout becomes that of an index, in which another architecture stands first.
 make_index() {
 	local first manifest config blob size entry
-	first=$(jq --compact-output '.manifests[0] + {platform: {architecture: "amd64", os: "linux"}} | del(.annotations)' "$TMP/image/index.json")
+	first=$(jq --compact-output '.manifests[0] + {platform: {architecture: "amd64", os: "linux"}} | del(.annotations)' \
+		"$TMP/image/index.json")
 	manifest=$TMP/image/blobs/sha256/$(jq --raw-output '.digest | sub("sha256:"; "")' <<<"$first")
 	config=$TMP/image/blobs/sha256/$(jq --raw-output '.config.digest | sub("sha256:"; "")' "$manifest")
 	add_blob "$(jq --compact-output '.architecture = "arm64"' "$config")"
-	add_blob "$(jq --compact-output --arg d "sha256:$blob" --argjson s "$size" '.config += {digest: $d, size: $s}' "$manifest")"
-	entry=$(jq --compact-output --arg d "sha256:$blob" --argjson s "$size" '. + {digest: $d, size: $s, platform: {architecture: "arm64", os: "linux"}}' <<<"$first")
+	add_blob "$(jq --compact-output --arg d "sha256:$blob" --argjson s "$size" \
+		'.config += {digest: $d, size: $s}' "$manifest")"
+	entry=$(jq --compact-output --arg d "sha256:$blob" --argjson s "$size" \
+		'. + {digest: $d, size: $s, platform: {architecture: "arm64", os: "linux"}}' <<<"$first")
 	add_blob "$(jq --null-input --compact-output --argjson a "$entry" --argjson b "$first" \
 		'{schemaVersion: 2, mediaType: "application/vnd.oci.image.index.v1+json", manifests: [$a, $b]}')"
 	jq --null-input --arg d "sha256:$blob" --argjson s "$size" '{schemaVersion: 2,
@@ -125,7 +128,7 @@ make_index() {
 
 # make_image: the image knows by rpm what it has, and has repositories that nobody reaches.
 make_image() {
-	local image=localhost/wgkmod-al8:${folder##*-} name words
+	local image=localhost/wgkmod-al8:${directory##*-} name words
 	mkdir "$TMP/all" "$TMP/image"
 	ln "$TMP"/{base,toolchain}/*.deb "$TMP/all"
 	family_base "$TMP/all" "$image"
@@ -133,12 +136,14 @@ make_image() {
 	mkdir "$TMP/all"
 	cp "$mirror"/image/*.rpm "$TMP/all"
 	while read -r name; do
-		compgen -G "$TMP/all/$name-[0-9]*" >/dev/null || cp "$mirror"/www/alinux/3/*/x86_64/Packages/"$name"-[0-9]*.rpm "$TMP/all"
+		compgen -G "$TMP/all/$name-[0-9]*" >/dev/null ||
+			cp "$mirror"/www/alinux/3/*/x86_64/Packages/"$name"-[0-9]*.rpm "$TMP/all"
 	done < <(awk '!/^#/ && !$4 { print $1 }' "$AL8/rpms")
 	podman_probe "$image"
 	in_image "$image" 'rpm --install --nodeps /packages/*.rpm
 		mkdir -p /etc/yum.repos.d
-		printf "[main]\ngpgcheck=1\ninstallonly_limit=3\nclean_requirements_on_remove=True\nbest=True\nskip_if_unavailable=False\n" >/etc/dnf/dnf.conf
+		printf "%s\n" "[main]" gpgcheck=1 installonly_limit=3 clean_requirements_on_remove=True best=True \
+			skip_if_unavailable=False >/etc/dnf/dnf.conf
 		printf "[alinux3-os]\nname=inside\nbaseurl=http://127.0.0.1:1/\nenabled=1\n" >/etc/yum.repos.d/inside.repo'
 	run skopeo copy "containers-storage:$image" "oci:$TMP/image"
 	run podman image rm "$image"
@@ -192,7 +197,7 @@ version_of() {
 }
 
 # repository NAME DIR: the packages made for it, signed, in DIR.  Not every repository has all of them
-# in one folder: os has some in one of their own.
+# in one directory: os has some in one of their own.
 repository() {
 	local files
 	mkdir -p "$2"
@@ -202,7 +207,8 @@ repository() {
 		mv "$2"/Packages/g*.rpm "$2/Packages/g/"
 	fi
 	mapfile -t files < <(find "$2/Packages" -name '*.rpm')
-	run rpmsign --define "__gpg $(command -v gpg)" --define "_gpg_path $TMP/mirror/gnupg" --define '_gpg_name wgkmod stand-in' --addsign "${files[@]}"
+	run rpmsign --define "__gpg $(command -v gpg)" --define "_gpg_path $TMP/mirror/gnupg" \
+		--define '_gpg_name wgkmod stand-in' --addsign "${files[@]}"
 	run createrepo_c --quiet --excludes "$forgotten*" "$2"
 }
 
@@ -213,7 +219,8 @@ gcc_packages() {
 	note libgomp "$version" "$3" "$1"
 	debs cpp cpp-10
 	package "$1" cpp "$version" "$3" '' "$TMP/debs.tar"
-	debs gcc gcc-10 libgcc-10-dev libasan6 libatomic1 libcc1-0 libitm1 liblsan0 libquadmath0 libtsan0 libubsan1 libisl23 libmpc3 libmpfr6
+	debs gcc gcc-10 libgcc-10-dev libasan6 libatomic1 libcc1-0 libitm1 liblsan0 libquadmath0 libtsan0 libubsan1 \
+		libisl23 libmpc3 libmpfr6
 	mkdir -p "$TMP/wrapper/usr/bin"
 	sed "s/REVISION/$2/" "$AL8/gcc" >"$TMP/wrapper/usr/bin/gcc"
 	chmod 755 "$TMP/wrapper/usr/bin/gcc"
@@ -228,7 +235,8 @@ note() {
 }
 
 make_mirror() {
-	local mirror=$TMP/mirror devel='findutils, perl-interpreter' core='kmod, linux-firmware, grubby, dracut' name repo requires words
+	local mirror=$TMP/mirror devel='findutils, perl-interpreter' core='kmod, linux-firmware, grubby, dracut' name repo \
+		requires words
 	local forgotten=kernel-devel-5.10.223-7.al8
 	local -a list
 	mkdir -p "$mirror/www" "$TMP/rpm"
@@ -289,14 +297,14 @@ part kernels < <(
 	cat "$AL8"/{real.config,kernel.config,kernels.sh,gcc}
 	grep -E '^(base|toolchain|source) ' "$TOP/targets/$demo.lock"
 )
-kernels=$folder
+kernels=$directory
 part mirror < <(
 	lock_lines source vm
 	printf '%s\n' "${kernels##*/}"
 	cat "$AL8"/{rpms,package.spec,modules.yaml,gcc}
 	declare -f package debs version_of repository gcc_packages note make_mirror
 )
-mirror=$folder
+mirror=$directory
 part image < <(
 	lock_lines base toolchain
 	printf '%s\n' "${mirror##*/}"

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""usage: silent.py PORT FOLDER [NAME]
+"""usage: silent.py PORT DIRECTORY [NAME]
 
-Serves FOLDER over HTTP, but for files whose path ends in NAME: of these it sends the headers and
+Serves DIRECTORY over HTTP, but for files whose path ends in NAME: of these it sends the headers and
 then nothing more.  Without NAME it takes every connection and never says a word.
 """
 

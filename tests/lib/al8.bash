@@ -6,14 +6,15 @@
 # al8_setup: makes the stand-in (or takes it from the cache), serves its registry and its mirror,
 # and resolves TARGET_DIR's targets, which are those of tests/al8/targets.  Sets for all tests:
 #
-#	$AL8_KERNELS   folder of the kernels, and of al8.pem, the key they trust
-#	$AL8_MIRROR    the mirror's folder: www/ is what is served
+#	$AL8_KERNELS   directory of the kernels, and of al8.pem, the key they trust
+#	$AL8_MIRROR    the mirror's directory: www/ is what is served
 #	$MIRROR_PORT   of the mirror; $REGISTRY_PORT of the registry
-#	OUT TARGET_DIR  as the scripts take them; a test sets the latter anew, in setup: TARGET_DIR=$AL8_TARGETS
+#	OUT TARGET_DIR  as the scripts take them; a test sets the latter again, in setup: TARGET_DIR=$AL8_TARGETS
 # shellcheck disable=SC2154 # run_cmd sets output
 al8_setup() {
 	local standins
-	"$ROOT_DIR/scripts/install-deps.sh" rpmbuild rpmsign createrepo_c gpg python3 docker-registry skopeo openssl rpm2cpio >&2
+	"$ROOT_DIR/scripts/install-deps.sh" rpmbuild rpmsign createrepo_c gpg python3 docker-registry skopeo openssl \
+		rpm2cpio >&2
 	TIMEOUT=3600 run_cmd 0 "$ROOT_DIR/tests/al8/make.sh"
 	AL8_KERNELS=$(sed -n 's,^kernels /,/,p' <<<"$output")
 	AL8_IMAGE=$(sed -n 's,^image /,/,p' <<<"$output")
@@ -29,7 +30,8 @@ al8_setup() {
 		if registry_start "$REGISTRY_PORT"; then break; fi
 	done
 	export MIRROR_PORT REGISTRY_PORT
-	run_cmd 0 skopeo copy --all --preserve-digests "oci:$AL8_IMAGE" "docker://127.0.0.1:$REGISTRY_PORT/alinux3/alinux3:3.9.1"
+	run_cmd 0 skopeo copy --all --preserve-digests "oci:$AL8_IMAGE" \
+		"docker://127.0.0.1:$REGISTRY_PORT/alinux3/alinux3:3.9.1"
 	standins=$(cat "$ROOT_DIR"/tests/al8/targets/standin-* | sha256sum | cut -c 1-16)
 	export OUT=$OUT/al8
 	export AL8_TARGETS=$OUT/targets-${AL8_MIRROR##*-}-$standins-$MIRROR_PORT-$REGISTRY_PORT TARGET_DIR

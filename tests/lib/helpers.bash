@@ -50,9 +50,9 @@ wait_until() {
 # needs_root WHY: Skip the test for a non-root user.  tests/run/check.sh looks for these words.
 needs_root() { [[ $(id -u) -eq 0 ]] || skip "needs root: $1"; }
 
-# assert_line REGEX: Fail unless a line of output matches.
+# assert_line REGEX...: Fail unless a line of output matches; several words are one REGEX, with blanks between.
 assert_line() {
-	grep -Eq -- "$1" <<<"$output" || fail "no line matches '$1' in:"$'\n'"$output"
+	grep -Eq -- "$*" <<<"$output" || fail "no line matches '$*' in:"$'\n'"$output"
 }
 
 # refute_line REGEX: Fail if a line of output matches.
@@ -67,10 +67,18 @@ assert_equal() {
 	[[ $1 == "$2" ]] || fail "is:     '$1'"$'\n'"should: '$2'"
 }
 
+# assert WORD...: Fail unless test(1) takes the words for true, as in: assert "$count" -gt 5, assert -e FILE.
+assert() {
+	test "$@" || fail "this is not so: $*"
+}
+
 # assert_absent FILE: Fail if the file exists, also if it is a dangling link.
 assert_absent() {
 	[[ ! -e $1 && ! -L $1 ]] || fail "'$1' exists"
 }
+
+# figure NAME TEXT...: Keep a figure of the documents.
+figure() { "$ROOT_DIR/tests/run/figures.sh" "$@"; }
 
 # stage TARGET STAGE DIR: Copy the files of one stage of a lock from the cache to DIR.
 stage() {

@@ -22,9 +22,9 @@ unchanged() {
 }
 
 # Run an install that must exit with STATUS, print a line that matches, and write nothing.
-refused() { # STATUS REGEX
+refused() { # STATUS REGEX...
 	install_it "$1"
-	assert_line "$2"
+	assert_line "${@:2}"
 	unchanged
 }
 
@@ -49,7 +49,8 @@ installed() {
 # put_aside: Print the path at which the last run says that it kept the changes of another process.
 # shellcheck disable=SC2154 # run_cmd sets output
 put_aside() {
-	sed -n "s/^wgkmod: what another process changed meanwhile is in '\(.*\)': move it to its place, and run depmod$/\1/p" <<<"$output"
+	local before='what another process changed meanwhile is in' after='move it to its place, and run depmod'
+	sed -n "s/^wgkmod: $before '\(.*\)': $after$/\1/p" <<<"$output"
 }
 
 # A program of this name and these lines comes first where wgkmod looks for it, /usr/local/sbin: WGKMOD

@@ -65,6 +65,8 @@ main() {
 	printf '%s\n' "modules=$n" "sections=$(total sections)" "bytes=$(total bytes)" "relocations=$(total relocations)" \
 		"symbols=$(total symbols)" "crcs=$(total crcs)" "modinfo=$(total modinfo)" "differing=$differing" \
 		>"$OUT/proofs/parity-$TARGET"
+	"$TOP/tests/run/figures.sh" "parity $TARGET" "$n | $(total sections) | $(total bytes) | $(total relocations) |" \
+		"$(total symbols) | $(total crcs)"
 	say parity "$n modules of $RELEASE are the vendor's code: $(total sections) sections of $(total bytes) bytes," \
 		"$(total relocations) relocations, $(total symbols) symbols, $(total crcs) CRCs equal"
 	phase_end "may differ and does: $differing"

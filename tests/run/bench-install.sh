@@ -115,6 +115,11 @@ line() { # NAME WORDS
 		}'
 }
 
+versus() { # NAME
+	awk -v w="$(middle "$1" 1)" -v bw="$(middle bare 1)" \
+		'BEGIN { printf "%.2f s against %.2f s: %.2f times", w, bw, w / bw }'
+}
+
 modules=()
 phase_begin bench-install
 make_tmp "$OUT"
@@ -148,4 +153,8 @@ exchange=$(exchange_ms)
 	line dkms 'dkms install'
 	printf '%-24s %5.2f ms, once, under strace\n' 'the exchange' "$exchange"
 } | tee "$OUT/bench-install.txt"
+"$TOP/tests/run/figures.sh" 'bench tree' "$COUNT modules on $(stat -f -c %T "$TMP"), the middle of $ROUNDS rounds"
+"$TOP/tests/run/figures.sh" 'bench install' "$(versus wgkmod)"
+"$TOP/tests/run/figures.sh" 'bench dkms' "$(versus dkms)"
+"$TOP/tests/run/figures.sh" 'bench exchange' "$exchange ms for the exchange"
 phase_end "also in $OUT/bench-install.txt"

@@ -106,7 +106,9 @@ for name; do
 	compile "$name"
 	seed "$name"
 	if fuzz "$name"; then
-		phase_end "$(sed -n 's/^stat::number_of_executed_units: *//p' "$LOG") runs, no finding"
+		runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$LOG")
+		"$TOP/tests/run/figures.sh" "fuzz $name" "$name $runs runs"
+		phase_end "$runs runs, no finding"
 	else
 		found=1
 		say "$name" "a finding: see $LOG and $dir/$name-*"

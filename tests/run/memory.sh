@@ -23,6 +23,8 @@ suite() {
 	reports=$(find "$dir" -name "$name.report*" -size +0 | wc -l)
 	left=$(grep -c '# skip needs the plain wgkmod' "$tap") || [[ $? -eq 1 ]]
 	root=$(grep -c '# skip needs root' "$tap") || [[ $? -eq 1 ]]
+	"$TOP/tests/run/figures.sh" "memory $name" "$(($(grep -c '^ok' "$tap") - left - root)) tests passed, $left left out," \
+		"$(wc -l <"$dir/$name.runs") runs of \`wgkmod\`, $reports findings"
 	say memory "$name: $(($(grep -c '^ok' "$tap") - left - root)) of $(sed -n '1s/^1\.\.//p' "$tap") tests passed," \
 		"$left left out, $root need root, $reports findings ($(wc -l <"$dir/$name.runs") runs of wgkmod)"
 	[[ $status -eq 0 && $reports -eq 0 ]] || {

@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# usage: proofs.sh parity|boot TARGET|all
+# usage: proofs.sh parity|boot TARGET...|all
 #
-# Build a target and run a proof on it: parity (tests/parity/parity.sh) or boot (tests/vm/tunnel.sh).  With
-# "all", do so for every target that has the inputs of the proof, and print a table, also to
-# out/proofs/PROOF.txt.  Exit with 0 if at least one passed and none failed.  A target whose files no mirror has
-# any more (69 from fetch.sh) is no failure, and the table says so.  A target that cannot be read is a failure.
+# Build a target and run a proof on it: parity (tests/parity/parity.sh) or boot (tests/vm/tunnel.sh).  For several
+# targets, or with "all" for every target that has the inputs of the proof, do so for as many at a time as the machine
+# carries, and print a table, also to out/proofs/PROOF.txt.  Exit with 0 if at least one passed and none failed.  A
+# target whose files no mirror has any more (69 from fetch.sh) is no failure, and the table says so.  A target that
+# cannot be read is a failure.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../../scripts/lib.sh"
-[[ $# -eq 2 && $1 =~ ^(parity|boot)$ ]] || die "usage: proofs.sh parity|boot TARGET|all"
+[[ $# -ge 2 && $1 =~ ^(parity|boot)$ ]] || die "usage: proofs.sh parity|boot TARGET...|all"
 proof=$1
+shift
 
 case $proof in
 parity)
@@ -56,26 +58,44 @@ row() {
 	printf '\n'
 }
 
-if [[ $2 != all ]]; then
-	prove "$2"
+if [[ $# -eq 1 && $1 != all ]]; then
+	prove "$1"
 	exit
 fi
 
-mkdir -p "$OUT/proofs"
+own_dir "$OUT" "$OUT/proofs"
 rm -f "$OUT/proofs/$proof"-* "$OUT/proofs/$proof.txt"
+targets=() unreadable=()
+if [[ $1 == all ]]; then
+	for target in $(list_targets); do
+		status=0
+		can_prove "$target" || status=$?
+		case $status in
+		0) targets+=("$target") ;;
+		"$nothing_to_prove") ;;
+		*) unreadable+=("$target") ;;
+		esac
+	done
+else
+	targets=("$@")
+fi
+status=0
+[[ ${#targets[@]} -eq 0 ]] || "$TOP/cluster/many.sh" "$proof" "${targets[@]}" || status=$?
+[[ $status -le 1 ]] || exit "$status"
 passed=0 failed=0 gone=0 rows=$(printf '%s\t' target result "${columns[@]}" | sed 's/\t$//')
-for target in $(list_targets); do
-	status=0
-	can_prove "$target" || status=$?
-	[[ $status -ne $nothing_to_prove ]] || continue
-	[[ $status -ne 0 ]] || prove "$target" || status=$?
+while read -r target status; do
 	case $status in
 	0) result=pass && ((++passed)) ;;
 	"$EXIT_GONE") result='cannot be had any more' && ((++gone)) ;;
 	*) result=FAILED && ((++failed)) ;;
 	esac
 	rows+=$'\n'$(row "$target" "$result")
-done
+done < <({
+	[[ ${#targets[@]} -eq 0 ]] || cat "$OUT/log/$proof-all.txt"
+	[[ ${#unreadable[@]} -eq 0 ]] || printf '%s 1\n' "${unreadable[@]}"
+} | sort -V)
 column -t -s $'\t' <<<"$rows" | tee "$OUT/proofs/$proof.txt"
-say "$proof" "$((passed + failed + gone)) kernel(s): $passed passed, $failed failed, $gone cannot be had any more"
+result="$((passed + failed + gone)) kernels: $passed passed, $failed failed, $gone cannot be had any more"
+"$TOP/tests/run/figures.sh" "$proof all" "$proof of $result"
+say "$proof" "$result"
 [[ $failed -eq 0 && $passed -gt 0 ]]

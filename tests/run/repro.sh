@@ -182,4 +182,6 @@ done
 [[ ${#missing[@]} -eq 0 ]] || die "these variations were requested but had no effect: ${missing[*]}"
 say repro "$TARGET: $(find "$dir/first/made" -type f | wc -l) files equal in $((runs + 1)) builds;" \
 	"sha256 of the bundle: $(sha256sum <"$dir/first/made/wireguard-$RELEASE.tar" | cut -d ' ' -f 1)"
+"$TOP/tests/run/figures.sh" "repro $TARGET" "$(find "$dir/first/made" -type f | wc -l) files equal in $((runs + 1))" \
+	"builds, ${#variations[@]} variations shown, $((($(now_ms) - PHASE_START) / 1000)) s"
 phase_end "equal, ${#variations[@]} variations shown"

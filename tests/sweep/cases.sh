@@ -232,7 +232,7 @@ meddle_all "$2"
 printf '%s, %s: %d times, of %d system calls, %d of them its own; wrong: %d' \
 	"$1" "$2" "$CASE_DONE" "$CASE_ALL" "$CASE_OWN" "$CASE_WRONG"
 [[ $2 == kill ]] ||
-	printf '; old tree and 1: %d, new tree and 0: %d, ended by the dynamic loader before main(): %d, by the C library in a futex: %d' \
-		"$CASE_OLDS" "$CASE_NEWS" "$CASE_LOADER" "$CASE_FUTEX"
+	printf '; old tree and 1: %d, new tree and 0: %d, %s: %d, %s: %d' "$CASE_OLDS" "$CASE_NEWS" \
+		'ended by the dynamic loader before main()' "$CASE_LOADER" 'by the C library in a futex' "$CASE_FUTEX"
 printf '; roots from which the plain run was tried: %d\n' "${#CASE_PLAIN[@]}"
 [[ $CASE_WRONG -eq 0 && $CASE_DONE -gt 0 ]]

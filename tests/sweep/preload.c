@@ -5,7 +5,8 @@
  * holds a file "permanent". What kernel.modules_disabled is, /fake/modules_disabled says, and what a keyring holds,
  * /fake/ring-SERIAL. With $FAKE_NO_EXCHANGE no file system can exchange two names. The
  * commands $FAKE_BEFORE and $FAKE_AFTER run right before and after the first exchange of
- * the kernel's directory.
+ * the kernel's directory, and $FAKE_MADE right after the first directory $FAKE_MADE_NAME
+ * was made.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -91,6 +93,18 @@ int renameat2(int from, const char *name, int to, const char *to_name, unsigned 
 	run_once("FAKE_BEFORE");
 	ret = (int)real_syscall(SYS_renameat2, from, name, to, to_name, flags);
 	run_once("FAKE_AFTER");
+	return ret;
+}
+
+/* Somebody else, right after a directory was made. */
+int mkdirat(int dir, const char *name, mode_t mode)
+{
+	const char *made = getenv("FAKE_MADE_NAME");
+	int ret = (int)real_syscall(SYS_mkdirat, dir, name, mode);
+	const char *slash = strrchr(name, '/');
+
+	if (ret == 0 && made && !strcmp(slash ? slash + 1 : name, made))
+		run_once("FAKE_MADE");
 	return ret;
 }
 

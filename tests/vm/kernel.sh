@@ -67,6 +67,9 @@ main() {
 	[[ ${count[yes/no]:-0} -eq 0 && ${count[yes/not-offered]:-0} -eq 0 &&
 		${count[yes/yes]:-0} -gt 0 && ${count[no/no]:-0} -gt 0 ]] ||
 		die "wgkmod and the kernel do not agree, or the kernel was not asked"
+	"$TOP/tests/run/figures.sh" kernel "$(wc -l <"$2/verdicts") changed modules in one boot:" \
+		"${count[yes/yes]} accepted and loaded, ${count[yes/no]:-0} accepted and refused by the kernel," \
+		"${count[no/yes]:-0} refused that the kernel would load, ${count[no/no]} that neither takes"
 	phase_end "passed"
 }
 

@@ -189,6 +189,8 @@ powercut() { # FS
 		"${trees[new]:-0} new, ${trees[other]:-0} other, ${trees[unmountable]:-0} not mounted;" \
 		"writes not flushed: $kept kept, $lost lost, $torn torn" \
 		"($FILES modules, $TOOK ms, seed $SEED)"
+	"$TOP/tests/run/figures.sh" "powercut $fs" \
+		"$fs $((n - wrong)) of $n: $COUNT cuts at random moments, $CUTS between two writes"
 	failed=$((failed + wrong)) all=$((all + n))
 }
 

@@ -46,6 +46,10 @@ main() {
 	say selftest "netns.sh (sha256 $(sha256sum <"$TMP/netns.sh" | cut -c 1-16)...): $(vm_figure steps) steps," \
 		"all passed, in $(vm_figure netns_s) s"
 	say selftest "$(vm_figure objects) objects of WireGuard made and destroyed; taint $(vm_figure taint)"
+	local objects
+	objects=$(vm_figure objects)
+	"$TOP/tests/run/figures.sh" "selftest $TARGET" \
+		"$(vm_figure steps) steps passed, ${objects/\// of } objects made and destroyed"
 	phase_end "passed"
 }
 

@@ -19,19 +19,25 @@
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../../scripts/lib.sh"
 
+# tell NAME TEXT...: Print a line of the result, and keep it as a figure of the documents.
+tell() {
+	say tunnel "${*:2}"
+	"$TOP/tests/run/figures.sh" "tunnel $1 $TARGET" "${*:2}"
+}
+
 # figures: Print the guest's figures.
 figures() {
 	local versions
 	versions="$(vm_figure symbol_versions) symbol versions checked"
 	[[ $versions != '0 '* ]] || versions+=' (this kernel has none)'
 	say tunnel "$RELEASE booted in $(vm_figure boot_s) s, tainted before: $(vm_figure taint_before)"
-	say tunnel "wgkmod install in $(vm_figure install_s) s, modprobe in $(vm_figure modprobe_s) s"
+	tell install "wgkmod install in $(vm_figure install_s) s, modprobe in $(vm_figure modprobe_s) s"
 	say tunnel "$(vm_figure loaded) of $(vm_figure built) built modules loaded, as modules.dep says:" \
 		"$(vm_figure modules)"
-	say tunnel "all of them ours; $versions; taint $(vm_figure taint)"
+	tell proof "all of them ours, $versions, taint $(vm_figure taint)"
 	say tunnel "handshake and first reply in $(vm_figure handshake_ms) ms;" \
 		"ping $(vm_figure ping4_ms) ms, IPv6 $(vm_figure ping6_ms) ms"
-	say tunnel "8 MiB over TCP in $(vm_figure tcp_s) s ($(vm_figure tcp_mib_s) MiB/s), sha256 equal"
+	tell speed "8 MiB over TCP in $(vm_figure tcp_s) s ($(vm_figure tcp_mib_s) MiB/s), sha256 equal"
 	say tunnel "interfaces deleted, $(vm_figure unloaded) modules unloaded;" \
 		"permanent in this kernel: $(vm_figure permanent)"
 }

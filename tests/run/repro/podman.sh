@@ -45,7 +45,6 @@ build)
 	tool=("$REPRO_PODMAN" "${global[@]}")
 	if [[ $REPRO_BUILDER == buildah ]]; then
 		tool=(buildah)
-		set -- "${@/#--squash-all/--squash}"
 		build_options+=("${global[@]}")
 	fi
 	if [[ $REPRO_BUILD == *chroot* ]]; then # it takes no --network; run.sh left no network anyway

@@ -6,7 +6,7 @@
 # Do one build of make repro, as root.  Make an environment with all the VARIATIONs at once, whose values NUMBER
 # chooses, and build the project in out/repro/project there, without network.  Everything else is the same in
 # each run, paths too.  Write to DIR: made/ (the contents of out/RELEASE), evidence (lines "KEY VALUE" of the
-# values that the build saw) and log.
+# values that the build saw), log, and logs/ with the logs of the phases if the build fails.
 #
 #	REPRO_PLACE	directory of repro.sh that any user can reach, for this run's mount points
 
@@ -133,8 +133,8 @@ if varied host; then
 	run_options+=(--uts=host)
 fi
 if varied clock; then
-	days=$(pick 400 4000 -800)
-	command+=(faketime -f "${days/#[0-9]/+${days:0:1}}d")
+	days=$(pick +400 +4000 -800)
+	command+=(faketime -f "${days}d")
 	read_lock "$TARGET" vm
 	mkdir "$disk/faketime"
 	for i in "${!LOCK_SHA256[@]}"; do
@@ -146,10 +146,11 @@ if varied clock; then
 		die "the clock inside the container cannot be varied: VM of '$TARGET' does not name libfaketime (WITHOUT=clock)"
 	cp "$library" "$here/container/libfaketime.so.1"
 	printf '/repro/libfaketime.so.1\n' >"$here/container/preload"
-	printf '%s\n' "${days/#[0-9]/+${days:0:1}}d" >"$here/container/faketimerc"
-	for option in "$here/container/libfaketime.so.1:/repro/libfaketime.so.1:ro" \
-		"$here/container/preload:/etc/ld.so.preload:ro" "$here/container/faketimerc:/etc/faketimerc:ro"; do
-		run_options+=(--volume "$option") build_options+=(--volume "$option")
+	# The offset comes from the environment: libfaketime looks for a file in several places, and each stat() then
+	# leaves ENOENT in errno, which update-alternatives takes for a missing file.
+	for option in "--env=FAKETIME=${days}d" --volume="$here/container/libfaketime.so.1:/repro/libfaketime.so.1:ro" \
+		--volume="$here/container/preload:/etc/ld.so.preload:ro"; do
+		run_options+=("$option") build_options+=("$option")
 	done
 fi
 ! varied cpus || command=(taskset --cpu-list "$(first_cpu)" "${command[@]}")
@@ -174,5 +175,8 @@ status=0
 (cd "$here/view" && "${as_user[@]}" env -i "${environment[@]}" "${command[@]}" \
 	bash "$here/bin/repro-build" "$here/view/$clone" "$TARGET" "$mask") >"$dir/log" 2>&1 </dev/null || status=$?
 cp "$here/container/evidence" "$dir/evidence" 2>/dev/null || : >"$dir/evidence"
-[[ $status -eq 0 ]] || die "the build under '${variations:1:-1}' failed; its log is $dir/log"
+if [[ $status -ne 0 ]]; then
+	[[ ! -d $here/plain/out/log ]] || cp -R "$here/plain/out/log" "$dir/logs"
+	die "the build under '${variations:1:-1}' failed; its log is $dir/log, those of its phases are in $dir/logs/"
+fi
 cp -a "$here/plain/out/$RELEASE" "$dir/made"

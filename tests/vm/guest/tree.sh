@@ -14,11 +14,12 @@ snapshot() {
 	)
 }
 
-# assert_untouched SNAPSHOT-FILE: since that, with times, nothing was written to the kernel's directory, where the state is too.
+# assert_untouched SNAPSHOT-FILE: since that, with times, nothing was written to the kernel's directory, where the
+# state is too.
 assert_untouched() {
 	local change
 	change=$(snapshot times | diff "$1" - | head -n 3) || [[ $? -eq 1 ]]
-	[[ -z $change ]] || fail "the kernel's folder was changed: $change"
+	[[ -z $change ]] || fail "the kernel's directory was changed: $change"
 }
 
 # assert_rpm_clean: Fail unless rpm --verify finds every file of the kernel's package unchanged.

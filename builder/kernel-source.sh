@@ -1,0 +1,52 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# usage: kernel-source.sh SOURCEDIR DIR
+#
+# Unpack the kernel source in SOURCEDIR once for all kernels of its version, and write what closure.sh reads to DIR.
+# Runs in the container while the image is made.
+#
+#	kconfig.tar  Kconfig files, Makefiles and scripts, with Kconfig's program compiled
+#	code.tar.gz  the directories in which WireGuard and all that it can select are
+#	readers      "FILE TEXT" for each line of the C and assembler sources that reads a symbol of Kconfig
+
+set -euo pipefail
+umask 022
+export LC_ALL=C TZ=UTC
+# shellcheck source=/dev/null
+. /wgkmod/family.sh
+
+source=$1 out=$2
+srcarch=x86
+code=(crypto lib net drivers/net/wireguard "arch/$srcarch/crypto" "arch/$srcarch/lib")
+work=$(mktemp -d)
+tree=$work/linux
+trap 'wait; rm -rf "$work"' EXIT
+mkdir -p "$tree" "$out"
+
+# One pass over the source, which is 1 GB: each reader gets a copy of the stream.  tar may end before the padding
+# after the archive's end, so tee -p goes on when a reader is gone; wait has the status of each.
+mkfifo "$work/to-tar" "$work/to-list"
+tar -xf "$work/to-tar" -C "$tree" --strip-components=1 --wildcards --no-wildcards-match-slash --anchored \
+	'*/scripts' "${code[@]/#/*/}" --wildcards-match-slash '*/Kconfig*' '*/Makefile*' '*/Kbuild*' &
+tar=$!
+tar -tRf "$work/to-list" >"$work/members" &
+list=$!
+# tr ends tar's header with a newline, so that the first line of a file starts where the file does.
+family_source "$source"/* | tee -p "$work/to-tar" "$work/to-list" | tr '\0' '\n' | grep -ab CONFIG_ >"$work/lines"
+wait "$tar"
+wait "$list"
+awk -f /wgkmod/readers.awk "$work/members" "$work/lines" | grep -E "^(arch/$srcarch/|[^a]|a[^r])" >"$out/readers"
+
+cd "$tree"
+for dir in "${code[@]}"; do
+	[[ ! -d $dir ]] || printf '%s\n' "$dir"
+done | tar -cf - -T - | gzip -1 >"$out/code.tar.gz"
+cc=$(family_compiler)
+make -s -j"$(nproc)" ARCH=$srcarch CC="$cc" HOSTCC="$cc" KCONFIG_CONFIG="$work/config" allnoconfig >"$work/log" 2>&1 ||
+	{ cat "$work/log" >&2; exit 1; }
+{
+	find . \( -path './arch/*/*' ! -path "./arch/$srcarch/*" -o -path ./scripts \) -prune -o \
+		\( -name 'Kconfig*' -o -name 'Makefile*' -o -name 'Kbuild*' \) ! -type d -print
+	printf '%s\n' ./scripts
+} | tar -cf "$out/kconfig.tar" -T -

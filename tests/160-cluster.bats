@@ -1,0 +1,170 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The same bits from a cluster: make one and make collect, and an array job of a real Slurm on this machine.
+
+# shellcheck disable=SC2030,SC2031 # each test is a subshell
+
+load lib/helpers
+load lib/servers
+
+TARGETS=(debian11-5.10.0-32-amd64 debian11-5.10.0-32-cloud-amd64 debian11-5.10.0-32-rt-amd64)
+
+setup_file() {
+	"$ROOT_DIR/scripts/install-deps.sh" @cluster
+	export ALONE=$BATS_FILE_TMPDIR/alone LIST=$BATS_FILE_TMPDIR/list
+	printf '%s\n' "${TARGETS[@]}" >"$LIST"
+	# Each target by a build of its own: what the others have to be equal to.
+	mkdir "$ALONE"
+	for name in "${TARGETS[@]}"; do
+		TIMEOUT=900 OUT=$ALONE run_cmd 0 "$ROOT_DIR/scripts/artifacts.sh" "$name"
+	done
+}
+
+teardown_file() {
+	local pid
+	for pid in "$BATS_FILE_TMPDIR"/slurm/*.pid; do
+		[[ ! -f $pid ]] || kill "$(cat "$pid")"
+	done
+}
+
+setup() { export DEST=$BATS_TEST_TMPDIR/dest; }
+
+# assert_equal_to_alone DIR: Fail unless DIR has the bits of the builds alone.
+assert_equal_to_alone() {
+	local sums
+	for sums in "$ALONE"/*/SHA256SUMS; do
+		cmp "$sums" "$1/$(basename "${sums%/*}")/SHA256SUMS"
+	done
+}
+
+one() { OUT=$ALONE run_cmd "$1" make -C "$ROOT_DIR" --no-print-directory one LIST="$LIST" INDEX="$2" DEST="$DEST"; }
+collect() { OUT=$ALONE run_cmd "$1" make -C "$ROOT_DIR" --no-print-directory collect LIST="$LIST" DEST="$DEST"; }
+
+# bits DIR: Print a line for each file below DIR, with its inode and its digest.
+bits() { (cd "$1" && find . -type f -printf '%i ' -exec sha256sum {} \; | sort); }
+
+@test "make one puts a kernel into DEST once, and make collect names what is missing, altered or older" {
+	local before
+	one 0 1
+	assert_line "^one +${TARGETS[0]} is in $DEST \("
+	collect 2
+	assert_line "missing, or not made from the inputs of this clone: ${TARGETS[1]} ${TARGETS[2]}$"
+	one 0 2
+	one 0 3
+	before=$(bits "$DEST")
+	one 0 3
+	assert_line "^one +${TARGETS[2]} is in $DEST$"
+	assert_equal "$(bits "$DEST")" "$before"
+	collect 0
+	assert_line "^collect +3 kernels in $DEST, 0 missing"
+	assert_equal_to_alone "$DEST"
+	assert_equal "$(wc -l <"$DEST/kernels")" 3
+	flip "$DEST/5.10.0-32-amd64/wgkmod" 100
+	collect 2
+	assert_line "inputs of this clone: ${TARGETS[0]}$"
+	one 0 1
+	collect 0
+	sed -i '1s/.$/x/' "$DEST/.made/${TARGETS[1]}"
+	collect 2
+	assert_line "inputs of this clone: ${TARGETS[1]}$"
+}
+
+@test "make one refuses a list, a line or a target that is not there" {
+	LIST=/nowhere one 2 1
+	assert_line "^wgkmod: there is no list '/nowhere'"
+	one 2 0
+	assert_line "^wgkmod: INDEX '0' is not the number of a line"
+	one 2 4
+	assert_line "has no line 4$"
+	echo nosuch >"$BATS_TEST_TMPDIR/list"
+	LIST=$BATS_TEST_TMPDIR/list one 2 1
+	assert_line "unknown target 'nosuch'"
+	assert_absent "$DEST"
+}
+
+@test "make one that is killed at any rename leaves DEST as it was or whole, and the next run finishes it" {
+	local n
+	for n in {1..20}; do
+		rm -rf "$DEST"
+		OUT=$ALONE kill_at "$n" 'mv cp tar rm' "$ROOT_DIR/cluster/one.sh" "$LIST" 1 "$DEST"
+		[[ -n $KILLED ]] || break
+		[[ ! -e $DEST/5.10.0-32-amd64 ]] || (cd "$DEST/5.10.0-32-amd64" && sha256sum --check --quiet SHA256SUMS)
+		one 0 1
+		cmp "$ALONE/5.10.0-32-amd64/SHA256SUMS" "$DEST/5.10.0-32-amd64/SHA256SUMS"
+	done
+	[[ -z $KILLED && $n -gt 4 ]]
+}
+
+@test "the Indexed Job for Kubernetes has an index for each line, and its command builds that line" {
+	local job=$BATS_TEST_TMPDIR/job.json index said
+	"$ROOT_DIR/cluster/kubernetes/job.sh" "$LIST" registry/wgkmod claim >"$job"
+	assert_equal "$(jq -r '.kind, .spec.completionMode, .spec.completions' "$job" | paste -sd ' ')" 'Job Indexed 3'
+	said=$(jq -r '.spec.template.spec.containers[0].command[2]' "$job")
+	for index in 0 1 2; do
+		cd "$ROOT_DIR"
+		OUT=$ALONE JOB_COMPLETION_INDEX=$index run_cmd 0 \
+			bash -euc "$(sed "s,/shared/list,$LIST,; s,/shared/dest,$DEST," <<<"$said")"
+		assert_line "^one +${TARGETS[index]} is in $DEST"
+	done
+	collect 0
+	run_cmd 1 "$ROOT_DIR/cluster/kubernetes/job.sh" /nowhere registry/wgkmod claim
+	assert_line "there is no list '/nowhere'"
+}
+
+# slurm_start: Start munge and a Slurm of one node with all processors of this machine.
+slurm_start() {
+	local dir=$BATS_FILE_TMPDIR/slurm
+	mkdir -p "$dir/state" "$dir/spool"
+	chmod 755 "$BATS_FILE_TMPDIR" "$dir"
+	free_ports 25000
+	dd if=/dev/urandom of="$dir/munge.key" bs=128 count=1 status=none
+	chmod 400 "$dir/munge.key"
+	munged --force --key-file="$dir/munge.key" --socket="$dir/munge.socket" --pid-file="$dir/munged.pid" \
+		--log-file="$dir/munged.log" --seed-file="$dir/munge.seed" 3>&-
+	export SLURM_CONF=$dir/slurm.conf
+	cat >"$SLURM_CONF" <<-EOF
+		ClusterName=wgkmod
+		SlurmctldHost=$(hostname -s)(127.0.0.1)
+		SlurmctldPort=$PORT
+		SlurmdPort=$((PORT + 1))
+		SlurmUser=root
+		AuthType=auth/munge
+		AuthInfo=socket=$dir/munge.socket
+		MpiDefault=none
+		ProctrackType=proctrack/linuxproc
+		TaskPlugin=task/none
+		ReturnToService=2
+		MaxArraySize=1001
+		SchedulerParameters=batch_sched_delay=1,sched_interval=2
+		SelectType=select/cons_tres
+		SelectTypeParameters=CR_CPU
+		StateSaveLocation=$dir/state
+		SlurmdSpoolDir=$dir/spool
+		SlurmctldPidFile=$dir/slurmctld.pid
+		SlurmdPidFile=$dir/slurmd.pid
+		SlurmctldLogFile=$dir/slurmctld.log
+		SlurmdLogFile=$dir/slurmd.log
+		NodeName=$(hostname -s) NodeAddr=127.0.0.1 CPUs=$(nproc) CoresPerSocket=$(nproc) State=UNKNOWN
+		PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
+	EOF
+	slurmctld 3>&-
+	slurmd 3>&-
+	wait_until 60 grep -q . <(sinfo --noheader --states=idle --format=%N)
+}
+
+@test "an array job of Slurm, one task killed in the middle and queued again: the bits of the builds alone" {
+	local job pid
+	[[ $EUID -eq 0 ]] || skip 'needs root'
+	slurm_start
+	OUT=$BATS_TEST_TMPDIR/out "$ROOT_DIR/cluster/slurm/submit.sh" "$LIST" "$DEST" >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
+	pid=$!
+	# The first task compiles: its container runs.
+	wait_until 300 grep -qs 'run (sealed)' "$BATS_TEST_TMPDIR/out/log/${TARGETS[0]}-build.log"
+	job=$(squeue --noheader --array --states=RUNNING --format=%i | head -n 1)
+	run_cmd 0 scontrol requeue "$job" # Slurm starts it again after two minutes
+	wait "$pid" || { cat "$BATS_TEST_TMPDIR/said" "$DEST"/log/*; fail "submit.sh ended with $?"; }
+	output=$(cat "$BATS_TEST_TMPDIR/said")
+	assert_line "^collect +3 kernels in $DEST, 0 missing"
+	assert_equal_to_alone "$DEST"
+}
