@@ -82,6 +82,7 @@ c_sources := $(wildcard src/*.[ch] src/*/*.[ch] tests/fuzz/*.[ch] tests/sweep/*.
 helpers := $(wildcard tests/sweep/*.c tests/vm/*.c tests/run/*.c)
 shell_sources := $(wildcard *.sh cluster/*.sh cluster/*/*.sh delivery/*.sh scripts/*.sh scripts/lib/*.sh) \
 	$(wildcard builder/*.sh builder/families/*.sh) \
+	$(wildcard delivery/media/*.sh) \
 	$(wildcard tests/*/*.sh tests/*/*/*.sh) hooks/10-wgkmod.install hooks/debian hooks/guard hooks/wgkmod.sh \
 	.ci/run docs/wgkmod.bash-completion
 bats_sources := $(wildcard tests/*.bats tests/*/*.bats tests/*/*.bash)
@@ -110,6 +111,20 @@ bundle: ## one file for any host: out/KERNEL/wireguard-KERNEL.tar (SIGN_KEY=, TA
 	@$(if $(SIGN_KEY),$(need) @sign)
 	@$(MAKE) --no-print-directory artifacts $(if $(TARGETS),TARGETS=$(call quote,$(TARGETS)),TARGET=$(call quote,$(bundled)))
 	@$(if $(signs),OUT="$${OUT:-out}/signed") scripts/bundle.sh $(call each,$(bundled))
+
+.PHONY: rpm
+rpm: ## RPM packages and their repository DEST=/rpm (SIGN_KEY=, PUBLIC_KEY=, GPG_KEY=, TARGETS="A B")
+	@$(if $(DEST),,echo 'usage: make rpm DEST=directory SIGN_KEY=file PUBLIC_KEY=file TARGETS="A B"' >&2; exit 2)
+	@$(need) @fetch @rpm @sign
+	@for name in $(call each,$(bundled)); do $(MAKE) --no-print-directory bundle TARGET="$$name" TARGETS=; done
+	@delivery/rpm.sh $(call quote,$(DEST)) $(call each,$(bundled))
+
+.PHONY: media
+media: ## fill a medium for hosts without network, DEST= (the variables of make rpm)
+	@$(if $(DEST),,echo 'usage: make media DEST=directory SIGN_KEY=file PUBLIC_KEY=file TARGETS="A B"' >&2; exit 2)
+	@$(need) @fetch @rpm @sign
+	@for name in $(call each,$(bundled)); do $(MAKE) --no-print-directory bundle TARGET="$$name" TARGETS=; done
+	@delivery/media.sh $(call quote,$(DEST)) $(call each,$(bundled))
 
 .PHONY: one
 one: ## build line INDEX= of the file LIST= and put it into DEST=, which machines may share (cluster/)

@@ -76,26 +76,24 @@ static int carry_out(struct transaction *tx, struct install *in,
 {
 	const struct params *params = in->params;
 	size_t kept = tx->plan.kept;
-	int ret;
+	bool differs = !transaction_is_done(tx, &in->payload);
+	int ret = 0;
 
-	if (transaction_is_done(tx, &in->payload)) {
-		proof_print(proof, "are installed already");
-		return params->load && !params->dry_run ? load_again(tx) : 0;
-	}
-	if (params->dry_run) {
+	if (differs && params->dry_run)
 		plan_print(&tx->plan);
-		proof_print(proof, "would be installed");
-		return 0;
-	}
-	ret = transaction_commit(tx, &in->payload);
-	if (ret == 0 && params->load)
-		ret = load(tx, in);
+	else if (differs)
+		ret = transaction_commit(tx, &in->payload);
+	if (ret == 0 && params->load && !params->dry_run)
+		ret = differs ? load(tx, in) : load_again(tx);
 	if (ret < 0)
 		return ret;
-	proof_print(proof, "installed");
-	if (kept)
+	proof_print(proof, !differs	     ? "are installed already"
+			   : params->dry_run ? "would be installed"
+					     : "installed");
+	if (differs && kept && !params->dry_run)
 		log_info("%zu file%s replaced; 'wgkmod remove' puts back what was there",
 			 kept, PLURAL(kept));
+	options_print_result(params, tx->host.release, differs);
 	return 0;
 }
 
@@ -250,6 +248,7 @@ static const struct option_spec options[] = {
 	{ "load", NULL, "load the modules, and check that they are live",
 	  offsetof(struct params, load), false },
 	OPTION_DRY_RUN,
+	OPTION_PORCELAIN,
 	OPTION_KEY,
 	OPTION_ALLOW_UNSIGNED,
 	{ 0 },

@@ -94,6 +94,8 @@ static enum exit_code run_verb(char **argv, const char *running)
 		return EXIT_FAILED;
 	}
 	log_set_verb(verb->name);
+	if (params.porcelain)
+		log_info_to_stderr();
 	if (!root_works()) {
 		log_error(
 			"this kernel has no openat2(): wgkmod needs Linux 5.6 or later");

@@ -34,6 +34,15 @@ enum exit_code exit_code_of(int err)
 	}
 }
 
+void options_print_result(const struct params *params, const char *release, bool differs)
+{
+	if (params->porcelain)
+		printf("result\t%s\t%s\n", release,
+		       !differs		 ? "unchanged"
+		       : params->dry_run ? "would-change"
+					 : "changed");
+}
+
 void options_print_exit_codes(void)
 {
 	printf("\nExit status:\n");

@@ -67,6 +67,9 @@ struct verb {
 #define OPTION_DRY_RUN \
 	{ "dry-run", NULL, "only print what would be done", \
 	  offsetof(struct params, dry_run), false }
+#define OPTION_PORCELAIN \
+	{ "porcelain", NULL, "print lines for programs, in a stable format", \
+	  offsetof(struct params, porcelain), false }
 #define OPTION_KEY \
 	{ "key", "FILE", "also trust this minisign public key", \
 	  offsetof(struct params, key), false }
@@ -104,6 +107,13 @@ void options_print_help(const struct verb *verb) _nonnull_all_;
  * EXIT_FAILED.
  */
 enum exit_code exit_code_of(int err) _must_check_;
+
+/*
+ * With --porcelain, print the result of a verb that changes the directory of the kernel
+ * @release. @differs is false if the directory was as wanted already.
+ */
+void options_print_result(const struct params *params, const char *release,
+			  bool differs) _nonnull_all_;
 
 /* Print what each exit status means to standard output. */
 void options_print_exit_codes(void);

@@ -20,6 +20,7 @@ static int carry_out(struct transaction *tx, const struct params *params)
 
 	if (params->dry_run) {
 		plan_print(&tx->plan);
+		options_print_result(params, release, true);
 		return 0;
 	}
 	ret = transaction_commit(tx, NULL);
@@ -29,6 +30,7 @@ static int carry_out(struct transaction *tx, const struct params *params)
 	if (restored)
 		log_info("%zu file%s that had been replaced put back", restored,
 			 PLURAL(restored));
+	options_print_result(params, release, true);
 	return 0;
 }
 
@@ -39,6 +41,7 @@ static int remove_modules(struct transaction *tx, void *arg)
 
 	if (state_is_empty(&tx->state)) {
 		log_info("nothing is installed for %s", tx->host.release);
+		options_print_result(arg, tx->host.release, false);
 		return 0;
 	}
 	ret = transaction_survey(tx, NULL);
@@ -66,6 +69,7 @@ static const struct option_spec options[] = {
 		      false),
 	OPTION_ROOT,
 	OPTION_DRY_RUN,
+	OPTION_PORCELAIN,
 	{ 0 },
 };
 

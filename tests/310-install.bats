@@ -487,3 +487,47 @@ on_tmpfs() {
 	wait $!
 	installed
 }
+
+@test "what somebody removed with its directory is installed again, and remove gives back the tree" {
+	install_it 0
+	rm -r "$MODULES/kernel/drivers/net/wireguard"
+	install_it 0
+	installed
+	remove_it 0
+	unchanged
+}
+
+# The standard output of a verb on the test's host; its sentences go to standard error.
+porcelain() { # VERB [OPTION...] [OPERAND]
+	run_cmd 0 "$BASH" -c '"$@" 2>/dev/null' - "$WGKMOD" "$1" --porcelain --root "$ROOT" --kernel "$RELEASE" "${@:2}"
+}
+
+@test "--porcelain says only whether the directory changed, or would change" {
+	porcelain install --allow-unsigned --dry-run "$PAYLOAD"
+	assert_equal "$output" $'result\t'"$RELEASE"$'\twould-change'
+	unchanged
+	porcelain install --allow-unsigned "$PAYLOAD"
+	assert_equal "$output" $'result\t'"$RELEASE"$'\tchanged'
+	installed
+	for option in '' --dry-run; do
+		porcelain install --allow-unsigned $option "$PAYLOAD"
+		assert_equal "$output" $'result\t'"$RELEASE"$'\tunchanged'
+	done
+	payload_next
+	porcelain install --allow-unsigned "$PAYLOAD"
+	assert_equal "$output" $'result\t'"$RELEASE"$'\tchanged'
+	porcelain remove --dry-run
+	assert_equal "$output" $'result\t'"$RELEASE"$'\twould-change'
+	porcelain remove
+	assert_equal "$output" $'result\t'"$RELEASE"$'\tchanged'
+	porcelain remove
+	assert_equal "$output" $'result\t'"$RELEASE"$'\tunchanged'
+}
+
+@test "--porcelain prints no result of an install that failed" {
+	mkdir -p "$MODULES/kernel/drivers/net/wireguard"
+	touch "$MODULES/kernel/drivers/net/wireguard/wireguard.ko"
+	run_cmd 0 "$BASH" -c '"$@" 2>/dev/null || echo "status $?"' - "$WGKMOD" install --porcelain --allow-unsigned \
+		--root "$ROOT" --kernel "$RELEASE" "$PAYLOAD"
+	assert_equal "$output" 'status 1'
+}

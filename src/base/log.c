@@ -8,10 +8,16 @@
 #define LINE_MAX_BYTES 8192
 
 static const char *current_verb = "run";
+static bool info_to_stderr;
 
 void log_set_verb(const char *verb)
 {
 	current_verb = verb;
+}
+
+void log_info_to_stderr(void)
+{
+	info_to_stderr = true;
 }
 
 /*
@@ -90,7 +96,7 @@ void log_info(const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	put_text(stdout, "", fmt, args);
+	put_text(info_to_stderr ? stderr : stdout, "", fmt, args);
 	va_end(args);
 }
 

@@ -33,6 +33,12 @@ int log_no_memory(void);
 /* Print "wgkmod: sentence" on standard error. */
 void log_error(const char *fmt, ...) _nonnull_all_ _printf_(1, 2);
 
+/*
+ * Print the sentences of log_info() on standard error from now on: what is on standard
+ * output is for a program.
+ */
+void log_info_to_stderr(void);
+
 /* Print "wgkmod: sentence" on standard output. */
 void log_info(const char *fmt, ...) _nonnull_all_ _printf_(1, 2);
 

@@ -46,7 +46,10 @@ static int make_directory(int fd, const char *path, struct strlist *made)
 	if (fchmod(directory, 0755) < 0)
 		return -errno;
 	ret = copy_label(parent, directory);
-	return ret < 0 || !made ? ret : strlist_add(made, path);
+	/* An earlier run may have made it too, and somebody removed it since. */
+	if (ret < 0 || !made || strlist_has(made, path))
+		return ret;
+	return strlist_add(made, path);
 }
 
 /* Make the parent directories of @path. */
