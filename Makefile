@@ -298,8 +298,8 @@ figures: ## take the figures that commands wrote into out/figures.txt over into 
 lint: ## the linters: shellcheck, gcc -fanalyzer, cppcheck, clang-tidy, clang-format, width of lines
 	@$(need) @lint
 	shellcheck --external-sources $(shell_sources) $(bats_sources)
-	codespell --ignore-words-list=extraversion,asymmetri,relaese,inh,fpr,nown,msdos \
-		*.md docs src cluster delivery scripts builder tests targets Makefile Containerfile build.sh
+	codespell --skip=package-lock.json --ignore-words-list=extraversion,asymmetri,relaese,inh,fpr,nown,msdos \
+		*.md docs src ansible ci cluster delivery hooks scripts builder tests targets Makefile Containerfile build.sh
 	clang-format --dry-run --Werror $(c_sources)
 	$(MAKE) --no-print-directory -C src lint
 	$(MAKE) --no-print-directory -C tests/parity lint

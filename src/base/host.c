@@ -153,13 +153,14 @@ int root_resolve(const char *root, const char *path, char **out)
 
 int root_holds(const char *root, const char *path)
 {
-	_cleanup_free_ char *plain = strdup_printf("%s/%s", root, path);
-	_cleanup_free_ char *inside = NULL, *real = NULL;
-	int ret;
+	_cleanup_free_ char *plain = NULL;
+	_cleanup_free_ char *inside = NULL;
+	_cleanup_free_ char *real = NULL;
+	int ret = root_resolve(root, path, &inside);
 
+	plain = strdup_printf("%s/%s", root, path);
 	if (!plain)
 		return -ENOMEM;
-	ret = root_resolve(root, path, &inside);
 	real = realpath(plain, NULL);
 	if (!inside && !real)
 		return ret;
