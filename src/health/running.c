@@ -118,10 +118,12 @@ static const struct {
 
 static bool starts_with_ours(const char *text)
 {
-	static const char *const names[] = { WIREGUARD ": ", "lib",
-					     "curve25519",   "chacha",
-					     "blake2s",	     "poly1305",
-					     "udp_tunnel: ", "ip6_udp_tunnel: " };
+	/* clang-format off */
+	static const char *const names[] = {
+		"wireguard: ", "lib", "curve25519", "chacha", "blake2s", "poly1305", "udp_tunnel: ",
+		"ip6_udp_tunnel: ",
+	};
+	/* clang-format on */
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (!strncmp(text, names[i], strlen(names[i])))

@@ -393,8 +393,10 @@ static char *next_word(char **cursor)
 	if (!*in)
 		return NULL;
 	for (; *in && (quote || !isspace((unsigned char)*in)); in++) {
-		if (quote ? *in == quote : *in == '\'' || *in == '"')
-			quote = quote ? '\0' : *in;
+		if (quote && *in == quote)
+			quote = '\0';
+		else if (!quote && (*in == '\'' || *in == '"'))
+			quote = *in;
 		else if (*in == '\\' && quote != '\'' && in[1])
 			*out++ = *++in;
 		else
@@ -583,7 +585,7 @@ static char *efi_text(const char *root, const char *name)
 	text = calloc(file.size, 1);
 	for (size_t i = 4;
 	     text && i + 1 < file.size && (file.data[i] || file.data[i + 1]); i += 2)
-		text[len++] = file.data[i + 1] ? '?' : file.data[i];
+		text[len++] = (char)(file.data[i + 1] ? '?' : file.data[i]);
 	return text;
 }
 
