@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
-# shellcheck shell=bats
+# shellcheck disable=SC2031,SC2153 # ROOT is of lib/modules, and run_cmd sets status
 #
 # wgkmod doctor on the running system: containers, rights, a missing modprobe, the surroundings of a tunnel.  As
 # in 320-running.bats, wgkmod gets a system of its own, where / is our root; the container is a real one.
