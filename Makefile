@@ -109,7 +109,8 @@ artifacts: ## fetch, image, build and proof: out/KERNEL/ (TARGETS="A B"|all, MOD
 .PHONY: bundle
 bundle: ## one file for any host: out/KERNEL/wireguard-KERNEL.tar (SIGN_KEY=, TARGETS="A B"|all)
 	@$(if $(SIGN_KEY),$(need) @sign)
-	@$(MAKE) --no-print-directory artifacts $(if $(TARGETS),TARGETS=$(call quote,$(TARGETS)),TARGET=$(call quote,$(bundled)))
+	@$(MAKE) --no-print-directory artifacts \
+		$(if $(TARGETS),TARGETS=$(call quote,$(TARGETS)),TARGET=$(call quote,$(bundled)))
 	@$(if $(signs),OUT="$${OUT:-out}/signed") scripts/bundle.sh $(call each,$(bundled))
 
 .PHONY: rpm

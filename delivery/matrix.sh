@@ -3,7 +3,8 @@
 #
 # usage: matrix.sh INDEX [TARGET...]
 #
-# Print the targets (all by default) as the matrix of a CI job: {"include": [{"shard": "debian11-1", "targets": "A B"}]}.
+# Print the targets (all by default) as the matrix of a CI job:
+# {"include": [{"shard": "debian11-1", "targets": "A B"}]}.
 # Leave out targets whose inputs are those of the published index INDEX (a missing file is an empty index), and those
 # without a complete lock, which standard error names.
 #

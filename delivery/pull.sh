@@ -82,4 +82,5 @@ while read -r file id; do
 done <"$TMP/bundles"
 
 switch_to "$dest" "$TMP/tree" "$generation"
-say pull "$dest, generation $generation, $(wc -l <"$TMP/bundles") kernel(s) verified, $(wc -l <"$TMP/wanted") file(s) downloaded"
+say pull "$dest, generation $generation, $(wc -l <"$TMP/bundles") kernel(s) verified," \
+	"$(wc -l <"$TMP/wanted") file(s) downloaded"

@@ -29,8 +29,8 @@ kernel_dir() {
 	die "no directory has the files of $release"
 }
 
-# ask REFERENCE: Print the reference and its digest in the registry, "absent", or "error" and why.  A GET of the manifest:
-# skopeo has no HEAD, and its login and token are needed.
+# ask REFERENCE: Print the reference and its digest in the registry, "absent", or "error" and why.  This is a GET of
+# the manifest: skopeo has no HEAD, and its login and token are needed.
 ask() {
 	local said file
 	file=$(mktemp "$TMP/ask.XXXXXX")

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * wgkmod doctor: say why WireGuard does not work on this host, by which evidence, and what
- * to do next.
+ * wgkmod doctor: say why WireGuard does not work on this host, by which evidence, and
+ * what to do next.
  *
  * With --porcelain, print one line for each thing, with tabs between its fields:
  *
@@ -83,8 +83,8 @@ static void print_findings(const struct params *params, const char *release,
 }
 
 /*
- * WireGuard is loaded. An older kernel loads modules without symbol versions with a warning:
- * those that do not fit may do anything but work.
+ * WireGuard is loaded. An older kernel loads modules without symbol versions with a
+ * warning: those that do not fit may do anything but work.
  */
 static void look_at_live(const struct patient *patient, struct findings *findings)
 {
@@ -100,7 +100,10 @@ static void look_at_live(const struct patient *patient, struct findings *finding
 	running_look_at_taint(findings);
 }
 
-/* Look from the outside in. What runs already needs no module; only its surroundings count. */
+/*
+ * Look from the outside in. What runs already needs no module; only its surroundings
+ * count.
+ */
 static void look(const struct params *params, const struct patient *patient,
 		 struct findings *findings)
 {

@@ -2,13 +2,13 @@
 /*
  * wgkmod guard: say whether the kernel that boots next has WireGuard.
  *
- * It concerns only a host that uses WireGuard: a kernel has it from wgkmod or in the store,
- * or it is loaded. On another one it says nothing, and exits with 0.
+ * It concerns only a host that uses WireGuard: a kernel has it from wgkmod or in the
+ * store, or it is loaded. On another one it says nothing, and exits with 0.
  *
  * With --porcelain, print one line for each thing, with tabs between its fields:
  *
  *	next    RELEASE HOW COVERAGE
- *		the kernel that boots next ("-": it cannot be found out, and HOW says why),
+ *		the kernel that boots next ("-": it cannot be found out; HOW says why),
  *		what said so, and what kernel says of it
  *	kernel  RELEASE covered|own|foreign|stored|damaged|uncovered|unknown
  *		each installed kernel

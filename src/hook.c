@@ -4,8 +4,8 @@
  * stored bundle for it, 'remove' takes the modules out before the kernel's files go.
  *
  * A failure here must not keep a kernel from being installed or removed: after a right
- * command line the exit status is always 0. What happened is one line, here and in syslog.
- * The same call twice changes nothing more. No network is used.
+ * command line the exit status is always 0. What happened is one line, here and in
+ * syslog. The same call twice changes nothing more. No network is used.
  */
 #include "verbs.h"
 
@@ -30,8 +30,8 @@ static void say(const char *release, const char *what)
 }
 
 /*
- * Make the indexes of a kernel that has none yet: in an installation of it, depmod may run
- * only later.
+ * Make the indexes of a kernel that has none yet: in an installation of it, depmod may
+ * run only later.
  */
 static void make_indexes(const char *root, const char *release)
 {

@@ -127,8 +127,8 @@ static int install(struct transaction *tx, void *arg)
 }
 
 /*
- * Return true if the modules of @payload, built for @built_for, fit the kernel @release by
- * every symbol version. Prints the evidence, but no problem.
+ * Return true if the modules of @payload, built for @built_for, fit the kernel @release
+ * by every symbol version. Prints the evidence, but no problem.
  */
 static bool is_compatible(const struct params *params, const struct payload *payload,
 			  const char *release, const char *built_for)

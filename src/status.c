@@ -71,7 +71,7 @@ struct show {
 	struct state state;
 	struct module *modules; /* the installed files that could be read */
 	size_t n_modules;
-	char *built_for; /* another release that one of them was built for, owned, or NULL */
+	char *built_for; /* another release that one was built for, owned, or NULL */
 	bool running;	 /* this is the running kernel, with its own root */
 	/* True for at least one of the modules: */
 	bool out_of_tree;

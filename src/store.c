@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * wgkmod store: keep verified bundles for the kernels that come, so that 'wgkmod hook add'
- * can install them without a network.
+ * wgkmod store: keep verified bundles for the kernels that come, so that 'wgkmod hook
+ * add' can install them without a network.
  *
  * With --porcelain, list prints one line for each bundle, with tabs between its fields:
  *

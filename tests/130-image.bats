@@ -124,6 +124,7 @@ fetch() { run_cmd "$1" "$ROOT_DIR/scripts/fetch.sh" img base; }
 	# The way that worked before is not taken for one that works.
 	[[ -f $OUT/.podman ]]
 	probe 1
-	assert_line "^wgkmod: podman cannot run a container here in any of the ways known: .*no such file or directory; where an image is damaged, 'make clean-images' removes all that wgkmod made$"
+	assert_line "^wgkmod: podman cannot run a container here in any of the ways known: .*no such file or directory;" \
+		"where an image is damaged, 'make clean-images' removes all that wgkmod made$"
 	umount "$store/graph/overlay" # podman mounts it
 }

@@ -130,7 +130,8 @@ in_cache() {
 	printf '#!/bin/sh\necho "machine-$MACHINE"\n' >"$BATS_TEST_TMPDIR/bin/uname"
 	chmod +x "$BATS_TEST_TMPDIR"/bin/*
 	for n in {1..10}; do
-		MACHINE=$n OUT=$OUT-$n PATH=$BATS_TEST_TMPDIR/bin:$PATH setsid "$ROOT_DIR/scripts/fetch.sh" small >/dev/null 2>&1 3>&- &
+		MACHINE=$n OUT=$OUT-$n PATH=$BATS_TEST_TMPDIR/bin:$PATH setsid "$ROOT_DIR/scripts/fetch.sh" small \
+			>/dev/null 2>&1 3>&- &
 		pids+=("$!")
 	done
 	for n in 0 1 2; do

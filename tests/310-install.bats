@@ -442,7 +442,7 @@ on_tmpfs() {
 	assert -z "$(ls -A "$BATS_TEST_TMPDIR/elsewhere")"
 }
 
-@test "a new directory that somebody replaces by a link is not followed: no mode, owner or time of another file changes" {
+@test "a new directory that somebody replaces by a link is not followed: no other file changes mode, owner or time" {
 	local name looks file=$BATS_TEST_TMPDIR/secret
 	plain_only
 	mkdir -m 711 "$MODULES/kernel/theirs"
@@ -454,7 +454,8 @@ on_tmpfs() {
 	for name in wireguard theirs; do
 		FAKE_MADE_NAME=$name FAKE_MADE="cd '$ROOT/lib/modules/.wgkmod-$RELEASE' &&
 			d=\$(find . -type d -name $name) && rmdir \"\$d\" && ln -s '$file' \"\$d\" && touch '$file.done'" \
-			FAKE_RELEASE=x LD_PRELOAD=$TOOLS/preload refused 1 "^wgkmod: cannot install '.*': .*(Too many levels of symbolic links|Not a directory)"
+			FAKE_RELEASE=x LD_PRELOAD=$TOOLS/preload refused 1 \
+				"^wgkmod: cannot install '.*': .*(Too many levels of symbolic links|Not a directory)"
 		rm "$file.done"
 		assert_equal "$(stat -c '%a %u %Y' "$file")" "$looks"
 	done

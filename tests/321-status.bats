@@ -93,7 +93,8 @@ status_inside() { # STATUS SRCVERSION-OF-LOADED-WIREGUARD|none
 
 @test "porcelain: each installed kernel is covered, stored, uncovered, damaged or has its own" {
 	install_it 0
-	mkdir -p "$ROOT"/lib/modules/{5.10.0-33-amd64,5.10.0-34-amd64,5.10.0-35-amd64,left}/kernel "$ROOT/var/lib/wgkmod/bundles"
+	mkdir -p "$ROOT"/lib/modules/{5.10.0-33-amd64,5.10.0-34-amd64,5.10.0-35-amd64,left}/kernel \
+		"$ROOT/var/lib/wgkmod/bundles"
 	rmdir "$ROOT/lib/modules/left/kernel"
 	touch "$ROOT/var/lib/wgkmod/bundles/wireguard-5.10.0-33-amd64.tar"
 	echo kernel/drivers/net/wireguard/wireguard.ko >"$ROOT/lib/modules/5.10.0-34-amd64/modules.builtin"

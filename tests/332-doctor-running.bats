@@ -117,7 +117,8 @@ boots() {
 	installed_inside
 	mkdir -p "$ROOT/sys/module/module/parameters"
 	echo Y >"$ROOT/sys/module/module/parameters/sig_enforce"
-	printf '0000000b I------     1 perm 1f0b0000     0     0 asymmetri another key: 12ab: X509.rsa 01234567 []\n' >"$ROOT/fake/keys"
+	printf '0000000b I------     1 perm 1f0b0000     0     0 asymmetri another key: 12ab: X509.rsa 01234567 []\n' \
+		>"$ROOT/fake/keys"
 	doctor key-unknown
 	seen key-unknown "is signed by '.+', and /proc/keys has no such key"
 }
@@ -208,7 +209,8 @@ boots() {
 	}
 	export -f in_container_run
 	in_container 3 --cap-drop=all
-	assert_line "^cause"$'\t'"container-rights"$'\t'"/run/.containerenv is there; CAP_SYS_MODULE is not, and /lib/modules is not"$'\t'
+	says='/run/.containerenv is there; CAP_SYS_MODULE is not, and /lib/modules is not'
+	assert_line "^cause"$'\t'"container-rights"$'\t'"$says"$'\t'
 	mkdir -p "$ROOT/lib/modules"
 	in_container 3
 	assert_line "^cause"$'\t'"container-rights"$'\t'"/run/.containerenv is there; CAP_SYS_MODULE is not"$'\t'

@@ -74,7 +74,7 @@ hook() { run_cmd 0 "$WGKMOD" hook --root "$ROOT" "$@"; }          # WORD...
 	assert_equal "$(wc -l <<<"$output")" 2
 }
 
-@test "hook add installs what is stored, also before depmod ran, twice writes once; remove leaves the kernel as it was" {
+@test "hook add installs the stored bundle, also before depmod, and once only; remove leaves the kernel as it was" {
 	local before
 	before=$(tree_print "$MODULES")
 	store 0 add "$BUNDLE"

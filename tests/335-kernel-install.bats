@@ -107,7 +107,7 @@ uncovered() { [[ ! -e $MODULES/.wgkmod ]]; }
 	uncovered
 }
 
-@test "killed at a random moment, before any of its system calls, the kernel comes, and the next run brings the modules" {
+@test "killed at a random moment, before any system call, the kernel comes, and the next run brings the modules" {
 	local n
 	for n in 1 40 120 300 500 800 1200 2000; do
 		rm -rf "$MODULES" && cp -r "$ROOT/lib/modules/$RELEASE" "$MODULES"

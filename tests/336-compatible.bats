@@ -45,7 +45,8 @@ compatible() { # STATUS [OPTION...]
 @test "another release whose each version is equal: install says so, and takes nothing" {
 	compatible 3
 	assert_line "^wgkmod: cannot install '.*': it has no modules for $RELEASE, but for $OTHER$"
-	assert_line "^wgkmod: the modules for $OTHER fit $RELEASE: [0-9]+ symbol versions equal, none different, and the vermagic is equal but for the release$"
+	assert_line "^wgkmod: the modules for $OTHER fit $RELEASE: [0-9]+ symbol versions equal, none different, and the" \
+		"vermagic is equal but for the release$"
 	assert_line '^wgkmod: --compatible takes them$'
 	diff <(printf '%s\n' "$before") <(tree_print "$ROOT")
 }
@@ -63,7 +64,8 @@ compatible() { # STATUS [OPTION...]
 	compatible 0 --compatible
 	assert_line 'are installed already'
 	remove_it 0
-	assert_equal "$(tree_print "$MODULES/kernel")" "$(cd "$BATS_TEST_TMPDIR" && root_make other >/dev/null && tree_print "other/lib/modules/$RELEASE/kernel")"
+	assert_equal "$(tree_print "$MODULES/kernel")" \
+		"$(cd "$BATS_TEST_TMPDIR" && root_make other >/dev/null && tree_print "other/lib/modules/$RELEASE/kernel")"
 }
 
 @test "one version differs: not offered, and refused with --compatible" {

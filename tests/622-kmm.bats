@@ -12,7 +12,8 @@ setup_file() {
 
 @test "KMM's lines load wireguard from the image on a fresh boot, and two peers use the tunnel" {
 	TIMEOUT=900 run_cmd 0 "$ROOT_DIR/tests/vm/kmm.sh" "$TARGET_NAME"
-	assert_line "^kmm +5.10.0-32-amd64: modprobe -vd /tmp/opt loaded 9 modules, 2 of them the kernel's own: ip6_udp_tunnel udp_tunnel$"
+	assert_line "^kmm +5.10.0-32-amd64: modprobe -vd /tmp/opt loaded 9 modules, 2 of them the kernel's own:" \
+		"ip6_udp_tunnel udp_tunnel$"
 	assert_line '^kmm +8 MiB over TCP in [0-9.]+ s, sha256 equal; modprobe -rvd unloaded wireguard$'
 }
 
@@ -24,12 +25,14 @@ setup_file() {
 @test "make publish builds, proves and publishes a kernel; again, it says and writes nothing; no secret leaves" {
 	local dir=$BATS_TEST_TMPDIR secret
 	run_cmd 0 minisign -G -f -W -p "$dir/key.pub" -s "$dir/key"
-	TIMEOUT=900 run_cmd 0 make -C "$ROOT_DIR" --no-print-directory publish TARGET="$TARGET_NAME" DEST="$dir/www" SIGN_KEY="$dir/key"
+	TIMEOUT=900 run_cmd 0 make -C "$ROOT_DIR" --no-print-directory publish TARGET="$TARGET_NAME" DEST="$dir/www" \
+		SIGN_KEY="$dir/key"
 	assert_line '^(proofs +boot passed, parity passed|proofs .* is there)'
 	assert_line "^publish +$dir/www, generation 1, 1 kernel\(s\)$"
 	assert_equal "$(jq -c '.kernels[0].proofs' "$dir/www/index.json")" \
 		'{"boot":"passed","parity":"passed","repro":"not run","symbols":262}'
-	TIMEOUT=900 run_cmd 0 make -C "$ROOT_DIR" --no-print-directory publish TARGET="$TARGET_NAME" DEST="$dir/www" SIGN_KEY="$dir/key"
+	TIMEOUT=900 run_cmd 0 make -C "$ROOT_DIR" --no-print-directory publish TARGET="$TARGET_NAME" DEST="$dir/www" \
+		SIGN_KEY="$dir/key"
 	assert_equal "$output" ''
 	secret=$(sed -n 2p "$dir/key")
 	if grep -rlaF "$secret" "$dir/www.versions" "$OUT/log" "$OUT/5.10.0-32-amd64"; then fail 'the secret key leaked'; fi

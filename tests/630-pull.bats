@@ -103,7 +103,8 @@ matrix() { # STATUS ARGUMENT...
 
 @test "the matrix has each target that is not published with its inputs, in at most SHARDS shards" {
 	matrix 0 /nonexistent
-	assert_equal "$output" "{\"include\":[{\"shard\":\"5.10.1-1\",\"targets\":\"$A\"},{\"shard\":\"5.10.2-2\",\"targets\":\"$B\"}]}"
+	assert_equal "$output" \
+		"{\"include\":[{\"shard\":\"5.10.1-1\",\"targets\":\"$A\"},{\"shard\":\"5.10.2-2\",\"targets\":\"$B\"}]}"
 	SHARDS=1 matrix 0 /nonexistent "$A" "$B"
 	assert_equal "$output" "{\"include\":[{\"shard\":\"5.10.1-1\",\"targets\":\"$A $B\"}]}"
 	matrix 0 "$DEST/index.json"

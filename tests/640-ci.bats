@@ -69,8 +69,11 @@ print([name for name, job in yaml.safe_load(open(sys.argv[1]))["jobs"].items() i
 	assert_line "^publish +.*/site, generation 1, 1 kernel\(s\)$"
 	assert_line "^verify +a copy with an altered byte is refused$"
 	[[ -f $BATS_FILE_TMPDIR/run/pages/$KERNEL/wireguard-$KERNEL.tar && -f $BATS_FILE_TMPDIR/run/pages/index.html ]]
-	assert_equal "$(jq -c '[.kernels[].proofs | .boot, .parity]' "$BATS_FILE_TMPDIR/run/pages/index.json")" '["passed","passed"]'
-	if grep -rF "$(tail -n 1 "$KEY.key")" "$BATS_FILE_TMPDIR/run" --exclude-dir=.git -l; then fail "the secret key was left"; fi
+	assert_equal "$(jq -c '[.kernels[].proofs | .boot, .parity]' "$BATS_FILE_TMPDIR/run/pages/index.json")" \
+		'["passed","passed"]'
+	if grep -rF "$(tail -n 1 "$KEY.key")" "$BATS_FILE_TMPDIR/run" --exclude-dir=.git -l; then
+		fail "the secret key was left"
+	fi
 
 	mv "$BATS_FILE_TMPDIR/run/pages" "$BATS_FILE_TMPDIR/site"
 	rm -rf "$BATS_FILE_TMPDIR/run.first"

@@ -103,7 +103,8 @@ is_installed() {
 @test "a kernel that is erased leaves no directory, whatever goes first" {
 	local order
 	host_new
-	for order in "kernel kernel-modules kernel-core kmod-wireguard-$NINE" "kmod-wireguard-$NINE kernel kernel-modules kernel-core"; do
+	for order in "kernel kernel-modules kernel-core kmod-wireguard-$NINE" \
+		"kmod-wireguard-$NINE kernel kernel-modules kernel-core"; do
 		dnf 0 install "kmod-wireguard-$NINE" "kernel-$NINE"
 		is_installed "$NINE"
 		# shellcheck disable=SC2086 # words
@@ -154,7 +155,8 @@ is_installed() {
 	cp "$BATS_TEST_TMPDIR/symvers.gz" "$ROOT/lib/modules/$NINE/symvers.gz"
 	before=$(tree "$NINE")
 	dnf 0 install "kmod-wireguard-$NINE"
-	assert_line "^wgkmod: cannot install 'modules/kernel/.*\.ko': version of 'skb_push' is 0x[0-9a-f]*, but 0x12345678 in 'vmlinux'$"
+	assert_line "^wgkmod: cannot install 'modules/kernel/.*\.ko': version of 'skb_push' is 0x[0-9a-f]*, but 0x12345678" \
+		"in 'vmlinux'$"
 	diff <(printf '%s\n' "$before") <(tree "$NINE")
 	on_host 1 rpm --verify "kmod-wireguard-$NINE"
 	dnf 0 remove "kmod-wireguard-$NINE"
@@ -168,7 +170,8 @@ is_installed() {
 	before=$(tree "$NINE")
 	# the first depmod that wgkmod runs kills all that runs on this host
 	rm "$ROOT/sbin/depmod"
-	printf '#!/bin/bash\n[[ -e /killed ]] || { : >/killed && kill -KILL -1; }\nexec -a depmod /bin/kmod "$@"\n' >"$ROOT/sbin/depmod"
+	printf '#!/bin/bash\n[[ -e /killed ]] || { : >/killed && kill -KILL -1; }\nexec -a depmod /bin/kmod "$@"\n' \
+		>"$ROOT/sbin/depmod"
 	chmod +x "$ROOT/sbin/depmod"
 	dnf 137 install "kmod-wireguard-$NINE"
 	[[ -e $ROOT/killed ]]

@@ -100,7 +100,8 @@ trust() {
 	modinfo_sed "$out/$NINE/$ko" 's/^description=.*/description=another build/'
 	payload_sums "$out/$NINE"
 	OUT=$out SIGN_KEY=$RPM_DIR/keys/minisign.key run_cmd 0 "$ROOT_DIR/scripts/bundle.sh" standin-9
-	OUT=$out PUBLIC_KEY=$RPM_DIR/keys/minisign.pub run_cmd 0 "$ROOT_DIR/delivery/media.sh" "$BATS_FILE_TMPDIR/medium" standin-9
+	OUT=$out PUBLIC_KEY=$RPM_DIR/keys/minisign.pub run_cmd 0 "$ROOT_DIR/delivery/media.sh" "$BATS_FILE_TMPDIR/medium" \
+		standin-9
 	offline 0 sh /mnt/medium/install.sh --kernel "$NINE" --porcelain
 	assert_line $'^result\t'"$NINE"$'\tchanged$'
 	[[ $(tree "$NINE") != "$first" ]]
@@ -142,7 +143,8 @@ medium_back() {
 	flip "$bundle" 4000
 	offline 4 sh /mnt/medium/install.sh --kernel "$NINE"
 	assert_line '^install.sh: the bundle is not what SHA256SUMS says: the medium is damaged$'
-	sed -i "s/^[0-9a-f]*\(  .*wireguard-$NINE.tar\)$/$(sha256sum <"$bundle" | cut -c 1-64)\1/" "$BATS_FILE_TMPDIR/medium/SHA256SUMS"
+	sed -i "s/^[0-9a-f]*\(  .*wireguard-$NINE.tar\)$/$(sha256sum <"$bundle" | cut -c 1-64)\1/" \
+		"$BATS_FILE_TMPDIR/medium/SHA256SUMS"
 	offline 4 sh /mnt/medium/install.sh --kernel "$NINE"
 	assert_line "^wgkmod: cannot install '.*\.minisig': it does not match the file"
 	rm "$BATS_FILE_TMPDIR/medium/SHA256SUMS"
@@ -155,7 +157,8 @@ medium_back() {
 	local line
 	offline 0 rpm --import /mnt/medium/rpm/RPM-GPG-KEY-wgkmod-acme
 	# the lines of the instructions, for a kernel that does not run
-	line=$(sed -n '/^    dnf /,$p' "$ROOT_DIR/delivery/media/README.txt" | sed 's,/mnt/,/mnt/medium/,g; s,^ *dnf,dnf --assumeyes,')
+	line=$(sed -n '/^    dnf /,$p' "$ROOT_DIR/delivery/media/README.txt" |
+		sed 's,/mnt/,/mnt/medium/,g; s,^ *dnf,dnf --assumeyes,')
 	offline 0 bash -c "uname() { echo $NINE; }; $line"
 	offline 0 rpm --verify "kmod-wireguard-$NINE"
 	offline 0 wgkmod status --kernel "$NINE"

@@ -23,8 +23,8 @@ char *store_find(const char *root, const char *release) _must_check_ _nonnull_al
 
 /*
  * Add the releases of the bundles in the directory @place, one of the two above, to
- * @releases, sorted. Returns 0, also without that directory, or -errno with @reason filled
- * in; call strlist_free() in either case.
+ * @releases, sorted. Returns 0, also without that directory, or -errno with @reason
+ * filled in; call strlist_free() in either case.
  */
 int store_list(const char *root, const char *place, struct strlist *releases,
 	       struct reason *reason) _must_check_ _nonnull_all_;

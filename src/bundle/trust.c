@@ -12,8 +12,8 @@
 #define REVOKED_SUFFIX ".revoked"
 
 /*
- * The keys whose signatures count: ROOT/etc/wgkmod/keys.d/NAME.pub, and that of --key. A key
- * in NAME.revoked never counts, whichever of these files has it too.
+ * The keys whose signatures count: ROOT/etc/wgkmod/keys.d/NAME.pub, and that of --key. A
+ * key in NAME.revoked never counts, whichever of these files has it too.
  */
 struct key {
 	struct public_key public;

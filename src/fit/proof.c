@@ -344,7 +344,9 @@ static int check_all(struct run *run)
 		check_undefined(run, mod);
 		check_exports(run, mod);
 	}
-	/* The kernel's own symbols are all that shows that another kernel's modules fit. */
+	/*
+	 * The kernel's own symbols are all that shows that another kernel's modules fit.
+	 */
 	if (strcmp(run->built_for, proof->release) != 0 &&
 	    (proof->unversioned || proof->unchecked || !run->symvers)) {
 		if (!run->quiet)

@@ -44,9 +44,9 @@ struct proof_basis {
 	const struct sums *ours; /* files of an earlier install, or NULL: see below */
 	/*
 	 * The release that the modules were built for, if it is another one: then the
-	 * vermagic may differ in the release, which the kernel skips for a module with CRCs
-	 * (same_magic() in kernel/module.c), and every CRC must be in the table. NULL: it is
-	 * @release.
+	 * vermagic may differ in the release, which the kernel skips for a module with
+	 * CRCs (same_magic() in kernel/module.c), and every CRC must be in the table.
+	 * NULL: it is @release.
 	 */
 	const char *built_for;
 	bool quiet; /* count the problems, and print none */

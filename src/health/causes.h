@@ -9,8 +9,8 @@
 #include "base/util.h"
 
 /*
- * From the outside in: what is first in this list explains a failure without the rest. The
- * codes in cause_table[] are stable; their order is not.
+ * From the outside in: what is first in this list explains a failure without the rest.
+ * The codes in cause_table[] are stable; their order is not.
  */
 enum cause {
 	CAUSE_CONTAINER_HOST,

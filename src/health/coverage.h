@@ -12,7 +12,7 @@ enum coverage {
 	COVERAGE_OWN,	  /* the kernel's own: built in, or its module */
 	COVERAGE_FOREIGN, /* somebody else installed a module; nothing is known of it */
 	COVERAGE_STORED,  /* not installed, but a bundle is in the store */
-	COVERAGE_DAMAGED, /* wgkmod installed it, and it is changed, missing or unlisted */
+	COVERAGE_DAMAGED, /* wgkmod installed it; it is changed, missing or unlisted */
 	COVERAGE_NONE,
 	COVERAGE_UNKNOWN, /* could not be read */
 };

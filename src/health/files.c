@@ -58,7 +58,9 @@ static void look_free(struct look *look)
 	host_close(&look->host);
 }
 
-/* Return true if @name is one of the libraries of WireGuard's, which a bundle may have. */
+/*
+ * Return true if @name is one of the libraries of WireGuard's, which a bundle may have.
+ */
 static bool is_library(const char *name)
 {
 	return strstr(name, "chacha") || strstr(name, "curve25519") ||
@@ -123,8 +125,8 @@ static void look_at_set(struct look *look)
 }
 
 /*
- * Return the release of the kernel that ran before the last boot, which the caller owns, or
- * NULL: the last but one boot record of wtmp(5) says it.
+ * Return the release of the kernel that ran before the last boot, which the caller owns,
+ * or NULL: the last but one boot record of wtmp(5) says it.
  */
 static char *kernel_before(const char *root)
 {
@@ -413,8 +415,9 @@ static void look_at_compression(struct look *look, const char *path)
 }
 
 /*
- * modprobe does not name what a module needs if a file of that is gone. Add what modules.dep
- * names for the module @disk, and it, to @files. Returns true if one of them is gone.
+ * modprobe does not name what a module needs if a file of that is gone. Add what
+ * modules.dep names for the module @disk, and it, to @files. Returns true if one of them
+ * is gone.
  */
 static bool list_by_dep(const struct look *look, const char *disk, struct strlist *files)
 {

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Find the causes that show in a kernel's files: its modules, indexes and configuration. */
+/*
+ * Find the causes that show in a kernel's files: its modules, indexes and configuration.
+ */
 #pragma once
 
 #include "base/util.h"
@@ -14,8 +16,8 @@ struct patient {
 };
 
 /*
- * Look for causes in the files of @patient, and add them to @findings. Returns true if the
- * kernel has WireGuard built in, and needs no module.
+ * Look for causes in the files of @patient, and add them to @findings. Returns true if
+ * the kernel has WireGuard built in, and needs no module.
  */
 bool files_look(const struct patient *patient,
 		struct findings *findings) _must_check_ _nonnull_all_;

@@ -145,7 +145,9 @@ static void judge_record(struct findings *findings, const char *text, bool fresh
 	}
 }
 
-/* Return the time of the youngest change of the running kernel's modules, in µs of boot. */
+/*
+ * Return the time of the youngest change of the running kernel's modules, in µs of boot.
+ */
 static long long last_change(const char *release)
 {
 	struct timespec real = { 0 }, boot = { 0 };

@@ -13,8 +13,8 @@ struct findings;
 void running_look_outside(struct findings *findings) _nonnull_all_;
 
 /*
- * Look at the switches of the running kernel, @release, at its command line, and at what it
- * logged of WireGuard since its modules changed.
+ * Look at the switches of the running kernel, @release, at its command line, and at what
+ * it logged of WireGuard since its modules changed.
  */
 void running_look_inside(const char *release, struct findings *findings) _nonnull_all_;
 
@@ -27,5 +27,8 @@ void running_look_at_taint(struct findings *findings) _nonnull_all_;
  */
 void running_load(struct findings *findings) _nonnull_all_;
 
-/* Look at what wg-quick needs besides the module: IPv6, a packet filter; and wireguard-go. */
+/*
+ * Look at what wg-quick needs besides the module: IPv6, a packet filter; and
+ * wireguard-go.
+ */
 void running_look_around(struct findings *findings) _nonnull_all_;

@@ -382,8 +382,8 @@ static char *env_value(const char *text, const char *name)
 }
 
 /*
- * Take the next word of a line of grub.cfg from *@cursor: quotes are removed, and "${…}" is
- * left. Returns it, or NULL at the end. The line is changed.
+ * Take the next word of a line of grub.cfg from *@cursor: quotes are removed, and "${X}"
+ * is left. Returns it, or NULL at the end. The line is changed.
  */
 static char *next_word(char **cursor)
 {
@@ -620,8 +620,8 @@ static const struct entry *match_entry(const struct menu *menu, const char *patt
 }
 
 /*
- * Return true if there is a unified kernel image beside @top, "…/loader/": its release is in
- * the image, which is not read here.
+ * Return true if there is a unified kernel image beside @top, "X/loader/": its release is
+ * in the image, which is not read here.
  */
 static bool has_unified(const char *root, const char *top)
 {

@@ -83,8 +83,8 @@ static const struct kernel_key *find_serial(const struct kernel_keys *keys,
 }
 
 /*
- * Return true if the description of @key has @text. It is "SUBJECT: NAME: X509.rsa 01234567
- * []" (asymmetric_key_describe()); /proc/keys cuts the type to nine letters.
+ * Return true if the description of @key has @text. It is "SUBJECT: NAME: X509.rsa
+ * 01234567 []" (asymmetric_key_describe()); /proc/keys cuts the type to nine letters.
  */
 static bool is_described(const struct kernel_key *key, const char *text)
 {

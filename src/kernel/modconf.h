@@ -22,9 +22,9 @@ int modconf_each(const struct host *host, modconf_fn use, void *arg,
 		 struct reason *reason) _must_check_ _nonnull_(1, 2, 4);
 
 /*
- * Check the files of the @count @directories, paths below the root of @host, of depmod's or
- * modprobe's configuration. Returns 0, or -errno with @reason filled in: -EINVAL for a file
- * that is not regular, or a link that leads out of the root.
+ * Check the files of the @count @directories, paths below the root of @host, of depmod's
+ * or modprobe's configuration. Returns 0, or -errno with @reason filled in: -EINVAL for a
+ * file that is not regular, or a link that leads out of the root.
  */
 int modconf_check(const struct host *host, const char *const *directories, size_t count,
 		  struct reason *reason) _must_check_ _nonnull_all_;

@@ -72,8 +72,8 @@ struct lines {
 };
 
 /*
- * A modconf_fn. modprobe ignores the aliases of a blacklisted module, and "ip link add" uses
- * an alias; what another module needs is loaded by its name all the same.
+ * A modconf_fn. modprobe ignores the aliases of a blacklisted module, and "ip link add"
+ * uses an alias; what another module needs is loaded by its name all the same.
  */
 static void check_line(enum modconf_kind kind, const char *name, const char *value,
 		       void *arg)

@@ -55,5 +55,7 @@ inside() {
 		[ -z "$NO_IPV6" ] || mount --bind "$1/fake/one" "$1/proc/sys/net/ipv6/conf/all/disable_ipv6"
 		root=$1 release=$2
 		shift 2
-		exec chroot ${INSIDE_AS:+--userspec="$INSIDE_AS:$INSIDE_AS"} "$root" env -i PATH=/bin LD_PRELOAD=/bin/preload FAKE_RELEASE="$release" /bin/wgkmod "$@"' - "$ROOT" "$RELEASE" "${@:2}"
+		exec chroot ${INSIDE_AS:+--userspec="$INSIDE_AS:$INSIDE_AS"} "$root" \
+			env -i PATH=/bin LD_PRELOAD=/bin/preload FAKE_RELEASE="$release" /bin/wgkmod "$@"' \
+		- "$ROOT" "$RELEASE" "${@:2}"
 }

@@ -50,4 +50,5 @@ login() {
 }
 
 # writes: Print the number of requests in the registry's log that write.
-writes() { grep -cE '"(PUT|POST|PATCH|DELETE) /v2/|http.request.method=(PUT|POST|PATCH|DELETE)' "$REGISTRY_LOG" || [[ $? -eq 1 ]]; }
+writes() { grep -cE '"(PUT|POST|PATCH|DELETE) /v2/|http.request.method=(PUT|POST|PATCH|DELETE)' "$REGISTRY_LOG" ||
+	[[ $? -eq 1 ]]; }

@@ -108,7 +108,7 @@ on_host() {
 # dnf STATUS WORD...
 dnf() { on_host "$1" dnf --assumeyes "${@:2}"; }
 
-# tree KERNEL: Print the kernel's directory: names, kinds, modes, links, digests.  modules.builtin.alias.bin is left out:
+# tree KERNEL: Print the kernel's directory: names, kinds, modes, links, digests.  Leave out modules.builtin.alias.bin:
 # for the same modules, kmod 28 writes nothing or an empty index into it.
 tree() {
 	(cd "$ROOT/lib/modules" && find "$1" -printf '%p %y %m %l\n' &&
