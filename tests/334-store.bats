@@ -99,6 +99,7 @@ hook() { run_cmd 0 "$WGKMOD" hook --root "$ROOT" "$@"; }          # WORD...
 	install -D -m 644 "$BUNDLE" "$ROOT/usr/lib/wgkmod/bundles/wireguard-$RELEASE.tar"
 	install -D -m 644 "$BUNDLE.minisig" "$ROOT/usr/lib/wgkmod/bundles/wireguard-$RELEASE.tar.minisig"
 	hook add "$RELEASE"
+	assert_line "^wgkmod: hook: $RELEASE: the stored bundle is installed$"
 	status_it 0
 }
 

@@ -13,7 +13,7 @@ setup_file() {
 }
 
 doctor() { # [KERNEL-OPTION]
-	VM_OPTIONS=${1:-} TIMEOUT=600 run_cmd 0 "$ROOT_DIR/tests/vm/test.sh" "$TARGET_NAME" doctor
+	VM_OPTIONS=${1:-} VM_TIMEOUT=800 TIMEOUT=900 run_cmd 0 "$ROOT_DIR/tests/vm/test.sh" "$TARGET_NAME" doctor
 }
 
 @test "each cause that a kernel shows: doctor names it before the load, and the kernel agrees; a sound host has none" {

@@ -41,16 +41,21 @@ diagnose() {
 	[[ ! -e /sys/module/wireguard ]] || fail "the case $1 loaded wireguard"
 }
 
-# by_hand: Copy the build's modules into the kernel's directory.
+# by_hand: Copy the build's modules into the kernel's directory, and the indexes that are right for them.
 by_hand() {
 	cp -r "$out/modules/kernel/." "$tree/kernel/"
-	run depmod -a
+	if [[ -d /tmp/with ]]; then
+		cp /tmp/with/* "$tree/"
+	else
+		run depmod -a # slow here: as seldom as can be
+		mkdir /tmp/with
+		cp "$tree"/modules.* /tmp/with/
+	fi
 }
 
 # replaced NAME: Put /run/vm/extra/NAME.ko in the place of wireguard.ko.
 replaced() {
 	cp "/run/vm/extra/$1.ko" "$tree/kernel/drivers/net/wireguard/wireguard.ko"
-	run depmod -a
 	diagnose "$1"
 	by_hand
 }
@@ -58,6 +63,8 @@ replaced() {
 assert_built
 assert_hidden
 report never "$(cause)"
+mkdir /tmp/without
+cp "$tree"/modules.* /tmp/without/
 by_hand
 if grep -qE 'module.sig_enforce=1|lockdown=' /proc/cmdline; then
 	diagnose signed
@@ -72,21 +79,18 @@ diagnose library
 # modprobe itself loads what modules.dep says: without it the kernel misses the symbols
 run depmod -a
 diagnose library_unlisted
-mv "/tmp/${library##*/}" "$library"
-run depmod -a
+by_hand
 
 needed=$(find "$tree" -name 'udp_tunnel.ko*')
 mv "$needed" /tmp/
 run depmod -a
 diagnose needed
 mv "/tmp/${needed##*/}" "$needed"
+by_hand
 
-cp "$tree"/modules.* /tmp/
-mv "$tree/kernel/drivers/net/wireguard" /tmp/wireguard
-run depmod -a
-mv /tmp/wireguard "$tree/kernel/drivers/net/wireguard"
+cp /tmp/without/* "$tree/"
 diagnose unlisted
-run depmod -a
+by_hand
 
 mkdir -p /etc/modprobe.d
 echo 'install wireguard /bin/true' >/etc/modprobe.d/hardening.conf
