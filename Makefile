@@ -33,6 +33,14 @@ INDEX ?=
 DEST ?=
 DESTDIR ?=
 PREFIX ?= /usr/local
+BASE_URL ?=
+REGISTRY ?=
+REPLACE ?=
+UNPROVEN ?=
+FROM ?=
+KEY ?=
+PUBLISHED ?=
+SHARDS ?=
 
 DEMO := debian11-5.10.0-32-amd64
 # Kernels of one version and one toolchain, for make bench-many.
@@ -40,7 +48,7 @@ benched := $(DEMO) debian11-5.10.0-32-cloud-amd64 debian11-5.10.0-32-rt-amd64
 
 # Values of the user are only text: make does not expand them, and $(call quote,...) quotes them for the shell.
 words := FILES TARGET CACHE MIRROR TARGETS LIST INDEX DEST SIGN_KEY MODULE_KEY MODULE_CERT FUZZ N VARY WITHOUT \
-	BUNDLE DESTDIR PREFIX
+	BUNDLE DESTDIR PREFIX BASE_URL REGISTRY FROM KEY PUBLISHED SHARDS
 $(foreach word,$(words),$(eval override $(word) := $$(value $(word))))
 quote = '$(subst ','\'',$(1))'
 each = $(foreach word,$(1),$(call quote,$(word)))
@@ -52,7 +60,7 @@ ifneq ($(MIRROR),)
 export MIRROR
 endif
 export V
-export SIGN_KEY MODULE_KEY MODULE_CERT FUZZ_SECONDS FULL VARY WITHOUT
+export SIGN_KEY MODULE_KEY MODULE_CERT FUZZ_SECONDS FULL VARY WITHOUT BASE_URL REGISTRY REPLACE UNPROVEN SHARDS
 
 # The target of this run: TARGET=, else that of the running kernel, else the demo's; a line says which.
 target = $(eval target := $$(or $$(TARGET),$$(shell scripts/default-target.sh $$(DEMO))))$(target)
@@ -72,10 +80,11 @@ c_sources := $(wildcard src/*.[ch] src/*/*.[ch] tests/fuzz/*.[ch] tests/sweep/*.
 	tests/parity/*.[ch])
 # The programs that the tests compile, besides tests/parity.
 helpers := $(wildcard tests/sweep/*.c tests/vm/*.c tests/run/*.c)
-shell_sources := $(wildcard *.sh cluster/*.sh cluster/*/*.sh scripts/*.sh scripts/lib/*.sh) \
+shell_sources := $(wildcard *.sh cluster/*.sh cluster/*/*.sh delivery/*.sh scripts/*.sh scripts/lib/*.sh) \
 	$(wildcard builder/*.sh builder/families/*.sh) \
-	$(wildcard delivery/*.sh delivery/media/*.sh) \
-	$(wildcard tests/*/*.sh tests/*/*/*.sh) .ci/run docs/wgkmod.bash-completion
+	$(wildcard delivery/media/*.sh) \
+	$(wildcard tests/*/*.sh tests/*/*/*.sh) hooks/10-wgkmod.install hooks/debian hooks/guard hooks/wgkmod.sh \
+	.ci/run docs/wgkmod.bash-completion
 bats_sources := $(wildcard tests/*.bats tests/*/*.bats tests/*/*.bash)
 
 .PHONY: help
@@ -129,6 +138,39 @@ collect: ## verify what make one put into DEST= for each target of LIST=, and li
 	@$(need) @fetch
 	@cluster/collect.sh $(call quote,$(LIST)) $(call quote,$(DEST))
 
+.PHONY: publish
+publish: ## build and prove what changed, and publish it: DEST=, SIGN_KEY= (TARGETS="A B", REGISTRY=, BASE_URL=)
+	@$(if $(and $(DEST),$(SIGN_KEY)),,echo 'usage: make publish DEST=dir SIGN_KEY=file [TARGETS="A B"]' >&2; exit 2)
+	@$(need) @publish
+	@names=$$(delivery/changed.sh $(call quote,$(DEST)/index.json) $(call each,$(bundled))) && \
+	for name in $$names; do \
+		$(MAKE) --no-print-directory bundle TARGETS= TARGET="$$name"; \
+		$(if $(UNPROVEN),,$(MAKE) --no-print-directory prove TARGETS= TARGET="$$name";) \
+	done
+	@delivery/publish.sh $(call quote,$(DEST)) $(call each,$(bundled))
+
+.PHONY: prove
+prove: ## the proofs that publishing needs, beside the bundle: boot with a tunnel, parity (TARGETS="A B")
+	@$(need) @fetch @image @vm @proof @c libelf
+	@for name in $(call each,$(bundled)); do delivery/prove.sh "$$name"; done
+
+.PHONY: pull
+pull: ## copy a published web root and verify all of it: FROM=address, DEST=, KEY=public key
+	@$(if $(and $(FROM),$(DEST),$(KEY)),,echo 'usage: make pull FROM=https://... DEST=dir KEY=file.pub' >&2; exit 2)
+	@$(need) @publish curl
+	@delivery/pull.sh $(call quote,$(FROM)) $(call quote,$(DEST)) $(call quote,$(KEY))
+
+.PHONY: matrix
+matrix: ## the kernels that changed since PUBLISHED=index.json, as JSON for a CI matrix (TARGETS="A B", SHARDS=)
+	@$(need) @publish
+	@delivery/matrix.sh $(call quote,$(or $(PUBLISHED),/nonexistent)) $(call each,$(many))
+
+.PHONY: kmm
+kmm: ## print the resource for Kubernetes' Kernel Module Management, of what DEST= has in its REGISTRY=
+	@$(if $(DEST),,echo 'usage: make kmm DEST=dir' >&2; exit 2)
+	@$(need) @publish
+	@delivery/kmm.sh $(call quote,$(DEST)/index.json)
+
 .PHONY: targets
 targets: ## the known kernels
 	@scripts/targets.sh
@@ -155,7 +197,8 @@ image: ## the builder image of one kernel, from the cache alone (TARGETS="A B"|a
 
 # The tests that need the stand-in's kernels, those that take long, and the others.
 al8_tests := $(wildcard tests/*-al8*.bats)
-vm_tests := $(wildcard tests/220-*.bats tests/230-*.bats tests/41[01]-*.bats tests/450-*.bats)
+vm_tests := $(wildcard tests/622-*.bats tests/640-*.bats tests/71*.bats tests/220-*.bats tests/230-*.bats) \
+	$(wildcard tests/41[01]-*.bats tests/450-*.bats)
 check_tests := $(filter-out $(al8_tests) $(vm_tests),$(wildcard tests/*.bats))
 
 .PHONY: check
@@ -230,7 +273,7 @@ rebuild: ## make the bundle BUNDLE= again from the sources that its provenance n
 	@scripts/rebuild.sh $(call quote,$(BUNDLE))
 
 .PHONY: fuzz
-fuzz: ## fuzz the readers of bundles, signatures, modules, symbol tables and states: FUZZ_SECONDS= each (600)
+fuzz: ## fuzz the readers of bundles, signatures, modules, tables, states, boot loaders: FUZZ_SECONDS= each (600)
 	@$(need) @fetch @fuzz @c @sign dpkg-deb
 	@scripts/fetch.sh $(DEMO) vm
 	@tests/run/fuzz.sh $(call each,$(FUZZ))
@@ -256,7 +299,7 @@ lint: ## the linters: shellcheck, gcc -fanalyzer, cppcheck, clang-tidy, clang-fo
 	@$(need) @lint
 	shellcheck --external-sources $(shell_sources) $(bats_sources)
 	codespell --ignore-words-list=extraversion,asymmetri,relaese,inh,fpr,nown,msdos \
-		*.md docs src cluster scripts builder tests targets Makefile Containerfile build.sh
+		*.md docs src cluster delivery scripts builder tests targets Makefile Containerfile build.sh
 	clang-format --dry-run --Werror $(c_sources)
 	$(MAKE) --no-print-directory -C src lint
 	$(MAKE) --no-print-directory -C tests/parity lint
@@ -280,20 +323,38 @@ sbin := $(DESTDIR)$(PREFIX)/sbin
 man8 := $(DESTDIR)$(PREFIX)/share/man/man8
 completions := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
 
+# Where kernel-install, Debian's packages, systemd and a login look: below /usr for a package, else below /etc.
+as_package := $(filter /usr,$(PREFIX))
+libexec := $(PREFIX)/lib/wgkmod
+plugin := $(DESTDIR)$(if $(as_package),/usr/lib,/etc)/kernel/install.d/10-wgkmod.install
+units := $(DESTDIR)$(if $(as_package),/usr/lib,/etc)/systemd/system
+debian := $(DESTDIR)/etc/kernel
+login := $(DESTDIR)/etc/profile.d/wgkmod.sh
+
 # The release, and in a clone also the commit.
 version = $(shell cat VERSION)$(shell git describe --always --dirty --exclude='*' 2>/dev/null | sed 's/^/-g/')
 
 .PHONY: install
-install: ## wgkmod, its manual page and completion, below PREFIX= (/usr/local) and DESTDIR=
+install: ## wgkmod, its manual page, completion and hooks, below PREFIX= (/usr/local) and DESTDIR=
 	@$(need) @c
 	@$(MAKE) --no-print-directory -C src O=$(CURDIR)/out/install VERSION=$(call quote,$(version))
 	install -D -m 755 out/install/wgkmod $(call quote,$(sbin)/wgkmod)
 	install -D -m 644 docs/wgkmod.8 $(call quote,$(man8)/wgkmod.8)
 	install -D -m 644 docs/wgkmod.bash-completion $(call quote,$(completions)/wgkmod)
+	install -D -m 755 hooks/10-wgkmod.install $(call quote,$(plugin))
+	for when in postinst prerm postrm; do \
+		install -D -m 755 hooks/debian $(call quote,$(debian))/$$when.d/wgkmod; done
+	install -D -m 755 hooks/guard $(call quote,$(DESTDIR)$(libexec)/guard)
+	install -D -m 644 hooks/wgkmod.sh $(call quote,$(login))
+	install -D -m 644 hooks/wgkmod-guard.timer $(call quote,$(units)/wgkmod-guard.timer)
+	sed 's|LIBEXEC|'$(call quote,$(libexec))'|' hooks/wgkmod-guard.service >out/install/wgkmod-guard.service
+	install -D -m 644 out/install/wgkmod-guard.service $(call quote,$(units)/wgkmod-guard.service)
 
 .PHONY: uninstall
 uninstall: ## remove the files of make install
-	rm -f $(call quote,$(sbin)/wgkmod) $(call quote,$(man8)/wgkmod.8) $(call quote,$(completions)/wgkmod)
+	rm -f $(call quote,$(sbin)/wgkmod) $(call quote,$(man8)/wgkmod.8) $(call quote,$(completions)/wgkmod) \
+		$(call quote,$(plugin)) $(call quote,$(debian))/{postinst,prerm,postrm}.d/wgkmod $(call quote,$(login)) \
+		$(call quote,$(DESTDIR)$(libexec)/guard) $(call quote,$(units))/wgkmod-guard.{service,timer}
 
 .PHONY: clean
 clean: ## remove out/; the cache and podman's images stay

@@ -31,8 +31,10 @@
 #include "verbs.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/log.h"
+#include "base/strlist.h"
 #include "bundle/payload.h"
 #include "bundle/trust.h"
 #include "fit/proof.h"
@@ -43,7 +45,8 @@
 struct install {
 	const struct params *params;
 	struct payload payload;
-	bool taken_back; /* the kernel refused the modules */
+	const char *built_for; /* another release that the modules are for, or NULL */
+	bool taken_back;       /* the kernel refused the modules */
 };
 
 /* Load the modules; if the kernel refuses them, take the install back. */
@@ -107,6 +110,7 @@ static int install(struct transaction *tx, void *arg)
 		.host = &tx->host,
 		.installed = true,
 		.ours = &tx->state.installed,
+		.built_for = in->built_for,
 	};
 	struct proof proof = { 0 };
 	int ret =
@@ -122,8 +126,91 @@ static int install(struct transaction *tx, void *arg)
 	return ret == 0 ? carry_out(tx, in, &proof) : ret;
 }
 
+/*
+ * Return true if the modules of @payload, built for @built_for, fit the kernel @release by
+ * every symbol version. Prints the evidence, but no problem.
+ */
+static bool is_compatible(const struct params *params, const struct payload *payload,
+			  const char *release, const char *built_for)
+{
+	_cleanup_host_ struct host host = HOST_INIT;
+	const struct proof_basis basis = {
+		.release = release,
+		.vermagic = params->vermagic,
+		.symvers = params->symvers,
+		.host = &host,
+		.installed = true,
+		.built_for = built_for,
+		.quiet = true,
+	};
+	struct reason ignored = { 0 };
+	struct proof proof = { 0 };
+
+	if (host_open(&host, params->root, release, &ignored) < 0 ||
+	    proof_run(&proof, &basis, payload->modules, payload->n_modules, 0) < 0)
+		return false;
+	log_info("the modules for %s fit %s: %zu symbol versions equal, none different, "
+		 "and "
+		 "the vermagic is equal but for the release",
+		 built_for, release, proof.equal);
+	return true;
+}
+
+/*
+ * The bundle has no modules for the kernel @release. Read those for another one of its
+ * @releases that fit this kernel by every symbol version. Returns 0, or -ENOEXEC if there
+ * are none, or they are not wanted.
+ */
+static int read_compatible(struct install *in, const struct trust_policy *policy,
+			   const char *release, const struct strlist *releases)
+{
+	const struct params *params = in->params;
+
+	for (size_t i = 0; i < releases->count; i++) {
+		const char *other = releases->items[i];
+
+		payload_free(&in->payload);
+		if (payload_read(&in->payload, policy, params->operands[0], other) < 0 ||
+		    !is_compatible(params, &in->payload, release, other))
+			continue;
+		in->built_for = other;
+		if (params->compatible)
+			return 0;
+		log_error("--compatible takes them");
+		return -ENOEXEC;
+	}
+	log_failure(params->operands[0],
+		    "it has no modules for %s, and those for other kernels do not fit it",
+		    release);
+	return -ENOEXEC;
+}
+
+/* Read the modules for the kernel @release, or with --compatible those that fit it. */
+static int read_bundle(struct install *in, const struct trust_policy *policy,
+		       const char *release, struct strlist *releases)
+{
+	const char *path = in->params->operands[0];
+	bool wanted = in->params->compatible;
+	struct stat st;
+	int ret = 0;
+
+	/* Without --compatible this says what is wrong, as always. */
+	if (!wanted)
+		ret = payload_read(&in->payload, policy, path, release);
+	/* A directory is for one release. */
+	if ((!wanted && ret != -ENOEXEC) || stat(path, &st) < 0 || S_ISDIR(st.st_mode))
+		return wanted ? payload_read(&in->payload, policy, path, release) : ret;
+	ret = payload_releases(policy, path, releases);
+	if (ret < 0)
+		return ret;
+	if (!strlist_has(releases, release))
+		return read_compatible(in, policy, release, releases);
+	return wanted ? payload_read(&in->payload, policy, path, release) : -ENOEXEC;
+}
+
 static enum exit_code run(const struct params *params)
 {
+	_cleanup_strlist_ struct strlist releases = { 0 };
 	const struct trust_policy policy = { params->root, params->key,
 					     params->allow_unsigned };
 	const char *release = params->kernel ? params->kernel : params->running;
@@ -137,7 +224,7 @@ static enum exit_code run(const struct params *params)
 			  params->running);
 		return EXIT_USAGE;
 	}
-	ret = payload_read(&in.payload, &policy, params->operands[0], release);
+	ret = read_bundle(&in, &policy, release, &releases);
 	if (ret == 0)
 		ret = transaction_run(&tx, params->root, release, params->dry_run,
 				      install, &in);
@@ -155,6 +242,9 @@ static const struct option_spec options[] = {
 	  offsetof(struct params, dir), false },
 	{ "replace", NULL, "replace files that are in the way, and keep them for remove",
 	  offsetof(struct params, replace), false },
+	{ "compatible", NULL,
+	  "take modules for another release that fit by each symbol version",
+	  offsetof(struct params, compatible), false },
 	{ "load", NULL, "load the modules, and check that they are live",
 	  offsetof(struct params, load), false },
 	OPTION_DRY_RUN,

@@ -13,7 +13,8 @@
 #include "verbs.h"
 
 static const struct verb *const verbs[] = {
-	&verb_check, &verb_install, &verb_remove, &verb_status, &verb_verify,
+	&verb_check,  &verb_doctor, &verb_guard, &verb_hook,   &verb_install,
+	&verb_remove, &verb_status, &verb_store, &verb_verify,
 };
 
 static void print_help(void)

@@ -14,7 +14,8 @@ static const char *const exit_meanings[] = {
 	[EXIT_DONE] = "done",
 	[EXIT_FAILED] = "failed, and nothing was changed",
 	[EXIT_USAGE] = "the command line is wrong",
-	[EXIT_WRONG_KERNEL] = "the modules are not for this kernel",
+	[EXIT_WRONG_KERNEL] =
+		"the modules are not for this kernel; doctor, guard: something is wrong",
 	[EXIT_UNTRUSTED] = "not trusted, or damaged",
 	[EXIT_NOT_LOADED] = "installed but could not be loaded, and taken out again",
 };

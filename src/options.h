@@ -13,6 +13,7 @@ enum exit_code {
 	EXIT_FAILED = 1,
 	EXIT_USAGE = 2,
 	EXIT_WRONG_KERNEL = 3,
+	EXIT_FOUND = 3, /* doctor: a cause; guard: a kernel without WireGuard */
 	EXIT_UNTRUSTED = 4,
 	EXIT_NOT_LOADED = 5,
 };
@@ -27,9 +28,13 @@ struct params {
 	const char *dir;      /* --dir, or NULL */
 	const char *key;      /* --key, or NULL */
 	bool allow_unsigned;  /* --allow-unsigned */
+	bool compatible;      /* --compatible */
 	bool dry_run;	      /* --dry-run */
+	bool list;	      /* --list */
 	bool load;	      /* --load */
+	bool nagios;	      /* --nagios */
 	bool porcelain;	      /* --porcelain */
+	bool prometheus;      /* --prometheus */
 	bool replace;	      /* --replace */
 	char **operands;
 	size_t n_operands;
@@ -73,6 +78,9 @@ struct verb {
 	  offsetof(struct params, allow_unsigned), false }
 #define OPTION_SYMVERS(text, must) \
 	{ "symvers", "FILE", text, offsetof(struct params, symvers), must }
+#define OPTION_PORCELAIN \
+	{ "porcelain", NULL, "print lines for programs, in a stable format", \
+	  offsetof(struct params, porcelain), false }
 #define OPTION_VERMAGIC \
 	{ "vermagic", "STRING", \
 	  "the kernel's vermagic; default: that of its own modules", \

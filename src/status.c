@@ -15,9 +15,15 @@
  *	          would load ("-" for none)
  *	replaced  RELEASE PATH
  *	          remove will restore this file
+ *	compatible RELEASE BUILT-FOR
+ *		  the modules were built for that other release, and --compatible took
+ *		  them
  *	taint     RELEASE LETTERS
  *	          the taint of the kernel that loading them causes: O, E, both or "-",
  *	          as in the kernel's Documentation/admin-guide/tainted-kernels.rst
+ *
+ *	coverage  RELEASE covered|own|foreign|stored|damaged|uncovered|unknown
+ *		  of each installed kernel: whether it has WireGuard (health/coverage.h)
  *
  * The exit status is 0 if everything that is installed is intact, and modprobe loads it.
  */
@@ -31,6 +37,7 @@
 #include "base/host.h"
 #include "base/log.h"
 #include "fit/module.h"
+#include "health/coverage.h"
 #include "kernel/loaded.h"
 #include "tree/exchange.h"
 #include "tree/lookup.h"
@@ -64,7 +71,8 @@ struct show {
 	struct state state;
 	struct module *modules; /* the installed files that could be read */
 	size_t n_modules;
-	bool running; /* this is the running kernel, with its own root */
+	char *built_for; /* another release that one of them was built for, owned, or NULL */
+	bool running;	 /* this is the running kernel, with its own root */
 	/* True for at least one of the modules: */
 	bool out_of_tree;
 	bool not_signed;
@@ -79,12 +87,20 @@ static void find_taint(struct show *show, const char *path)
 	_cleanup_close_ int fd = open_beneath(show->host.modules_fd, path, O_RDONLY);
 	struct module *mod = &show->modules[show->n_modules];
 	struct reason ignored = { 0 };
+	const char *vermagic;
+	size_t len;
 
 	if (fd < 0 || module_read_fd(mod, path, fd, &ignored) < 0)
 		return;
 	show->n_modules++;
 	show->out_of_tree |= !module_info(mod, "intree", 0);
 	show->not_signed |= !module_info(mod, "sig_id", 0);
+	vermagic = module_info(mod, "vermagic", 0);
+	len = vermagic ? strcspn(vermagic, " ") : 0;
+	if (!show->built_for && vermagic &&
+	    (strlen(show->host.release) != len ||
+	     strncmp(vermagic, show->host.release, len) != 0))
+		show->built_for = strndup(vermagic, len);
 }
 
 static void print_file(const struct show *show, const char *path, enum state_file found,
@@ -136,6 +152,16 @@ static void print_kept(const struct show *show)
 		else
 			printf("  %s: replaced; 'wgkmod remove' puts it back\n", path);
 	}
+}
+
+/* What --compatible took: the modules themselves record what they were built for. */
+static void print_compatible(const struct show *show)
+{
+	if (show->built_for && show->params->porcelain)
+		printf("compatible\t%s\t%s\n", show->host.release, show->built_for);
+	else if (show->built_for)
+		printf("  built for %s: they fit by each symbol version\n",
+		       show->built_for);
 }
 
 static void print_taint(const struct show *show)
@@ -202,6 +228,7 @@ static enum exit_code show_files(struct show *show)
 	if (check_needs(show, &paths) != EXIT_DONE)
 		code = EXIT_FAILED;
 	print_kept(show);
+	print_compatible(show);
 	print_taint(show);
 	if (left && !show->params->porcelain)
 		printf(lock_is_taken(show->host.kernels_fd)
@@ -216,6 +243,7 @@ static void show_free(struct show *show)
 	for (size_t i = 0; i < show->n_modules; i++)
 		module_free(&show->modules[i]);
 	free(show->modules);
+	free(show->built_for);
 	state_free(&show->state);
 	host_close(&show->host);
 }
@@ -261,6 +289,24 @@ static enum exit_code show_all(const struct params *params, size_t *shown)
 	return worst;
 }
 
+/* Print whether each installed kernel, or that of --kernel, has WireGuard. */
+static enum exit_code print_coverage(const struct params *params)
+{
+	_cleanup_free_ char *root = realpath(params->root, NULL);
+	_cleanup_strlist_ struct strlist kernels = { 0 };
+	struct reason reason = { 0 };
+
+	if (!root || kernels_list(root, &kernels, &reason) < 0) {
+		log_failure(params->root, "%s", root ? reason.text : strerror(errno));
+		return EXIT_FAILED;
+	}
+	for (size_t i = 0; i < kernels.count; i++)
+		if (!params->kernel || !strcmp(params->kernel, kernels.items[i]))
+			printf("coverage\t%s\t%s\n", kernels.items[i],
+			       coverage_word(coverage_of(root, kernels.items[i])));
+	return EXIT_DONE;
+}
+
 static enum exit_code run(const struct params *params)
 {
 	enum exit_code code;
@@ -271,6 +317,8 @@ static enum exit_code run(const struct params *params)
 		code = show_kernel(params, params->kernel, &shown);
 	else
 		code = show_all(params, &shown);
+	if (params->porcelain && print_coverage(params) != EXIT_DONE && code == EXIT_DONE)
+		code = EXIT_FAILED;
 	if (code == EXIT_DONE && !shown && !params->porcelain)
 		log_info("nothing is installed%s%s", params->kernel ? " for " : "",
 			 params->kernel ? params->kernel : "");

@@ -258,7 +258,7 @@ in_mounts() {
 	mkdir -p "$ROOT/etc/modprobe.d"
 	mkfifo "$ROOT/etc/modprobe.d/x.conf"
 	TIMEOUT=20 install_it 1
-	assert_line "^wgkmod: cannot install '$ROOT/etc/modprobe.d/x.conf': it is not a regular file, and depmod and modprobe would wait for it: move it away first$"
+	assert_line "^wgkmod: cannot install 'modprobe.d': $ROOT/etc/modprobe.d/x.conf is not a regular file, and depmod and modprobe would wait for it: move it away first$"
 }
 
 @test "with --root, no link in modprobe.d or depmod.d leads to a file of the running system" {
@@ -267,11 +267,11 @@ in_mounts() {
 	for dir in modprobe.d depmod.d; do
 		mkdir -p "$ROOT/etc/$dir"
 		ln -s "$BATS_TEST_TMPDIR/x.conf" "$ROOT/etc/$dir/"
-		refused_all 1 "^wgkmod: cannot install '$ROOT/etc/$dir/x.conf': a link leads out of $ROOT: put a file there in its place first$"
+		refused_all 1 "^wgkmod: cannot install '$dir': $ROOT/etc/$dir/x.conf is a link that leads out of $ROOT: put a file there in its place first$"
 		# where the root alone has the file, only its own system would read it
 		ln -sfn /etc/x.conf "$ROOT/etc/$dir/x.conf"
 		cp "$BATS_TEST_TMPDIR/x.conf" "$ROOT/etc/"
-		refused_all 1 "^wgkmod: cannot install '$ROOT/etc/$dir/x.conf': a link leads out of $ROOT: "
+		refused_all 1 "^wgkmod: cannot install '$dir': $ROOT/etc/$dir/x.conf is a link that leads out of $ROOT: "
 		ln -sfn ../x.conf "$ROOT/etc/$dir/x.conf"
 		ln -s /dev/null "$ROOT/etc/$dir/off.conf"
 		ln -s nowhere "$ROOT/etc/$dir/dangling.conf"

@@ -86,9 +86,28 @@ status_inside() { # STATUS SRCVERSION-OF-LOADED-WIREGUARD|none
 	assert_line "/wireguard.ko: intact, not loaded$"
 }
 
-@test "porcelain: no line if nothing is installed" {
+@test "porcelain: if nothing is installed, only whether each kernel has WireGuard" {
 	status_it 0 --porcelain
-	assert_equal "$output" ""
+	assert_equal "$output" "coverage"$'\t'"$RELEASE"$'\t'"uncovered"
+}
+
+@test "porcelain: each installed kernel is covered, stored, uncovered, damaged or has its own" {
+	install_it 0
+	mkdir -p "$ROOT"/lib/modules/{5.10.0-33-amd64,5.10.0-34-amd64,5.10.0-35-amd64,left}/kernel "$ROOT/var/lib/wgkmod/bundles"
+	rmdir "$ROOT/lib/modules/left/kernel"
+	touch "$ROOT/var/lib/wgkmod/bundles/wireguard-5.10.0-33-amd64.tar"
+	echo kernel/drivers/net/wireguard/wireguard.ko >"$ROOT/lib/modules/5.10.0-34-amd64/modules.builtin"
+	porcelain 0
+	diff - <(grep ^coverage <<<"$output") <<-LINES
+		coverage $RELEASE covered
+		coverage 5.10.0-33-amd64 stored
+		coverage 5.10.0-34-amd64 own
+		coverage 5.10.0-35-amd64 uncovered
+	LINES
+	rm "$MODULES/kernel/drivers/net/wireguard/wireguard.ko"
+	status_it 1 --porcelain --kernel "$RELEASE"
+	assert_line "^coverage"$'\t'"$RELEASE"$'\t'"damaged$"
+	assert_equal "$(grep -c ^coverage <<<"$output")" 1
 }
 
 @test "porcelain: a line for the kernel, each module, and the taint" {
@@ -99,7 +118,8 @@ status_inside() { # STATUS SRCVERSION-OF-LOADED-WIREGUARD|none
 	assert_line "^module $RELEASE $path intact - $path$"
 	assert_equal "$(grep -c ^module <<<"$output")" 12
 	assert_line "^taint $RELEASE -$"
-	assert_equal "$(wc -l <<<"$output")" 14
+	assert_line "^coverage $RELEASE covered$"
+	assert_equal "$(wc -l <<<"$output")" 15
 }
 
 @test "porcelain: changed, missing and replaced files" {

@@ -249,6 +249,23 @@ line_set() { # FILE LINE, bytes on standard input
 	verify_it 4
 }
 
+@test "a key in keys.d/NAME.revoked does not count, whichever file has it too; another key does" {
+	local keys=$ROOT/etc/wgkmod/keys.d
+	key_sign "$KEY" "$BUNDLE"
+	mkdir -p "$keys"
+	cp "$KEY.pub" "$keys/a.pub"
+	cp "$OTHER.pub" "$keys/b.revoked"
+	verify_it 0
+	cp "$KEY.pub" "$keys/a.revoked"
+	before=$(tree_print "$ROOT" times)
+	refused "it was made by key $(key_id "$KEY.pub"), which '$keys/a.revoked' revokes$"
+	refused "which '$keys/a.revoked' revokes$" --key "$KEY.pub"
+	refused "which '$keys/a.revoked' revokes$" --allow-unsigned
+	echo damaged >"$keys/b.revoked"
+	before=$(tree_print "$ROOT" times)
+	refused "'$keys/b.revoked': not a public key of minisign"
+}
+
 @test "of two keys with one id, the one that signed is found" {
 	local keys=$ROOT/etc/wgkmod/keys.d
 	key_sign "$KEY" "$BUNDLE"

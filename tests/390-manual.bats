@@ -70,13 +70,19 @@ complete_it() { # WORDS...
 		<(manual 'EXIT STATUS' | sed -n '/^\.B /{s/^\.B //;N;s/\n/ /;p}')
 }
 
+@test "the manual page lists the causes that doctor knows, with the same words" {
+	[ "$("$WGKMOD" doctor --list | wc -l)" -ge 25 ]
+	diff <("$WGKMOD" doctor --list) \
+		<(manual CAUSES | sed -n '/^\.B [a-z0-9-]*$/{s/^\.B //;N;s/\n/: /;p}' | grep -v '^doctor:')
+}
+
 @test "completion knows the verbs and each verb's options" {
 	local verb
 	complete_it ''
 	diff <(verbs && echo help && options) <(printf '%s\n' "$output")
 	complete_it help ''
 	diff <(verbs) <(printf '%s\n' "$output")
-	complete_it st
+	complete_it sta
 	assert_equal "$output" status
 	for verb in $(verbs); do
 		complete_it "$verb" --
@@ -98,16 +104,25 @@ complete_it() { # WORDS...
 	assert_equal "$output" 'file two.tar'
 }
 
-@test "make install installs program, manual page and completion, and uninstall removes them" {
+@test "make install installs program, manual page, completion and hooks, and uninstall removes them" {
 	local dest="$BATS_TEST_TMPDIR/dest dir"
 	clone "$BATS_TEST_TMPDIR/clone"
 	run_cmd 0 make -C "$BATS_TEST_TMPDIR/clone" install DESTDIR="$dest" PREFIX=/usr
 	diff - <(cd "$dest" && find . -type f -printf '%P %m\n' | LC_ALL=C sort) <<-FILES
+		etc/kernel/postinst.d/wgkmod 755
+		etc/kernel/postrm.d/wgkmod 755
+		etc/kernel/prerm.d/wgkmod 755
+		etc/profile.d/wgkmod.sh 644
+		usr/lib/kernel/install.d/10-wgkmod.install 755
+		usr/lib/systemd/system/wgkmod-guard.service 644
+		usr/lib/systemd/system/wgkmod-guard.timer 644
+		usr/lib/wgkmod/guard 755
 		usr/sbin/wgkmod 755
 		usr/share/bash-completion/completions/wgkmod 644
 		usr/share/man/man8/wgkmod.8 644
 	FILES
 	run_cmd 0 "$dest/usr/sbin/wgkmod" --help
+	grep -qx 'ExecStart=/usr/lib/wgkmod/guard' "$dest/usr/lib/systemd/system/wgkmod-guard.service"
 	run_cmd 0 make -C "$BATS_TEST_TMPDIR/clone" uninstall DESTDIR="$dest" PREFIX=/usr
 	assert -z "$(find "$dest" -type f)"
 }

@@ -163,6 +163,7 @@ export -f by_hand_run
 	assert_line '^hand_modprobe .*Exec format error'
 	assert_line '^hand_kernel .*: no symbol version for module_layout$'
 	assert_line '^hand_loaded ?$'
+	assert_line '^hand_doctor no-versions .*: no symbol version for module_layout; .* wgkmod install --kernel 5\.10\.223-9\.al8\.x86_64 --replace BUNDLE$'
 }
 
 @test "a kernel that only warns loads hand-made modules that do not fit, and no tunnel works; ours are refused" {
@@ -177,6 +178,7 @@ export -f by_hand_run
 	assert_line '^hand_modprobe loaded$'
 	assert_line '^hand_kernel .*: no symbol version for module_layout$'
 	assert_line '^hand_loaded libblake2s libblake2s_generic libchacha20poly1305 libcurve25519_generic wireguard$'
+	assert_line '^hand_doctor no-versions .*: no symbol version for module_layout; '
 	assert_line '^hand_ping no answer$'
 	assert_line '^hand_handshake 0$'
 }

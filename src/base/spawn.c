@@ -58,6 +58,13 @@ static char *find(const char *name)
 	return NULL;
 }
 
+bool spawn_finds(const char *name)
+{
+	_cleanup_free_ char *path = find(name);
+
+	return path != NULL;
+}
+
 static int start(pid_t *pid, char *const argv[], const posix_spawn_file_actions_t *files)
 {
 	_cleanup_free_ char *path = find(argv[0]);

@@ -9,6 +9,9 @@
 struct buf;
 struct reason;
 
+/* Return true if the program @name is in one of the directories of the fixed PATH. */
+bool spawn_finds(const char *name) _must_check_ _nonnull_all_;
+
 /*
  * Run the program @argv, found in the directories of a fixed PATH, and wait for its end.
  * It gets that PATH and LC_ALL=C as its whole environment, no file but the standard ones

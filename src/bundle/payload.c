@@ -8,6 +8,7 @@
 
 #include "base/host.h"
 #include "base/log.h"
+#include "base/strlist.h"
 #include "bundle/modsig.h"
 #include "bundle/trust.h"
 #include "bundle/ustar.h"
@@ -389,4 +390,52 @@ int payload_read(struct payload *payload, const struct trust_policy *policy,
 	if (ret == 0)
 		say_signatures(payload);
 	return ret;
+}
+
+/* Add the release of each directory at the top of the bundle. */
+static int list_releases(const struct ustar *bundle, const char *path,
+			 struct strlist *releases)
+{
+	char release[USTAR_PATH_BYTES];
+	int ret = 0;
+
+	for (size_t i = 0; ret == 0 && i < bundle->count; i++) {
+		if (!release_of(bundle->files[i].path, release)) {
+			log_failure(path,
+				    "entry '%s': it lies in no directory of a kernel",
+				    bundle->files[i].path);
+			return -EBADMSG;
+		}
+		if (!strlist_has(releases, release))
+			ret = strlist_add(releases, release);
+	}
+	if (ret < 0)
+		log_failure(path, "%s", strerror(-ret));
+	strlist_sort(releases);
+	return ret;
+}
+
+int payload_releases(const struct trust_policy *policy, const char *path,
+		     struct strlist *releases)
+{
+	_cleanup_signer_ struct signer signer = { 0 };
+	_cleanup_ustar_ struct ustar bundle = { 0 };
+	_cleanup_buf_ struct buf file = { 0 };
+	struct reason reason = { 0 };
+	_cleanup_close_ int fd = open_guarded(AT_FDCWD, path, &reason);
+	int ret;
+
+	if (fd < 0) {
+		log_failure(path, "%s", reason.text);
+		return fd;
+	}
+	ret = trust_read(policy, path, fd, &file, &signer);
+	if (ret < 0)
+		return ret;
+	ret = ustar_parse(&bundle, file.data, file.size, &reason);
+	if (ret < 0) {
+		log_failure(path, "%s", reason.text);
+		return file_error(ret);
+	}
+	return list_releases(&bundle, path, releases);
 }

@@ -11,6 +11,7 @@
 #include "base/util.h"
 
 struct module;
+struct strlist;
 struct trust_policy;
 struct x509_st;
 
@@ -48,6 +49,14 @@ struct payload {
  */
 int payload_read(struct payload *payload, const struct trust_policy *policy,
 		 const char *path, const char *release) _must_check_ _nonnull_all_;
+
+/*
+ * Verify the signature of the bundle @path, and list the kernel releases that it has modules
+ * for, sorted. Prints what is wrong. Returns 0, -EBADMSG (not trusted, or damaged) or -errno;
+ * call strlist_free() in any case.
+ */
+int payload_releases(const struct trust_policy *policy, const char *path,
+		     struct strlist *releases) _must_check_ _nonnull_all_;
 
 void payload_free(struct payload *payload);
 #define _cleanup_payload_ _cleanup_(payload_free)

@@ -9,16 +9,22 @@
 
 #define KEYS_DIRECTORY "etc/wgkmod/keys.d"
 #define KEY_SUFFIX ".pub"
+#define REVOKED_SUFFIX ".revoked"
 
-/* The keys whose signatures count: ROOT/etc/wgkmod/keys.d/NAME.pub, and that of --key. */
+/*
+ * The keys whose signatures count: ROOT/etc/wgkmod/keys.d/NAME.pub, and that of --key. A key
+ * in NAME.revoked never counts, whichever of these files has it too.
+ */
 struct key {
 	struct public_key public;
 	char *path; /* owned */
+	bool revoked;
 };
 
 struct keys {
 	struct key *list;
-	size_t count;
+	size_t count;	/* of all */
+	size_t trusted; /* of those not revoked */
 };
 
 static void keys_free(struct keys *keys)
@@ -27,6 +33,13 @@ static void keys_free(struct keys *keys)
 		free(keys->list[i].path);
 	free(keys->list);
 	*keys = (struct keys){ 0 };
+}
+
+static bool has_suffix(const char *name, const char *suffix)
+{
+	size_t len = strlen(name), tail = strlen(suffix);
+
+	return name[0] != '.' && len > tail && !strcmp(name + len - tail, suffix);
 }
 
 /* Add the key @path, relative to @dirfd, which messages call @shown. */
@@ -52,15 +65,15 @@ static int add_key(struct keys *keys, int dirfd, const char *path, const char *s
 	key.path = grown ? strdup(shown) : NULL;
 	if (!key.path)
 		return log_no_memory();
+	key.revoked = has_suffix(shown, REVOKED_SUFFIX);
+	keys->trusted += !key.revoked;
 	grown[keys->count++] = key;
 	return 0;
 }
 
 static bool is_key(const char *name)
 {
-	size_t len = strlen(name), suffix = strlen(KEY_SUFFIX);
-
-	return name[0] != '.' && len > suffix && !strcmp(name + len - suffix, KEY_SUFFIX);
+	return has_suffix(name, KEY_SUFFIX) || has_suffix(name, REVOKED_SUFFIX);
 }
 
 /*
@@ -165,6 +178,18 @@ int trust_unsigned(const struct trust_policy *policy, const char *path)
 	return -EBADMSG;
 }
 
+/* Return the path of the file that revokes @public, or NULL. */
+static const char *revoked_by(const struct keys *keys, const struct public_key *public)
+{
+	for (size_t i = 0; i < keys->count; i++) {
+		const struct key *key = &keys->list[i];
+
+		if (key->revoked && !memcmp(&key->public, public, sizeof(*public)))
+			return key->path;
+	}
+	return NULL;
+}
+
 /*
  * Try every key with the id of the signature: an id is eight bytes that anybody can
  * choose, so several keys may have it.
@@ -173,6 +198,7 @@ static int find_signer(const struct minisign *sig, const struct keys *keys,
 		       const struct buf *data, struct signer *signer,
 		       struct reason *reason)
 {
+	const char *revoked;
 	int ret = -ENOENT;
 
 	key_id_hex(sig->id, signer->id);
@@ -184,6 +210,11 @@ static int find_signer(const struct minisign *sig, const struct keys *keys,
 		ret = minisign_verify(sig, &key->public, data->data, data->size, reason);
 		if (ret != 0)
 			continue;
+		revoked = revoked_by(keys, &key->public);
+		if (revoked)
+			return reason_set(reason, -EBADMSG,
+					  "it was made by key %s, which '%s' revokes",
+					  signer->id, revoked);
 		signer->key_path = strdup(key->path);
 		signer->comment = strdup(sig->comment);
 		if (!signer->key_path || !signer->comment)
@@ -193,7 +224,7 @@ static int find_signer(const struct minisign *sig, const struct keys *keys,
 		return reason_set(reason, -EBADMSG,
 				  "it was made by key %s, which is not one of the %zu "
 				  "trusted keys: see --key",
-				  signer->id, keys->count);
+				  signer->id, keys->trusted);
 	return ret;
 }
 

@@ -19,14 +19,17 @@ struct run {
 	const struct symvers *symvers;	   /* NULL: only exports of the set are known */
 	const struct providers *providers; /* NULL: not asked */
 	const struct module *modules;
-	struct symtab set; /* all that @modules export */
+	struct symtab set;     /* all that @modules export */
+	const char *built_for; /* the release that @modules are for */
+	bool quiet;
 };
 
 /* Print a problem, count it and continue: the user wants to see all of them. */
-#define problem(run, mod, ...)                         \
-	do {                                           \
-		log_failure((mod)->path, __VA_ARGS__); \
-		(run)->proof->problems++;              \
+#define problem(run, mod, ...)                                 \
+	do {                                                   \
+		if (!(run)->quiet)                             \
+			log_failure((mod)->path, __VA_ARGS__); \
+		(run)->proof->problems++;                      \
 	} while (0)
 
 /* license_is_gpl_compatible(), include/linux/license.h */
@@ -62,10 +65,17 @@ static bool imports(const struct module *mod, const char *ns)
 	return false;
 }
 
+/* Return what follows the release in @vermagic, from the blank on. */
+static const char *after_release(const char *vermagic)
+{
+	return vermagic + strcspn(vermagic, " ");
+}
+
 static void check_vermagic(struct run *run, const struct module *mod)
 {
 	const char *vermagic = module_info(mod, "vermagic", 0);
-	size_t len = strlen(run->proof->release);
+	const bool other = strcmp(run->built_for, run->proof->release) != 0;
+	size_t len = strlen(run->built_for);
 
 	if (!vermagic) {
 		problem(run, mod, "it has no vermagic");
@@ -73,11 +83,12 @@ static void check_vermagic(struct run *run, const struct module *mod)
 	}
 	if (module_info(mod, "vermagic", 1))
 		problem(run, mod, "it has more than one vermagic");
-	if (strncmp(vermagic, run->proof->release, len) != 0 ||
+	if (strncmp(vermagic, run->built_for, len) != 0 ||
 	    (vermagic[len] != ' ' && vermagic[len] != '\0'))
 		problem(run, mod, "its vermagic '%s' is not of %s", vermagic,
-			run->proof->release);
-	if (strcmp(vermagic, run->vermagic) != 0)
+			run->built_for);
+	if (other ? strcmp(after_release(vermagic), after_release(run->vermagic)) != 0
+		  : strcmp(vermagic, run->vermagic) != 0)
 		problem(run, mod, "its vermagic '%s' is not the kernel's '%s'", vermagic,
 			run->vermagic);
 }
@@ -333,6 +344,16 @@ static int check_all(struct run *run)
 		check_undefined(run, mod);
 		check_exports(run, mod);
 	}
+	/* The kernel's own symbols are all that shows that another kernel's modules fit. */
+	if (strcmp(run->built_for, proof->release) != 0 &&
+	    (proof->unversioned || proof->unchecked || !run->symvers)) {
+		if (!run->quiet)
+			log_failure(proof->release,
+				    "modules that were built for %s need its symbol "
+				    "table, with versions, to be compared with",
+				    run->built_for);
+		proof->problems++;
+	}
 	return proof->problems ? -ENOEXEC : 0;
 }
 
@@ -464,7 +485,12 @@ int proof_run(struct proof *proof, const struct proof_basis *basis,
 	_cleanup_symvers_ struct symvers symvers = { 0 };
 	_cleanup_providers_ struct providers providers = { 0 };
 	_cleanup_free_ char *vermagic = NULL;
-	struct run run = { .proof = proof, .modules = modules };
+	struct run run = {
+		.proof = proof,
+		.modules = modules,
+		.built_for = basis->built_for ? basis->built_for : basis->release,
+		.quiet = basis->quiet,
+	};
 	int table, ret;
 	bool there = false;
 
@@ -479,7 +505,7 @@ int proof_run(struct proof *proof, const struct proof_basis *basis,
 	run.symvers = there ? &symvers : NULL;
 	ret = check_all(&run);
 	symtab_free(&run.set);
-	if (ret == -ENOEXEC || unread)
+	if ((ret == -ENOEXEC || unread) && !basis->quiet)
 		log_error("the modules do not fit %s: %u problem%s", basis->release,
 			  proof->problems + unread, PLURAL(proof->problems + unread));
 	return ret;

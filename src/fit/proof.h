@@ -42,6 +42,14 @@ struct proof_basis {
 	const struct host *host; /* may be NULL if the two above are given */
 	bool installed;		 /* a module that provides a symbol must be on @host */
 	const struct sums *ours; /* files of an earlier install, or NULL: see below */
+	/*
+	 * The release that the modules were built for, if it is another one: then the
+	 * vermagic may differ in the release, which the kernel skips for a module with CRCs
+	 * (same_magic() in kernel/module.c), and every CRC must be in the table. NULL: it is
+	 * @release.
+	 */
+	const char *built_for;
+	bool quiet; /* count the problems, and print none */
 };
 
 /* The figures of a proof. */

@@ -83,20 +83,12 @@ static const struct kernel_key *find_serial(const struct kernel_keys *keys,
 }
 
 /*
- * Return 1 if @key has @name, else 0, or -errno. Its description is "SUBJECT: NAME:
- * X509.rsa 01234567 []" (asymmetric_key_describe()); /proc/keys cuts the type to nine
- * letters.
+ * Return true if the description of @key has @text. It is "SUBJECT: NAME: X509.rsa 01234567
+ * []" (asymmetric_key_describe()); /proc/keys cuts the type to nine letters.
  */
-static int is_named(const struct kernel_key *key, const char *name)
+static bool is_described(const struct kernel_key *key, const char *text)
 {
-	_cleanup_free_ char *text = NULL;
-
-	if (strcmp(key->type, "asymmetri") != 0)
-		return 0;
-	text = strdup_printf(": %s: X509.", name);
-	if (!text)
-		return -ENOMEM;
-	return strstr(key->description, text) != NULL;
+	return !strcmp(key->type, "asymmetri") && strstr(key->description, text) != NULL;
 }
 
 /*
@@ -118,8 +110,8 @@ static long read_keyring(int32_t serial, int32_t **out)
 	return (got < size ? got : size) / (long)sizeof(**out);
 }
 
-/* Search the keyring and those in it for a key of @name. Returns 1, 0 or -errno. */
-static int search(const struct kernel_keys *keys, int32_t keyring, const char *name,
+/* Search the keyring and those in it for a key with @text. Returns 1, 0 or -errno. */
+static int search(const struct kernel_keys *keys, int32_t keyring, const char *text,
 		  int depth)
 {
 	_cleanup_free_ int32_t *serials = NULL;
@@ -131,12 +123,11 @@ static int search(const struct kernel_keys *keys, int32_t keyring, const char *n
 
 		if (!key)
 			continue; /* this process may not see the key */
-		found = is_named(key, name);
-		if (found != 0)
-			return found;
+		if (is_described(key, text))
+			return 1;
 		if (strcmp(key->type, "keyring") != 0 || depth == MAX_DEPTH)
 			continue;
-		found = search(keys, key->serial, name, depth + 1);
+		found = search(keys, key->serial, text, depth + 1);
 		if (found != 0)
 			return found;
 	}
@@ -151,18 +142,19 @@ static bool is_keyring(const struct kernel_key *key, const char *name)
 	       key->description[len] == ':';
 }
 
-/* Search the keyrings called @ring for a key of @name. Returns 1, 0 or -errno. */
-static int holds(const struct kernel_keys *keys, const char *ring, const char *name)
+/* Search the keyrings called @ring for a key with @text. Returns 1, 0 or -errno. */
+static int holds(const struct kernel_keys *keys, const char *ring, const char *text)
 {
 	int found = 0;
 
 	for (size_t i = 0; found == 0 && i < keys->count; i++)
 		if (is_keyring(&keys->items[i], ring))
-			found = search(keys, keys->items[i].serial, name, 0);
+			found = search(keys, keys->items[i].serial, text, 0);
 	return found;
 }
 
-enum keyrings_answer keyrings_trust(const char *name, struct reason *reason)
+/* Find a key in the keyrings whose description has @text. */
+static enum keyrings_answer find_key(const char *text, struct reason *reason)
 {
 	static const struct {
 		const char *ring;
@@ -177,7 +169,7 @@ enum keyrings_answer keyrings_trust(const char *name, struct reason *reason)
 	if (read_keys(&keys, reason) < 0)
 		return KEYRINGS_UNKNOWN;
 	for (size_t i = 0; i < ARRAY_SIZE(rings); i++) {
-		int found = holds(&keys, rings[i].ring, name);
+		int found = holds(&keys, rings[i].ring, text);
 
 		if (found > 0)
 			return rings[i].answer;
@@ -187,4 +179,24 @@ enum keyrings_answer keyrings_trust(const char *name, struct reason *reason)
 		}
 	}
 	return KEYRINGS_FOREIGN;
+}
+
+enum keyrings_answer keyrings_trust(const char *name, struct reason *reason)
+{
+	_cleanup_free_ char *text = strdup_printf(": %s: X509.", name);
+
+	if (text)
+		return find_key(text, reason);
+	reason_errno(reason, -ENOMEM);
+	return KEYRINGS_UNKNOWN;
+}
+
+enum keyrings_answer keyrings_trust_subject(const char *subject, struct reason *reason)
+{
+	_cleanup_free_ char *text = strdup_printf("%s: ", subject);
+
+	if (text)
+		return find_key(text, reason);
+	reason_errno(reason, -ENOMEM);
+	return KEYRINGS_UNKNOWN;
 }

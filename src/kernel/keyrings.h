@@ -26,3 +26,10 @@ enum keyrings_answer {
  */
 enum keyrings_answer keyrings_trust(const char *name,
 				    struct reason *reason) _must_check_ _nonnull_all_;
+
+/*
+ * Find a key whose subject ends with @subject, the common name of who signed a module. This
+ * is no proof, as another key may have the same subject.
+ */
+enum keyrings_answer keyrings_trust_subject(const char *subject, struct reason *reason)
+	_must_check_ _nonnull_all_;

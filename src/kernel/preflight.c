@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "kernel/preflight.h"
 
-#include <fcntl.h>
-#include <libkmod.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/host.h"
@@ -15,6 +12,7 @@
 #include "bundle/payload.h"
 #include "fit/module.h"
 #include "kernel/keyrings.h"
+#include "kernel/modconf.h"
 #include "tree/depmod.h"
 #include "tree/lookup.h"
 
@@ -56,156 +54,86 @@ static bool check_builtin(const struct host *host, const struct payload *payload
 	return ok;
 }
 
-/* @names are those of the payload's modules, and of what they stand on. */
-static void print_config(struct kmod_config_iter *iter, const char *what, bool with_value,
-			 const char *told, const struct strlist *names, bool *ok)
+static bool check_depmod(const struct host *host)
 {
-	while (iter && kmod_config_iter_next(iter)) {
-		const char *key = kmod_config_iter_get_key(iter);
-		const char *value = with_value ? kmod_config_iter_get_value(iter) : NULL;
-		_cleanup_free_ char *name = module_name_of(key ? key : "");
-
-		if (!name || !strlist_has(names, name))
-			continue;
-		log_failure(name,
-			    "modprobe is told %s, by '%s %s%s%s' in its configuration "
-			    "(modprobe -c); take that out first",
-			    told, what, key, value ? " " : "", value ? value : "");
-		*ok = false;
-	}
-	if (iter)
-		kmod_config_iter_free_iter(iter);
-}
-
-/*
- * Check the file @path, below the root, of depmod's or modprobe's configuration. Whoever
- * opens a FIFO waits, and libkmod and depmod follow a link as the running system does. A
- * link to /dev/null turns off a file of that name.
- */
-static bool check_config_file(const struct host *host, const char *path)
-{
-	_cleanup_free_ char *plain =
-		strdup_printf("%s/%s", strcmp(host->root, "/") ? host->root : "", path);
-	_cleanup_free_ char *real = plain ? realpath(plain, NULL) : NULL;
-	struct stat st;
-
-	if (!plain) {
-		log_error("%s", strerror(ENOMEM));
-		return false;
-	}
-	if (real && !strcmp(real, "/dev/null"))
-		return true;
-	if (root_holds(host->root, path) == -EXDEV) {
-		log_failure(plain,
-			    "a link leads out of %s: put a file there in its place first",
-			    host->root);
-		return false;
-	}
-	if (!real || stat(real, &st) < 0 || S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))
-		return true;
-	log_failure(plain, "it is not a regular file, and depmod and modprobe would wait "
-			   "for it: move it away first");
-	return false;
-}
-
-static bool check_config_files(const struct host *host, const char *const *places,
-			       size_t count)
-{
-	bool ok = true;
-
-	for (size_t i = 0; i < count; i++) {
-		_cleanup_dir_ DIR *dir = list_directory(
-			root_open(host->root, places[i], O_RDONLY | O_DIRECTORY, NULL));
-		const struct dirent *entry;
-
-		if (!dir && errno != ENOENT && errno != ENOTDIR) {
-			log_failure(places[i], "%s", strerror(errno));
-			ok = false;
-		}
-		while (dir && (entry = next_entry(dir))) {
-			_cleanup_free_ char *path =
-				strdup_printf("%s/%s", places[i], entry->d_name);
-
-			ok &= path && check_config_file(host, path);
-		}
-	}
-	return ok;
-}
-
-/*
- * modprobe ignores the aliases of a blacklisted module, and "ip link add" uses an alias;
- * what another module needs is loaded by its name all the same.
- */
-static bool check_config(const struct host *host, const char *const *paths,
-			 const struct payload *payload)
-{
-	_cleanup_strlist_ struct strlist ours = { 0 }, needed = { 0 };
 	struct reason reason = { 0 };
-	struct kmod_ctx *ctx;
-	bool ok = true;
+	int ret = modconf_check(host, depmod_places, DEPMOD_PLACES, &reason);
 
-	for (size_t i = 0; i < payload->n_modules; i++)
-		if (strlist_add(&ours, payload->modules[i].name) < 0)
-			return false;
-	if (needs_list(payload->modules, payload->n_modules, host->modules_fd, &needed,
-		       &reason) < 0) {
-		log_failure(host->modules, "modules.dep: %s", reason.text);
-		return false;
-	}
-	ctx = kmod_new(host->modules, paths);
-	if (!ctx) {
-		log_error("modprobe's configuration cannot be read: %s", strerror(errno));
-		return false;
-	}
-	kmod_set_log_priority(ctx, 0);
-	print_config(kmod_config_get_blacklists(ctx), "blacklist", false,
-		     "not to load it", &ours, &ok);
-	print_config(kmod_config_get_install_commands(ctx), "install", false,
-		     "to run a command instead", &needed, &ok);
-	print_config(kmod_config_get_aliases(ctx), "alias", true,
-		     "to load another instead", &needed, &ok);
-	kmod_unref(ctx);
-	return ok;
+	if (ret < 0)
+		log_failure("depmod.d", "%s", reason.text);
+	return ret == 0;
+}
+
+/* What the configuration of modprobe says about the payload. */
+struct lines {
+	struct strlist ours;   /* the names of its modules */
+	struct strlist needed; /* and of what they stand on */
+	bool ok;
+};
+
+/*
+ * A modconf_fn. modprobe ignores the aliases of a blacklisted module, and "ip link add" uses
+ * an alias; what another module needs is loaded by its name all the same.
+ */
+static void check_line(enum modconf_kind kind, const char *name, const char *value,
+		       void *arg)
+{
+	static const struct {
+		const char *what, *told;
+	} words[] = {
+		[MODCONF_BLACKLIST] = { "blacklist", "not to load it" },
+		[MODCONF_INSTALL] = { "install", "to run a command instead" },
+		[MODCONF_ALIAS] = { "alias", "to load another instead" },
+	};
+	struct lines *lines = arg;
+	bool with_value = kind == MODCONF_ALIAS && value;
+
+	if (!strlist_has(kind == MODCONF_BLACKLIST ? &lines->ours : &lines->needed, name))
+		return;
+	log_failure(name,
+		    "modprobe is told %s, by '%s %s%s%s' in its configuration "
+		    "(modprobe -c); take that out first",
+		    words[kind].told, words[kind].what, name, with_value ? " " : "",
+		    with_value ? value : "");
+	lines->ok = false;
 }
 
 static bool check_modprobe(const struct host *host, const struct payload *payload)
 {
-	static const char *const places[] = {
-		"etc/modprobe.d",     "run/modprobe.d", "usr/local/lib/modprobe.d",
-		"usr/lib/modprobe.d", "lib/modprobe.d",
-	};
-	char *paths[ARRAY_SIZE(places) + 1] = { NULL };
-	bool ok = check_config_files(host, places, ARRAY_SIZE(places));
+	struct lines lines = { .ok = true };
+	struct reason reason = { 0 };
+	int ret = 0;
 
-	for (size_t i = 0, n = 0; i < ARRAY_SIZE(places); i++) {
-		int ret = root_resolve(host->root, places[i], &paths[n]);
-
-		if (ret == 0) {
-			n++;
-		} else if (ret != -ENOENT && ret != -ENOTDIR) {
-			log_failure(places[i], "%s", strerror(-ret));
-			ok = false;
-		}
+	for (size_t i = 0; ret == 0 && i < payload->n_modules; i++)
+		ret = strlist_add(&lines.ours, payload->modules[i].name);
+	if (ret == 0)
+		ret = needs_list(payload->modules, payload->n_modules, host->modules_fd,
+				 &lines.needed, &reason);
+	if (ret < 0) {
+		log_failure(host->modules, "modules.dep: %s", reason.text);
+	} else {
+		ret = modconf_each(host, check_line, &lines, &reason);
+		if (ret < 0)
+			log_failure("modprobe.d", "%s", reason.text);
 	}
-	ok = ok && check_config(host, (const char *const *)paths, payload);
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++)
-		free(paths[i]);
-	return ok;
+	strlist_free(&lines.ours);
+	strlist_free(&lines.needed);
+	return ret == 0 && lines.ok;
 }
 
-static bool is_locked_down(void)
+bool preflight_is_locked_down(void)
 {
 	_cleanup_free_ char *modes = read_first_line("/sys/kernel/security/lockdown");
 
 	return modes && !strstr(modes, "[none]");
 }
 
-static bool enforces(void)
+bool preflight_enforces(void)
 {
 	_cleanup_free_ char *enforce =
 		read_first_line("/sys/module/module/parameters/sig_enforce");
 
-	return (enforce && !strcmp(enforce, "Y")) || is_locked_down();
+	return (enforce && !strcmp(enforce, "Y")) || preflight_is_locked_down();
 }
 
 /*
@@ -259,7 +187,7 @@ int preflight_signatures(const struct host *host, const struct payload *payload,
 {
 	int ret = 0;
 
-	if (!host_is_running(host, running) || !enforces())
+	if (!host_is_running(host, running) || !preflight_enforces())
 		return 0;
 	for (size_t i = 0; i < payload->count; i++) {
 		const struct payload_file *file = &payload->files[i];
@@ -334,7 +262,7 @@ int preflight_check(const struct host *host, const struct payload *payload,
 {
 	bool ok = check_builtin(host, payload);
 
-	ok &= check_config_files(host, depmod_places, DEPMOD_PLACES);
+	ok &= check_depmod(host);
 	ok &= check_modprobe(host, payload);
 	if (host_is_running(host, running))
 		ok &= check_running(host, payload, load);

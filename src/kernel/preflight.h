@@ -32,3 +32,9 @@ int preflight_check(const struct host *host, const struct payload *payload,
  */
 int preflight_signatures(const struct host *host, const struct payload *payload,
 			 const char *running, bool load) _must_check_ _nonnull_all_;
+
+/* Return true if the running kernel is locked down, as /sys says. */
+bool preflight_is_locked_down(void) _must_check_;
+
+/* Return true if the running kernel accepts only signed modules. */
+bool preflight_enforces(void) _must_check_;

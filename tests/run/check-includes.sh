@@ -11,7 +11,7 @@ cd "$(dirname "$0")/../../src"
 
 find . -name '*.[ch]' -printf '%P\n' | LC_ALL=C sort | xargs awk '
 BEGIN {
-	levels = split("base fit bundle tree kernel verbs main", names, " ")
+	levels = split("base fit bundle tree kernel health verbs main", names, " ")
 	for (i = 1; i <= levels; i++)
 		level[names[i]] = i
 }

@@ -60,6 +60,29 @@ seed() {
 			'*/libcurve25519-generic.ko' '*/udp_tunnel.ko' '*/libchacha.ko' '*/ip6_udp_tunnel.ko'
 		head -c 18 /dev/zero >"$seeds/none"
 		;;
+	bootloader)
+		cat >"$seeds/menu" <<-'CFG'
+			if [ "${next_entry}" ] ; then
+			   set default="${next_entry}"
+			else
+			   set default="${saved_entry}"
+			fi
+			menuentry 'One' --class x $menuentry_id_option 'one' {
+				linux	/boot/vmlinuz-5.10.0-1 root=x
+			}
+			submenu "More" --id more {
+				menuentry 'Two\'' { linux /vmlinuz-5.10.0-2 }
+			}
+			====
+			# GRUB Environment Block
+			saved_entry=1>Two
+			next_entry=more>0
+			====
+		CFG
+		printf '%s\n' blscfg 'set default="${saved_entry}"' ==== saved_entry=one ==== 'title One' 'version 5.10.0~1' \
+			'linux /x/5.10.0-1/linux' >"$seeds/files"
+		printf '%s\n' blscfg ==== ==== 'title One' 'sort-key a' 'linux /vmlinuz-5.10.0-1' ==== 'default o*' >"$seeds/loader"
+		;;
 	state)
 		printf '%064d  kernel/x.ko\n%064d *kernel/lib/y.ko\n' 1 2 >"$seeds/state"
 		;;

@@ -10,6 +10,7 @@
 #	hand_modprobe  "loaded", or modprobe's message
 #	hand_kernel    the kernel's first message about them
 #	hand_loaded    those of them that are loaded afterwards
+#	hand_doctor    the cause that wgkmod doctor names, and what it saw, as it prints them for programs
 #	hand_ping      "answered" or "no answer", through a tunnel with them
 #	hand_handshake time of the last handshake, 0 for never
 
@@ -60,4 +61,6 @@ if [[ -f $extra/other.tar ]]; then
 	report other "$(grep -m 1 'setup_udp_tunnel_sock' <<<"$said")"
 fi
 by_hand
+doctor=$(/run/vm/out/wgkmod doctor --porcelain) || [[ $? -eq 3 ]]
+report hand_doctor "$(sed -n 's/^cause\t//p' <<<"$doctor" | tr '\t' ' ')"
 if grep -q '^wireguard ' /proc/modules; then ping_by_hand; fi

@@ -112,6 +112,8 @@ install_modules() {
 	report install_s "$(seconds $(($(now_ms) - start)))"
 	run /tmp/wgkmod verify "$bundle"
 	run /tmp/wgkmod status
+	# a healthy host has no cause
+	run /tmp/wgkmod doctor
 }
 
 load_wireguard() {

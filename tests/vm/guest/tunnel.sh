@@ -19,6 +19,7 @@ install_modules
 load_wireguard
 assert_loaded_set
 assert_all_ours
+run /tmp/wgkmod doctor
 assert_kernel_content
 set_up
 pings

@@ -1,0 +1,108 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# usage: ci.sh plan|build|boot|publish|verify|all
+#
+# A step of the CI in ci/github/ and ci/gitlab/, or all of them here, one after the other.  Only publish needs a key.
+#
+#   plan      print the matrix of the targets whose inputs are not those of the published index
+#   build     build the targets TARGETS
+#   boot      prove them: each kernel in a VM with a tunnel, and parity where the vendor ships WireGuard
+#   publish   sign the bundles of TARGETS in out/, add them to a copy of the published web root, and leave that in DEST
+#   verify    copy what is published, verify all of it, and see an altered copy refused
+#
+#   SITE=URL      the address of the published web root; empty before the first time
+#   KEY=FILE      the public key that signs it; SIGN_KEY=FILE the secret key, for publish alone
+#   DEST=DIR      the web root that publish makes; TARGETS="A B" the targets of this job; SHARDS=N as for make matrix
+
+# shellcheck source=delivery/lib.sh
+. "$(dirname "$0")/lib.sh"
+[[ $# -eq 1 ]] || die "usage: ci.sh plan|build|boot|publish|verify|all"
+SITE=${SITE:-} KEY=${KEY:-} DEST=${DEST:-} TARGETS=${TARGETS:-}
+
+# require NAME...: Exit unless each of the variables has a value.
+require() {
+	local name
+	for name; do
+		[[ -n ${!name:-} ]] || die "the step needs $name="
+	done
+}
+
+# run_make ARGUMENT...: Run make without directory messages.
+run_make() { make --no-print-directory -C "$TOP" "$@"; }
+
+plan() {
+	"$TOP/scripts/install-deps.sh" @publish curl >&2
+	if [[ -n $SITE ]]; then
+		require KEY
+		"$DELIVERY/pull.sh" "$SITE" --index "$KEY" >"$TMP/index.json"
+	fi
+	run_make --silent matrix PUBLISHED="$TMP/index.json"
+}
+
+build() {
+	require TARGETS
+	run_make bundle TARGETS="$TARGETS"
+}
+
+boot() {
+	require TARGETS
+	run_make prove TARGETS="$TARGETS"
+}
+
+publish() {
+	local name names
+	require TARGETS DEST SIGN_KEY
+	"$TOP/scripts/install-deps.sh" @publish
+	if [[ -n $SITE ]]; then
+		require KEY
+		"$DELIVERY/pull.sh" "$SITE" "$DEST" "$KEY"
+	fi
+	# not make publish: where the key is, nothing is built
+	read -ra names <<<"$TARGETS"
+	for name in "${names[@]}"; do
+		SIGN_KEY=$SIGN_KEY "$TOP/scripts/bundle.sh" "$name"
+	done
+	SIGN_KEY=$SIGN_KEY "$DELIVERY/publish.sh" "$DEST" "${names[@]}"
+}
+
+verify() {
+	local bundle
+	require SITE KEY
+	"$TOP/scripts/install-deps.sh" @publish curl
+	"$DELIVERY/pull.sh" "$SITE" "$TMP/pulled" "$KEY"
+	bundle=$(find -L "$TMP/pulled" -name '*.tar' | sort | head -n 1)
+	[[ -n $bundle ]] || die "'$SITE' has no bundle"
+	cp --recursive --dereference "$TMP/pulled" "$TMP/altered"
+	printf '\1' | dd of="$TMP/altered${bundle#"$TMP/pulled"}" bs=1 seek=1000 conv=notrunc status=none
+	if "$DELIVERY/pull.sh" "file://$TMP/altered" "$TMP/refused" "$KEY" 2>"$TMP/said"; then
+		die "a copy of '$SITE' with an altered byte was accepted"
+	fi
+	grep -q 'does not have the digest' "$TMP/said" || die "a copy with an altered byte was refused for another reason:" \
+		"$(tail -n 1 "$TMP/said")"
+	say verify "a copy with an altered byte is refused"
+}
+
+all() {
+	local matrix
+	require DEST SIGN_KEY KEY
+	[[ ! -L $DEST ]] || SITE=file://$(realpath "$DEST")
+	matrix=$(plan)
+	TARGETS=$(jq --raw-output '[.include[].targets] | join(" ")' <<<"$matrix")
+	if [[ -z $TARGETS ]]; then
+		say ci "nothing changed"
+		return
+	fi
+	build
+	boot
+	publish
+	SITE=file://$(realpath "$DEST")
+	verify
+}
+
+case $1 in
+plan | build | boot | publish | verify | all) ;;
+*) die "'$1' is not a step: plan, build, boot, publish, verify, all" ;;
+esac
+make_tmp "$OUT"
+"$1"

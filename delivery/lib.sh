@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+#
+# lib.sh - what the scripts that deliver share.  Sourced, never run; sources scripts/lib.sh.
+
+# shellcheck source=scripts/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../scripts/lib.sh"
+
+# shellcheck disable=SC2034 # for those who source this file
+DELIVERY=$TOP/delivery
+
+# bundle_file RELEASE: Print the path of the kernel's bundle in out/.
+bundle_file() { printf '%s/%s/wireguard-%s.tar\n' "$OUT" "$1" "$1"; }
+
+# digest_of FILE: Print the sha256 of the file.
+digest_of() { sha256sum <"$1" | cut -d ' ' -f 1; }
+
+# reason WORDS: Print the line of a failed command's words that says why: that of a full file system, else the first.
+reason() { grep -m 1 'No space left' <<<"$1" || head -n 1 <<<"$1"; }
+
+# try COMMAND...: Run the command; if it fails, exit with what it said in one sentence.
+try() {
+	local said
+	said=$("$@" 2>&1) || die "nothing was published: $(reason "${said:-$1 failed}")"
+}
+
+# try_into FILE COMMAND...: Run the command with its output in FILE; if it fails, exit as try does.
+try_into() {
+	local file=$1 said
+	shift
+	# shellcheck disable=SC2069 # the messages are kept, the output is not
+	said=$({ "$@" >"$file"; } 2>&1) ||
+		die "nothing was published: cannot write '$file': $(reason "${said:-$1 failed}")"
+}
+
+# read_index FILE: Exit unless FILE is an index of the format that this project writes.
+read_index() {
+	jq --exit-status '.format == "wgkmod-index-1" and (.generation | type) == "number"' "$1" >/dev/null 2>&1 ||
+		die "'$1' is not an index of the format wgkmod-index-1"
+}
+
+# inputs_of_provenance FILE: Print the inputs digest of the build that provenance.json describes, as
+# scripts/inputs.sh prints it for a target.
+inputs_of_provenance() {
+	jq --sort-keys '.predicate.buildDefinition | {target: .internalParameters.target, files: .resolvedDependencies}' \
+		"$1" | sha256sum | cut -d ' ' -f 1
+}
+
+# statement_covers FILE SHA256: Return 0 if FILE is the statement of the proofs of the bundle with this digest.
+statement_covers() {
+	[[ -f $1 ]] && jq --exit-status --arg sha "$2" '.predicateType == "urn:wgkmod:proofs:v1" and
+		(.subject | length) == 1 and .subject[0].digest.sha256 == $sha' "$1" >/dev/null 2>&1
+}
+
+# lock_dest DEST: Lock the web root until this script ends, and exit if another run has the lock.
+lock_dest() {
+	exec 9<"$1.versions"
+	flock -n 9 || die "another run publishes to '$1'; run the command again when it has ended"
+}
+
+# switch_to DEST TREE GENERATION: Make the directory TREE a version in DEST.versions/, and DEST a link to it, by one
+# rename.  Then note its generation, and remove the versions before the last.
+switch_to() {
+	local dest=$1 versions=$1.versions version old current
+	version=$versions/$3-$(sha256sum <"$2/SHA256SUMS" | cut -c 1-12)
+	current=$(realpath -m "$dest")
+	if [[ $version != "$current" ]]; then
+		rm -rf "$version"
+		try mv -T "$2" "$version"
+	fi
+	find "$version" -type f -links 1 -exec sync {} +
+	rm -f "$versions/link"
+	try ln -s "${versions##*/}/${version##*/}" "$versions/link"
+	[[ -L $dest || ! -d $dest ]] || try rmdir "$dest"
+	try mv -T "$versions/link" "$dest"
+	printf '%d\n' "$3" >"$TMP/generation"
+	try mv "$TMP/generation" "$versions/generation"
+	for old in "$versions"/[0-9]*-*; do
+		[[ $old == "$version" || $old == "$current" ]] || rm -rf "$old"
+	done
+}

@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# usage: prove.sh TARGET
+#
+# Run the proofs that a bundle needs before it is published, and write their results beside it, to
+# out/RELEASE/wireguard-RELEASE.tar.proofs.json: an in-toto statement whose subject is the bundle by digest.  The
+# proofs are the boot with a tunnel, and parity where the vendor ships WireGuard (HIDE in the target).  If the
+# statement is there already, do nothing.  The statement has no figure that differs from run to run.
+
+# shellcheck source=delivery/lib.sh
+. "$(dirname "$0")/lib.sh"
+[[ $# -eq 1 ]] || die "usage: prove.sh TARGET"
+read_target "$1"
+unset SIGN_KEY # no proof needs it
+
+bundle=$(bundle_file "$RELEASE")
+statement=$bundle.proofs.json
+[[ -f $bundle ]] || die "there is no '$bundle'; run: make bundle TARGET=$TARGET"
+require_output
+sha=$(digest_of "$bundle")
+if statement_covers "$statement" "$sha"; then
+	say proofs "$statement is there"
+	exit 0
+fi
+
+parity='not applicable'
+"$TOP/tests/run/proofs.sh" boot "$TARGET" ||
+	die "'$TARGET' cannot be published: it did not boot with a tunnel; UNPROVEN=1 publishes it without that"
+if [[ -n $HIDE ]]; then
+	"$TOP/tests/run/proofs.sh" parity "$TARGET" ||
+		die "'$TARGET' cannot be published: its modules are not shown to be the vendor's code;" \
+			"UNPROVEN=1 publishes it without that"
+	parity=passed
+fi
+# The proofs read out/RELEASE, and the boot makes the bundle again: it must be the same one.
+[[ $(digest_of "$bundle") == "$sha" ]] || die "'$bundle' changed while it was proved; run the command again"
+
+make_tmp "$OUT"
+jq --null-input --sort-keys --arg name "${bundle##*/}" --arg sha "$sha" --arg parity "$parity" '{
+	_type: "https://in-toto.io/Statement/v1",
+	subject: [{name: $name, digest: {sha256: $sha}}],
+	predicateType: "urn:wgkmod:proofs:v1",
+	predicate: {boot: "passed", parity: $parity, repro: "not run"}
+}' >"$TMP/statement"
+mv -T "$TMP/statement" "$statement"
+say proofs "boot passed, parity $parity: $statement"

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "bundle/store.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/host.h"
+#include "base/log.h"
+#include "base/strlist.h"
+
+#define PREFIX "wireguard-"
+#define SUFFIX ".tar"
+
+char *store_find(const char *root, const char *release)
+{
+	static const char *const places[] = { STORE_OWN, STORE_PACKAGES };
+
+	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
+		_cleanup_free_ char *below =
+			strdup_printf("%s/" PREFIX "%s" SUFFIX, places[i], release);
+		char *path = NULL;
+
+		if (below && root_resolve(root, below, &path) == 0)
+			return path;
+	}
+	return NULL;
+}
+
+/* Add the release of "wireguard-RELEASE.tar"; other names are passed over. */
+static int add_release(struct strlist *releases, const char *name)
+{
+	size_t len = strlen(name);
+	const size_t around = strlen(PREFIX) + strlen(SUFFIX);
+	_cleanup_free_ char *release = NULL;
+
+	if (len <= around || strncmp(name, PREFIX, strlen(PREFIX)) != 0 ||
+	    strcmp(name + len - strlen(SUFFIX), SUFFIX) != 0)
+		return 0;
+	release = strndup(name + strlen(PREFIX), len - around);
+	if (!release)
+		return -ENOMEM;
+	return host_release_ok(release) ? strlist_add(releases, release) : 0;
+}
+
+int store_list(const char *root, const char *place, struct strlist *releases,
+	       struct reason *reason)
+{
+	int fd = root_open(root, place, O_RDONLY | O_DIRECTORY | O_CLOEXEC, NULL);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+	int ret = 0;
+
+	if (fd == -ENOENT)
+		return 0;
+	if (!dir)
+		return reason_set(reason, fd < 0 ? fd : -errno, "%s: %s", place,
+				  strerror(fd < 0 ? -fd : errno));
+	while (ret == 0 && (entry = readdir(dir)))
+		ret = add_release(releases, entry->d_name);
+	closedir(dir);
+	strlist_sort(releases);
+	return ret < 0 ? reason_errno(reason, ret) : 0;
+}

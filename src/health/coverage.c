@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "health/coverage.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/file.h"
+#include "base/host.h"
+#include "base/log.h"
+#include "base/strlist.h"
+#include "bundle/store.h"
+#include "fit/module.h"
+#include "fit/providers.h"
+#include "tree/old_state.h"
+#include "tree/state.h"
+
+#define WIREGUARD "wireguard"
+#define BUILTIN_MAX_BYTES (64UL << 20)
+
+static const struct {
+	const char *word, *text;
+} words[] = {
+	[COVERAGE_COVERED] = { "covered", "has WireGuard, installed by wgkmod" },
+	[COVERAGE_OWN] = { "own", "has a WireGuard of its own" },
+	[COVERAGE_FOREIGN] = { "foreign", "has a WireGuard that wgkmod did not install" },
+	[COVERAGE_STORED] = { "stored",
+			      "has no WireGuard, but its bundle is in the store" },
+	[COVERAGE_DAMAGED] = { "damaged", "has a WireGuard that is not intact" },
+	[COVERAGE_NONE] = { "uncovered", "has no WireGuard" },
+	[COVERAGE_UNKNOWN] = { "unknown", "cannot be looked at" },
+};
+
+const char *coverage_word(enum coverage coverage)
+{
+	return words[coverage].word;
+}
+
+const char *coverage_text(enum coverage coverage)
+{
+	return words[coverage].text;
+}
+
+bool coverage_is_good(enum coverage coverage)
+{
+	return coverage <= COVERAGE_FOREIGN;
+}
+
+static bool exists(const char *root, const char *before, const char *release,
+		   const char *after)
+{
+	_cleanup_free_ char *below = strdup_printf("%s%s%s", before, release, after);
+	_cleanup_free_ char *real = NULL;
+
+	return below && root_resolve(root, below, &real) == 0;
+}
+
+/* What is left of a removed kernel has neither. */
+static bool is_kernel(const char *root, const char *release)
+{
+	return host_release_ok(release) &&
+	       (exists(root, "lib/modules/", release, "/kernel") ||
+		exists(root, "boot/vmlinuz-", release, ""));
+}
+
+int kernels_list(const char *root, struct strlist *releases, struct reason *reason)
+{
+	int fd = root_open(root, "lib/modules", O_RDONLY | O_DIRECTORY | O_CLOEXEC, NULL);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *entry;
+	int ret = 0;
+
+	if (fd == -ENOENT)
+		return 0;
+	if (!dir)
+		return reason_set(reason, fd < 0 ? fd : -errno, "lib/modules: %s",
+				  strerror(fd < 0 ? -fd : errno));
+	while (ret == 0 && (entry = readdir(dir)))
+		if (is_kernel(root, entry->d_name))
+			ret = strlist_add(releases, entry->d_name);
+	closedir(dir);
+	strlist_sort(releases);
+	return ret < 0 ? reason_errno(reason, ret) : 0;
+}
+
+bool coverage_is_built_in(int modules_fd)
+{
+	_cleanup_buf_ struct buf list = { 0 };
+	struct reason ignored = { 0 };
+
+	if (read_beneath(modules_fd, "modules.builtin", BUILTIN_MAX_BYTES, &list,
+			 &ignored) < 0)
+		return false;
+	return strstr(list.data, "/" WIREGUARD ".ko") != NULL;
+}
+
+/* Return the path of WireGuard in modules.dep, which the caller owns, or NULL. */
+static char *listed_path(int modules_fd)
+{
+	_cleanup_buf_ struct buf dep = { 0 };
+	struct reason ignored = { 0 };
+	char *cursor, *path;
+
+	if (modules_dep_read_at(modules_fd, &dep, &ignored) < 0)
+		return NULL;
+	cursor = dep.data;
+	while ((path = modules_dep_next(&cursor))) {
+		_cleanup_free_ char *name = module_name_of(path);
+
+		if (name && !strcmp(name, WIREGUARD))
+			return strdup(path);
+	}
+	return NULL;
+}
+
+static bool is_intact(const struct host *host, const struct state *state,
+		      const char *listed)
+{
+	struct reason ignored = { 0 };
+
+	if (!listed || !sums_find(&state->installed, listed))
+		return false;
+	for (size_t i = 0; i < state->installed.count; i++) {
+		const struct sum *sum = &state->installed.entries[i];
+		enum state_file found;
+
+		if (state_compare(host, sum->path, sum->digest, &found, &ignored) < 0 ||
+		    found != STATE_INTACT)
+			return false;
+	}
+	return true;
+}
+
+/* The kernel's own module says so, and no other does. */
+static enum coverage not_ours(const struct host *host, const char *listed)
+{
+	_cleanup_close_ int fd = -1;
+	_cleanup_(module_free) struct module mod = { 0 };
+	struct reason ignored = { 0 };
+
+	if (coverage_is_built_in(host->modules_fd))
+		return COVERAGE_OWN;
+	if (!listed)
+		return COVERAGE_NONE;
+	fd = open_beneath(host->modules_fd, listed, O_RDONLY);
+	if (fd < 0 || module_read_fd(&mod, listed, fd, &ignored) < 0)
+		return COVERAGE_DAMAGED;
+	return module_info(&mod, "intree", 0) ? COVERAGE_OWN : COVERAGE_FOREIGN;
+}
+
+static enum coverage installed_coverage(const struct host *host)
+{
+	_cleanup_state_ struct state state = { 0 };
+	_cleanup_free_ char *listed = NULL;
+	struct reason ignored = { 0 };
+	int ret = state_load_anywhere(&state, host, &ignored);
+
+	if (ret < 0)
+		return ret == -EBADMSG ? COVERAGE_DAMAGED : COVERAGE_UNKNOWN;
+	listed = listed_path(host->modules_fd);
+	if (!state.installed.count)
+		return not_ours(host, listed);
+	return is_intact(host, &state, listed) ? COVERAGE_COVERED : COVERAGE_DAMAGED;
+}
+
+enum coverage coverage_of(const char *root, const char *release)
+{
+	_cleanup_host_ struct host host = HOST_INIT;
+	_cleanup_free_ char *stored = NULL;
+	struct reason ignored = { 0 };
+	int ret = host_open(&host, root, release, &ignored);
+	enum coverage coverage;
+
+	if (ret < 0 && ret != -ENOENT)
+		return COVERAGE_UNKNOWN;
+	coverage = ret < 0 ? COVERAGE_NONE : installed_coverage(&host);
+	if (coverage == COVERAGE_NONE)
+		stored = store_find(root, release);
+	return stored ? COVERAGE_STORED : coverage;
+}

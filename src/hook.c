@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * wgkmod hook: what the installation and the removal of a kernel call. 'add' installs the
+ * stored bundle for it, 'remove' takes the modules out before the kernel's files go.
+ *
+ * A failure here must not keep a kernel from being installed or removed: after a right
+ * command line the exit status is always 0. What happened is one line, here and in syslog.
+ * The same call twice changes nothing more. No network is used.
+ */
+#include "verbs.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <syslog.h>
+
+#include "base/host.h"
+#include "base/log.h"
+#include "base/strlist.h"
+#include "bundle/store.h"
+#include "health/coverage.h"
+#include "tree/depmod.h"
+
+static void say(const char *release, const char *what)
+{
+	log_info("hook: %s: %s", release, what);
+	openlog("wgkmod", LOG_PID, LOG_DAEMON);
+	syslog(LOG_NOTICE, "hook: %s: %s", release, what);
+	closelog();
+}
+
+/*
+ * Make the indexes of a kernel that has none yet: in an installation of it, depmod may run
+ * only later.
+ */
+static void make_indexes(const char *root, const char *release)
+{
+	const struct strlist none = { 0 };
+	_cleanup_host_ struct host host = HOST_INIT;
+	struct reason reason = { 0 };
+
+	if (host_open(&host, root, release, &reason) < 0 ||
+	    faccessat(host.modules_fd, "modules.dep", F_OK, 0) == 0)
+		return;
+	if (depmod_run(&host, host.root, &none, &reason) < 0)
+		log_error("depmod %s: %s", release, reason.text);
+}
+
+/* Run the verb @verb for the kernel @release, with @bundle as its operand, or NULL. */
+static enum exit_code run_verb(const struct verb *verb, const struct params *params,
+			       const char *release, char *bundle)
+{
+	char *operands[] = { bundle, NULL };
+	const struct params own = {
+		.root = params->root,
+		.kernel = release,
+		.running = params->running,
+		.operands = operands,
+		.n_operands = bundle ? 1 : 0,
+	};
+
+	log_set_verb(verb->name);
+	return verb->run(&own);
+}
+
+static void add(const struct params *params, const char *root, const char *release)
+{
+	_cleanup_free_ char *bundle = NULL;
+
+	make_indexes(root, release);
+	switch (coverage_of(root, release)) {
+	case COVERAGE_COVERED:
+		say(release, "the modules are installed already");
+		return;
+	case COVERAGE_OWN:
+	case COVERAGE_FOREIGN:
+		say(release, "it has WireGuard, and is left alone");
+		return;
+	default:
+		break;
+	}
+	bundle = store_find(root, release);
+	if (!bundle) {
+		say(release, "no bundle for it is in the store: it has no WireGuard");
+		(void)!run_verb(&verb_guard, params, NULL, NULL);
+	} else if (run_verb(&verb_install, params, release, bundle) == EXIT_DONE) {
+		say(release, "the stored bundle is installed");
+	} else {
+		say(release,
+		    "the stored bundle cannot be installed: it has no WireGuard");
+	}
+}
+
+static void take_out(const struct params *params, const char *root, const char *release)
+{
+	_cleanup_free_ char *state =
+		strdup_printf("lib/modules/%s/.wgkmod/installed", release);
+	_cleanup_free_ char *real = NULL;
+
+	if (!state || root_resolve(root, state, &real) < 0)
+		return;
+	say(release, run_verb(&verb_remove, params, release, NULL) == EXIT_DONE
+			     ? "the modules are removed"
+			     : "the modules cannot be removed, and stay");
+}
+
+static enum exit_code run(const struct params *params)
+{
+	_cleanup_free_ char *root = realpath(params->root, NULL);
+	const char *command = params->operands[0];
+	bool adds = !strcmp(command, "add");
+
+	if ((!adds && strcmp(command, "remove") != 0) || params->n_operands < 2) {
+		log_error("'hook' takes 'add' or 'remove', and RELEASE...: see 'wgkmod "
+			  "hook "
+			  "--help'");
+		return EXIT_USAGE;
+	}
+	for (size_t i = 1; i < params->n_operands; i++) {
+		const char *release = params->operands[i];
+
+		if (!root)
+			log_failure(params->root, "%s", strerror(errno));
+		else if (!host_release_ok(release))
+			log_error("'%s' is not a kernel release", release);
+		else if (adds)
+			add(params, root, release);
+		else
+			take_out(params, root, release);
+	}
+	return EXIT_DONE;
+}
+
+static const struct option_spec options[] = {
+	OPTION_ROOT,
+	{ 0 },
+};
+
+const struct verb verb_hook = {
+	.name = "hook",
+	.operands = "add|remove RELEASE",
+	.many = true,
+	.changes = true,
+	.summary = "install or remove the modules as a kernel comes or goes",
+	.options = options,
+	.run = run,
+};

@@ -1,0 +1,165 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bats
+#
+# The store of bundles, and what the installation and the removal of a kernel call: wgkmod hook.
+
+load lib/helpers
+load lib/modules
+load lib/bundle
+load sweep/tools
+load lib/install
+
+STORE=var/lib/wgkmod/bundles
+
+setup() {
+	host_make
+	MODULES=$ROOT/lib/modules/$RELEASE
+	KEY=$BATS_TEST_TMPDIR/key BUNDLE=$BATS_TEST_TMPDIR/bundle.tar
+	key_make "$KEY"
+	install -D -m 644 "$KEY.pub" "$ROOT/etc/wgkmod/keys.d/key.pub"
+	bundle_make "$PAYLOAD" "$BUNDLE"
+	key_sign "$KEY" "$BUNDLE"
+}
+
+store() { run_cmd "$1" "$WGKMOD" store --root "$ROOT" "${@:2}"; } # STATUS WORD...
+hook() { run_cmd 0 "$WGKMOD" hook --root "$ROOT" "$@"; }          # WORD...
+
+@test "store add keeps a verified bundle and its signature, list shows it, prune keeps what a kernel needs" {
+	store 0 add "$BUNDLE"
+	cmp "$BUNDLE" "$ROOT/$STORE/wireguard-$RELEASE.tar"
+	cmp "$BUNDLE.minisig" "$ROOT/$STORE/wireguard-$RELEASE.tar.minisig"
+	store 0 list
+	assert_equal "$output" "$RELEASE: /$STORE/wireguard-$RELEASE.tar"
+	store 0 add "$BUNDLE"
+	store 0 prune
+	store 0 list --porcelain
+	assert_equal "$output" "bundle"$'\t'"$RELEASE"$'\t'"/$STORE/wireguard-$RELEASE.tar"$'\t'present
+	rm -r "$MODULES/kernel"
+	store 0 list
+	assert_equal "$output" "$RELEASE: /$STORE/wireguard-$RELEASE.tar, and this kernel is not installed"
+	store 0 prune --dry-run
+	assert_equal "$(find "$ROOT/$STORE" -type f | wc -l)" 2
+	store 0 prune
+	assert_equal "$(find "$ROOT/$STORE" -type f | wc -l)" 0
+}
+
+@test "store add refuses what is not signed by a key of the host, or damaged; wrong words exit with 2" {
+	key_make "$BATS_TEST_TMPDIR/other"
+	key_sign "$BATS_TEST_TMPDIR/other" "$BUNDLE"
+	store 4 add "$BUNDLE"
+	rm "$BUNDLE.minisig"
+	store 4 add "$BUNDLE"
+	key_sign "$KEY" "$BUNDLE"
+	printf x >>"$BUNDLE"
+	store 4 add "$BUNDLE"
+	assert_absent "$ROOT/$STORE"
+	store 2 add
+	store 2 list more
+	store 2 nonsense
+	run_cmd 2 "$WGKMOD" hook --root "$ROOT" nonsense "$RELEASE"
+	run_cmd 2 "$WGKMOD" hook --root "$ROOT" add
+}
+
+@test "a bundle of several kernels is stored for each of them" {
+	local dir=$BATS_TEST_TMPDIR/tree other=5.10.0-33-amd64
+	mkdir "$dir"
+	tar -xf "$BUNDLE" -C "$dir"
+	cp -r "$dir/$RELEASE" "$dir/$other"
+	(cd "$dir" && find . -type f -printf '%P\n' | LC_ALL=C sort |
+		tar --format=ustar --owner=0 --group=0 --numeric-owner -T - -cf "$BUNDLE")
+	key_sign "$KEY" "$BUNDLE"
+	store 0 add "$BUNDLE"
+	store 0 list
+	assert_equal "$(wc -l <<<"$output")" 2
+}
+
+@test "hook add installs what is stored, also before depmod ran, twice writes once; remove leaves the kernel as it was" {
+	local before
+	before=$(tree_print "$MODULES")
+	store 0 add "$BUNDLE"
+	rm "$MODULES"/modules.{dep,dep.bin,alias,alias.bin,symbols,symbols.bin,softdep,devname}
+	hook add "$RELEASE"
+	assert_line "^wgkmod: hook: $RELEASE: the stored bundle is installed$"
+	status_it 0
+	before=$(tree_print "$ROOT" times)
+	hook add "$RELEASE"
+	assert_equal "$output" "wgkmod: hook: $RELEASE: the modules are installed already"
+	diff <(printf '%s\n' "$before") <(tree_print "$ROOT" times)
+	hook remove "$RELEASE"
+	assert_line "^wgkmod: hook: $RELEASE: the modules are removed$"
+	assert_absent "$MODULES/.wgkmod"
+	hook remove "$RELEASE"
+	assert_equal "$output" ''
+	rm -r "$MODULES"
+	hook remove "$RELEASE"
+}
+
+@test "the bundle of a package is found too" {
+	install -D -m 644 "$BUNDLE" "$ROOT/usr/lib/wgkmod/bundles/wireguard-$RELEASE.tar"
+	install -D -m 644 "$BUNDLE.minisig" "$ROOT/usr/lib/wgkmod/bundles/wireguard-$RELEASE.tar.minisig"
+	hook add "$RELEASE"
+	status_it 0
+}
+
+@test "hook add without a bundle says so, and what guard says of the next boot; with WireGuard it does nothing" {
+	local new=5.10.0-33-amd64
+	store 0 add "$BUNDLE"
+	hook add "$RELEASE"
+	mkdir -p "$ROOT/lib/modules/$new/kernel"
+	hook add "$new"
+	assert_line "^wgkmod: hook: $new: no bundle for it is in the store: it has no WireGuard$"
+	assert_line '^wgkmod: which kernel boots next cannot be found out, and 1 of 2 have no WireGuard: '
+	echo kernel/drivers/net/wireguard/wireguard.ko >"$ROOT/lib/modules/$new/modules.builtin"
+	hook add "$new"
+	assert_line "^wgkmod: hook: $new: it has WireGuard, and is left alone$"
+}
+
+@test "whatever fails, hook exits with 0, and the kernel's directory is as before" {
+	local before
+	store 0 add "$BUNDLE"
+	before=$(tree_print "$MODULES")
+	# a bundle that was changed in the store
+	printf x >>"$ROOT/$STORE/wireguard-$RELEASE.tar"
+	hook add "$RELEASE"
+	assert_line "^wgkmod: hook: $RELEASE: the stored bundle cannot be installed: it has no WireGuard$"
+	# one without its signature, as of a run that was killed
+	store 0 add "$BUNDLE"
+	rm "$ROOT/$STORE/wireguard-$RELEASE.tar.minisig"
+	hook add "$RELEASE"
+	# one that does not fit
+	crc_change "$PAYLOAD/modules/kernel/drivers/net/wireguard/wireguard.ko" skb_push
+	mkdir "$MODULES/build"
+	cp "$SYMVERS" "$MODULES/build/Module.symvers"
+	payload_sums "$PAYLOAD"
+	bundle_make "$PAYLOAD" "$BUNDLE"
+	key_sign "$KEY" "$BUNDLE"
+	store 0 add "$BUNDLE"
+	hook add "$RELEASE"
+	assert_line "version of 'skb_push' is"
+	assert_line "^wgkmod: hook: $RELEASE: the stored bundle cannot be installed: it has no WireGuard$"
+	rm -r "$MODULES/build"
+	diff <(printf '%s\n' "$before") <(tree_print "$MODULES")
+	hook add 'not/a/release' "$RELEASE"
+	hook add 5.10.0-99-amd64
+	run_cmd 0 "$WGKMOD" hook --root "$BATS_TEST_TMPDIR/none" add "$RELEASE"
+}
+
+@test "killed before any of its writes, store add leaves the old bundle, none, or the new one" {
+	local call n status store=$ROOT/$STORE
+	store 0 add "$BUNDLE"
+	for call in openat2 unlinkat renameat write; do
+		for ((n = 1; n <= 40; n++)); do
+			key_sign "$KEY" "$BUNDLE" -t "again $call $n" >/dev/null
+			strace -f -o "$BATS_TEST_TMPDIR/trace" -e "inject=$call:signal=KILL:when=$n" \
+				"$WGKMOD" store --root "$ROOT" add "$BUNDLE" >/dev/null 2>&1 || status=$?
+			if [[ -e $store/wireguard-$RELEASE.tar ]]; then
+				run_cmd 0 "$WGKMOD" verify --root "$ROOT" --kernel "$RELEASE" "$store/wireguard-$RELEASE.tar"
+			fi
+			grep -q 'killed by SIGKILL' "$BATS_TEST_TMPDIR/trace" || break
+		done
+	done
+	store 0 add "$BUNDLE"
+	hook add "$RELEASE"
+	status_it 0
+}
