@@ -13,8 +13,8 @@ setup_file() { delivery_setup; }
 
 teardown() { servers_stop 2>/dev/null && rm -f "$BATS_FILE_TMPDIR/servers"; }
 
-@test "fifty kernels to a web root and a registry: the second time nothing is written or pushed, within 10 s" {
-	local i start took before names=()
+@test "fifty kernels to a web root and a registry: the second time nothing is written or pushed, within 10 s of processor time" {
+	local i before names=()
 	export DEST=$BATS_TEST_TMPDIR/www TARGET_DIR=$BATS_FILE_TMPDIR/targets OUT=$BATS_FILE_TMPDIR/out
 	tls_make "$BATS_TEST_TMPDIR/registry"
 	registry_tls "$BATS_TEST_TMPDIR/registry"
@@ -33,13 +33,8 @@ teardown() { servers_stop 2>/dev/null && rm -f "$BATS_FILE_TMPDIR/servers"; }
 	before=$(writes)
 	[[ $before -gt 100 ]]
 	state "$DEST/" >"$BATS_TEST_TMPDIR/before"
-	start=$(date +%s%3N)
-	publish 0 "${names[@]}"
-	took=$(($(date +%s%3N) - start))
-	printf "the second time took %d ms\n" "$took" | tee "$BATS_TEST_TMPDIR/figure"
-	cp "$BATS_TEST_TMPDIR/figure" "$ROOT_DIR/out/published-twice.txt"
+	again "${names[@]}"
 	assert_equal "$output" ''
 	assert_equal "$(writes)" "$before"
 	diff "$BATS_TEST_TMPDIR/before" <(state "$DEST/")
-	[[ $took -lt 10000 ]]
 }
