@@ -90,6 +90,15 @@ refused() {
 	assert_equal "$(jq .generation "$COPY/index.json")" 2
 }
 
+@test "make pull and make matrix take addresses and files" {
+	run_cmd 0 make -C "$ROOT_DIR" --no-print-directory pull FROM="file://$DEST" DEST="$COPY" KEY="$KEY.pub"
+	assert_line "^pull +$COPY, generation 1, 2 kernel"
+	run_cmd 0 make -C "$ROOT_DIR" --no-print-directory matrix PUBLISHED="$COPY/index.json" TARGETS="$A $B"
+	assert_equal "$output" '{"include":[]}'
+	run_cmd 2 make -C "$ROOT_DIR" --no-print-directory pull FROM="file://$DEST"
+	assert_line '^usage: make pull '
+}
+
 @test "an address without https is refused" {
 	run_cmd 1 "$ROOT_DIR/delivery/pull.sh" http://example.org "$COPY" "$KEY.pub"
 	assert_line "^wgkmod: 'http://example.org' is not an https address"

@@ -108,4 +108,6 @@ print([name for name, job in yaml.safe_load(open(sys.argv[1]))["jobs"].items() i
 	diff -r "$dest/" "$BATS_FILE_TMPDIR/site"
 	run_cmd 0 delivery/ci.sh all
 	assert_line '^ci +nothing changed$'
+	run_cmd 0 make --no-print-directory prove TARGETS="$TARGET_NAME"
+	assert_line '^proofs .*proofs.json is there$'
 }
