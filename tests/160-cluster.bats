@@ -22,9 +22,12 @@ setup_file() {
 }
 
 teardown_file() {
-	local pid
+	local pid id
 	for pid in "$BATS_FILE_TMPDIR"/slurm/*.pid; do
-		[[ ! -f $pid ]] || kill "$(cat "$pid")"
+		[[ -f $pid ]] || continue
+		id=$(cat "$pid")
+		kill "$id"
+		wait_until 30 eval "! kill -0 $id 2>/dev/null"
 	done
 }
 
