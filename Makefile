@@ -114,7 +114,7 @@ bundle: ## one file for any host: out/KERNEL/wireguard-KERNEL.tar (SIGN_KEY=, TA
 	@$(if $(signs),OUT="$${OUT:-out}/signed") scripts/bundle.sh $(call each,$(bundled))
 
 .PHONY: rpm
-rpm: ## RPM packages and their repository DEST=/rpm (SIGN_KEY=, PUBLIC_KEY=, GPG_KEY=, TARGETS="A B")
+rpm: ## make RPM packages and their repository DEST=/rpm (SIGN_KEY=, PUBLIC_KEY=, GPG_KEY=, TARGETS="A B")
 	@$(if $(DEST),,echo 'usage: make rpm DEST=directory SIGN_KEY=file PUBLIC_KEY=file TARGETS="A B"' >&2; exit 2)
 	@$(need) @fetch @rpm @sign
 	@for name in $(call each,$(bundled)); do $(MAKE) --no-print-directory bundle TARGET="$$name" TARGETS=; done
@@ -162,7 +162,7 @@ pull: ## copy a published web root and verify all of it: FROM=address, DEST=, KE
 	@delivery/pull.sh $(call quote,$(FROM)) $(call quote,$(DEST)) $(call quote,$(KEY))
 
 .PHONY: matrix
-matrix: ## the kernels that changed since PUBLISHED=index.json, as JSON for a CI matrix (TARGETS="A B", SHARDS=)
+matrix: ## print the kernels that changed since PUBLISHED=index.json, for a CI matrix (TARGETS="A B", SHARDS=)
 	@$(need) @publish
 	@delivery/matrix.sh $(call quote,$(or $(PUBLISHED),/nonexistent)) $(call each,$(many))
 
@@ -274,7 +274,7 @@ rebuild: ## make the bundle BUNDLE= again from the sources that its provenance n
 	@scripts/rebuild.sh $(call quote,$(BUNDLE))
 
 .PHONY: fuzz
-fuzz: ## fuzz the readers of bundles, signatures, modules, tables, states, boot loaders: FUZZ_SECONDS= each (600)
+fuzz: ## fuzz the readers of bundles, signatures, modules, tables, states, loaders: FUZZ_SECONDS= each (600)
 	@$(need) @fetch @fuzz @c @sign dpkg-deb
 	@scripts/fetch.sh $(DEMO) vm
 	@tests/run/fuzz.sh $(call each,$(FUZZ))
@@ -286,7 +286,7 @@ bench: ## measure the build against the bare compile and by hand, an install aga
 	@tests/run/bench-install.sh $(DEMO)
 
 .PHONY: bench-many
-bench-many: ## measure what each further kernel costs, alone and all at once, in empty image stores (TARGETS="A B"|all)
+bench-many: ## measure what each further kernel costs, alone and all at once (TARGETS="A B"|all)
 	@$(need_target) @image
 	@tests/run/bench-many.sh $(call each,$(or $(many),$(benched)))
 
