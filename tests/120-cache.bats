@@ -182,7 +182,7 @@ in_cache() {
 	run_cmd 1 "$ROOT_DIR/tests/run/proofs.sh" boot all
 	assert_line "^wgkmod: .*/small:[0-9]+: unknown key 'RELAESE'$"
 	assert_line '^small +FAILED( +-){8}$'
-	assert_line '^boot +1 kernel\(s\): 0 passed, 1 failed, 0 cannot be had any more$'
+	assert_line '^boot +1 kernels: 0 passed, 1 failed, 0 cannot be had any more$'
 	sed -i 's/^RELAESE/RELEASE/' "$TARGET_DIR/small"
 	printf 'toolchain what\n' >>"$TARGET_DIR/small.lock"
 	run_cmd 1 "$ROOT_DIR/tests/run/proofs.sh" parity all
