@@ -461,6 +461,19 @@ on_tmpfs() {
 	done
 }
 
+@test "a directory that its owner replaces by a link while it is cloned is not followed: no other file is linked" {
+	local secret=$BATS_TEST_TMPDIR/elsewhere/adiantum.ko
+	plain_only
+	mkdir "$BATS_TEST_TMPDIR/elsewhere"
+	install -D -m 600 "$STOCK/kernel/crypto/adiantum.ko" "$MODULES/kernel/theirs/adiantum.ko"
+	install -m 600 /dev/null "$secret"
+	FAKE_MADE_NAME=theirs FAKE_MADE="mv '$MODULES/kernel/theirs' '$MODULES/kernel/moved' &&
+		ln -s '${secret%/*}' '$MODULES/kernel/theirs'" FAKE_RELEASE=x LD_PRELOAD=$TOOLS/preload \
+		run_cmd 1 "$WGKMOD" install --allow-unsigned --kernel "$RELEASE" --root "$ROOT" "$PAYLOAD"
+	assert_line "kernel/theirs/adiantum.ko: cannot be linked: Too many levels of symbolic links$"
+	assert_equal "$(stat -c %h "$secret")" 1
+}
+
 @test "root refuses a directory that another user owns or may write to" {
 	needs_root 'only root can give a directory away'
 	local file

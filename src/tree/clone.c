@@ -195,21 +195,57 @@ int clone_file(int from, const char *name, int to, const char *to_name)
 	return wants_copy(err) ? clone_copy(from, name, to, to_name) : -err;
 }
 
-static int clone_entry(const struct snapshot_entry *entry, int from, int to,
-		       clone_how_fn how)
+/* The directory of the entry before; entries of one directory mostly follow each other. */
+struct source {
+	char *path;
+	int fd;
+};
+
+/*
+ * Open the directory of @path, and set *@base to the last component. The owner of a
+ * directory of the tree may put a link in its place at any time, so follow none on the
+ * way. Return the descriptor, which @last keeps, or -errno.
+ */
+static int open_source(struct source *last, int from, const char *path, const char **base)
 {
+	const char *slash = strrchr(path, '/');
+	char *directory = strndup(path, slash ? (size_t)(slash - path) : 0);
+
+	if (!directory)
+		return -ENOMEM;
+	*base = slash ? slash + 1 : path;
+	if (last->path && !strcmp(last->path, directory)) {
+		free(directory);
+		return last->fd;
+	}
+	close_fd(&last->fd);
+	free(last->path);
+	last->path = directory;
+	last->fd = open_parent(from, path, base);
+	return last->fd;
+}
+
+static int clone_entry(const struct snapshot_entry *entry, struct source *last, int from,
+		       int to, clone_how_fn how)
+{
+	const char *base;
+	int fd;
+
 	if (S_ISDIR(entry->st.st_mode))
 		return mkdirat(to, entry->path, 0700 | (entry->st.st_mode & 0777)) < 0
 			       ? -errno
 			       : 0;
+	fd = open_source(last, from, entry->path, &base);
+	if (fd < 0)
+		return fd;
 	switch (S_ISREG(entry->st.st_mode) && how ? how(entry->path) : CLONE_LINK) {
 	case CLONE_SKIP:
 		return 0;
 	case CLONE_COPY:
-		return clone_copy(from, entry->path, to, entry->path);
+		return clone_copy(fd, base, to, entry->path);
 	case CLONE_LINK:
 	default:
-		return clone_file(from, entry->path, to, entry->path);
+		return clone_file(fd, base, to, entry->path);
 	}
 }
 
@@ -223,29 +259,44 @@ int copy_ownership(int from, int to, const char *name)
 	return out < 0 ? out : copy_rights(in, out);
 }
 
+/* Open the directory @path of a snapshot, in which "." is the tree itself. */
+static int open_entry(int tree, const char *path)
+{
+	int fd;
+
+	if (strcmp(path, ".") != 0)
+		return open_beneath(tree, path, O_RDONLY | O_DIRECTORY);
+	fd = openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 static int finish_directory(const struct snapshot_entry *entry, int from, int to)
 {
-	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-	_cleanup_close_ int in = openat(from, entry->path, flags);
-	_cleanup_close_ int out = in < 0 ? -1 : openat(to, entry->path, flags);
+	_cleanup_close_ int in = open_entry(from, entry->path);
+	_cleanup_close_ int out = in < 0 ? in : open_entry(to, entry->path);
 
-	return out < 0 ? -errno : copy_metadata(in, &entry->st, out);
+	return out < 0 ? out : copy_metadata(in, &entry->st, out);
 }
 
 int clone_make(const struct snapshot *snap, int from, int to, clone_how_fn how,
 	       struct reason *reason)
 {
-	for (size_t i = 1; i < snap->count; i++) {
-		int ret = clone_entry(&snap->entries[i], from, to, how);
+	struct source last = { .fd = -1 };
+	int ret = 0;
 
+	for (size_t i = 1; ret == 0 && i < snap->count; i++) {
+		ret = clone_entry(&snap->entries[i], &last, from, to, how);
 		if (ret < 0)
-			return reason_errno_at(reason, ret, "%s: cannot be linked",
-					       snap->entries[i].path);
+			reason_errno_at(reason, ret, "%s: cannot be linked",
+					snap->entries[i].path);
 	}
+	close_fd(&last.fd);
+	free(last.path);
+	if (ret < 0)
+		return ret;
 	/* Do this last, as making entries in a directory changes its times. */
 	for (size_t i = snap->count; i-- > 0;) {
 		const struct snapshot_entry *entry = &snap->entries[i];
-		int ret = 0;
 
 		if (S_ISDIR(entry->st.st_mode))
 			ret = finish_directory(entry, from, to);
