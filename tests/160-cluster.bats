@@ -153,7 +153,7 @@ slurm_start() {
 	EOF
 	slurmctld 3>&-
 	slurmd 3>&-
-	wait_until 60 grep -q . <(sinfo --noheader --states=idle --format=%N)
+	wait_until 60 bash -c '[[ -n $(sinfo --noheader --states=idle --format=%N) ]]'
 }
 
 @test "an array job of Slurm, one task killed in the middle and queued again: the bits of the builds alone" {

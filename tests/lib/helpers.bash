@@ -132,7 +132,7 @@ kill_at() {
 		cat >"$bin/$program" <<-EOF
 			#!/bin/bash
 			echo $program >>'$bin/calls'
-			if [[ \$(wc -l <'$bin/calls') -eq $n ]]; then kill -KILL 0; fi
+			if [[ \$(wc -l <'$bin/calls') -ge $n ]]; then kill -KILL 0; fi
 			exec $(command -v "$program") "\$@"
 		EOF
 		chmod +x "$bin/$program"
