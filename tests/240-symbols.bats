@@ -9,7 +9,7 @@ load lib/helpers
 # setup: Define the functions of closure.sh without running it, and make a small tree.
 setup() {
 	local name
-	export srcarch=x86 work=$BATS_TEST_TMPDIR programs=$ROOT_DIR/builder
+	export srcarch=x86 work=$BATS_TEST_TMPDIR source=$BATS_TEST_TMPDIR programs=$ROOT_DIR/builder
 	for name in values gained objects readers inside_modules; do
 		eval "$(awk -v f="$name" '$0 ~ "^" f "\\(\\) {" { on = 1 }
 			on { print }
@@ -30,8 +30,13 @@ ours() {
 	shift 2
 	printf '%s\n' "$@" >>"$file"
 	objects >"$work/objects"
-	rm -f "$work/members" "$work/readers-FLAG"
+	rm -f "$work/readers-FLAG"
+	# as kernel-source.sh does
 	tar -C "$work" -cf "$work/linux.tar" linux
+	tar -tRf "$work/linux.tar" >"$work/members"
+	tr '\0' '\n' <"$work/linux.tar" | grep -ab CONFIG_ >"$work/lines"
+	awk -f "$programs/readers.awk" "$work/members" "$work/lines" |
+		{ grep -E "^(arch/$srcarch/|[^a]|a[^r])" || [[ $? -eq 1 ]]; } >"$work/readers"
 	! inside_modules FLAG || got=yes
 	assert_equal "$got" "$expected"
 }
