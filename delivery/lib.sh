@@ -15,8 +15,15 @@ bundle_file() { printf '%s/%s/wireguard-%s.tar\n' "$OUT" "$1" "$1"; }
 # digest_of FILE: Print the sha256 of the file.
 digest_of() { sha256sum <"$1" | cut -d ' ' -f 1; }
 
-# reason WORDS: Print the line of a failed command's words that says why: that of a full file system, else the first.
-reason() { grep -m 1 'No space left' <<<"$1" || head -n 1 <<<"$1"; }
+# reason WORDS: Print why a command failed that said WORDS: a full file system, which tar does not always name, else the
+# first line.
+reason() {
+	if [[ -n $(full_disk "$TMP" 2>&1) ]]; then
+		printf 'No space left on device\n'
+	else
+		head -n 1 <<<"$1"
+	fi
+}
 
 # try COMMAND...: Run the command; if it fails, exit with what it said in one sentence.
 try() {

@@ -120,8 +120,8 @@ static bool starts_with_ours(const char *text)
 {
 	/* clang-format off */
 	static const char *const names[] = {
-		"wireguard: ", "lib", "curve25519", "chacha", "blake2s", "poly1305", "udp_tunnel: ",
-		"ip6_udp_tunnel: ",
+		"wireguard: ", "lib", "curve25519", "chacha", "blake2s", "poly1305",
+		"udp_tunnel: ", "ip6_udp_tunnel: ",
 	};
 	/* clang-format on */
 

@@ -195,7 +195,7 @@ int clone_file(int from, const char *name, int to, const char *to_name)
 	return wants_copy(err) ? clone_copy(from, name, to, to_name) : -err;
 }
 
-/* The directory of the entry before; entries of one directory mostly follow each other. */
+/* The directory of the entry before: entries of a directory mostly follow each other. */
 struct source {
 	char *path;
 	int fd;
