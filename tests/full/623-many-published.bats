@@ -13,7 +13,7 @@ setup_file() { delivery_setup; }
 
 teardown() { servers_stop 2>/dev/null && rm -f "$BATS_FILE_TMPDIR/servers"; }
 
-@test "fifty kernels to a web root and a registry: the second time nothing is written or pushed, in 10 s of a processor" {
+@test "fifty kernels to a web root and a registry: the second time nothing is written or pushed, in 10 s" {
 	local i before names=()
 	export DEST=$BATS_TEST_TMPDIR/www TARGET_DIR=$BATS_FILE_TMPDIR/targets OUT=$BATS_FILE_TMPDIR/out
 	tls_make "$BATS_TEST_TMPDIR/registry"
