@@ -49,7 +49,7 @@ workflow() {
 	done <<-'EOF'
 		s/needs: plan/needs: plant/
 		s/runs-on: ubuntu-24.04/runs-on: ubuntu-24.40/
-		s/matrix.shard/matrix.shrad/
+		s/steps.matrix.outputs/steps.matrx.outputs/
 		s/fail-fast: false/fail-fast: never/
 		s/^permissions:/permission:/
 	EOF

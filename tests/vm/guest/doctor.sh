@@ -61,7 +61,7 @@ replaced() {
 }
 
 # systemd mounts it, and there is none here; a kernel without lockdown has nothing to mount
-[[ ! -d /sys/kernel/security ]] || run mount -t securityfs securityfs /sys/kernel/security
+[[ ! -d /sys/kernel/security ]] || run busybox mount -t securityfs securityfs /sys/kernel/security
 assert_built
 assert_hidden
 report never "$(cause)"

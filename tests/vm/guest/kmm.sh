@@ -21,8 +21,8 @@ init_container() {
 	run chroot "$image" /bin/sh -c \
 		"mkdir -p /tmp/opt/lib/modules; cp -R /opt/lib/modules/$kernel /tmp/opt/lib/modules;"
 	mkdir /tmp/opt
-	run mount --bind "$image/tmp/opt" /tmp/opt
-	run mount -o remount,bind,ro /tmp/opt
+	run busybox mount -o bind "$image/tmp/opt" /tmp/opt
+	run busybox mount -o remount,bind,ro /tmp/opt
 }
 
 # worker: Load wireguard as KMM's worker does, and report what modprobe loaded.
