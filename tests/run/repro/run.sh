@@ -146,9 +146,12 @@ if varied clock; then
 		die "the clock inside the container cannot be varied: VM of '$TARGET' does not name libfaketime (WITHOUT=clock)"
 	cp "$library" "$here/container/libfaketime.so.1"
 	printf '/repro/libfaketime.so.1\n' >"$here/container/preload"
-	# The offset comes from the environment: libfaketime looks for a file in several places, and each stat() then
-	# leaves ENOENT in errno, which update-alternatives takes for a missing file.
+	# Where the environment has no offset, libfaketime looks for a file in several places, and each stat() then leaves
+	# ENOENT in errno, which update-alternatives takes for a missing file.  build.sh clears the environment, so the
+	# build itself needs the file.
+	printf '%s\n' "${days}d" >"$here/container/faketimerc"
 	for option in "--env=FAKETIME=${days}d" --volume="$here/container/libfaketime.so.1:/repro/libfaketime.so.1:ro" \
+		--volume="$here/container/faketimerc:/etc/faketimerc:ro" \
 		--volume="$here/container/preload:/etc/ld.so.preload:ro"; do
 		run_options+=("$option") build_options+=("$option")
 	done
