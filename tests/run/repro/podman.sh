@@ -78,7 +78,8 @@ run)
 	run=("$REPRO_PODMAN" "${global[@]}" run "${run_options[@]}" "${rest[@]}")
 	case ${!#} in
 	localhost/wgkmod-builder:*)
-		"${run[@]}" bash -euc "$probe" probe "$REPRO_DIR" >>"$REPRO_EVIDENCE"
+		# without the environment, which build.sh clears
+		"${run[@]}" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin bash -euc "$probe" probe "$REPRO_DIR" >>"$REPRO_EVIDENCE"
 		exec "${run[@]}" bash /wgkmod/build.sh "$REPRO_DIR"
 		;;
 	esac
