@@ -44,7 +44,7 @@ worker
 set_up
 pings
 transfer
-tear_down
+part_them
 assert_kernel_content
 run modprobe -rvd /tmp/opt wireguard
 if grep -q '^wireguard ' /proc/modules; then fail 'wireguard is still loaded'; fi
