@@ -82,7 +82,7 @@ play() {
 	local status=$1
 	shift
 	: >"$BATS_TEST_TMPDIR/ansible.cfg" # not the user's
-	ANSIBLE_CONFIG=$BATS_TEST_TMPDIR/ansible.cfg ANSIBLE_NOCOLOR=1 ANSIBLE_PIPELINING=1 \
+	LC_ALL=C.UTF-8 ANSIBLE_CONFIG=$BATS_TEST_TMPDIR/ansible.cfg ANSIBLE_NOCOLOR=1 ANSIBLE_PIPELINING=1 \
 		ANSIBLE_LOCAL_TEMP=$BATS_TEST_TMPDIR/ansible \
 		ANSIBLE_SSH_ARGS='-F /dev/null -o UserKnownHostsFile=/dev/null -o StrictHostKeyChecking=no' \
 		run_cmd "$status" ansible-playbook -i "$BATS_TEST_TMPDIR/inventory" --private-key "$RPM_DIR/keys/ssh" --user root \
