@@ -16,7 +16,7 @@ NINE=5.10.223-9.al8.x86_64
 setup_file() {
 	"$ROOT_DIR/scripts/install-deps.sh" mkfs.vfat fusefat >&2
 	rpm_setup
-	rm -rf "$OUT/media" # the older packages of runs with other keys would fill the medium
+	rm -rf "${OUT:?}/media" # the older packages of runs with other keys would fill the medium
 	truncate --size=16M "$RPM_DIR/vfat"
 	run_cmd 0 mkfs.vfat "$RPM_DIR/vfat"
 	medium "$RPM_DIR/vfat" rw+
