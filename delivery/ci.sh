@@ -41,8 +41,11 @@ plan() {
 }
 
 build() {
+	local name names
 	require TARGETS
-	run_make bundle TARGETS="$TARGETS"
+	run_make artifacts TARGETS="$TARGETS"
+	read -ra names <<<"$TARGETS"
+	for name in "${names[@]}"; do "$TOP/scripts/bundle.sh" "$name"; done # a bundle for each kernel
 }
 
 boot() {

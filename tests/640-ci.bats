@@ -84,6 +84,14 @@ print([name for name, job in yaml.safe_load(open(sys.argv[1]))["jobs"].items() i
 	refute_line '^workflow: publish: [^s]'
 }
 
+@test "a shard of two kernels has a bundle for each" {
+	local name names=("$TARGET_NAME" debian11-5.10.0-32-cloud-amd64)
+	OUT=$BATS_TEST_TMPDIR/out TARGETS="${names[*]}" TIMEOUT=900 run_cmd 0 "$ROOT_DIR/delivery/ci.sh" build
+	for name in "${names[@]}"; do
+		assert -f "$BATS_TEST_TMPDIR/out/${name#debian11-}/wireguard-${name#debian11-}.tar"
+	done
+}
+
 @test "GitLab's pipeline, run by gitlab-ci-local, publishes the same web root" {
 	local work=$BATS_FILE_TMPDIR/gitlab
 	git clone --quiet "$CLONE" "$work"
