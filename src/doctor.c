@@ -33,19 +33,6 @@ static char *next_command(const char *next, const char *release)
 			     at + strlen("RELEASE"));
 }
 
-/* What was seen comes from files and logs: print no byte that a terminal would obey. */
-static void print_text(const char *text)
-{
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		if (c >= ' ' && c <= '~')
-			putchar(c);
-		else
-			printf("\\%03o", c);
-	}
-}
-
 static void print_cause(const struct params *params, const char *release,
 			const char *word, enum cause cause, const char *seen)
 {
@@ -54,12 +41,12 @@ static void print_cause(const struct params *params, const char *release,
 
 	if (params->porcelain) {
 		printf("%s\t%s\t", word, info->code);
-		print_text(seen);
+		print_plain(seen);
 		printf("\t%s\n", next ? next : info->next);
 		return;
 	}
 	printf("%s %s: %s\n  seen: ", word, info->code, info->sentence);
-	print_text(seen);
+	print_plain(seen);
 	printf("\n  do:   %s\n", next ? next : info->next);
 }
 
@@ -77,7 +64,7 @@ static void print_findings(const struct params *params, const char *release,
 				    findings->seen[cause]);
 	for (size_t i = 0; i < findings->unseen.count; i++) {
 		printf(params->porcelain ? "unseen\t" : "not seen: ");
-		print_text(findings->unseen.items[i]);
+		print_plain(findings->unseen.items[i]);
 		putchar('\n');
 	}
 }

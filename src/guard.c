@@ -102,8 +102,9 @@ static struct verdict judge(const struct kernels *kernels, const char *root,
 static void print_porcelain(const struct kernels *kernels, const char *root,
 			    const struct next_kernel *next, const char *why)
 {
-	printf("next\t%s\t%s\t%s\n", next->release ? next->release : "-",
-	       next->release ? next->how : why,
+	printf("next\t%s\t", next->release ? next->release : "-");
+	print_plain(next->release ? next->how : why);
+	printf("\t%s\n",
 	       next->release ? coverage_word(coverage_of(root, next->release)) : "-");
 	for (size_t i = 0; i < kernels->releases.count; i++)
 		printf("kernel\t%s\t%s\n", kernels->releases.items[i],
@@ -139,7 +140,9 @@ static enum exit_code print_nagios(const struct verdict *verdict)
 		[EXIT_FOUND] = { "CRITICAL", 2 },
 	};
 
-	printf("WGKMOD %s - %s\n", nagios[verdict->code].word, verdict->text.text);
+	printf("WGKMOD %s - ", nagios[verdict->code].word);
+	print_plain(verdict->text.text);
+	putchar('\n');
 	return (enum exit_code)nagios[verdict->code].code;
 }
 

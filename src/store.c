@@ -180,15 +180,20 @@ static enum exit_code list(const struct params *params, const char *root,
 }
 
 /* Delete a bundle and its signature, the bundle first. */
-static enum exit_code delete (int fd, const char *release) {
+static enum exit_code delete_bundle(int fd, const char *release)
+{
 	_cleanup_free_ char *name = strdup_printf("wireguard-%s.tar", release);
 	_cleanup_free_ char *sig = strdup_printf("wireguard-%s.tar.minisig", release);
 	int ret = name && sig ? remove_file(fd, name) : -ENOMEM;
 
-	if (ret == 0) ret = remove_file(fd, sig);
-	if (ret == 0){ log_info("deleted: " STORE_OWN "/%s", name); return EXIT_DONE; }
-log_failure(release, "%s", strerror(-ret));
-return EXIT_FAILED;
+	if (ret == 0)
+		ret = remove_file(fd, sig);
+	if (ret < 0) {
+		log_failure(release, "%s", strerror(-ret));
+		return EXIT_FAILED;
+	}
+	log_info("deleted: " STORE_OWN "/%s", name);
+	return EXIT_DONE;
 }
 
 /* Delete each bundle of 'store add' whose kernel is not installed. */
@@ -215,7 +220,7 @@ static enum exit_code prune(const struct params *params, const char *root,
 		if (params->dry_run)
 			log_info("would delete the bundle for %s", releases.items[i]);
 		else
-			code = delete (fd, releases.items[i]);
+			code = delete_bundle(fd, releases.items[i]);
 		if (code > worst)
 			worst = code;
 	}

@@ -97,6 +97,16 @@ env_block() {
 	next "$NEW" 'first BLS entry'
 }
 
+@test "control characters of a boot loader's files are escaped" {
+	grub_bls
+	bls "$ID-$RELEASE" $'Linux \e[31m' "/vmlinuz-$RELEASE"
+	env_block $'saved_entry=Linux \e[31m'
+	next "$RELEASE" "saved_entry 'Linux \\033[31m'"
+	guard 0 --nagios
+	assert_line "saved_entry 'Linux .033.31m'"
+	assert_equal "${output//[[:print:]]/}" ''
+}
+
 @test "BLS: saved_entry is an id, a title or an index" {
 	grub_bls
 	env_block "saved_entry=$ID-$RELEASE"

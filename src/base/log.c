@@ -20,15 +20,20 @@ void log_info_to_stderr(void)
 	info_to_stderr = true;
 }
 
+struct plain {
+	char text[4 * LINE_MAX_BYTES + 1];
+};
+
 /*
- * Print @line, each byte of it that is not printable ASCII as \ooo: names, and the words
+ * Return @line, each byte of it that is not printable ASCII as \ooo: names, and the words
  * of other programs, must not reach a terminal as anything but text.
  */
-static void put_line(FILE *to, const char *prefix, const char *line)
+static struct plain plain(const char *line)
 {
-	char out[4 * LINE_MAX_BYTES + 1], *end = out;
+	struct plain out;
+	char *end = out.text;
 
-	for (; *line && end < out + sizeof(out) - 4; line++) {
+	for (; *line && end < out.text + sizeof(out.text) - 4; line++) {
 		unsigned char c = (unsigned char)*line;
 
 		if (c >= ' ' && c <= '~')
@@ -37,7 +42,17 @@ static void put_line(FILE *to, const char *prefix, const char *line)
 			end += sprintf(end, "\\%03o", c);
 	}
 	*end = '\0';
-	fprintf(to, "%s%s\n", prefix, out);
+	return out;
+}
+
+static void put_line(FILE *to, const char *prefix, const char *line)
+{
+	fprintf(to, "%s%s\n", prefix, plain(line).text);
+}
+
+void print_plain(const char *text)
+{
+	fputs(plain(text).text, stdout);
 }
 
 void log_words(char *line)

@@ -33,6 +33,9 @@ int log_no_memory(void);
 /* Print "wgkmod: sentence" on standard error. */
 void log_error(const char *fmt, ...) _nonnull_all_ _printf_(1, 2);
 
+/* Print @text on standard output, without a line's end; not printable bytes as above. */
+void print_plain(const char *text) _nonnull_all_;
+
 /*
  * Print the sentences of log_info() on standard error from now on: what is on standard
  * output is for a program.

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/host.h"
 #include "base/log.h"
 #include "base/strlist.h"
@@ -46,19 +47,15 @@ static int add_release(struct strlist *releases, const char *name)
 int store_list(const char *root, const char *place, struct strlist *releases,
 	       struct reason *reason)
 {
-	int fd = root_open(root, place, O_RDONLY | O_DIRECTORY | O_CLOEXEC, NULL);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	_cleanup_dir_ DIR *dir =
+		list_directory(root_open(root, place, O_RDONLY | O_DIRECTORY, NULL));
 	const struct dirent *entry;
 	int ret = 0;
 
-	if (fd == -ENOENT)
-		return 0;
 	if (!dir)
-		return reason_set(reason, fd < 0 ? fd : -errno, "%s: %s", place,
-				  strerror(fd < 0 ? -fd : errno));
-	while (ret == 0 && (entry = readdir(dir)))
+		return errno == ENOENT ? 0 : reason_errno_at(reason, -errno, "%s", place);
+	while (ret == 0 && (entry = next_entry(dir)))
 		ret = add_release(releases, entry->d_name);
-	closedir(dir);
 	strlist_sort(releases);
 	return ret < 0 ? reason_errno(reason, ret) : 0;
 }

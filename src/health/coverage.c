@@ -56,7 +56,7 @@ static bool exists(const char *root, const char *before, const char *release,
 	return below && root_resolve(root, below, &real) == 0;
 }
 
-/* What is left of a removed kernel has neither. */
+/* A directory that a removed kernel left behind has neither. */
 static bool is_kernel(const char *root, const char *release)
 {
 	return host_release_ok(release) &&
@@ -66,20 +66,17 @@ static bool is_kernel(const char *root, const char *release)
 
 int kernels_list(const char *root, struct strlist *releases, struct reason *reason)
 {
-	int fd = root_open(root, "lib/modules", O_RDONLY | O_DIRECTORY | O_CLOEXEC, NULL);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	_cleanup_dir_ DIR *dir = list_directory(
+		root_open(root, "lib/modules", O_RDONLY | O_DIRECTORY, NULL));
 	const struct dirent *entry;
 	int ret = 0;
 
-	if (fd == -ENOENT)
-		return 0;
 	if (!dir)
-		return reason_set(reason, fd < 0 ? fd : -errno, "lib/modules: %s",
-				  strerror(fd < 0 ? -fd : errno));
-	while (ret == 0 && (entry = readdir(dir)))
+		return errno == ENOENT ? 0
+				       : reason_errno_at(reason, -errno, "lib/modules");
+	while (ret == 0 && (entry = next_entry(dir)))
 		if (is_kernel(root, entry->d_name))
 			ret = strlist_add(releases, entry->d_name);
-	closedir(dir);
 	strlist_sort(releases);
 	return ret < 0 ? reason_errno(reason, ret) : 0;
 }
@@ -132,7 +129,7 @@ static bool is_intact(const struct host *host, const struct state *state,
 	return true;
 }
 
-/* The kernel's own module says so, and no other does. */
+/* Only a module of the kernel's own build has "intree" (scripts/mod/modpost.c). */
 static enum coverage not_ours(const struct host *host, const char *listed)
 {
 	_cleanup_close_ int fd = -1;

@@ -181,22 +181,20 @@ static int read_entry(const char *root, const char *directory, const char *name,
 static int read_entries(const char *root, const char *directory, struct menu *menu,
 			struct reason *reason)
 {
-	int fd = root_open(root, directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC, NULL);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	_cleanup_dir_ DIR *dir =
+		list_directory(root_open(root, directory, O_RDONLY | O_DIRECTORY, NULL));
 	const struct dirent *found;
 	int ret = 0;
 
 	if (!dir)
-		return reason_set(reason, fd < 0 ? fd : -errno, "%s: %s", directory,
-				  strerror(fd < 0 ? -fd : errno));
-	while (ret == 0 && (found = readdir(dir))) {
+		return reason_errno_at(reason, -errno, "%s", directory);
+	while (ret == 0 && (found = next_entry(dir))) {
 		size_t len = strlen(found->d_name);
 
 		if (len > strlen(".conf") && found->d_name[0] != '.' &&
 		    !strcmp(found->d_name + len - strlen(".conf"), ".conf"))
 			ret = read_entry(root, directory, found->d_name, menu, reason);
 	}
-	closedir(dir);
 	return ret;
 }
 
@@ -626,16 +624,15 @@ static const struct entry *match_entry(const struct menu *menu, const char *patt
 static bool has_unified(const char *root, const char *top)
 {
 	_cleanup_free_ char *place = strdup_printf("%s../EFI/Linux", top);
-	int fd = place ? root_open(root, place, O_RDONLY | O_DIRECTORY | O_CLOEXEC, NULL)
-		       : -ENOMEM;
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	_cleanup_dir_ DIR *dir =
+		place ? list_directory(
+				root_open(root, place, O_RDONLY | O_DIRECTORY, NULL))
+		      : NULL;
 	const struct dirent *entry;
 	bool found = false;
 
-	while (dir && (entry = readdir(dir)))
+	while (dir && (entry = next_entry(dir)))
 		found |= strstr(entry->d_name, ".efi") != NULL;
-	if (dir)
-		closedir(dir);
 	return found;
 }
 
