@@ -71,6 +71,7 @@ many = $(if $(filter all,$(TARGETS)),$(shell cluster/targets.sh),$(TARGETS))
 many_unlocked = $(if $(filter all,$(TARGETS)),$(shell cluster/targets.sh --unlocked),$(many))
 # The targets of a bundle: TARGETS=, else the target of this run.
 bundled = $(or $(many),$(target))
+bundle_each = for name in $(call each,$(bundled)); do $(MAKE) --no-print-directory bundle TARGETS= TARGET="$$name"; done
 need := scripts/install-deps.sh
 need_check = programs=$$(scripts/programs.sh $(DEMO)) && \
 	$(need) @fetch @image @vm @c @lint @memory @fuzz @check $$programs
@@ -117,14 +118,14 @@ bundle: ## one file for any host: out/KERNEL/wireguard-KERNEL.tar (SIGN_KEY=, TA
 rpm: ## make RPM packages and their repository DEST=/rpm (SIGN_KEY=, PUBLIC_KEY=, GPG_KEY=, TARGETS="A B")
 	@$(if $(DEST),,echo 'usage: make rpm DEST=directory SIGN_KEY=file PUBLIC_KEY=file TARGETS="A B"' >&2; exit 2)
 	@$(need) @fetch @rpm @sign
-	@for name in $(call each,$(bundled)); do $(MAKE) --no-print-directory bundle TARGET="$$name" TARGETS=; done
+	@$(bundle_each)
 	@delivery/rpm.sh $(call quote,$(DEST)) $(call each,$(bundled))
 
 .PHONY: media
 media: ## fill a medium for hosts without network, DEST= (the variables of make rpm)
 	@$(if $(DEST),,echo 'usage: make media DEST=directory SIGN_KEY=file PUBLIC_KEY=file TARGETS="A B"' >&2; exit 2)
 	@$(need) @fetch @rpm @sign
-	@for name in $(call each,$(bundled)); do $(MAKE) --no-print-directory bundle TARGET="$$name" TARGETS=; done
+	@$(bundle_each)
 	@delivery/media.sh $(call quote,$(DEST)) $(call each,$(bundled))
 
 .PHONY: one
@@ -164,7 +165,7 @@ pull: ## copy a published web root and verify all of it: FROM=address, DEST=, KE
 .PHONY: matrix
 matrix: ## print the kernels that changed since PUBLISHED=index.json, for a CI matrix (TARGETS="A B", SHARDS=)
 	@$(need) @publish
-	@delivery/matrix.sh $(call quote,$(or $(PUBLISHED),/nonexistent)) $(call each,$(many))
+	@delivery/matrix.sh $(call quote,$(or $(PUBLISHED),/nonexistent)) $(call each,$(or $(many),$(shell cluster/targets.sh)))
 
 .PHONY: kmm
 kmm: ## print the resource for Kubernetes' Kernel Module Management, of what DEST= has in its REGISTRY=

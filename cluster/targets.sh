@@ -3,7 +3,7 @@
 #
 # usage: targets.sh [--unlocked]
 #
-# Print the names of the targets that can be built, one a line: those with a complete lock.  Say on standard error how
+# Print the names of the targets that can be built, one a line: those whose lock is complete for the build.  Say on standard error how
 # many others there are.  With --unlocked, print all.
 
 # shellcheck source=scripts/lib.sh
@@ -11,7 +11,7 @@
 [[ $# -eq 0 || $* == --unlocked ]] || die "usage: targets.sh [--unlocked]"
 left_out=0
 for name in $(list_targets); do
-	if [[ $# -eq 0 ]] && grep -q '^[a-z]* - ' "$TARGET_DIR/$name.lock"; then
+	if [[ $# -eq 0 ]] && grep -qE '^(base|toolchain|source) - ' "$TARGET_DIR/$name.lock"; then
 		((++left_out))
 	else
 		printf '%s\n' "$name"
