@@ -15,6 +15,7 @@
 #include "base/strlist.h"
 #include "health/causes.h"
 #include "kernel/loaded.h"
+#include "kernel/preflight.h"
 
 #define WIREGUARD "wireguard"
 #define KMSG_MAX_BYTES 8192
@@ -197,24 +198,6 @@ static int open_log(struct findings *findings)
 	return fd;
 }
 
-static void look_at_command_line(struct findings *findings)
-{
-	static const char option[] = "module_blacklist=";
-	_cleanup_free_ char *text = read_first_line("/proc/cmdline");
-	char *cursor = text, *word, *name;
-
-	while ((word = strsep(&cursor, " "))) {
-		if (strncmp(word, option, strlen(option)) != 0)
-			continue;
-		word += strlen(option);
-		while ((name = strsep(&word, ",")))
-			if (!strcmp(name, WIREGUARD))
-				findings_add(findings, CAUSE_BLACKLISTED,
-					     "the kernel was booted with '%s%s'", option,
-					     name);
-	}
-}
-
 void running_look_at_taint(struct findings *findings)
 {
 	_cleanup_free_ char *taint = read_first_line("/sys/module/" WIREGUARD "/taint");
@@ -234,7 +217,10 @@ void running_look_inside(const char *release, struct findings *findings)
 	if (off && !strcmp(off, "1"))
 		findings_add(findings, CAUSE_MODULES_DISABLED,
 			     "/proc/sys/kernel/modules_disabled is 1");
-	look_at_command_line(findings);
+	if (preflight_is_blacklisted(WIREGUARD))
+		findings_add(findings, CAUSE_BLACKLISTED,
+			     "the kernel was booted with 'module_blacklist=" WIREGUARD
+			     "'");
 	if (log >= 0)
 		judge_log(findings, log, last_change(release), false);
 }

@@ -210,29 +210,38 @@ int preflight_signatures(const struct host *host, const struct payload *payload,
 	return ret == 0 ? check_key(host, payload, load) : ret;
 }
 
-/*
- * Check the kernel's module_blacklist=A,B: blacklisted() in the kernel's kernel/module.c.
- */
-static bool check_blacklist(const struct payload *payload)
+/* From blacklisted() in the kernel's kernel/module.c. */
+bool preflight_is_blacklisted(const char *name)
 {
 	static const char option[] = "module_blacklist=";
 	_cleanup_free_ char *text = read_first_line("/proc/cmdline");
-	char *cursor = text, *word, *name;
-	bool ok = true;
+	char *cursor = text, *word, *item;
 
 	while ((word = strsep(&cursor, " "))) {
 		if (strncmp(word, option, strlen(option)) != 0)
 			continue;
 		word += strlen(option);
-		while ((name = strsep(&word, ","))) {
-			if (!in_payload(payload, name))
-				continue;
-			log_failure(name,
-				    "the kernel was booted with '%s%s', and refuses it; "
-				    "boot without that first",
-				    option, name);
-			ok = false;
-		}
+		while ((item = strsep(&word, ",")))
+			if (!strcmp(item, name))
+				return true;
+	}
+	return false;
+}
+
+static bool check_blacklist(const struct payload *payload)
+{
+	bool ok = true;
+
+	for (size_t i = 0; i < payload->n_modules; i++) {
+		const char *name = payload->modules[i].name;
+
+		if (!preflight_is_blacklisted(name))
+			continue;
+		log_failure(name,
+			    "the kernel was booted with 'module_blacklist=%s', and "
+			    "refuses it; boot without that first",
+			    name);
+		ok = false;
 	}
 	return ok;
 }

@@ -38,3 +38,6 @@ bool preflight_is_locked_down(void) _must_check_;
 
 /* Return true if the running kernel accepts only signed modules. */
 bool preflight_enforces(void) _must_check_;
+
+/* Return true if the running kernel was booted with @name in module_blacklist=. */
+bool preflight_is_blacklisted(const char *name) _must_check_ _nonnull_all_;
