@@ -20,20 +20,17 @@ void log_info_to_stderr(void)
 	info_to_stderr = true;
 }
 
-struct plain {
-	char text[4 * LINE_MAX_BYTES + 1];
-};
+#define PLAIN_MAX_BYTES (4 * LINE_MAX_BYTES + 1)
 
 /*
- * Return @line, each byte of it that is not printable ASCII as \ooo: names, and the words
- * of other programs, must not reach a terminal as anything but text.
+ * Copy @line to @out, each byte of it that is not printable ASCII as \ooo: names, and the
+ * words of other programs, must not reach a terminal as anything but text. Return @out.
  */
-static struct plain plain(const char *line)
+static const char *plain(const char *line, char out[PLAIN_MAX_BYTES])
 {
-	struct plain out;
-	char *end = out.text;
+	char *end = out;
 
-	for (; *line && end < out.text + sizeof(out.text) - 4; line++) {
+	for (; *line && end < out + PLAIN_MAX_BYTES - 4; line++) {
 		unsigned char c = (unsigned char)*line;
 
 		if (c >= ' ' && c <= '~')
@@ -47,12 +44,16 @@ static struct plain plain(const char *line)
 
 static void put_line(FILE *to, const char *prefix, const char *line)
 {
-	fprintf(to, "%s%s\n", prefix, plain(line).text);
+	char out[PLAIN_MAX_BYTES];
+
+	fprintf(to, "%s%s\n", prefix, plain(line, out));
 }
 
 void print_plain(const char *text)
 {
-	fputs(plain(text).text, stdout);
+	char out[PLAIN_MAX_BYTES];
+
+	fputs(plain(text, out), stdout);
 }
 
 void log_words(char *line)
