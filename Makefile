@@ -199,7 +199,7 @@ image: ## the builder image of one kernel, from the cache alone (TARGETS="A B"|a
 
 # The tests that need the stand-in's kernels, those that take long, and the others.
 al8_tests := $(wildcard tests/*-al8*.bats)
-vm_tests := $(wildcard tests/622-*.bats tests/640-*.bats tests/71*.bats tests/220-*.bats tests/230-*.bats) \
+vm_tests := $(wildcard tests/160-*.bats tests/622-*.bats tests/640-*.bats tests/71*.bats tests/220-*.bats tests/230-*.bats) \
 	$(wildcard tests/41[01]-*.bats tests/450-*.bats)
 check_tests := $(filter-out $(al8_tests) $(vm_tests),$(wildcard tests/*.bats))
 
@@ -209,7 +209,7 @@ check: ## the tests: lint, every part of wgkmod and of the builder, one real bui
 	@tests/run/check.sh $(check_tests)
 
 .PHONY: check-vm
-check-vm: ## the tests that take long: builds in other environments, parity, modules in a real kernel
+check-vm: ## the tests that take long: builds elsewhere, Slurm, CI, parity, modules in a real kernel
 	@$(need_check) @repro @bench @disks @proof
 	@tests/run/check.sh $(vm_tests) $(if $(FULL),$(wildcard tests/full/*.bats))
 
