@@ -165,7 +165,8 @@ pull: ## copy a published web root and verify all of it: FROM=address, DEST=, KE
 .PHONY: matrix
 matrix: ## print the kernels that changed since PUBLISHED=index.json, for a CI matrix (TARGETS="A B", SHARDS=)
 	@$(need) @publish
-	@delivery/matrix.sh $(call quote,$(or $(PUBLISHED),/nonexistent)) $(call each,$(or $(many),$(shell cluster/targets.sh)))
+	@delivery/matrix.sh $(call quote,$(or $(PUBLISHED),/nonexistent)) \
+		$(call each,$(or $(many),$(shell cluster/targets.sh)))
 
 .PHONY: kmm
 kmm: ## print the resource for Kubernetes' Kernel Module Management, of what DEST= has in its REGISTRY=
@@ -199,8 +200,8 @@ image: ## the builder image of one kernel, from the cache alone (TARGETS="A B"|a
 
 # The tests that need the stand-in's kernels, those that take long, and the others.
 al8_tests := $(wildcard tests/*-al8*.bats)
-vm_tests := $(wildcard tests/160-*.bats tests/622-*.bats tests/640-*.bats tests/71*.bats tests/220-*.bats tests/230-*.bats) \
-	$(wildcard tests/41[01]-*.bats tests/450-*.bats)
+vm_tests := $(wildcard tests/160-*.bats tests/220-*.bats tests/230-*.bats tests/41[01]-*.bats tests/450-*.bats) \
+	$(wildcard tests/622-*.bats tests/640-*.bats tests/71*.bats)
 check_tests := $(filter-out $(al8_tests) $(vm_tests),$(wildcard tests/*.bats))
 
 .PHONY: check
