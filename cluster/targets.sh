@@ -3,8 +3,8 @@
 #
 # usage: targets.sh [--unlocked]
 #
-# Print the names of the targets that can be built, one a line: those whose lock is complete for the build.  Say on standard error how
-# many others there are.  With --unlocked, print all.
+# Print the names of the targets that can be built, one a line: those whose lock is complete for the build.  Say on
+# standard error how many others there are.  With --unlocked, print all.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../scripts/lib.sh"
