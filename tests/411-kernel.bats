@@ -3,7 +3,7 @@
 # shellcheck shell=bats
 #
 # Tests with a running kernel, in the VM: install --load; and the kernel loads each module that wgkmod check
-# accepts, among those that earlier tests changed and those with a flipped bit.  The flips are a sample with a
+# accepts, among those that other tests change and those with a flipped bit.  The flips are a sample with a
 # fixed seed; FULL=1 makes more.
 
 load lib/helpers
@@ -15,21 +15,18 @@ setup_file() {
 	run_cmd 0 make -C "$ROOT_DIR" --no-print-directory artifacts TARGET="$TARGET_NAME"
 	run_cmd 0 "$ROOT_DIR/scripts/fetch.sh" "$TARGET_NAME" base vm
 	modules_setup
-	export MUTANTS=${MUTANTS:-$BATS_FILE_TMPDIR/mutants} GOOD=$BATS_FILE_TMPDIR/good
-	mkdir -p "$MUTANTS"
-	rm -f "$MUTANTS"/{all,list,verdicts} "$MUTANTS"/*/judged
+	export MUTANTS=$BATS_FILE_TMPDIR/mutants GOOD=$BATS_FILE_TMPDIR/good
+	mkdir "$MUTANTS"
 	# Use the built modules, and the distribution's for the rest of the set.
 	set_make "$GOOD"
 	for file in "$GOOD"/*.ko; do unsign "$file"; done
 	find "$OUT/$RELEASE/modules" -name '*.ko' -exec cp -t "$GOOD" {} +
 }
 
-# by_hand: Run the tests of the proof, of hostile bundles and of installs for their mutants, unless
-# tests/run/check.sh kept these already.
+# by_hand: Run the tests of the proof, of hostile bundles and of installs, and keep the modules that they change.
 by_hand() {
 	local file
 	for file in 300-check 301-loader 310-install 311-depmod 350-hostile; do
-		[[ ! -e $MUTANTS/$file.bats ]] || continue
 		TIMEOUT=900 run_cmd 0 env -u BATS_RUN_TMPDIR -u BATS_TEST_DESCRIPTION bats "$ROOT_DIR/tests/$file.bats"
 	done
 }
@@ -83,10 +80,9 @@ judge() {
 	local file name number status verdict others
 	for file in "$MUTANTS"/*/*.ko; do
 		number=${file%/*} number=${number##*/} name=${file##*/} name=${name%.ko}
-		if [[ ! -e $GOOD/$name.ko || -e $MUTANTS/$number/judged ]] || cmp -s "$file" "$GOOD/$name.ko"; then
+		if [[ ! -e $GOOD/$name.ko ]] || cmp -s "$file" "$GOOD/$name.ko"; then
 			continue
 		fi
-		: >"$MUTANTS/$number/judged"
 		unsign "$file"
 		mapfile -t others < <(find "$GOOD" -name '*.ko' ! -name "$name.ko")
 		status=0

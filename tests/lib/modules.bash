@@ -162,7 +162,6 @@ mutant_keep() { # FILE WHAT...
 	dir=$MUTANTS/$(sha256sum "$1" | head -c 16)
 	mkdir -p "$dir"
 	cp "$1" "$dir/"
-	: >"$MUTANTS/$(basename "${BATS_TEST_FILENAME:-generated}")" # marks the test file as done
 	printf '%s: %s\n' "${BATS_TEST_DESCRIPTION:-generated}" "${*:2}" >"$dir/what"
 }
 

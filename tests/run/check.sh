@@ -17,10 +17,7 @@ make --no-print-directory -C src O="$OUT/check" || die "wgkmod does not compile"
 # The tests take the target's files from the cache.
 scripts/fetch.sh debian11-5.10.0-32-amd64 || die "the inputs of the tests' target cannot be had"
 
-# mutant_keep in tests/lib/modules.bash keeps the modules that these tests change, for 411-kernel.bats.
-export OUT MUTANTS=$OUT/check/mutants
-if [[ " $* " =~ /(300|301|310|311|350)- ]]; then rm -rf "$MUTANTS"; fi
-mkdir -p "$MUTANTS"
+export OUT
 
 # run_files FILE...: Run the files one after the other, and keep bats' output in out/check/NAME.tap.  Return 1 if
 # bats failed for one of them.
@@ -47,7 +44,6 @@ done
 status=0 pid=
 rm -f "$OUT/check"/*.tap
 if [[ ${#beside[@]} -gt 0 ]]; then
-	export OUT
 	export -f run_files
 	# a session of its own, so that pkill can end all of it
 	setsid bash -uo pipefail -c 'run_files "$@"' - "${beside[@]}" &
