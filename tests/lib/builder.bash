@@ -94,6 +94,7 @@ in_builder_run() {
 		"${PODMAN[@]}" run --rm --network=none --pull=never "${PODMAN_LIMITS[@]}" \
 			--security-opt=label=disable --volume "$ROOT_DIR:/repo:ro" \
 			--volume "$BATS_FILE_TMPDIR/fixtures:/fixtures:ro" --tmpfs /build:rw,exec,size=2g \
+			--tmpfs /tmp:rw,exec \
 			"$BUILDER" bash -c "$1"
 	)
 }
