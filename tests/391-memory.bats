@@ -40,7 +40,7 @@ memory() { # STATUS CLONE
 	local name
 	memory 0 "$ROOT_DIR"
 	for name in sanitizers valgrind; do
-		assert_line "^memory +$name: [1-9][0-9]* of [0-9]+ tests passed, .* 0 findings \\([1-9][0-9]+ runs of wgkmod\\)$"
+		assert_line "^memory +$name: [1-9][0-9]* of [0-9]+ tests passed, .* 0 findings \\([1-9][0-9]* runs of wgkmod\\)$"
 	done
 }
 
