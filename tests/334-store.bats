@@ -147,6 +147,7 @@ hook() { run_cmd 0 "$WGKMOD" hook --root "$ROOT" "$@"; }          # WORD...
 }
 
 @test "killed before any of its writes, store add leaves the old bundle, none, or the new one" {
+	plain_only
 	local call n status store=$ROOT/$STORE
 	store 0 add "$BUNDLE"
 	for call in openat2 unlinkat renameat write; do
