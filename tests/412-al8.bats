@@ -41,7 +41,7 @@ set_by() {
 	set_by "$real" >"$BATS_TEST_TMPDIR/real"
 	all=$(wc -l <"$BATS_TEST_TMPDIR/real")
 	same=$(grep -cxFf "$BATS_TEST_TMPDIR/real" "$BATS_TEST_TMPDIR/9")
-	printf '# %d of the %d symbols that the real configuration sets outside of drivers and file systems\n' "$same" "$all" >&3
+	printf '# %d of %d symbols that the real configuration sets outside of drivers and file systems\n' "$same" "$all" >&3
 	assert "$same" -ge 1100
 }
 
