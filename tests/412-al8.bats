@@ -28,13 +28,13 @@ set_by() {
 }
 
 @test "the kernels have each line of real.config, and most of what the real configuration sets outside of drivers" {
-	local lines=$ROOT_DIR/tests/al8/real.config real=$ROOT_DIR/../shared/configs/al8-before-134-13.derived.config
+	local taken=$ROOT_DIR/tests/al8/real.config real=$ROOT_DIR/../shared/configs/al8-before-134-13.derived.config
 	local number config same all
-	sed -n 's/^# \(CONFIG_[A-Z0-9_]*\) is not set$/^\1=/p' "$lines" >"$BATS_TEST_TMPDIR/off"
+	sed -n 's/^# \(CONFIG_[A-Z0-9_]*\) is not set$/^\1=/p' "$taken" >"$BATS_TEST_TMPDIR/off"
 	for number in 9 8; do
 		config=$BATS_TEST_TMPDIR/$number
 		config_of "$number" >"$config"
-		assert_equal "$(grep '^CONFIG_' "$lines" | grep -vxFf "$config")" ''
+		assert_equal "$(grep '^CONFIG_' "$taken" | grep -vxFf "$config")" ''
 		assert_equal "$(grep -f "$BATS_TEST_TMPDIR/off" "$config")" ''
 	done
 	[[ -f $real ]] || return 0
