@@ -36,23 +36,17 @@ name_release() {
 	mkdir -p "$out"
 }
 
-# configure: Set what the two files say, and nothing else that Kconfig leaves open.
 configure() {
 	local line
-	cat /al8/{real,kernel}.config >/tmp/all.config
-	KCONFIG_ALLCONFIG=/tmp/all.config "${make[@]}" allnoconfig >/dev/null
+	"${make[@]}" tinyconfig >/dev/null
+	scripts/kconfig/merge_config.sh -m .config /al8/real.config /al8/kernel.config >/dev/null
+	"${make[@]}" olddefconfig >/dev/null
 	while read -r line; do
 		grep -qxF -- "$line" .config || [[ $line == '# '* && $(grep -c "^CONFIG_${line:9:-11}=" .config) -eq 0 ]] || {
 			printf 'kernels.sh: Kconfig did not take %s\n' "$line" >&2
 			exit 1
 		}
 	done < <(grep -hE '^(CONFIG_|# CONFIG_.* is not set$)' /al8/{real,kernel}.config)
-}
-
-# compile: Compile the kernel and its modules, and print what that took.
-compile() {
-	local TIMEFORMAT="kernels.sh: $release compiled in %R s (%U s of user, %S s of system)"
-	time "${make[@]}" bzImage modules
 }
 
 # pack_core: what kernel-core has, as core.tar; the modules signed, as the distribution's are.
@@ -140,7 +134,7 @@ take_unversioned() {
 
 # without_dst_cache: kernel-devel of a kernel with nothing that takes a tunnel's cache of routes.
 without_dst_cache() {
-	sed -i 's/^CONFIG_\(NET_IPIP\|NET_IPGRE\|IPV6_GRE\|IPV6_TUNNEL\|VXLAN\|GENEVE\|IPV6_SIT\|NET_UDP_TUNNEL\|NET_IP_TUNNEL\|INET_TUNNEL\|DST_CACHE\)=.*/# CONFIG_\1 is not set/' .config
+	sed -i 's/^CONFIG_\(NET_IPIP\|IPV6_TUNNEL\|VXLAN\|GENEVE\|IPV6_SIT\|NET_UDP_TUNNEL\|NET_IP_TUNNEL\|INET_TUNNEL\|DST_CACHE\)=.*/# CONFIG_\1 is not set/' .config
 	"${make[@]}" olddefconfig >/dev/null
 	[[ $(grep -c '^CONFIG_DST_CACHE=' .config) -eq 0 ]]
 	"${make[@]}" modules_prepare
@@ -157,7 +151,7 @@ sed -n '/BEGIN CERTIFICATE/,$p' certs/al8.pem >certs/modsign_alinux.pem
 
 name_release 9
 configure
-compile
+"${make[@]}" bzImage modules
 pack_core
 pack_devel devel.tar
 
@@ -165,11 +159,11 @@ name_release 8
 source_before_5_10_119
 before_5_10_119
 "${make[@]}" olddefconfig >/dev/null
-compile
+"${make[@]}" bzImage modules
 pack_devel other-devel.tar
 other_structure
 take_unversioned
-compile
+"${make[@]}" bzImage modules
 pack_core
 pack_devel devel.tar
 
