@@ -17,6 +17,34 @@ setup() { export TARGET_DIR=$AL8_TARGETS; }
 # built RELEASE: the modules that were delivered.
 built() { find "$OUT/$1/modules/kernel" -name '*.ko' -printf '%f\n' | sed 's/\.ko$//' | sort | paste -sd ' '; }
 
+# config_of N: Print the configuration of the stand-in's kernel N.
+config_of() { tar -xOf "$AL8_KERNELS/5.10.223-$1/devel.tar" "usr/src/kernels/5.10.223-$1.al8.x86_64/.config"; }
+
+# set_by FILE: Print the lines of a configuration for what it sets outside of drivers and file systems.
+set_by() {
+	awk '/^# (Device Drivers|File systems)$/ { skip = 1 }
+		/^# end of (Device Drivers|File systems)$/ { skip = 0 }
+		!skip && /^CONFIG_/' "$1"
+}
+
+@test "the kernels have each line of real.config, and a third of what the real one sets outside of drivers" {
+	local taken=$ROOT_DIR/tests/al8/real.config real=$ROOT_DIR/../shared/configs/al8-before-134-13.derived.config
+	local number config same all
+	sed -n 's/^# \(CONFIG_[A-Z0-9_]*\) is not set$/^\1=/p' "$taken" >"$BATS_TEST_TMPDIR/off"
+	for number in 9 8; do
+		config=$BATS_TEST_TMPDIR/$number
+		config_of "$number" >"$config"
+		assert_equal "$(grep '^CONFIG_' "$taken" | grep -vxFf "$config")" ''
+		assert_equal "$(grep -f "$BATS_TEST_TMPDIR/off" "$config")" ''
+	done
+	[[ -f $real ]] || return 0
+	set_by "$real" >"$BATS_TEST_TMPDIR/real"
+	all=$(wc -l <"$BATS_TEST_TMPDIR/real")
+	same=$(grep -cxFf "$BATS_TEST_TMPDIR/real" "$BATS_TEST_TMPDIR/9")
+	printf '# %d of %d symbols that the real configuration sets outside of drivers and file systems\n' "$same" "$all" >&3
+	assert "$same" -ge 625
+}
+
 @test "make lock pins the image, each package and the source, and a second run gives the same lock" {
 	local lock=$TARGET_DIR/standin-9.lock
 	rm -f "$lock"

@@ -36,8 +36,7 @@ programs() {
 
 # repository ID: Read the repository's metadata; answer with the number of its packages and bytes.
 repository() {
-	"${dnf[@]}" --disablerepo='*' --enablerepo="$1" makecache
-	"${dnf[@]}" --disablerepo='*' --enablerepo="$1" --cacheonly repoinfo "$1" | awk -F ' *: ' '
+	"${dnf[@]}" --disablerepo='*' --enablerepo="$1" repoinfo "$1" | awk -F ' *: ' '
 		/^Repo-pkgs/ { packages = $2 }
 		/^Repo-size/ { size = $2 }
 		END { printf "%s packages, %s\n", packages, size }' >/resolve/answer
@@ -66,12 +65,10 @@ candidates() {
 
 # same_version VERSION-RELEASE.ARCH NAME...: Write the packages that exist in this version to /resolve/same.
 same_version() {
-	local text
-	local version=$1 name
+	local version=$1 name words=()
 	shift
-	for name; do
-		[[ -z $("${dnf[@]}" --quiet --cacheonly repoquery "$name-$version") ]] || printf '%s-%s\n' "$name" "$version"
-	done >/resolve/same
+	for name; do words+=("$name-$version"); done
+	"${dnf[@]}" --quiet --cacheonly repoquery --queryformat "%{name}-$version" "${words[@]}" | sort -u >/resolve/same
 }
 
 # signatures DIR: Refuse each package in the directory that the target's key did not sign, by its name.
@@ -164,6 +161,12 @@ packages() {
 	done >"$dir.urls"
 }
 
+# ask WORD...: Print "NAME NEVRA REPOSITORY" for each version of the packages, hidden ones too.
+ask() {
+	timeout 120 "${dnf[@]}" --quiet --cacheonly repoquery --showduplicates --disable-modular-filtering \
+		--queryformat '%{name} %{name}-%{evr}.%{arch} %{repoid}' "$@"
+}
+
 # report WORDS: Print all that the repositories tell, for a reader who cannot reach them.
 report() {
 	local word
@@ -177,12 +180,14 @@ report() {
 	printf '\n-- modules\n'
 	timeout 120 "${dnf[@]}" --cacheonly module list
 	printf '\n-- packages, by repository (all versions, hidden ones too)\n'
+	# dnf takes a second or more for each question.  Ask alone only for a word that is no package's name.
 	read -ra words <<<"$1"
+	ask "${words[@]}" >/tmp/found
 	for word in "${words[@]}"; do
-		timeout 120 "${dnf[@]}" --quiet --cacheonly repoquery --showduplicates --disable-modular-filtering \
-			--queryformat '%{name}-%{evr}.%{arch} %{repoid}' "$word" >/tmp/found 2>/tmp/said ||
-			cat /tmp/said
-		if [[ -s /tmp/found ]]; then cat /tmp/found; else printf '%s: none\n' "$word"; fi
+		! awk -v word="$word" '$1 == word || $2 == word { print $2, $3; found = 1 } END { exit !found }' /tmp/found ||
+			continue
+		ask "$word" >/tmp/alone
+		if [[ -s /tmp/alone ]]; then cut -d ' ' -f 2- /tmp/alone; else printf '%s: none\n' "$word"; fi
 	done
 	printf '\n-- of the image\n'
 	rpm --query --all | grep -E '^(glibc|gcc|cpp|libg|zlib|xz|openssl|kmod|elfutils|binutils|rpm|dnf)' | sort

@@ -207,9 +207,11 @@ lock_image() {
 	step "the image $IMAGE is sha256:$digest"
 	printf 'base %s docker://%s@sha256:%s\n' "$digest" "$name" "$digest" | tee "$TMP/now.lock"
 	fetch_lines "$TMP/now.lock" base
-	TARGET_DIR=$TMP/targets "$TOP/scripts/stage.sh" "$TARGET" base "$TMP/base" >&2
 	BASE_IMAGE=localhost/wgkmod-lock:${digest:0:16}
-	podman image exists "$BASE_IMAGE" || family_base "$TMP/base" "$BASE_IMAGE"
+	if ! podman image exists "$BASE_IMAGE"; then
+		TARGET_DIR=$TMP/targets "$TOP/scripts/stage.sh" "$TARGET" base "$TMP/base" >&2
+		family_base "$TMP/base" "$BASE_IMAGE"
+	fi
 	podman_probe "$BASE_IMAGE" >&2
 }
 

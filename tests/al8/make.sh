@@ -289,10 +289,11 @@ make_mirror() {
 
 exec 3>&1 >&2
 read_target base
+own_dir "$CACHE" "$CACHE/al8"
+exec 9>"$CACHE/al8/lock"
+flock 9 # a second run finds what the first made, and does not take its log away
 phase_begin al8
 make_tmp "$CACHE/al8"
-exec 9>"$CACHE/al8/lock"
-flock 9 # a second run finds what the first made
 part kernels < <(
 	cat "$AL8"/{real.config,kernel.config,kernels.sh,gcc}
 	grep -E '^(base|toolchain|source) ' "$TOP/targets/$demo.lock"

@@ -3,8 +3,9 @@
 #
 # The stand-in for Alibaba Cloud Linux 3, made and served.  Load after helpers and servers.
 
-# al8_setup: makes the stand-in (or takes it from the cache), serves its registry and its mirror,
-# and resolves TARGET_DIR's targets, which are those of tests/al8/targets.  Sets for all tests:
+# al8_setup [PORT]: makes the stand-in (or takes it from the cache), serves its registry and its mirror,
+# and resolves TARGET_DIR's targets, which are those of tests/al8/targets.  A file that may run at the same time as the
+# others names a PORT of its own: the first to try.  Sets for all tests:
 #
 #	$AL8_KERNELS   directory of the kernels, and of al8.pem, the key they trust
 #	$AL8_MIRROR    the mirror's directory: www/ is what is served
@@ -12,7 +13,7 @@
 #	OUT TARGET_DIR  as the scripts take them; a test sets the latter again, in setup: TARGET_DIR=$AL8_TARGETS
 # shellcheck disable=SC2154 # run_cmd sets output
 al8_setup() {
-	local standins
+	local standins first=${1:-21380}
 	"$ROOT_DIR/scripts/install-deps.sh" rpmbuild rpmsign createrepo_c gpg python3 docker-registry skopeo openssl \
 		rpm2cpio >&2
 	TIMEOUT=3600 run_cmd 0 "$ROOT_DIR/tests/al8/make.sh"
@@ -21,11 +22,11 @@ al8_setup() {
 	AL8_MIRROR=$(sed -n 's,^mirror /,/,p' <<<"$output")
 	export AL8_KERNELS AL8_IMAGE AL8_MIRROR
 	# the same ports where they are free: a lock names them, and what is made goes by the lock
-	for MIRROR_PORT in 21380 21382 21384 21386 ''; do
+	for MIRROR_PORT in $((first)) $((first + 2)) $((first + 4)) $((first + 6)) ''; do
 		[[ -n $MIRROR_PORT ]] || fail 'no port was free for the mirror of the stand-in'
 		if http_start "$MIRROR_PORT" "$AL8_MIRROR/www"; then break; fi
 	done
-	for REGISTRY_PORT in 21381 21383 21385 21387 ''; do
+	for REGISTRY_PORT in $((first + 1)) $((first + 3)) $((first + 5)) $((first + 7)) ''; do
 		[[ -n $REGISTRY_PORT ]] || fail 'no port was free for the registry of the stand-in'
 		if registry_start "$REGISTRY_PORT"; then break; fi
 	done
