@@ -22,6 +22,7 @@
 #include "bundle/store.h"
 #include "health/coverage.h"
 #include "tree/depmod.h"
+#include "tree/exchange.h"
 #include "tree/state.h"
 
 static void say(const char *release, const char *what)
@@ -66,6 +67,15 @@ static enum exit_code run_verb(const struct verb *verb, const struct params *par
 	return verb->run(&own);
 }
 
+/* Return true if a run was interrupted: the next one cleans up after it. */
+static bool is_interrupted(const char *root, const char *release)
+{
+	_cleanup_host_ struct host host = HOST_INIT;
+	struct reason ignored = { 0 };
+
+	return host_open(&host, root, release, &ignored) == 0 && exchange_is_left(&host);
+}
+
 /*
  * Return true if the stored @bundle says that it is newer than what is installed, which
  * says its time too. Nothing is verified here: install does that.
@@ -96,7 +106,8 @@ static void add(const struct params *params, const char *root, const char *relea
 	if (coverage == COVERAGE_OWN || coverage == COVERAGE_FOREIGN) {
 		say(release, "it has WireGuard, and is left alone");
 	} else if (coverage == COVERAGE_COVERED &&
-		   !(bundle && is_newer(root, release, bundle))) {
+		   !(bundle && (is_interrupted(root, release) ||
+				is_newer(root, release, bundle)))) {
 		say(release, "the modules are installed already");
 	} else if (!bundle) {
 		say(release, "no bundle for it is in the store: it has no WireGuard");
@@ -118,7 +129,8 @@ static void take_out(const struct params *params, const char *root, const char *
 		strdup_printf("lib/modules/%s/.wgkmod/installed", release);
 	_cleanup_free_ char *real = NULL;
 
-	if (!state || root_resolve(root, state, &real) < 0)
+	if (!is_interrupted(root, release) &&
+	    (!state || root_resolve(root, state, &real) < 0))
 		return;
 	say(release, run_verb(&verb_remove, params, release, NULL) == EXIT_DONE
 			     ? "the modules are removed"
