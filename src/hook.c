@@ -14,12 +14,16 @@
 #include <string.h>
 #include <syslog.h>
 
+#include "base/file.h"
 #include "base/host.h"
 #include "base/log.h"
 #include "base/strlist.h"
+#include "bundle/minisign.h"
 #include "bundle/store.h"
 #include "health/coverage.h"
 #include "tree/depmod.h"
+#include "tree/exchange.h"
+#include "tree/state.h"
 
 static void say(const char *release, const char *what)
 {
@@ -63,31 +67,59 @@ static enum exit_code run_verb(const struct verb *verb, const struct params *par
 	return verb->run(&own);
 }
 
+/* Return true if a run was interrupted: the next one cleans up after it. */
+static bool is_interrupted(const char *root, const char *release)
+{
+	_cleanup_host_ struct host host = HOST_INIT;
+	struct reason ignored = { 0 };
+
+	return host_open(&host, root, release, &ignored) == 0 && exchange_is_left(&host);
+}
+
+/*
+ * Return true if the stored @bundle says that it is newer than what is installed, which
+ * says its time too. Nothing is verified here: install does that.
+ */
+static bool is_newer(const char *root, const char *release, const char *bundle)
+{
+	_cleanup_free_ char *path = strdup_printf("%s.minisig", bundle);
+	_cleanup_host_ struct host host = HOST_INIT;
+	_cleanup_minisign_ struct minisign sig = { 0 };
+	_cleanup_state_ struct state state = { 0 };
+	_cleanup_buf_ struct buf text = { 0 };
+	struct reason ignored = { 0 };
+
+	return path && host_open(&host, root, release, &ignored) == 0 &&
+	       state_load(&state, &host, &ignored) == 0 && state.timestamp &&
+	       read_path(path, MINISIGN_MAX_BYTES, &text, &ignored) == 0 &&
+	       minisign_parse(&sig, text.data, text.size, &ignored) == 0 &&
+	       comment_timestamp(sig.comment) > state.timestamp;
+}
+
 static void add(const struct params *params, const char *root, const char *release)
 {
-	_cleanup_free_ char *bundle = NULL;
+	_cleanup_free_ char *bundle = store_find(root, release);
+	enum coverage coverage;
 
 	make_indexes(root, release);
-	switch (coverage_of(root, release)) {
-	case COVERAGE_COVERED:
-		say(release, "the modules are installed already");
-		return;
-	case COVERAGE_OWN:
-	case COVERAGE_FOREIGN:
+	coverage = coverage_of(root, release);
+	if (coverage == COVERAGE_OWN || coverage == COVERAGE_FOREIGN) {
 		say(release, "it has WireGuard, and is left alone");
-		return;
-	default:
-		break;
-	}
-	bundle = store_find(root, release);
-	if (!bundle) {
+	} else if (coverage == COVERAGE_COVERED &&
+		   !(bundle && (is_interrupted(root, release) ||
+				is_newer(root, release, bundle)))) {
+		say(release, "the modules are installed already");
+	} else if (!bundle) {
 		say(release, "no bundle for it is in the store: it has no WireGuard");
 		(void)!run_verb(&verb_guard, params, NULL, NULL);
 	} else if (run_verb(&verb_install, params, release, bundle) == EXIT_DONE) {
 		say(release, "the stored bundle is installed");
 	} else {
-		say(release,
-		    "the stored bundle cannot be installed: it has no WireGuard");
+		say(release, coverage == COVERAGE_COVERED
+				     ? "the stored bundle cannot be installed: the "
+				       "modules stay as they are"
+				     : "the stored bundle cannot be installed: it has no "
+				       "WireGuard");
 	}
 }
 
@@ -97,7 +129,8 @@ static void take_out(const struct params *params, const char *root, const char *
 		strdup_printf("lib/modules/%s/.wgkmod/installed", release);
 	_cleanup_free_ char *real = NULL;
 
-	if (!state || root_resolve(root, state, &real) < 0)
+	if (!is_interrupted(root, release) &&
+	    (!state || root_resolve(root, state, &real) < 0))
 		return;
 	say(release, run_verb(&verb_remove, params, release, NULL) == EXIT_DONE
 			     ? "the modules are removed"

@@ -9,6 +9,7 @@
  *	payload_read()		read the bundle once: its signer, the bytes of its modules
  *	transaction_run()	lock the host until the end, clean up after an interrupted
  *				run, and read what is installed
+ *	check_age()		refuse a bundle that is older than that
  *	proof_run()		prove that the modules fit the kernel, by the vermagic and
  *				the symbol table of the kernel
  *	transaction_survey()	find anything in the kernel's directory that would make
@@ -45,8 +46,7 @@
 struct install {
 	const struct params *params;
 	struct payload payload;
-	const char *built_for; /* another release that the modules are for, or NULL */
-	bool taken_back;       /* the kernel refused the modules */
+	bool taken_back; /* the kernel refused the modules */
 };
 
 /* Load the modules; if the kernel refuses them, take the install back. */
@@ -97,6 +97,21 @@ static int carry_out(struct transaction *tx, struct install *in,
 	return 0;
 }
 
+/* A signature does not expire: its timestamp keeps an older bundle out. */
+static int check_age(const struct transaction *tx, const struct install *in)
+{
+	const struct params *params = in->params;
+
+	if (in->payload.timestamp >= tx->state.timestamp || params->allow_older ||
+	    params->allow_unsigned)
+		return 0;
+	log_failure(params->operands[0],
+		    "it is older than what is installed: its timestamp is %llu, that of "
+		    "the installed is %llu; --allow-older takes it",
+		    in->payload.timestamp, tx->state.timestamp);
+	return -EBADMSG;
+}
+
 /* A transaction_fn: @arg is the struct install. */
 static int install(struct transaction *tx, void *arg)
 {
@@ -110,12 +125,14 @@ static int install(struct transaction *tx, void *arg)
 		.host = &tx->host,
 		.installed = true,
 		.ours = &tx->state.installed,
-		.built_for = in->built_for,
+		.built_for = in->payload.built_for,
 	};
 	struct proof proof = { 0 };
-	int ret =
-		proof_run(&proof, &basis, in->payload.modules, in->payload.n_modules, 0);
+	int ret = check_age(tx, in);
 
+	if (ret == 0)
+		ret = proof_run(&proof, &basis, in->payload.modules,
+				in->payload.n_modules, 0);
 	if (ret == 0)
 		ret = transaction_survey(tx, &in->payload);
 	if (ret == 0)
@@ -173,7 +190,7 @@ static int read_compatible(struct install *in, const struct trust_policy *policy
 		if (payload_read(&in->payload, policy, params->operands[0], other) < 0 ||
 		    !is_compatible(params, &in->payload, release, other))
 			continue;
-		in->built_for = other;
+		in->payload.built_for = other;
 		if (params->compatible)
 			return 0;
 		log_error("--compatible takes them");
@@ -250,6 +267,8 @@ static const struct option_spec options[] = {
 	OPTION_DRY_RUN,
 	OPTION_PORCELAIN,
 	OPTION_KEY,
+	{ "allow-older", NULL, "take a bundle that is older than what is installed",
+	  offsetof(struct params, allow_older), false },
 	OPTION_ALLOW_UNSIGNED,
 	{ 0 },
 };

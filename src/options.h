@@ -27,6 +27,7 @@ struct params {
 	const char *running;  /* release of the running kernel */
 	const char *dir;      /* --dir, or NULL */
 	const char *key;      /* --key, or NULL */
+	bool allow_older;     /* --allow-older */
 	bool allow_unsigned;  /* --allow-unsigned */
 	bool compatible;      /* --compatible */
 	bool dry_run;	      /* --dry-run */

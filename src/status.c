@@ -71,8 +71,7 @@ struct show {
 	struct state state;
 	struct module *modules; /* the installed files that could be read */
 	size_t n_modules;
-	char *built_for; /* another release that one was built for, owned, or NULL */
-	bool running;	 /* this is the running kernel, with its own root */
+	bool running; /* this is the running kernel, with its own root */
 	/* True for at least one of the modules: */
 	bool out_of_tree;
 	bool not_signed;
@@ -87,20 +86,12 @@ static void find_taint(struct show *show, const char *path)
 	_cleanup_close_ int fd = open_beneath(show->host.modules_fd, path, O_RDONLY);
 	struct module *mod = &show->modules[show->n_modules];
 	struct reason ignored = { 0 };
-	const char *vermagic;
-	size_t len;
 
 	if (fd < 0 || module_read_fd(mod, path, fd, &ignored) < 0)
 		return;
 	show->n_modules++;
 	show->out_of_tree |= !module_info(mod, "intree", 0);
 	show->not_signed |= !module_info(mod, "sig_id", 0);
-	vermagic = module_info(mod, "vermagic", 0);
-	len = vermagic ? strcspn(vermagic, " ") : 0;
-	if (!show->built_for && vermagic &&
-	    (strlen(show->host.release) != len ||
-	     strncmp(vermagic, show->host.release, len) != 0))
-		show->built_for = strndup(vermagic, len);
 }
 
 static void print_file(const struct show *show, const char *path, enum state_file found,
@@ -154,14 +145,14 @@ static void print_kept(const struct show *show)
 	}
 }
 
-/* What --compatible took: the modules themselves record what they were built for. */
+/* What --compatible took. */
 static void print_compatible(const struct show *show)
 {
-	if (show->built_for && show->params->porcelain)
-		printf("compatible\t%s\t%s\n", show->host.release, show->built_for);
-	else if (show->built_for)
+	if (show->state.built_for && show->params->porcelain)
+		printf("compatible\t%s\t%s\n", show->host.release, show->state.built_for);
+	else if (show->state.built_for)
 		printf("  built for %s: they fit by each symbol version\n",
-		       show->built_for);
+		       show->state.built_for);
 }
 
 static void print_taint(const struct show *show)
@@ -243,7 +234,6 @@ static void show_free(struct show *show)
 	for (size_t i = 0; i < show->n_modules; i++)
 		module_free(&show->modules[i]);
 	free(show->modules);
-	free(show->built_for);
 	state_free(&show->state);
 	host_close(&show->host);
 }

@@ -95,6 +95,78 @@ hook() { run_cmd 0 "$WGKMOD" hook --root "$ROOT" "$@"; }          # WORD...
 	hook remove "$RELEASE"
 }
 
+# signed_at TIMESTAMP: the bundle, with other modules, as its publisher signed it then.
+signed_at() {
+	modinfo_sed "$PAYLOAD/modules/kernel/drivers/net/wireguard/wireguard.ko" "s/^description=.*/description=build of $1/"
+	payload_sums "$PAYLOAD"
+	bundle_make "$PAYLOAD" "$BUNDLE"
+	key_sign "$KEY" "$BUNDLE" -t "file:wireguard-$RELEASE.tar timestamp:$1 kernels: $RELEASE"
+}
+
+install_bundle() { # STATUS WORD...
+	run_cmd "$1" "$WGKMOD" install --root "$ROOT" --kernel "$RELEASE" "${@:2}" "$BUNDLE"
+}
+
+# build_of TIMESTAMP: this build is installed, and intact.
+build_of() {
+	status_it 0
+	assert_equal "$(modinfo -F description "$MODULES/kernel/drivers/net/wireguard/wireguard.ko")" "build of $1"
+}
+
+@test "an older bundle than the installed one is refused, and --allow-older takes it; remove forgets the time" {
+	local older="^wgkmod: cannot install '.*': it is older than what is installed: its timestamp is"
+	signed_at 1000
+	install_bundle 0
+	signed_at 2000
+	install_bundle 0
+	build_of 2000
+	grep -qx 'timestamp 2000' "$MODULES/.wgkmod/installed"
+	signed_at 999
+	before=$(tree_print "$ROOT" times)
+	install_bundle 4
+	assert_line "$older 999, that of the installed is 2000; --allow-older takes it$"
+	install_bundle 4 --dry-run
+	# the trusted comment of plain minisign says when it was signed; another one says no time
+	key_sign "$KEY" "$BUNDLE" -t 'untimestamp:3000'
+	install_bundle 4
+	assert_line "$older 0, "
+	diff <(printf '%s\n' "$before") <(tree_print "$ROOT" times)
+	signed_at 1500
+	install_bundle 0 --allow-older
+	build_of 1500
+	signed_at 1499
+	install_bundle 4
+	remove_it 0
+	install_bundle 0
+	key_sign "$KEY" "$BUNDLE"
+	install_bundle 0
+	sed -i 's/^timestamp .*/timestamp 15x/' "$MODULES/.wgkmod/installed"
+	install_bundle 4
+	assert_line "installed: line [0-9]+: '15x' is no timestamp$"
+}
+
+@test "hook add replaces an intact set only by a newer stored bundle, and never by one that is not verified" {
+	signed_at 2000
+	install_bundle 0
+	signed_at 1000
+	store 0 add "$BUNDLE"
+	hook add "$RELEASE"
+	assert_equal "$output" "wgkmod: hook: $RELEASE: the modules are installed already"
+	build_of 2000
+	signed_at 3000
+	store 0 add "$BUNDLE"
+	printf x >>"$ROOT/$STORE/wireguard-$RELEASE.tar"
+	hook add "$RELEASE"
+	assert_line "^wgkmod: hook: $RELEASE: the stored bundle cannot be installed: the modules stay as they are$"
+	build_of 2000
+	store 0 add "$BUNDLE"
+	hook add "$RELEASE"
+	assert_line "^wgkmod: hook: $RELEASE: the stored bundle is installed$"
+	build_of 3000
+	hook add "$RELEASE"
+	assert_equal "$output" "wgkmod: hook: $RELEASE: the modules are installed already"
+}
+
 @test "the bundle of a package is found too" {
 	install -D -m 644 "$BUNDLE" "$ROOT/usr/lib/wgkmod/bundles/wireguard-$RELEASE.tar"
 	install -D -m 644 "$BUNDLE.minisig" "$ROOT/usr/lib/wgkmod/bundles/wireguard-$RELEASE.tar.minisig"

@@ -59,10 +59,18 @@ compatible() { # STATUS [OPTION...]
 	assert_line "^  built for $OTHER: they fit by each symbol version$"
 	status_it 0 --porcelain
 	assert_line "^compatible"$'\t'"$RELEASE"$'\t'"$OTHER$"
+	# the state records it: no module has to be there to say so
+	grep -qx "built-for $OTHER" "$MODULES/.wgkmod/installed"
 	run_cmd 0 "$WGKMOD" doctor --root "$ROOT" --kernel "$RELEASE" --porcelain
-	assert_line "^note"$'\t'"compatible"$'\t'".*version magic '$OTHER "
+	assert_line "^note"$'\t'"compatible"$'\t'"install --compatible took the modules for $OTHER"$'\t'
 	compatible 0 --compatible
 	assert_line 'are installed already'
+	cp -r "$MODULES/kernel" "$BATS_TEST_TMPDIR/kernel"
+	find "$MODULES/kernel" -name 'wireguard.ko' -delete
+	status_it 1
+	assert_line "^  built for $OTHER: they fit by each symbol version$"
+	rm -r "$MODULES/kernel"
+	mv "$BATS_TEST_TMPDIR/kernel" "$MODULES/"
 	remove_it 0
 	assert_equal "$(tree_print "$MODULES/kernel")" \
 		"$(cd "$BATS_TEST_TMPDIR" && root_make other >/dev/null && tree_print "other/lib/modules/$RELEASE/kernel")"
@@ -90,6 +98,20 @@ compatible() { # STATUS [OPTION...]
 	bundle_other
 	compatible 3 --compatible
 	diff <(printf '%s\n' "$before") <(tree_print "$ROOT")
+}
+
+@test "the kernel's own modules in their place: nothing records another kernel any more; a damaged record is refused" {
+	compatible 0 --compatible
+	sed -i 's,^built-for .*,built-for ../x,' "$MODULES/.wgkmod/installed"
+	status_it 4
+	assert_line "installed: line [0-9]+: '../x' is no release$"
+	sed -i "s,^built-for .*,built-for $OTHER," "$MODULES/.wgkmod/installed"
+	rm -r "$PAYLOAD"
+	payload_make "$PAYLOAD"
+	install_it 0
+	status_it 0
+	refute_line 'built for'
+	run_cmd 1 grep built-for "$MODULES/.wgkmod/installed"
 }
 
 @test "a bundle that has the kernel itself is taken as always, --compatible or not" {

@@ -8,6 +8,7 @@
 
 load lib/helpers
 load lib/modules
+load lib/bundle
 load sweep/tools
 
 setup_file() {
@@ -24,7 +25,7 @@ sweep_case() { # CASE MODE COUNT
 	[[ -z ${FULL:-} ]] || export TIMEOUT=7200
 	run_cmd 0 bash "$BATS_TEST_DIRNAME/sweep/cases.sh" "$@"
 	printf '# %s\n' "${output##*$'\n'}" >&3
-	[[ ${output##*$'\n'} =~ ^[a-z]+,\ [a-z]+:\ ([0-9]+)\ times ]]
+	[[ ${output##*$'\n'} =~ ^[a-z-]+,\ [a-z]+:\ ([0-9]+)\ times ]]
 	[[ -z ${FULL:-} ]] || figure "sweep $1 $2" "$1: ${BASH_REMATCH[1]} times $2"
 }
 
@@ -71,6 +72,27 @@ sweep_case() { # CASE MODE COUNT
 @test "upgrade, killed" { sweep_case upgrade kill 50; }
 @test "install --replace, killed" { sweep_case replace kill 50; }
 @test "remove, killed" { sweep_case remove kill 50; }
+
+# hook_setup: what the cases of the hook need: a signed bundle, its key, and the scripts in the places that name them.
+hook_setup() {
+	local key=$BATS_TEST_TMPDIR/key
+	key_make "$key"
+	bundle_make "$SMALL/one" "$SMALL/bundle.tar"
+	key_sign "$key" "$SMALL/bundle.tar"
+	install -D -m 644 "$key.pub" "$SMALL/etc/wgkmod/keys.d/key.pub"
+	install -D "$ROOT_DIR/hooks/debian" "$SMALL/prerm.d/wgkmod"
+	cp "$ROOT_DIR/hooks/10-wgkmod.install" "$SMALL/"
+}
+
+@test "the hook of a kernel that comes, killed: its installation goes on" {
+	hook_setup
+	sweep_case hook-add kill 50
+}
+
+@test "the hook of a kernel that goes, killed: its removal goes on" {
+	hook_setup
+	sweep_case hook-remove kill 50
+}
 
 @test "install, a call failed" { sweep_case install fail 12; }
 @test "upgrade, a call failed" { sweep_case upgrade fail 12; }

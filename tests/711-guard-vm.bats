@@ -2,9 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
 # wgkmod guard against the truth: Debian's GRUB and systemd-boot, in QEMU with UEFI, boot one of two kernels of
-# Debian, whose only program prints uname -r.  What guard says of the same files before is compared with it.
+# Debian, whose only program prints uname -r.  What guard says of the same files before is compared with it.  When a
+# kernel comes, the hook installs the stored bundle for it, and the next boot has a tunnel.
 
 load lib/helpers
+load lib/modules
+load lib/bundle
 
 OLD=5.10.0-32-amd64
 NEW=5.10.0-32-cloud-amd64
@@ -12,15 +15,18 @@ LOADER=4a67b082-0a4c-41cf-b6c7-440b29bb8c4f
 EFI=sys/firmware/efi/efivars
 
 setup_file() {
-	local kernel target init=$BATS_FILE_TMPDIR/init
+	local kernel target init=$BATS_FILE_TMPDIR/init members
 	export KERNELS=$BATS_FILE_TMPDIR/kernels
 	mkdir -p "$KERNELS" "$init"/{bin,dev,proc,sys}
 	for target in "debian11-$OLD" "debian11-$NEW"; do
 		run_cmd 0 "$ROOT_DIR/scripts/fetch.sh" "$target" vm
 		mkdir "$BATS_FILE_TMPDIR/$target"
 		stage "$target" vm "$BATS_FILE_TMPDIR/$target"
+		members=('./boot/vmlinuz*' '*/efivarfs.ko')
+		[[ $target != *"$NEW" ]] || members+=("./lib/modules/$NEW")
 		dpkg-deb --fsys-tarfile "$BATS_FILE_TMPDIR/$target"/linux-image-*.deb |
-			tar -x -C "$KERNELS" --wildcards './boot/vmlinuz*' '*/efivarfs.ko'
+			tar -x -C "$KERNELS" --wildcards "${members[@]}"
+		deb_extract "$BATS_FILE_TMPDIR/$target"/wireguard-tools_*.deb "$BATS_FILE_TMPDIR" ./usr/bin/wg
 		rm -r "${BATS_FILE_TMPDIR:?}/$target"
 	done
 	cp /bin/busybox "$init/bin/"
@@ -34,6 +40,10 @@ setup_file() {
 		$b mount -t sysfs sysfs /sys
 		$b mount -t devtmpfs devtmpfs /dev
 		echo "booted $($b uname -r)" >/dev/ttyS0
+		if [ -d /run/vm/guest ]; then
+			$b --install -s /bin
+			/usr/bin/bash /run/vm/guest/update.sh 5>/dev/ttyS0
+		fi
 		if [ -d /variables ]; then
 			$b insmod /efivarfs-$($b uname -r).ko
 			$b mount -t efivarfs efivarfs /sys/firmware/efi/efivars
@@ -193,4 +203,82 @@ efi() {
 	same "$OLD"
 	efi LoaderEntryOneShot "id-$NEW.conf"
 	same "$NEW"
+}
+
+# kernel_unpacked: NEW's modules are on the host as its package brings them, but without WireGuard and its libraries.
+kernel_unpacked() {
+	local name
+	rm -r "$root/lib/modules/$NEW"
+	cp -a "$KERNELS/lib/modules/$NEW" "$root/lib/modules/"
+	while read -r name; do
+		find "$root/lib/modules/$NEW" -name "$name.ko" -delete
+	done < <(sed -n '/^HIDE/,/^$/p' "$ROOT_DIR/targets/debian11-$NEW" | tr ' ' '\n')
+	depmod -b "$root" "$NEW"
+}
+
+# comes: Do what the package of the kernel NEW does at the end of its installation, with our script for Debian.
+comes() {
+	local bin=$BATS_TEST_TMPDIR/bin unshare=(unshare --mount)
+	[[ $EUID -eq 0 ]] || unshare+=(--map-root-user)
+	install -D "$ROOT_DIR/hooks/debian" "$root/etc/kernel/postinst.d/wgkmod"
+	mkdir -p "$bin"
+	printf '#!/bin/sh\nexec "%s" "$1" --root "%s" "$2" "$3"\n' "$WGKMOD" "$root" >"$bin/wgkmod"
+	chmod +x "$bin/wgkmod"
+	run_cmd 0 "${unshare[@]}" sh -euc 'mount --bind "$0" /usr/local/sbin
+		exec run-parts --arg="$1" --arg="/boot/vmlinuz-$1" "$2"' "$bin" "$NEW" "$root/etc/kernel/postinst.d"
+}
+
+# program FILE...: Put programs of this machine, and their libraries, into the guest.
+program() {
+	local file library
+	for file; do
+		install -D "$file" "$INIT/usr/bin/${file##*/}"
+		while read -r library; do
+			install -D "$library" "$INIT$library"
+		done < <(ldd "$file" | grep -o '/[^ ]*')
+	done
+}
+
+# tunnel yes|none: Boot NEW with the modules that the host has for it; fail unless the guest reports that.
+tunnel() {
+	INIT=$BATS_TEST_TMPDIR/init
+	rm -rf "$INIT"
+	cp -a "$BATS_FILE_TMPDIR/init" "$INIT"
+	mkdir -p "$INIT"/{run/vm,var,tmp,sbin,lib/modules/"$NEW"}
+	ln -s /run "$INIT/var/run"
+	cp -r "$ROOT_DIR/tests/vm/guest" "$INIT/run/vm/"
+	program "$(command -v bash)" "$(command -v ip)" "$(command -v kmod)" "$BATS_FILE_TMPDIR/usr/bin/wg"
+	ln -s /usr/bin/kmod "$INIT/sbin/modprobe"
+	(cd "$root/lib/modules/$NEW" && find . -type f \( -path './modules.*' -o -path '*/crypto/*' -o -name '*udp_tunnel.ko' \
+		-o -name veth.ko -o -path '*/wireguard/*' \) | cpio --quiet -pdm "$INIT/lib/modules/$NEW")
+	initrd_make "$root/boot/initrd"
+	boot
+	assert_equal "$booted" "$NEW"
+	output=$(tr -d '\r' <"$BATS_TEST_TMPDIR/serial")
+	assert_line "^tunnel $1$"
+}
+
+@test "a kernel comes: without a bundle guard says no, and the next boot has no WireGuard; with one there is a tunnel" {
+	local key=$BATS_TEST_TMPDIR/key
+	run_cmd 0 make -C "$ROOT_DIR" --no-print-directory artifacts TARGET="debian11-$NEW"
+	RELEASE=$NEW TARGET_NAME=debian11-$NEW bundle_make "$OUT/$NEW" "$BATS_TEST_TMPDIR/bundle.tar"
+	key_make "$key"
+	key_sign "$key" "$BATS_TEST_TMPDIR/bundle.tar"
+	install -D -m 644 "$key.pub" "$root/etc/wgkmod/keys.d/key.pub"
+	kernel_unpacked
+	grub '1>0'
+
+	comes
+	assert_line "^wgkmod: hook: $NEW: no bundle for it is in the store: it has no WireGuard$"
+	assert_line "^wgkmod: $NEW boots next \(.*\), and has no WireGuard$"
+	run_cmd 3 "$WGKMOD" guard --root "$root"
+	tunnel none
+
+	run_cmd 0 "$WGKMOD" store --root "$root" add "$BATS_TEST_TMPDIR/bundle.tar"
+	kernel_unpacked
+	comes
+	assert_line "^wgkmod: hook: $NEW: the stored bundle is installed$"
+	run_cmd 0 "$WGKMOD" guard --root "$root"
+	assert_line "^wgkmod: $NEW boots next \(.*\), and has WireGuard, installed by wgkmod$"
+	tunnel yes
 }

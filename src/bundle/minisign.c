@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "bundle/minisign.h"
 
+#include <ctype.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdio.h>
@@ -12,6 +13,7 @@
 #define TRUSTED_COMMENT "trusted comment: "
 #define BLAKE2B_BYTES 64
 #define BINARY_MAX 128
+#define TIMESTAMP "timestamp:"
 
 /* The content of the second lines, byte for byte. */
 struct key_line {
@@ -293,4 +295,13 @@ void key_id_hex(const unsigned char id[static KEY_ID_BYTES],
 {
 	for (size_t i = 0; i < KEY_ID_BYTES; i++)
 		snprintf(hex + 2 * i, 3, "%02X", id[KEY_ID_BYTES - 1 - i]);
+}
+
+unsigned long long comment_timestamp(const char *comment)
+{
+	const char *at = strstr(comment, TIMESTAMP);
+
+	while (at && at != comment && !isblank((unsigned char)at[-1]))
+		at = strstr(at + 1, TIMESTAMP);
+	return at ? strtoull(at + strlen(TIMESTAMP), NULL, 10) : 0;
 }

@@ -68,6 +68,12 @@ int minisign_verify(const struct minisign *sig, const struct public_key *key,
 		    const void *data, size_t size,
 		    struct reason *reason) _must_check_ _nonnull_all_;
 
+/*
+ * Return the time in the trusted comment @comment, in seconds since 1970: "timestamp:N",
+ * as minisign and scripts/bundle.sh write it. Returns 0 if it has none.
+ */
+unsigned long long comment_timestamp(const char *comment) _must_check_ _nonnull_all_;
+
 /* Write @id as minisign prints it: 16 digits, the last byte first. */
 void key_id_hex(const unsigned char id[static KEY_ID_BYTES],
 		char hex[static KEY_ID_DIGITS + 1]) _nonnull_all_;

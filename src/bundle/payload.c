@@ -367,6 +367,7 @@ static int read_bundle(struct payload *payload, const struct trust_policy *polic
 		ret = read_files(payload, source);
 	if (ret == 0)
 		signer_say(&signer, source->path);
+	payload->timestamp = signer.comment ? comment_timestamp(signer.comment) : 0;
 	source->bundle = NULL;
 	return ret;
 }

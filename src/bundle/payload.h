@@ -32,6 +32,8 @@ struct payload {
 	struct x509_st *certificate; /* of the signer of the modules; NULL: none */
 	size_t count;
 	size_t n_modules;
+	const char *built_for;	      /* by install: another kernel that it is for */
+	unsigned long long timestamp; /* comment_timestamp() of the signature, or 0 */
 };
 
 /*

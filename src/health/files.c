@@ -106,6 +106,10 @@ static void look_at_set(struct look *look)
 	const struct sums *installed = &look->state.installed;
 	struct reason reason = { 0 };
 
+	if (look->state.built_for)
+		findings_add(look->findings, CAUSE_COMPATIBLE,
+			     "install --compatible took the modules for %s",
+			     look->state.built_for);
 	if (exchange_is_left(&look->host))
 		findings_add(look->findings, CAUSE_HALF_INSTALLED,
 			     "%s/.wgkmod-%s: a run was interrupted, or is at work",

@@ -21,6 +21,7 @@ void state_free(struct state *state)
 	strlist_free(&state->directories);
 	strlist_free(&state->indexes);
 	strlist_free(&state->kept);
+	*state = (struct state){ 0 };
 }
 
 bool state_is_empty(const struct state *state)
@@ -85,6 +86,15 @@ static int parse_file(struct sums *sums, const char *value, struct reason *why)
 	return 0;
 }
 
+static int parse_timestamp(struct state *state, const char *value, struct reason *why)
+{
+	char *end;
+
+	state->timestamp = strtoull(value, &end, 10);
+	return *value && !*end ? 0
+			       : reason_set(why, -EBADMSG, "'%s' is no timestamp", value);
+}
+
 /* A line_fn: parse "TYPE VALUE", which belongs to the text of the struct state @arg. */
 static int parse_line(char *line, void *arg, struct reason *why)
 {
@@ -97,6 +107,14 @@ static int parse_line(char *line, void *arg, struct reason *why)
 		*value++ = '\0';
 	if (!strcmp(line, "file"))
 		return parse_file(&state->installed, value, why);
+	if (!strcmp(line, "timestamp"))
+		return parse_timestamp(state, value, why);
+	if (!strcmp(line, "built-for")) {
+		state->built_for = value;
+		return host_release_ok(value)
+			       ? 0
+			       : reason_set(why, -EBADMSG, "'%s' is no release", value);
+	}
 	list = !strcmp(line, "dir")	? &state->directories
 	       : !strcmp(line, "index") ? &state->indexes
 	       : !strcmp(line, "kept")	? &state->kept
@@ -227,6 +245,10 @@ static int format(const struct state *state, struct buf *out)
 	print_list(to, "dir", &state->directories);
 	print_list(to, "index", &state->indexes);
 	print_list(to, "kept", &state->kept);
+	if (state->timestamp)
+		fprintf(to, "timestamp %llu\n", state->timestamp);
+	if (state->built_for)
+		fprintf(to, "built-for %s\n", state->built_for);
 	return fclose(to) == 0 ? 0 : -errno;
 }
 

@@ -8,6 +8,9 @@
  *		dir PATH		a directory that was made for them
  *		index NAME		an index of depmod that was there before
  *		kept PATH		a file that was replaced
+ *		timestamp N		what the signature of the bundle says
+ *					(comment_timestamp()), if it says one
+ *		built-for RELEASE	the other kernel that the modules were built for
  *	.wgkmod/kept/PATH.kept		that file: depmod also looks into this directory,
  *					and would list a module that ends with .ko
  *
@@ -31,6 +34,8 @@ struct state {
 	struct strlist directories;
 	struct strlist indexes;
 	struct strlist kept;
+	unsigned long long timestamp; /* 0: not known */
+	const char *built_for;	      /* another release, borrowed, or NULL */
 };
 
 /* Return true if nothing is installed, and nothing is kept of an earlier install. */

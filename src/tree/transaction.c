@@ -148,6 +148,8 @@ static int prepare_next(struct transaction *tx, const struct payload *payload)
 		sum->path = tx->plan.paths.items[i];
 		memcpy(sum->digest, payload->files[i].digest, sizeof(sum->digest));
 	}
+	tx->next.timestamp = payload ? payload->timestamp : 0;
+	tx->next.built_for = payload ? payload->built_for : NULL;
 	ret = prepare_kept(tx);
 	if (ret == 0)
 		ret = copy_names(&tx->next.directories, &tx->state.directories);

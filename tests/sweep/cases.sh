@@ -8,10 +8,12 @@
 # Needs the environment of modules_setup, tools_setup and small_setup.
 #
 # A case is a command on a root: install, upgrade, replace (a foreign file and a module of the
-# name elsewhere) or remove (after replace).  case_make CASE sets
+# name elsewhere), remove (after replace), hook-add or hook-remove; the last two are called by the scripts in hooks/,
+# which must exit with 0 whatever happens to them.  case_make CASE sets
 #
 #	$CASE_DIR	directory of the root before the command, "before", and of the root to run it on, "root"
 #	$CASE_CMD	the command, on "root"
+#	$CASE_SCRIPT	the words by which the installation of a kernel calls the script that calls it, or none
 #	$CASE_OLD, $CASE_NEW	how the kernel's directory looks before and after
 #	$CASE_END	how the whole root looks after
 #	$CASE_OWN	how many system calls wgkmod makes, and
@@ -26,7 +28,32 @@ case_command() { # CASE
 	upgrade) CASE_CMD=("${install[@]}" "$SMALL/two") ;;
 	replace) CASE_CMD=("${install[@]}" --replace "$SMALL/one") ;;
 	remove) CASE_CMD=("$WGKMOD" remove --root "$CASE_DIR/root" --kernel "$RELEASE") ;;
+	hook-*) CASE_CMD=("$WGKMOD" hook --root "$CASE_DIR/root" "${1#hook-}" "$RELEASE") ;;
 	esac
+	CASE_SCRIPT=()
+	case $1 in
+	hook-add) CASE_SCRIPT=("$SMALL/10-wgkmod.install" add "$RELEASE" /boot /boot/vmlinuz) ;;
+	hook-remove) CASE_SCRIPT=("$SMALL/prerm.d/wgkmod" "$RELEASE" /boot/vmlinuz) ;;
+	esac
+}
+
+# case_run [WORD...]: Run the command, with WORDs as the arguments of sweep before it.  Return its status, or 98 if the
+# script that calls it does not exit with 0.
+case_run() {
+	local words=("${CASE_CMD[@]}") unshare=(unshare --mount)
+	[[ $# -eq 0 ]] || words=("$TOOLS/sweep" "$@" "${words[@]}")
+	[[ ${#CASE_SCRIPT[@]} -gt 0 ]] || {
+		"${words[@]}"
+		return
+	}
+	mkdir -p "$CASE_DIR/bin"
+	printf '#!/bin/bash\nstatus=0\n%s || status=$?\necho "$status" >%q\nexit "$status"\n' \
+		"${words[*]@Q}" "$CASE_DIR/status" >"$CASE_DIR/bin/wgkmod"
+	chmod +x "$CASE_DIR/bin/wgkmod"
+	[[ $EUID -eq 0 ]] || unshare+=(--map-root-user)
+	"${unshare[@]}" sh -euc 'mount --bind "$0" /usr/local/sbin; exec sh "$@"' \
+		"$CASE_DIR/bin" "${CASE_SCRIPT[@]}" || return 98
+	return "$(<"$CASE_DIR/status")"
 }
 
 case_before() { # CASE: makes root
@@ -50,6 +77,11 @@ case_before() { # CASE: makes root
 		case_before replace
 		"${CASE_CMD[@]}"
 		;;
+	hook-*)
+		cp -a "$SMALL/etc" "$CASE_DIR/root/"
+		"$WGKMOD" store --root "$CASE_DIR/root" add "$SMALL/bundle.tar"
+		[[ $1 != hook-remove ]] || "$WGKMOD" hook --root "$CASE_DIR/root" add "$RELEASE"
+		;;
 	esac
 }
 
@@ -64,7 +96,7 @@ case_make() { # CASE
 	case_fresh
 	CASE_OLD=$(case_look)
 	CASE_BEFORE=$("$TOOLS/look" "$CASE_DIR/root" | sha256sum)
-	"$TOOLS/sweep" count "${CASE_CMD[@]}" >"$CASE_DIR/log"
+	case_run count >"$CASE_DIR/log"
 	case_count <"$CASE_DIR/log"
 	CASE_NEW=$(case_look)
 	CASE_END=$("$TOOLS/look" "$CASE_DIR/root")
@@ -112,7 +144,7 @@ case_plain_run() {
 		return
 	fi
 	CASE_PLAIN[$root]=1
-	"${CASE_CMD[@]}" >"$CASE_DIR/log" 2>&1 || case_say "the plain run has status $?"
+	case_run >"$CASE_DIR/log" 2>&1 || case_say "the plain run has status $?"
 	end=$("$TOOLS/look" "$CASE_DIR/root")
 	[[ $end == "$CASE_END" ]] || {
 		diff <(printf '%s\n' "$CASE_END") <(printf '%s\n' "$end") >>"$CASE_DIR/log" || [[ $? -eq 1 ]]
@@ -137,8 +169,7 @@ case_meddle() {
 	CASE_CLEAN=
 	rm -f "$CASE_DIR/call"
 	status=0
-	SWEEP_LOG=$CASE_DIR/call "$TOOLS/sweep" "$@" "${CASE_CMD[@]}" \
-		>"$CASE_DIR/log" 2>&1 || status=$?
+	SWEEP_LOG=$CASE_DIR/call case_run "$@" >"$CASE_DIR/log" 2>&1 || status=$?
 	if [[ $status -eq 125 ]]; then
 		case_may_miss "$@" || case_say "there is no such call"
 		return 1

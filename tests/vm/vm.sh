@@ -21,12 +21,14 @@
 #   VM_ACCEL=X     QEMU's accelerator (tcg,thread=multi; KVM is not needed)
 #   VM_EXTRA=DIR   a directory to copy to the guest, as /run/vm/extra
 #   VM_OPTIONS=X   more words for the kernel's command line
+#   VM_KERNEL=FILE the kernel to boot (the target's own)
 
 VM_SHELL=${VM_SHELL:-}
 VM_TIMEOUT=${VM_TIMEOUT:-300}
 VM_ACCEL=${VM_ACCEL:-tcg,thread=multi}
 VM_EXTRA=${VM_EXTRA:-}
 VM_OPTIONS=${VM_OPTIONS:-}
+VM_KERNEL=${VM_KERNEL:-}
 VM_HOME=$TOP/tests/vm
 
 # vm_require: Exit if a program is missing.
@@ -127,7 +129,7 @@ vm_start() {
 		-device virtio-blk-pci,drive=root,serial=root
 		-drive "if=none,id=payload,format=raw,readonly=on,file=${TMP//,/,,}/payload.tar"
 		-device virtio-blk-pci,drive=payload,serial=payload
-		-kernel "$VM_DISK/vmlinuz" -initrd "$VM_DISK/initramfs"
+		-kernel "${VM_KERNEL:-$VM_DISK/vmlinuz}" -initrd "$VM_DISK/initramfs"
 		-append "console=ttyS0 panic=-1 random.trust_cpu=on vm.nonce=$VM_NONCE vm.test=$test vm.shell=$VM_SHELL $VM_OPTIONS"
 		"$@"
 	)
