@@ -200,8 +200,8 @@ write_index() {
 		(map({key: .release, value: .}) | from_entries) as $new
 		| map(.bundle.sha256) as $published
 		# the last line is that of the newest package, as the list is sorted by version
-		| [$packages | split("\n")[] | select(. != "") | split(" ")
-			| {key: .[0], value: {name: .[1], file: .[2], sha256: .[3]}}] | from_entries as $packages
+		| ([$packages | split("\n")[] | select(. != "") | split(" ")
+			| {key: .[0], value: {name: .[1], file: .[2], sha256: .[3]}}] | from_entries) as $packages
 		| {
 			format: "wgkmod-index-1",
 			base: (if $base == "" then $old[0].base else $base end),

@@ -189,8 +189,8 @@ package() {
 	publish 0
 	assert_whole "$DEST"
 	assert_valid "$DEST"
-	assert_equal "$(jq -c '[.generation, (.kernels[].rpm | .name, .file, .sha256)]' "$DEST/index.json")" "[2,\"kmod-wireguard-$A\"$(
-		),\"rpm/Packages/$file-10.x86_64.rpm\",\"$(echo ten | sha256sum | cut -c 1-64)\",null,null,null]"
+	assert_equal "$(jq -r '[.generation, (.kernels[].rpm | .name, .file, .sha256)] | join(" ")' "$DEST/index.json")" \
+		"2 kmod-wireguard-$A rpm/Packages/$file-10.x86_64.rpm $(echo ten | sha256sum | cut -c 1-64)   "
 	grep -q "rpm/Packages/kmod-wireguard-5.10.1-a%2Bb-amd64-5.10.1-10.x86_64.rpm" "$DEST/index.html"
 	publish 0 "$A" "$B"
 	assert_equal "$output" ''
