@@ -201,8 +201,8 @@ package() {
 	package "$file-10.x86_64.rpm" altered
 	publish 1
 	assert_line "$changed"
+	sed -i '/-10\.x86_64/d' "$DEST/rpm/bundles"
 	package "$file-10.x86_64.rpm" ten
-	sed -i '/-10\.x86_64.*altered/d' "$DEST/rpm/bundles"
 	echo more >>"$OUT/$A/explain.txt"
 	fixture_bundle "$A"
 	REPLACE=1 publish 0 "$A" # the package is of the bundle before
@@ -226,7 +226,7 @@ package() {
 		"$DEST/index.json")" "[2,[\"$B\"],\"$A\",\"$sha\",\"It <breaks> the host's ARP.\"]"
 	output=$(<"$DEST/index.html")
 	refute_line "<tr id=\"$A_RE\""
-	assert_line "^<li><code>$A_RE</code>, sha256 <code>$sha</code>: It &lt;breaks&gt; the host&#39;s ARP.</li>$"
+	assert_line "^<li><code>$A_RE</code>, sha256 <code>$sha</code>: It &lt;breaks&gt; the host&[a-z0-9#]+;s ARP.</li>$"
 
 	run_cmd 0 "$ROOT_DIR/delivery/changed.sh" "$DEST/index.json" "$A" "$B"
 	assert_equal "$output" ''
