@@ -74,7 +74,7 @@ h1 { line-height: 1.2; }
 a { color: #0b4f9e; }
 pre { padding: .75rem; white-space: pre-wrap; overflow-wrap: anywhere; background: #f1f1f1; border: 1px solid #bbb; }
 code, pre { font-family: ui-monospace, monospace; font-size: .9rem; }
-p code, td code, th code, dd { overflow-wrap: anywhere; }
+p code, li code, td code, th code, dd { overflow-wrap: anywhere; }
 summary { font-weight: bold; padding: .5rem 0; cursor: pointer; }
 table { width: 100%; border-collapse: collapse; }
 th, td { text-align: left; vertical-align: top; padding: .5rem .5rem .5rem 0; border-top: 1px solid #bbb; }

@@ -256,11 +256,10 @@ web=
 [[ ! -L $root || ! -f $root/index.json ]] || web=1
 lock=$root
 [[ -z $web ]] || lock=$root.versions
-own_dir "$lock"
+make_tmp "$lock"
 exec 9<"$lock"
 flock 9 # one run at a time changes DEST
 dest=$(realpath -m "$root")
-make_tmp "$lock"
 phase_begin rpm
 [[ -z $GPG_KEY ]] || read_gpg_key
 stale >"$TMP/stale"

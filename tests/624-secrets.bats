@@ -53,13 +53,15 @@ secrets() {
 	openssl rsa -in "$MODULES.pem" -passin pass:pin-of-the-module-key -traditional -outform DER 2>/dev/null |
 		tail -c 600 | head -c 64 >"$1/module-key"
 	printf pin-of-the-module-key >"$1/module-key-password"
+	# the agent keeps the number d in hexadecimal digits, in lines
 	python3 -c 'import glob, re, sys
-key = open(glob.glob(sys.argv[1] + "/private-keys-v1.d/*.key")[0], "rb").read()
-at = re.search(rb"\(1:d(\d+):", key).end()
-open(sys.argv[2], "wb").write(key[at:at + 64])' "$GNUPGHOME" "$1/gpg-key"
+key = open(glob.glob(sys.argv[1] + "/private-keys-v1.d/*.key")[0]).read()
+lines = re.search(r"\(d #([0-9A-F\s]+)#", key)[1].split()
+open(sys.argv[2] + "/gpg-key-file", "w").write(lines[1])
+open(sys.argv[2] + "/gpg-key", "wb").write(bytes.fromhex("".join(lines))[8:72])' "$GNUPGHOME" "$1"
 	printf secret-of-the-registry >"$1/registry-password"
 	printf 'publisher:secret-of-the-registry' | base64 -w 0 >"$1/registry-login"
-	assert "$(find "$1" -type f -size +0 | wc -l)" -eq 7
+	assert "$(find "$1" -type f -size +0 | wc -l)" -eq 8
 }
 
 # leaks SECRETS DIR...: Print the name of each secret and each file below the directories that has it.
@@ -92,8 +94,8 @@ for top in sys.argv[2:]:
 	assert_whole "$DEST"
 	assert_equal "$(jq -c '.kernels[0] | [(.oci.bundle | type), .rpm.name]' "$DEST/index.json")" \
 		"[\"string\",\"kmod-wireguard-$A\"]"
-	run_cmd 0 tar -xOf "$DEST/$A/wireguard-$A.tar" "$A/modules/kernel/drivers/net/wireguard/wireguard.ko"
-	assert_line '~Module signature appended~'
+	tar -xOf "$DEST/$A/wireguard-$A.tar" "$A/modules/kernel/drivers/net/wireguard/wireguard.ko" | tail -c 28 |
+		grep -qxF '~Module signature appended~'
 	for file in "$DEST"/rpm/Packages/*.rpm; do
 		mkdir -p "$dir/unpacked/${file##*/}"
 		rpm2cpio "$file" | (cd "$dir/unpacked/${file##*/}" && cpio --extract --make-directories --quiet)
@@ -106,7 +108,7 @@ for top in sys.argv[2:]:
 
 	mkdir "$dir/planted"
 	for file in "$dir/secrets"/*; do cp "$file" "$dir/planted/a-${file##*/}"; done
-	assert "$(leaks "$dir/secrets" "$dir/planted" | wc -l)" -ge 7
+	assert "$(leaks "$dir/secrets" "$dir/planted" | wc -l)" -ge 8
 	traced sh -c ": $(<"$dir/secrets/registry-password")"
 	leaks "$dir/secrets" "$dir/traces" | grep -q '^registry-password '
 }
