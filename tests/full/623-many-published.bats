@@ -58,6 +58,6 @@ all_forms() {
 	assert_equal "$(writes)" "$before"
 	diff "$BATS_TEST_TMPDIR/before" <(state "$DEST/")
 	read -r real user system <"$BATS_TEST_TMPDIR/times"
-	figure 'published twice' "the second time nothing is written or pushed, in $real s"
+	OUT=$ROOT_DIR/out figure 'published twice' "the second time nothing is written or pushed, in $real s"
 	printf 'processor time: %s s, %s s in the kernel\n' "$user" "$system" >&3
 }
