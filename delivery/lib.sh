@@ -15,6 +15,7 @@ bundle_file() { printf '%s/%s%s/wireguard-%s.tar\n' "$OUT" "${MODULE_KEY:+signed
 # has_kernel TARGET: Return 0 if the lock has the kernel's package, which an image for KMM needs; 3 if it has none.
 has_kernel() (
 	read_target "$1"
+	[[ -n $KERNEL_IMAGE ]] || exit 3
 	read_lock "$1" kernel
 	[[ ${#LOCK_SHA256[@]} -gt 0 && " ${LOCK_SHA256[*]} " != *' - '* ]] || exit 3
 )

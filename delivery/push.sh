@@ -33,9 +33,10 @@ kernel_dir() {
 # the manifest: skopeo has no HEAD, and its login and token are needed.
 ask() {
 	local said file
-	file=$(mktemp "$TMP/ask.XXXXXX")
+	file=$TMP/ask.$BASHPID
 	if said=$(skopeo inspect --raw "docker://$1" 2>&1 >"$file"); then
-		printf '%s sha256:%s\n' "$1" "$(sha256sum <"$file" | cut -d ' ' -f 1)"
+		said=$(sha256sum <"$file")
+		printf '%s sha256:%s\n' "$1" "${said%% *}"
 	elif grep -qE 'manifest unknown|name unknown' <<<"$said"; then
 		printf '%s absent\n' "$1"
 	else

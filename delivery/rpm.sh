@@ -52,9 +52,14 @@ read_repository() {
 		sed -n 's/^\([^ ]* [^ ]*\) [^ ]*\b\([0-9]\+\) .*wgkmod-inputs(\([0-9a-f]*\)).*/\1 \2 \3/p')
 }
 
-# withdrawn BUNDLE: Return 0 if the web root has withdrawn the bundle with this sha256.
-withdrawn() {
-	[[ -n $web ]] && jq --exit-status --arg sha "$1" 'any(.withdrawn[]?; .sha256 == $sha)' "$dest/index.json" >/dev/null
+# The sha256 of each bundle that the web root has withdrawn.
+declare -A withdrawn=()
+
+# read_withdrawn: Read these from the index.
+read_withdrawn() {
+	local sha
+	[[ -n $web ]] || return 0
+	while read -r sha; do withdrawn[$sha]=1; done < <(jq --raw-output '.withdrawn[]?.sha256' "$dest/index.json")
 }
 
 # digest [FILE]...: Print the digest of standard input and the files, for the inputs of a package.
@@ -98,7 +103,7 @@ kmod() {
 		minisign -V -q -p "$PUBLIC_KEY" -m "$bundle" >/dev/null 2>&1 ||
 			die "'$bundle' is not signed by the key '$PUBLIC_KEY'"
 		sha=$(digest_of "$bundle")
-		if withdrawn "$sha"; then
+		if [[ -n ${withdrawn[$sha]:-} ]]; then
 			say rpm "$RELEASE is withdrawn from '$root': no package of it"
 			continue
 		fi
@@ -194,8 +199,10 @@ sign_packages() {
 # stale: Print the files of the packages in the repository whose bundle was withdrawn.
 stale() {
 	local sha file
-	[[ -n $web && -f $dest/rpm/bundles ]] || return 0
-	while read -r sha _ file _; do ! withdrawn "$sha" || printf '%s\n' "${file##*/}"; done <"$dest/rpm/bundles"
+	[[ -f $dest/rpm/bundles ]] || return 0
+	while read -r sha _ file _; do
+		[[ -z ${withdrawn[$sha]:-} ]] || printf '%s\n' "${file##*/}"
+	done <"$dest/rpm/bundles"
 }
 
 # list_bundles DIR: Print the lines BUNDLE NAME FILE SHA256 of the repository in DIR: each package of a bundle, with the
@@ -262,6 +269,7 @@ flock 9 # one run at a time changes DEST
 dest=$(realpath -m "$root")
 phase_begin rpm
 [[ -z $GPG_KEY ]] || read_gpg_key
+read_withdrawn
 stale >"$TMP/stale"
 read_repository
 mkdir "$TMP/new"

@@ -23,24 +23,29 @@ project_files() {
 		'[inputs | capture("^(?<digest>[0-9a-f]+)  (?<uri>.*)$") | {uri, digest: {sha256: .digest}}]'
 }
 
-# inputs: Print the inputs of the target that was read, as JSON.
-inputs() {
-	{ target_inputs && lock_inputs; } | jq --raw-input --null-input --sort-keys --argjson project "${project[$FAMILY]}" '
-		[inputs] | {
-			target: (map(capture("^(?<key>[A-Z_]+) = (?<value>.*)$")) | from_entries),
-			files: ($project + map(capture("^(?<stage>[a-z]+) (?<sha256>[^ ]+) (?<uri>.*)$")
-				| {uri, digest: {sha256}, annotations: {stage}}))}'
-}
-
-# The targets of a family share the project's files, which take most of the time.
+# One jq for all targets, and one list of the project's files for a family: these take the time.
 declare -A project=()
+make_tmp "$OUT"
 for name; do
 	read_target "$name"
 	read_lock "$TARGET" base toolchain source
+	printf '\f%s\n' "$FAMILY"
+	target_inputs
+	lock_inputs
 	[[ -n ${project[$FAMILY]:-} ]] || project[$FAMILY]=$(project_files)
-	if [[ -n $json ]]; then
-		inputs
-	else
-		inputs | sha256sum | cut -d ' ' -f 1
-	fi
-done
+done >"$TMP/targets"
+for name in "${!project[@]}"; do
+	printf '{"%s": %s}\n' "$name" "${project[$name]}"
+done >"$TMP/projects"
+jq --raw-input --slurp --sort-keys --slurpfile projects "$TMP/projects" '
+	($projects | add) as $project | split("\f")[1:][] | split("\n") | .[0] as $family | .[1:] | {
+		target: (map(capture("^(?<key>[A-Z_]+) = (?<value>.*)$")) | from_entries),
+		files: ($project[$family] + map(capture("^(?<stage>[a-z]+) (?<sha256>[^ ]+) (?<uri>.*)$")
+			| {uri, digest: {sha256}, annotations: {stage}}))}' "$TMP/targets" >"$TMP/inputs"
+if [[ -n $json ]]; then
+	cat "$TMP/inputs"
+else
+	# a file for each target
+	csplit --quiet --elide-empty-files --digits=6 --prefix="$TMP/of-" "$TMP/inputs" '/^{$/' '{*}'
+	sha256sum "$TMP/of-"* | cut -d ' ' -f 1
+fi
