@@ -56,7 +56,7 @@ secrets() {
 	# the agent keeps the number d in hexadecimal digits, in lines
 	python3 -c 'import glob, re, sys
 key = open(glob.glob(sys.argv[1] + "/private-keys-v1.d/*.key")[0]).read()
-lines = re.search(r"\(d #([0-9A-F\s]+)#", key)[1].split()
+lines = re.search(r"\(d\s+#([0-9A-F\s]+)#", key)[1].split()
 open(sys.argv[2] + "/gpg-key-file", "w").write(lines[1])
 open(sys.argv[2] + "/gpg-key", "wb").write(bytes.fromhex("".join(lines))[8:72])' "$GNUPGHOME" "$1"
 	printf secret-of-the-registry >"$1/registry-password"
