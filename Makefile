@@ -63,8 +63,8 @@ ifneq ($(MIRROR),)
 export MIRROR
 endif
 export V
-export SIGN_KEY MODULE_KEY MODULE_CERT FUZZ_SECONDS FULL VARY WITHOUT BASE_URL REGISTRY REPLACE UNPROVEN SHARDS WITHDRAW \
-	WHY OLD_KEY
+export SIGN_KEY MODULE_KEY MODULE_CERT FUZZ_SECONDS FULL VARY WITHOUT BASE_URL REGISTRY REPLACE UNPROVEN SHARDS
+export WITHDRAW WHY OLD_KEY
 
 # The target of this run: TARGET=, else that of the running kernel, else the demo's; a line says which.
 target = $(eval target := $$(or $$(TARGET),$$(shell scripts/default-target.sh $$(DEMO))))$(target)
