@@ -37,6 +37,9 @@ BASE_URL ?=
 REGISTRY ?=
 REPLACE ?=
 UNPROVEN ?=
+WITHDRAW ?=
+WHY ?=
+OLD_KEY ?=
 FROM ?=
 KEY ?=
 PUBLISHED ?=
@@ -48,7 +51,7 @@ benched := $(DEMO) debian11-5.10.0-32-cloud-amd64 debian11-5.10.0-32-rt-amd64
 
 # Values of the user are only text: make does not expand them, and $(call quote,...) quotes them for the shell.
 words := FILES TARGET CACHE MIRROR TARGETS LIST INDEX DEST SIGN_KEY MODULE_KEY MODULE_CERT FUZZ N VARY WITHOUT \
-	BUNDLE DESTDIR PREFIX BASE_URL REGISTRY FROM KEY PUBLISHED SHARDS
+	BUNDLE DESTDIR PREFIX BASE_URL REGISTRY FROM KEY PUBLISHED SHARDS WITHDRAW WHY OLD_KEY
 $(foreach word,$(words),$(eval override $(word) := $$(value $(word))))
 quote = '$(subst ','\'',$(1))'
 each = $(foreach word,$(1),$(call quote,$(word)))
@@ -61,6 +64,7 @@ export MIRROR
 endif
 export V
 export SIGN_KEY MODULE_KEY MODULE_CERT FUZZ_SECONDS FULL VARY WITHOUT BASE_URL REGISTRY REPLACE UNPROVEN SHARDS
+export WITHDRAW WHY OLD_KEY
 
 # The target of this run: TARGET=, else that of the running kernel, else the demo's; a line says which.
 target = $(eval target := $$(or $$(TARGET),$$(shell scripts/default-target.sh $$(DEMO))))$(target)
@@ -141,15 +145,15 @@ collect: ## verify what make one put into DEST= for each target of LIST=, and li
 	@cluster/collect.sh $(call quote,$(LIST)) $(call quote,$(DEST))
 
 .PHONY: publish
-publish: ## build and prove what changed, and publish it: DEST=, SIGN_KEY= (TARGETS="A B", REGISTRY=, BASE_URL=)
+publish: ## build, prove and publish what changed: DEST=, SIGN_KEY= (TARGETS=, REGISTRY=, BASE_URL=, WITHDRAW=)
 	@$(if $(and $(DEST),$(SIGN_KEY)),,echo 'usage: make publish DEST=dir SIGN_KEY=file [TARGETS="A B"]' >&2; exit 2)
 	@$(need) @publish
-	@names=$$(delivery/changed.sh $(call quote,$(DEST)/index.json) $(call each,$(bundled))) && \
+	@$(if $(WITHDRAW),,names=$$(delivery/changed.sh $(call quote,$(DEST)/index.json) $(call each,$(bundled))) && \
 	for name in $$names; do \
 		$(MAKE) --no-print-directory bundle TARGETS= TARGET="$$name"; \
 		$(if $(UNPROVEN),,$(MAKE) --no-print-directory prove TARGETS= TARGET="$$name";) \
-	done
-	@delivery/publish.sh $(call quote,$(DEST)) $(call each,$(bundled))
+	done)
+	@delivery/publish.sh $(call quote,$(DEST)) $(if $(WITHDRAW),,$(call each,$(bundled)))
 
 .PHONY: prove
 prove: ## the proofs that publishing needs, beside the bundle: boot with a tunnel, parity (TARGETS="A B")

@@ -4,7 +4,7 @@
 # usage: changed.sh INDEX TARGET...
 #
 # Print the targets whose inputs digest is not the one in the published index INDEX, one a line, in the given order.
-# A missing INDEX is an empty one.
+# What was withdrawn counts as published.  A missing INDEX is an empty one.
 
 # shellcheck source=delivery/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -15,12 +15,8 @@ shift
 published=
 if [[ -e $index ]]; then
 	read_index "$index"
-	published=$(jq --raw-output '.kernels[] | "\(.target) \(.inputs)"' "$index")
+	published=$(jq --raw-output '.kernels[], .withdrawn[]? | "\(.target) \(.inputs)"' "$index")
 fi
-# one line a target, on all processors: each takes a tenth of a second
-inputs=$(printf '%s\n' "$@" | xargs -d '\n' -P "$(nproc)" -I '{}' \
-	bash -c 'digest=$("$1" "$2") && printf "%s %s\n" "$2" "$digest"' - "$TOP/scripts/inputs.sh" '{}') || exit 1
-for target; do
-	line=$(awk -v target="$target" '$1 == target' <<<"$inputs" | head -n 1)
-	grep -qxF "$line" <<<"$published" || printf '%s\n' "$target"
-done
+inputs=$("$TOP/scripts/inputs.sh" "$@") || exit 1
+paste -d ' ' <(printf '%s\n' "$@") <(printf '%s\n' "$inputs") |
+	{ grep -vxFf <(printf '%s\n' "$published") || [[ $? -eq 1 ]]; } | cut -d ' ' -f 1

@@ -11,7 +11,7 @@
 [[ $# -eq 1 ]] || die "usage: kmm.sh INDEX"
 [[ -f $1 ]] || die "there is no index '$1'"
 read_index "$1"
-jq --exit-status 'any(.kernels[]; .oci.kmm and (.withdrawn | not))' "$1" >/dev/null ||
+jq --exit-status 'any(.kernels[]; .oci.kmm)' "$1" >/dev/null ||
 	die "'$1' has no image for Kernel Module Management; run: make publish REGISTRY=host/repository"
 cat <<EOF
 apiVersion: kmm.sigs.x-k8s.io/v1beta1
@@ -26,7 +26,7 @@ spec:
         dirName: /opt
       kernelMappings:
 EOF
-jq --raw-output '.registry as $registry | .kernels[] | select(.oci.kmm and (.withdrawn | not)) |
+jq --raw-output '.registry as $registry | .kernels[] | select(.oci.kmm) |
 	"        - literal: \(.release | tojson)\n          containerImage: \"\($registry)/kmm@\(.oci.kmm)\""' "$1"
 cat <<EOF
   selector:

@@ -9,8 +9,16 @@
 # shellcheck disable=SC2034 # for those who source this file
 DELIVERY=$TOP/delivery
 
-# bundle_file RELEASE: Print the path of the kernel's bundle in out/.
-bundle_file() { printf '%s/%s/wireguard-%s.tar\n' "$OUT" "$1" "$1"; }
+# bundle_file RELEASE: Print the path of the kernel's bundle in out/; with MODULE_KEY, of that whose modules are signed.
+bundle_file() { printf '%s/%s%s/wireguard-%s.tar\n' "$OUT" "${MODULE_KEY:+signed/}" "$1" "$1"; }
+
+# has_kernel TARGET: Return 0 if the lock has the kernel's package, which an image for KMM needs; 3 if it has none.
+has_kernel() (
+	read_target "$1"
+	[[ -n $KERNEL_IMAGE ]] || exit 3
+	read_lock "$1" kernel
+	[[ ${#LOCK_SHA256[@]} -gt 0 && " ${LOCK_SHA256[*]} " != *' - '* ]] || exit 3
+)
 
 # digest_of FILE: Print the sha256 of the file.
 digest_of() { sha256sum <"$1" | cut -d ' ' -f 1; }

@@ -11,8 +11,8 @@
 #
 # The variables are those of rpm.sh.
 
-# shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/../scripts/lib.sh"
+# shellcheck source=delivery/lib.sh
+. "$(dirname "$0")/lib.sh"
 [[ $# -gt 1 ]] || die "usage: media.sh DEST TARGET..."
 PUBLIC_KEY=${PUBLIC_KEY:-}
 [[ -f $PUBLIC_KEY ]] || die "PUBLIC_KEY= must name minisign's public key for the hosts; there is no file '$PUBLIC_KEY'"
@@ -25,7 +25,7 @@ collect() {
 	mkdir "$TMP/medium"
 	for name; do
 		read_target "$name"
-		bundle=$OUT/$RELEASE/wireguard-$RELEASE.tar
+		bundle=$(bundle_file "$RELEASE")
 		[[ -f $bundle && -f $bundle.minisig ]] ||
 			die "there is no signed bundle '$bundle'; run: make bundle TARGET=$name SIGN_KEY=..."
 		minisign -V -q -p "$PUBLIC_KEY" -m "$bundle" >/dev/null 2>&1 ||
@@ -35,7 +35,7 @@ collect() {
 		[[ $FAMILY != rpm ]] || with_rpm+=("$name")
 	done
 	cp "$PUBLIC_KEY" "$TMP/medium/minisign.pub"
-	for file in install.sh README.txt README.zh-CN.txt; do cp "$TOP/delivery/media/$file" "$TMP/medium"; done
+	for file in install.sh README.txt README.zh-CN.txt; do cp "$DELIVERY/media/$file" "$TMP/medium"; done
 }
 
 # put FILE: Copy a file of the medium to DEST unless it is there.  It gets its name when all of it is there.
@@ -70,7 +70,7 @@ phase_begin media
 with_rpm=() written=0
 collect "$@"
 if [[ ${#with_rpm[@]} -gt 0 ]]; then
-	"$TOP/delivery/rpm.sh" "$OUT/media" "${with_rpm[@]}"
+	"$DELIVERY/rpm.sh" "$OUT/media" "${with_rpm[@]}"
 	cp -rL "$OUT/media/rpm" "$TMP/medium/rpm"
 fi
 write_sums "$TMP/medium"

@@ -162,8 +162,7 @@ release=$(jq --raw-output .predicate.buildDefinition.internalParameters.target.R
 inputs=$(inputs_of_provenance "$dir/provenance.json")
 if [[ $kind == kmm ]]; then
 	read_target "$(jq --raw-output .predicate.buildDefinition.externalParameters.target "$dir/provenance.json")"
-	read_lock "$TARGET" kernel
-	[[ ${#LOCK_SHA256[@]} -gt 0 && " ${LOCK_SHA256[*]} " != *' - '* ]] || not_equal
+	has_kernel "$TARGET" || { [[ $? -ne 3 ]] || not_equal && exit 1; }
 fi
 make_tmp "$OUT"
 mkdir -p "$layout/blobs/sha256"

@@ -24,7 +24,8 @@ def texts: {
 		repro: {"passed": "built twice with the same bits", "not run": ""},
 		unproven: "Not proved: published on the publisher’s word.",
 		replaces: "It replaces the bundle with sha256",
-		withdrawn: "Withdrawn:",
+		package: "package", dnf: "Where the publisher’s repository is set up, dnf does the same:",
+		withdrawn: "Withdrawn", withdrawn_why: "Do not use these bundles any more. Remove their modules with wgkmod remove --kernel and the kernel’s release.",
 		provenance: "provenance", sbom: "bill of materials", explain: "what was built and why", statement: "proofs",
 		not_covered: "What is not covered",
 		from: "from version", on: "on: this distribution ships WireGuard itself; run modprobe wireguard.",
@@ -54,7 +55,8 @@ def texts: {
 		repro: {"passed": "两次构建结果逐位相同", "not run": ""},
 		unproven: "未经验证：仅凭发布者的声明发布。",
 		replaces: "它替换了 sha256 为以下值的安装包：",
-		withdrawn: "已撤回：",
+		package: "软件包", dnf: "如果已经配置发布者的软件仓库，用 dnf 即可：",
+		withdrawn: "已撤回", withdrawn_why: "请不要再使用这些安装包。用 wgkmod remove --kernel 加内核版本移除其模块。",
 		provenance: "来源证明", sbom: "物料清单", explain: "构建内容及原因", statement: "验证记录",
 		not_covered: "不支持的内核",
 		from: "自版本", on: "起：该发行版自带 WireGuard，请运行 modprobe wireguard。",
@@ -72,7 +74,7 @@ h1 { line-height: 1.2; }
 a { color: #0b4f9e; }
 pre { padding: .75rem; white-space: pre-wrap; overflow-wrap: anywhere; background: #f1f1f1; border: 1px solid #bbb; }
 code, pre { font-family: ui-monospace, monospace; font-size: .9rem; }
-p code, td code, th code, dd { overflow-wrap: anywhere; }
+p code, li code, td code, th code, dd { overflow-wrap: anywhere; }
 summary { font-weight: bold; padding: .5rem 0; cursor: pointer; }
 table { width: 100%; border-collapse: collapse; }
 th, td { text-align: left; vertical-align: top; padding: .5rem .5rem .5rem 0; border-top: 1px solid #bbb; }
@@ -111,10 +113,10 @@ def row($t):
 	| "<tr id=\"\($r)\"><th scope=\"row\"><a href=\"#\($dir)\"><code>\($r)</code></a></th>"
 	+ "<td><ul>\(proof_items($t))</ul></td>"
 	+ "<td>"
-	+ (if .withdrawn then "<strong>\($t.withdrawn) \(.withdrawn | @html)</strong><br>" else "" end)
 	+ "<a href=\"\(.bundle.file | @uri | gsub("%2F"; "/"))\">wireguard-\($r).tar</a>, \(.bundle.size) B<br>"
 	+ "sha256 <code>\(.bundle.sha256)</code><br>"
 	+ (if .bundle.replaces then "\($t.replaces) <code>\(.bundle.replaces)</code><br>" else "" end)
+	+ (if .rpm then "\($t.package) <a href=\"\(.rpm.file | @uri | gsub("%2F"; "/"))\">\(.rpm.name | @html)</a><br>" else "" end)
 	+ "<a href=\"\($dir)/provenance.json\" aria-label=\"\($t.provenance) \($r)\">\($t.provenance)</a>, "
 	+ "<a href=\"\($dir)/sbom.spdx.json\" aria-label=\"\($t.sbom) \($r)\">\($t.sbom)</a>, "
 	+ "<a href=\"\($dir)/explain.txt\" aria-label=\"\($t.explain) \($r)\">\($t.explain)</a>"
@@ -160,11 +162,15 @@ texts as $t | address as $base | first_lines as $first
 	"./wgkmod install --load wireguard-$(uname -r).tar"
 ]) | pre)
 <p>\($t.again)</p>
+\(if any(.kernels[]; .rpm) then "<p>\($t.dnf)</p>\n\(["dnf install kmod-wireguard-$(uname -r)"] | pre)\n" else "" end)
 <h2>\($t.not_covered)</h2>
 <ul>
 \(.not_covered | map("<li>\(.distribution | @html), \($t.from) \(.from | @html) \($t.on)</li>") | join("\n"))
 <li>\($t.missing)</li>
 </ul>
+\(if .withdrawn == [] then "" else "<h2>\($t.withdrawn)</h2>\n<p>\($t.withdrawn_why)</p>\n<ul>\n"
+	+ (.withdrawn | map("<li><code>\(.release | @html)</code>, sha256 <code>\(.sha256)</code>: \(.reason | @html)</li>") | join("\n"))
+	+ "\n</ul>\n" end)
 <h2>\($t.keys)</h2>
 <dl>
 \(.keys | map("<dt>\($t.key) <code>\(.id)</code></dt>\n<dd>\($t.fingerprint): <a href=\"\(.file)\"><code>\(.public | @html)</code></a></dd>") | join("\n"))

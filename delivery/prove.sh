@@ -7,6 +7,9 @@
 # out/RELEASE/wireguard-RELEASE.tar.proofs.json: an in-toto statement whose subject is the bundle by digest.  The
 # proofs are the boot with a tunnel, and parity where the vendor ships WireGuard (HIDE in the target).  If the
 # statement is there already, do nothing.  The statement has no figure that differs from run to run.
+#
+# With MODULE_KEY, the bundle is that of out/signed/: the proofs are run on the modules without signatures, and each
+# signed module has to be one of these and a signature, as scripts/sign-modules.sh makes them.
 
 # shellcheck source=delivery/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -18,6 +21,12 @@ bundle=$(bundle_file "$RELEASE")
 statement=$bundle.proofs.json
 [[ -f $bundle ]] || die "there is no '$bundle'; run: make bundle TARGET=$TARGET"
 require_output
+if [[ -n ${MODULE_KEY:-} ]]; then
+	while read -r _ file; do
+		[[ $file != *.ko ]] || cmp -s -n "$(stat -c %s "$OUT/$RELEASE/$file")" "$OUT/$RELEASE/$file" "${bundle%/*}/$file" ||
+			die "'${bundle%/*}/$file' is not '$OUT/$RELEASE/$file' with a signature; run: make bundle TARGET=$TARGET"
+	done <"$OUT/$RELEASE/SHA256SUMS"
+fi
 sha=$(digest_of "$bundle")
 if statement_covers "$statement" "$sha"; then
 	say proofs "$statement is there"

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# usage: publish.sh DEST TARGET...
+# usage: publish.sh DEST [TARGET...]
 #
 # Publish the signed and proved bundles of the targets, from out/, to the web root DEST.  Build nothing; make publish
-# builds what delivery/changed.sh names, and calls this.  docs/delivery.md describes what is in DEST.
+# builds what delivery/changed.sh names, and calls this.  Without targets, bring index and page of a DEST that exists up
+# to date with its packages (delivery/rpm.sh).  docs/delivery.md describes what is in DEST.
 #
 # DEST is a link to a directory in DEST.versions/.  A new version is made beside the old one, from hard links and the
 # new files, and one rename of the link puts it in place.  So DEST is the old or the new version at any moment, and
@@ -14,18 +15,24 @@
 #   SIGN_KEY=FILE   the secret key of minisign that signed the bundles; it signs the index
 #   REPLACE=1       replace a published bundle of the same kernel by another one
 #   UNPROVEN=1      publish a bundle without the statement of delivery/prove.sh; index and page say so
+#   WITHDRAW="A B"  take the bundles of these kernels out of DEST; WHY=SENTENCE is the reason that index and page give
+#   OLD_KEY=FILE    the public key that signed DEST so far, if SIGN_KEY is a new one: all is signed again
 #   BASE_URL=X      the address of the web root, for the lines that the page prints
 #   REGISTRY=X      HOST/REPOSITORY: push each kernel there too, before DEST names it (delivery/push.sh)
 
 # shellcheck source=delivery/lib.sh
 . "$(dirname "$0")/lib.sh"
-[[ $# -gt 1 ]] || die "usage: publish.sh DEST TARGET..."
+[[ $# -gt 0 ]] || die "usage: publish.sh DEST [TARGET...]"
 dest=$(realpath --no-symlinks -m "$1")
 shift
 versions=$dest.versions
 SIGN_KEY=${SIGN_KEY:-} REPLACE=${REPLACE:-} UNPROVEN=${UNPROVEN:-} BASE_URL=${BASE_URL:-} REGISTRY=${REGISTRY:-}
+WITHDRAW=${WITHDRAW:-} WHY=${WHY:-} OLD_KEY=${OLD_KEY:-}
 [[ -n $SIGN_KEY ]] || die "publish needs SIGN_KEY=, the secret key that signs the bundles and the index"
 [[ -f $SIGN_KEY ]] || die "there is no key '$SIGN_KEY'"
+[[ -z $OLD_KEY || -f $OLD_KEY ]] || die "there is no key '$OLD_KEY' (OLD_KEY=)"
+[[ -z $WITHDRAW || -n $WHY ]] || die "WITHDRAW= needs WHY=, a sentence for those who have the bundle"
+read -ra withdraw <<<"$WITHDRAW"
 
 # verified FILE KEY: Return 0 if KEY verifies the signature beside FILE.
 verified() { minisign -V -q -p "$2" -m "$1" >/dev/null 2>&1; }
@@ -40,7 +47,7 @@ sign() {
 # read_published: Set current to the directory that DEST is a link to, or to nothing.  Exit if DEST is something else,
 # was changed by hand, or is older than a version beside it.
 read_published() {
-	local bad newest
+	local bad newest signer=$TMP/key.pub
 	current=
 	if [[ ! -e $dest && ! -L $dest ]] || { [[ -d $dest && ! -L $dest ]] && [[ -z $(ls -A "$dest") ]]; }; then
 		return
@@ -49,12 +56,13 @@ read_published() {
 		die "'$dest' is not a link that make publish made; name a DEST that does not exist"
 	current=$(realpath "$dest")
 	[[ $current == "$(realpath "$versions")"/* ]] || die "'$dest' leads to '$current', which is not in '$versions'"
-	verified "$dest/index.json" "$TMP/key.pub" || die "'$dest/index.json' was not signed by '$SIGN_KEY' as it is:" \
-		"it was changed by hand, or another key signed it; nothing was published"
-	verified "$dest/SHA256SUMS" "$TMP/key.pub" ||
-		die "'$dest/SHA256SUMS' was not signed by '$SIGN_KEY' as it is; nothing was published"
+	if [[ -n $OLD_KEY ]] && ! verified "$dest/index.json" "$signer"; then signer=$OLD_KEY; fi
+	verified "$dest/index.json" "$signer" || die "'$dest/index.json' was not signed by '${OLD_KEY:-$SIGN_KEY}' as it is:" \
+		"it was changed by hand, or another key signed it (OLD_KEY=); nothing was published"
+	verified "$dest/SHA256SUMS" "$signer" ||
+		die "'$dest/SHA256SUMS' was not signed by '${OLD_KEY:-$SIGN_KEY}' as it is; nothing was published"
 	read_index "$dest/index.json"
-	bad=$(cd "$dest" && sha256sum --check --quiet --strict SHA256SUMS 2>&1) ||
+	bad=$(cd "$dest" && sha256sum --check --quiet --strict SHA256SUMS 2>/dev/null) ||
 		die "'$dest/${bad%%:*}' is not the file that was published; nothing was published"
 	newest=0
 	[[ ! -f $versions/generation ]] || newest=$(<"$versions/generation")
@@ -97,7 +105,7 @@ stage_kernel() {
 	statement=$bundle.proofs.json
 	old_sha=${published[$RELEASE]:-}
 	if [[ ! -f $bundle ]]; then
-		[[ -n $old_sha && $unchanged == *" $TARGET "* ]] ||
+		[[ $unchanged == *" $TARGET "* ]] ||
 			die "there is no '$bundle'; run: make bundle TARGET=$TARGET"
 		return 0
 	fi
@@ -106,6 +114,10 @@ stage_kernel() {
 	if [[ $sha == "$old_sha" ]] &&
 		{ [[ -f $current/$RELEASE/${statement##*/} ]] || ! statement_covers "$statement" "$sha"; }; then
 		return 0
+	fi
+	if [[ -n ${withdrawn[$sha]:-} && -z $REPLACE ]]; then
+		say publish "$RELEASE stays withdrawn: ${withdrawn[$sha]}; REPLACE=1 publishes it again"
+		return
 	fi
 	[[ -z $old_sha || $sha == "$old_sha" || -n $REPLACE ]] ||
 		die "$RELEASE is published with sha256 $old_sha, and '$bundle' has $sha; REPLACE=1 replaces it"
@@ -135,7 +147,7 @@ stage_kernel() {
 		| .bundle = {$file, size: ($size | tonumber), sha256: $sha, signature: "\($file).minisig", $key,
 			replaces: (if $replaces == "" then null else $replaces end)}
 		| .proofs = ({symbols: .symbols} + $proofs[0].predicate) | del(.symbols)
-		| .oci = null | .rpm = null | .withdrawn = null' "$TMP/facts" >"$TMP/entries/$RELEASE"
+		| .oci = null | .rpm = null' "$TMP/facts" >"$TMP/entries/$RELEASE"
 	say publish "$RELEASE, sha256 $sha"
 }
 
@@ -147,20 +159,60 @@ not_covered() {
 		| capture("^(?<distribution>[^ ]+) +(?<from>[^ ]+) +(?<reason>.*)$")]' "$TARGET_DIR/ships-wireguard"
 }
 
-# write_index: Write TMP/new/index.json from the old index and the new entries, and sign it, unless it has the old
-# content.  The number "generation" grows by one with each new content.
+# sign_again: Sign the published bundles that OLD_KEY signed, with their comments, into TMP/new.
+sign_again() {
+	local release bundle
+	while read -r release; do
+		[[ ! -f $TMP/entries/$release ]] || continue
+		bundle=$TMP/new/$release/wireguard-$release.tar
+		try cp -al "$current/$release" "$TMP/new/"
+		rm "$bundle.minisig"
+		try minisign -S -s "$SIGN_KEY" -m "$bundle" -x "$bundle.minisig" \
+			-t "$(sed -n '3s/^trusted comment: //p' "$current/$release/${bundle##*/}.minisig")"
+	done < <(jq --raw-output --arg id "$key_id" --arg withdraw "$WITHDRAW" '.kernels[]
+		| select(.bundle.key != $id and (.release | IN($withdraw | splits(" +")) | not)) | .release' "$TMP/old.json")
+}
+
+# packages: Print the list of the packages in DEST/rpm, which make rpm keeps: BUNDLE'S-SHA256 NAME FILE SHA256.  Exit if
+# one that is there has another digest than in the list or in the index.
+packages() {
+	local bad
+	[[ -n $current && -f $current/rpm/bundles ]] || return 0
+	bad=$(cd "$current" && {
+		awk '{ print $4 "  " $3 }' rpm/bundles
+		jq --raw-output '.kernels[].rpm | values | "\(.sha256)  \(.file)"' index.json
+	} | sort -u | sha256sum --check --quiet --strict 2>/dev/null) ||
+		die "'$dest/${bad%%:*}' is not the package that make rpm made; nothing was published"
+	cat "$current/rpm/bundles"
+}
+
+# write_index: Write TMP/new/index.json from the old index, the new entries and the packages, without the kernels of
+# WITHDRAW, and sign it, unless it has the old content.  The number "generation" grows by one with each new content.
 write_index() {
 	local new=$TMP/index.json
 	not_covered >"$TMP/not-covered"
+	packages >"$TMP/packages"
 	: >"$TMP/entries/none"
 	jq --sort-keys --slurp --slurpfile old "$TMP/old.json" --slurpfile out "$TMP/not-covered" --arg id "$key_id" \
-		--arg base "$BASE_URL" --rawfile public "$TMP/key.pub" '
-		(map({key: .release, value: .}) | from_entries) as $new | {
+		--arg base "$BASE_URL" --rawfile public "$TMP/key.pub" --rawfile packages "$TMP/packages" \
+		--arg withdraw "$WITHDRAW" --arg why "$WHY" '
+		def is_withdrawn: .release | IN($withdraw | splits(" +"));
+		(map({key: .release, value: .}) | from_entries) as $new
+		| map(.bundle.sha256) as $published
+		# the last line is that of the newest package, as the list is sorted by version
+		| ([$packages | split("\n")[] | select(. != "") | split(" ")
+			| {key: .[0], value: {name: .[1], file: .[2], sha256: .[3]}}] | from_entries) as $packages
+		| {
 			format: "wgkmod-index-1",
 			base: (if $base == "" then $old[0].base else $base end),
 			registry: $old[0].registry,
-			keys: ([{$id, file: "keys/\($id).pub", public: ($public | split("\n")[1])}] + $old[0].keys | unique_by(.id)),
-			kernels: ([$old[0].kernels[] | select($new[.release] | not)] + . | sort_by(.release)),
+			keys: [{$id, file: "keys/\($id).pub", public: ($public | split("\n")[1])}],
+			kernels: ([$old[0].kernels[] | select(($new[.release] or is_withdrawn) | not)
+				| if .bundle.key == $id then . else .bundle.key = $id | .oci = null end] + . | sort_by(.release)
+				| map(.rpm = $packages[.bundle.sha256])),
+			withdrawn: ([$old[0].withdrawn[]? | select(.sha256 | IN($published[]) | not)]
+				+ [$old[0].kernels[] | select(is_withdrawn)
+					| {release, target, inputs, sha256: .bundle.sha256, reason: $why}] | sort_by(.release, .sha256)),
 			not_covered: $out[0]
 		}' "$TMP/entries"/* >"$new"
 	if [[ -n $REGISTRY ]]; then "$DELIVERY/push.sh" "$new" "$REGISTRY" "$TMP/new" ${current:+"$current"} || exit; fi
@@ -188,7 +240,7 @@ is_published() {
 merge() {
 	local dir
 	if [[ -n $current ]]; then try cp -al "$current" "$TMP/tree"; else try mkdir -m 755 "$TMP/tree"; fi
-	for dir in "$TMP/entries"/*; do rm -rf "$TMP/tree/${dir##*/}"; done
+	for dir in "$TMP/entries"/* "${withdraw[@]}" keys; do rm -rf "$TMP/tree/${dir##*/}"; done
 	try cp -r --remove-destination "$TMP/new/." "$TMP/tree"
 	rm -f "$TMP/tree"/SHA256SUMS{,.minisig}
 	# the repository of make rpm, DEST/rpm and DEST/.rpm-*, has signatures of its own and is only carried along
@@ -206,8 +258,7 @@ minisign -R -s "$SIGN_KEY" -p "$TMP/key.pub" >/dev/null || die "'$SIGN_KEY' is n
 key_id=$(printf '%016X' "0x$(sed -n '1s/.* //p' "$TMP/key.pub")")
 read_published
 previous=
-printf '{"format": "wgkmod-index-1", "generation": 0, "base": null, "registry": null, "keys": [], "kernels": []}\n' \
-	>"$TMP/old.json"
+printf '{"format": "wgkmod-index-1", "generation": 0, "base": null, "registry": null, "kernels": []}\n' >"$TMP/old.json"
 if [[ -n $current ]]; then
 	try cp "$current/index.json" "$TMP/old.json"
 	previous=$(digest_of "$TMP/old.json")
@@ -216,15 +267,25 @@ try mkdir -p "$TMP/entries" "$TMP/new/keys"
 try install -m 644 "$TMP/key.pub" "$TMP/new/keys/$key_id.pub"
 
 # the targets whose inputs are the published ones
-changed=$("$DELIVERY/changed.sh" "$TMP/old.json" "$@")
-unchanged=" $(printf '%s\n' "$@" | { grep -vxF "$changed" || [[ $? -eq 1 ]]; } | paste -sd ' ') "
-declare -A published=()
+unchanged=
+if [[ $# -gt 0 ]]; then
+	changed=$("$DELIVERY/changed.sh" "$TMP/old.json" "$@")
+	unchanged=" $(printf '%s\n' "$@" | { grep -vxF "$changed" || [[ $? -eq 1 ]]; } | paste -sd ' ') "
+fi
+declare -A published=() withdrawn=()
 while read -r release sha; do published[$release]=$sha; done \
 	< <(jq --raw-output '.kernels[] | "\(.release) \(.bundle.sha256)"' "$TMP/old.json")
+while read -r sha reason; do withdrawn[$sha]=$reason; done \
+	< <(jq --raw-output '.withdrawn[]? | "\(.sha256) \(.reason)"' "$TMP/old.json")
+[[ $# -gt 0 || -n $current ]] || die "'$dest' does not exist yet: name the targets to publish"
+for release in "${withdraw[@]}"; do
+	[[ -n ${published[$release]:-} ]] || die "'$dest' has no bundle of '$release' to withdraw"
+done
 for name; do
 	read_target "$name"
 	stage_kernel
 done
+sign_again
 write_index
 try install -m 644 "$DELIVERY/index.schema.json" "$TMP/new/"
 try_into "$TMP/new/index.html" "$DELIVERY/page.sh" "$TMP/new/index.json" en

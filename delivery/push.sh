@@ -33,9 +33,10 @@ kernel_dir() {
 # the manifest: skopeo has no HEAD, and its login and token are needed.
 ask() {
 	local said file
-	file=$(mktemp "$TMP/ask.XXXXXX")
+	file=$TMP/ask.$BASHPID
 	if said=$(skopeo inspect --raw "docker://$1" 2>&1 >"$file"); then
-		printf '%s sha256:%s\n' "$1" "$(sha256sum <"$file" | cut -d ' ' -f 1)"
+		said=$(sha256sum <"$file")
+		printf '%s sha256:%s\n' "$1" "${said%% *}"
 	elif grep -qE 'manifest unknown|name unknown' <<<"$said"; then
 		printf '%s absent\n' "$1"
 	else
@@ -43,12 +44,16 @@ ask() {
 	fi
 }
 
+# tag_of RELEASE: Set tag to the release's tag.
+tag_of() { tag=${1//[!A-Za-z0-9._-]/_}; }
+
 # deliver RELEASE KIND KNOWN: Bring the tag to the digest of the layout; KNOWN is the digest in the index, which is that
 # of the layout if the kernel did not change.  Set digest, to nothing if there can be no such image.
 deliver() {
-	local release=$1 kind=$2 known=$3 there dir layout=$TMP/layout status=0
-	local reference=$registry/$kind:${release//[!A-Za-z0-9._-]/_}
-	there=$(awk -v reference="$reference" '$1 == reference { $1 = ""; print substr($0, 2) }' "$TMP/asked")
+	local release=$1 kind=$2 known=$3 tag there dir layout=$TMP/layout status=0 reference said
+	tag_of "$release"
+	reference=$registry/$kind:$tag
+	there=${asked[$reference]:-}
 	[[ $there != error* && -n $there ]] || die "the registry does not answer for '$reference': ${there#error }"
 	digest=$known
 	[[ -z $known || $there != "$known" ]] || return 0
@@ -63,29 +68,41 @@ deliver() {
 	[[ $there != "$digest" ]] || return 0
 	[[ $there == absent || -n $REPLACE ]] ||
 		die "'$reference' has $there, and this publication $digest; REPLACE=1 moves the tag"
-	said=$(skopeo --insecure-policy copy --preserve-digests --quiet "oci:$layout:latest" "docker://$reference" 2>&1) ||
-		die "'$reference' was not pushed: $(sed -n 's/.*msg="\?\(.*\)"$/\1/p' <<<"$said" | tail -n 1)"
-	say push "$reference, $digest" >&4
+	said=$(skopeo --insecure-policy copy --preserve-digests --quiet "oci:$layout:latest" "docker://$reference" 2>&1) || {
+		said=$(sed -n 's/.*msg="\?\(.*\)"$/\1/p' <<<"$said" | tail -n 1)
+		[[ $said != *'HTTP status: 5'* ]] || said+='; the registry may be full: its log says why'
+		die "'$reference' was not pushed: $said"
+	}
+	say push "$reference, $digest"
 }
 
 make_tmp "$OUT"
-exec 4>&1 # standard output inside the loop is JSON
 dirs=("$@")
 export TMP
 export -f ask
-jq --raw-output --arg registry "$registry" '.registry as $old | .kernels[] | select(.withdrawn | not)
-	| [.release, (if $old == $registry then .oci.bundle else null end) // "-",
+jq --raw-output --arg registry "$registry" '.registry as $old | .kernels[]
+	| [.release, .target, (if $old == $registry then .oci.bundle else null end) // "-",
 		(if $old == $registry then .oci.kmm else null end) // "-"] | join(" ")' "$index" >"$TMP/kernels"
-while read -r release _; do
-	printf "$registry/%s:${release//[!A-Za-z0-9._-]/_}\n" bundle kmm
-done <"$TMP/kernels" | xargs -P 8 -I '{}' bash -c 'ask "$1"' - '{}' >"$TMP/asked"
-while read -r release bundle kmm <&3; do
+# There is an image for KMM if there was one, or if the target has what it is made from.
+declare -A kinds=() asked=()
+while read -r release target _ kmm; do
+	kinds[$release]=bundle
+	if [[ $kmm != - ]] || has_kernel "$target" 2>/dev/null; then kinds[$release]+=' kmm'; fi
+done <"$TMP/kernels"
+for release in "${!kinds[@]}"; do
+	tag_of "$release"
+	for kind in ${kinds[$release]}; do printf '%s\n' "$registry/$kind:$tag"; done
+done | xargs -P 8 -I '{}' bash -c 'ask "$1"' - '{}' >"$TMP/asked"
+while read -r reference there; do asked[$reference]=$there; done <"$TMP/asked"
+while read -r release _ bundle kmm <&3; do
 	deliver "$release" bundle "${bundle#-}"
-	bundle=$digest
-	deliver "$release" kmm "${kmm#-}"
-	jq --null-input --arg key "$release" --arg bundle "$bundle" --arg kmm "$digest" \
-		'{$key, value: {$bundle, kmm: (if $kmm == "" then null else $kmm end)}}'
-done 3<"$TMP/kernels" | jq --slurp 'from_entries' >"$TMP/digests"
-jq --slurpfile digests "$TMP/digests" --arg registry "$registry" '.registry = $registry
-	| .kernels |= map(if $digests[0][.release] then .oci = $digests[0][.release] else . end)' "$index" >"$TMP/index"
+	bundle=$digest digest=
+	[[ ${kinds[$release]} == bundle ]] || deliver "$release" kmm "${kmm#-}"
+	printf '%s %s %s\n' "$release" "$bundle" "$digest" >>"$TMP/digests"
+done 3<"$TMP/kernels"
+touch "$TMP/digests"
+jq --rawfile digests "$TMP/digests" --arg registry "$registry" '
+	([$digests | split("\n")[] | select(. != "") | split(" ")
+		| {key: .[0], value: {bundle: .[1], kmm: (if .[2] == "" then null else .[2] end)}}] | from_entries) as $digests
+	| .registry = $registry | .kernels |= map(.oci = $digests[.release])' "$index" >"$TMP/index"
 cat "$TMP/index" >"$index"

@@ -14,13 +14,17 @@
 #   GPG_KEY=ID        a key of gpg (in GNUPGHOME) that signs packages and metadata; without it neither is signed
 #   BASE_URL=URL      where DEST will be served; with GPG_KEY the keys' package then has the file for yum.repos.d
 #   CEILING=1         also make wgkmod-kernel-ceiling, which keeps newer kernels away
+#   SIGN_KEY=FILE     if DEST is a web root of make publish, the key that signs its index, which gets the packages;
+#                     without it, the next make publish does that
+#   MODULE_KEY=FILE   take the bundles of out/signed/
 
-# shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/../scripts/lib.sh"
+# shellcheck source=delivery/lib.sh
+. "$(dirname "$0")/lib.sh"
 [[ $# -gt 1 ]] || die "usage: rpm.sh DEST TARGET..."
 PUBLIC_KEY=${PUBLIC_KEY:-} VENDOR=${VENDOR:-local} GPG_KEY=${GPG_KEY:-} BASE_URL=${BASE_URL:-} CEILING=${CEILING:-}
-specs=$TOP/delivery/rpm
-dest=$(realpath -m "$1")
+SIGN_KEY=${SIGN_KEY:-}
+specs=$DELIVERY/rpm
+root=$(realpath --no-symlinks -m "$1")
 shift
 [[ -f $PUBLIC_KEY ]] || die "PUBLIC_KEY= must name minisign's public key for the hosts; there is no file '$PUBLIC_KEY'"
 [[ $VENDOR =~ ^[a-z0-9][a-z0-9-]*$ ]] || die "VENDOR '$VENDOR' is not a name of small letters, digits and '-'"
@@ -39,7 +43,8 @@ read_repository() {
 	local name version release inputs
 	compgen -G "$dest/rpm/Packages/*.rpm" >/dev/null || return 0
 	while read -r name version release inputs; do
-		[[ $name != kmod-wireguard-* ]] || kernels+=("${name#kmod-wireguard-}")
+		[[ $name != kmod-wireguard-* ]] || grep -qF "$name-$version-" "$TMP/stale" ||
+			kernels+=("${name#kmod-wireguard-}")
 		[[ $release -gt ${newest[$name-$version]:-0} ]] || continue
 		newest[$name-$version]=$release inputs_of[$name-$version]=$inputs
 	done < <(rpm --query --package --nosignature --nodigest "$dest"/rpm/Packages/*.rpm --queryformat \
@@ -47,17 +52,31 @@ read_repository() {
 		sed -n 's/^\([^ ]* [^ ]*\) [^ ]*\b\([0-9]\+\) .*wgkmod-inputs(\([0-9a-f]*\)).*/\1 \2 \3/p')
 }
 
+# The sha256 of each bundle that the web root has withdrawn.
+declare -A withdrawn=()
+
+# read_withdrawn: Read these from the index.
+read_withdrawn() {
+	local sha
+	[[ -n $web ]] || return 0
+	while read -r sha; do withdrawn[$sha]=1; done < <(jq --raw-output '.withdrawn[]?.sha256' "$dest/index.json")
+}
+
 # digest [FILE]...: Print the digest of standard input and the files, for the inputs of a package.
 digest() { { cat && cat "$@" </dev/null; } | sha256sum | cut -c 1-32; }
 
-# package SPEC NAME VERSION INPUTS [DEFINITION...]: Build the package into TMP/new unless the repository has
-# it of the same INPUTS.  Its release is a number, one more than that of the package before.
+# is_made NAME VERSION INPUTS: Return 0 if the newest such package in the repository is of these INPUTS.
+is_made() { [[ ${inputs_of[$1-$2]:-} == "$3" ]]; }
+
+# package SPEC NAME VERSION INPUTS [DEFINITION...]: Build the package into TMP/new unless it is made.  Its release is a
+# number, one more than that of the package before.
 package() {
-	local spec=$1 name=$2 version=$3 inputs=$4 key=$2-$3 build definition
+	local spec=$1 name=$2 version=$3 inputs=$4 build definition
 	local -a defines=()
 	shift 4
-	[[ ${inputs_of[$key]:-} != "$inputs" ]] || return 0
-	build=$((${newest[$key]:-0} + 1))
+	! is_made "$name" "$version" "$inputs" || return 0
+	build=$((${newest[$name-$version]:-0} + 1))
+	newest[$name-$version]=$build
 	for definition in "wgkmod_version $version" "wgkmod_build $build" "wgkmod_inputs $inputs" "$@"; do
 		defines+=(--define "$definition")
 	done
@@ -72,43 +91,50 @@ package() {
 
 # ---- each package -------------------------------------------------------------------------
 
-# kmod TARGET...: Make the package of each target's bundle.
+# kmod TARGET...: Make the package of each target's bundle, and list it in TMP/bundles.
 kmod() {
-	local name bundle list provides dirs
-	for name; do
-		read_target "$name"
-		[[ $FAMILY == rpm ]] || die "'$name' is of the family $FAMILY, which has no RPM packages"
-		bundle=$OUT/$RELEASE/wireguard-$RELEASE.tar
+	local target bundle sha name version inputs list=$TMP/list provides dirs
+	for target; do
+		read_target "$target"
+		[[ $FAMILY == rpm ]] || die "'$target' is of the family $FAMILY, which has no RPM packages"
+		bundle=$(bundle_file "$RELEASE")
 		[[ -f $bundle && -f $bundle.minisig ]] ||
-			die "there is no signed bundle '$bundle'; run: make bundle TARGET=$name SIGN_KEY=..."
+			die "there is no signed bundle '$bundle'; run: make bundle TARGET=$target SIGN_KEY=..."
 		minisign -V -q -p "$PUBLIC_KEY" -m "$bundle" >/dev/null 2>&1 ||
 			die "'$bundle' is not signed by the key '$PUBLIC_KEY'"
-		list=$TMP/list
-		tar --list --file="$bundle" |
-			sed -n "s,^[^/]*/modules/\(.*\.ko\)\$,%ghost %attr(644\,root\,root) \"/lib/modules/$RELEASE/\1\",p" >"$list"
-		provides=$(sed 's,.*/,kmod(,; s/"$/)/' "$list" | sort | paste -sd ' ')
-		dirs=$(sed -n 's,.*"/lib/modules/\(.*\)",\1,; :up; s,^\(.*\)/[^/]*$,\1,; T; p; b up' "$list" |
-			sort -ru | paste -sd ' ')
+		sha=$(digest_of "$bundle")
+		if [[ -n ${withdrawn[$sha]:-} ]]; then
+			say rpm "$RELEASE is withdrawn from '$root': no package of it"
+			continue
+		fi
 		kernels+=("$RELEASE")
-		package kmod-wireguard "kmod-wireguard-$RELEASE" "${RELEASE%%-*}" \
-			"$(printf '%s\n' "$RELEASE" "$GPG_KEY" | digest "$specs/kmod-wireguard.spec" "$bundle" "$bundle.minisig")" \
-			"wgkmod_kernel $RELEASE" "wgkmod_bundle $bundle" "wgkmod_list $list" "wgkmod_provides $provides" \
-			"wgkmod_dirs $dirs"
+		name=kmod-wireguard-$RELEASE version=${RELEASE%%-*}
+		inputs=$(printf '%s\n' "$RELEASE" "$GPG_KEY" "$sha" | digest "$specs/kmod-wireguard.spec" "$bundle.minisig")
+		if ! is_made "$name" "$version" "$inputs"; then
+			tar --list --file="$bundle" |
+				sed -n "s,^[^/]*/modules/\(.*\.ko\)\$,%ghost %attr(644\,root\,root) \"/lib/modules/$RELEASE/\1\",p" >"$list"
+			provides=$(sed 's,.*/,kmod(,; s/"$/)/' "$list" | sort | paste -sd ' ')
+			dirs=$(sed -n 's,.*"/lib/modules/\(.*\)",\1,; :up; s,^\(.*\)/[^/]*$,\1,; T; p; b up' "$list" |
+				sort -ru | paste -sd ' ')
+			package kmod-wireguard "$name" "$version" "$inputs" "wgkmod_kernel $RELEASE" "wgkmod_bundle $bundle" \
+				"wgkmod_list $list" "wgkmod_provides $provides" "wgkmod_dirs $dirs"
+		fi
+		printf '%s %s %s\n' "$sha" "$name" "$name-$version-${newest[$name-$version]}.x86_64.rpm" >>"$TMP/bundles"
 	done
 }
 
-# program TARGET: Make the package wgkmod, of the program that was built with the target's modules.
+# program TARGET: Make the package wgkmod, of the program that was built with the target's modules, and the hooks.
 program() {
-	local file files=$TMP/wgkmod
-	local -a sources
+	local files=$TMP/wgkmod
+	local -a sources texts=("$TOP"/docs/wgkmod.{8,bash-completion})
+	texts+=("$TOP"/hooks/{10-wgkmod.install,guard,wgkmod-guard.service,wgkmod-guard.timer,wgkmod.sh})
 	read_target "$1"
-	mkdir "$files"
-	tar --extract --to-stdout --file="$OUT/$RELEASE/wireguard-$RELEASE.tar" "$RELEASE/wgkmod" >"$files/wgkmod"
-	cp "$TOP/docs/wgkmod.8" "$TOP/docs/wgkmod.bash-completion" "$files"
 	mapfile -t sources < <(find "$TOP/src" -type f \( -name '*.[ch]' -o -name Makefile \) | sort)
+	mkdir "$files"
+	tar --extract --to-stdout --file="$(bundle_file "$RELEASE")" "$RELEASE/wgkmod" >"$files/wgkmod"
+	cp "${texts[@]}" "$files"
 	package wgkmod wgkmod "$(cat "$TOP/VERSION")" \
-		"$(printf '%s\n' "$GPG_KEY" | digest "$specs/wgkmod.spec" "$TOP"/docs/wgkmod.{8,bash-completion} "${sources[@]}")" \
-		"wgkmod_files $files"
+		"$(printf '%s\n' "$GPG_KEY" | digest "$specs/wgkmod.spec" "${texts[@]}" "${sources[@]}")" "wgkmod_files $files"
 }
 
 # keys: Make the package of the public keys.
@@ -170,13 +196,38 @@ sign_packages() {
 		--addsign "$TMP"/new/*.rpm || die "rpmsign did not sign the packages with '$GPG_KEY'"
 }
 
-# repository: Make the repository of the old packages and the new, and switch DEST/rpm to it.
+# stale: Print the files of the packages in the repository whose bundle was withdrawn.
+stale() {
+	local sha file
+	[[ -f $dest/rpm/bundles ]] || return 0
+	while read -r sha _ file _; do
+		[[ -z ${withdrawn[$sha]:-} ]] || printf '%s\n' "${file##*/}"
+	done <"$dest/rpm/bundles"
+}
+
+# list_bundles DIR: Print the lines BUNDLE NAME FILE SHA256 of the repository in DIR: each package of a bundle, with the
+# digests of both.  Of a bundle's packages, the newest is the last.
+list_bundles() {
+	local sha name file
+	{
+		while read -r sha name file; do
+			printf '%s %s rpm/Packages/%s %s\n' "$sha" "$name" "$file" "$(digest_of "$1/Packages/$file")"
+		done <"$TMP/bundles"
+		[[ ! -f $dest/rpm/bundles ]] || grep -vFf "$TMP/stale" "$dest/rpm/bundles" || [[ $? -eq 1 ]]
+	} | sort -uV
+}
+
+# repository: Make the repository of the old packages, without those that are stale, and the new; switch DEST/rpm to it.
 repository() {
-	local new=$TMP/repository old name before
+	local new=$TMP/repository old name before file
 	mkdir -p "$new/Packages"
 	compgen -G "$dest/rpm/Packages/*.rpm" >/dev/null && cp --link --dereference "$dest"/rpm/Packages/*.rpm "$new/Packages"
-	touch --date=@1 "$TMP"/new/*.rpm
-	mv "$TMP"/new/*.rpm "$new/Packages"
+	while read -r file; do rm -f "$new/Packages/$file"; done <"$TMP/stale"
+	if [[ ${#made[@]} -gt 0 ]]; then
+		touch --date=@1 "$TMP"/new/*.rpm
+		mv "$TMP"/new/*.rpm "$new/Packages"
+	fi
+	list_bundles "$new" >"$new/bundles"
 	run createrepo_c --quiet --no-database --revision 1 --set-timestamp-to-revision "$new"
 	if [[ -n $GPG_KEY ]]; then
 		cp "$TMP/gpg.pub" "$new/RPM-GPG-KEY-wgkmod-$VENDOR"
@@ -197,24 +248,44 @@ repository() {
 
 # ---- all of it ----------------------------------------------------------------------------
 
+# index_packages: Let the index of the web root name the packages of this run, if it does not.
+index_packages() {
+	[[ -n $web && -n $SIGN_KEY ]] || return 0
+	jq --raw-output '.kernels[].rpm.file | values | ltrimstr("rpm/Packages/")' "$dest/index.json" | sort >"$TMP/indexed"
+	[[ -n $(cut -d ' ' -f 3 "$TMP/bundles" | sort | comm -23 - "$TMP/indexed") || -s $TMP/stale ]] || return 0
+	exec 9<&- # publish.sh takes the lock
+	"$DELIVERY/publish.sh" "$root"
+}
+
 TARGET=all
-make_tmp "$dest"
-phase_begin rpm
-exec 9<"$dest"
+# A web root is a link to the directory of its version, which make publish switches.
+web=
+[[ ! -L $root || ! -f $root/index.json ]] || web=1
+lock=$root
+[[ -z $web ]] || lock=$root.versions
+make_tmp "$lock"
+exec 9<"$lock"
 flock 9 # one run at a time changes DEST
+dest=$(realpath -m "$root")
+phase_begin rpm
 [[ -z $GPG_KEY ]] || read_gpg_key
+read_withdrawn
+stale >"$TMP/stale"
 read_repository
 mkdir "$TMP/new"
+: >"$TMP/bundles"
 keys
 kmod "$@"
 program "$1"
 [[ -z $CEILING ]] || ceiling
-if [[ ${#made[@]} -eq 0 ]]; then
-	phase_end "$dest/rpm is up to date"
+if [[ ${#made[@]} -eq 0 && ! -s $TMP/stale ]]; then
+	index_packages
+	phase_end "$root/rpm is up to date"
 	exit 0
 fi
-[[ -z $GPG_KEY ]] || sign_packages
+[[ -z $GPG_KEY || ${#made[@]} -eq 0 ]] || sign_packages
 repository
+index_packages
 signed='not signed (GPG_KEY=)'
 [[ -z $GPG_KEY ]] || signed="signed by $GPG_KEY"
-phase_end "$dest/rpm has ${made[*]}, $signed"
+phase_end "$root/rpm has ${made[*]:-nothing new}, $signed"

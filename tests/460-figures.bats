@@ -36,7 +36,7 @@ unknown() {
 	while IFS=$'\t' read -r name text; do
 		grep -qF -- "$text" README.md docs/*.md || fail "no document has '$text'"
 		word=${name%% *}
-		grep -qE "(figure|figures\.sh\"?) ['\"]?($word|\\\$proof)\b" tests/*.bats tests/*/*.sh ||
+		grep -qE "(figure|figures\.sh\"?) ['\"]?($word|\\\$proof)\b" tests/*.bats tests/full/*.bats tests/*/*.sh ||
 			fail "nothing writes '$name'"
 	done < <(grep -v '^#' docs/figures.txt)
 	assert_equal "$(grep -v '^#' docs/figures.txt | cut -f 2 | sort | uniq -d)" ''

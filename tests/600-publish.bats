@@ -40,8 +40,7 @@ assert_unpublished() {
 		[[ -f $DEST/$A/$file ]] || fail "there is no $file"
 	done
 	(cd "$DEST/$A" && sha256sum --check --quiet "wireguard-$A.tar.sha256")
-	python3 -c 'import json, jsonschema, sys
-jsonschema.validate(*(json.load(open(f)) for f in sys.argv[1:]))' "$DEST/index.json" "$DEST/index.schema.json"
+	assert_valid "$DEST"
 	proofs='{"boot":"passed","parity":"passed","repro":"not run","symbols":262}'
 	assert_equal "$(jq -c '[.kernels[] | .release, .inputs, .proofs]' "$DEST/index.json")" \
 		"[\"$A\",\"$("$ROOT_DIR/scripts/inputs.sh" "$A")\",$proofs,\"$B\",\"$("$ROOT_DIR/scripts/inputs.sh" "$B")\",$proofs]"
@@ -168,6 +167,109 @@ jsonschema.validate(*(json.load(open(f)) for f in sys.argv[1:]))' "$DEST/index.j
 	assert_whole "$DEST"
 }
 
+# package FILE TEXT: Put a file of this text into DEST/rpm, as make rpm does for the published bundle of A.
+package() {
+	local dir=$DEST/.rpm-1 sha
+	sha=$(jq -r --arg a "$A" '.kernels[] | select(.release == $a).bundle.sha256' "$DEST/index.json")
+	mkdir -p "$dir/Packages"
+	printf '%s\n' "$2" >"$dir/Packages/$1"
+	printf '%s kmod-wireguard-%s rpm/Packages/%s %s\n' "$sha" "$A" "$1" \
+		"$(sha256sum <"$dir/Packages/$1" | cut -d ' ' -f 1)" >>"$dir/bundles"
+	sort -uV -o "$dir/bundles" "$dir/bundles"
+	[[ -L $DEST/rpm ]] || ln -s .rpm-1 "$DEST/rpm"
+}
+
+@test "the index and the page name the newest package of a bundle; one that was changed is refused" {
+	local file=kmod-wireguard-$A-5.10.1 changed
+	changed="^wgkmod: '$DEST/rpm/Packages/.*-10.x86_64.rpm' is not the package that make rpm made; nothing was published$"
+	publish 0 "$A" "$B"
+	assert_equal "$(jq -c '[.kernels[].rpm]' "$DEST/index.json")" '[null,null]'
+	package "$file-9.x86_64.rpm" nine
+	package "$file-10.x86_64.rpm" ten
+	publish 0
+	assert_whole "$DEST"
+	assert_valid "$DEST"
+	assert_equal "$(jq -r '[.generation, (.kernels[].rpm | .name, .file, .sha256)] | join(" ")' "$DEST/index.json")" \
+		"2 kmod-wireguard-$A rpm/Packages/$file-10.x86_64.rpm $(echo ten | sha256sum | cut -c 1-64)   "
+	grep -q "rpm/Packages/kmod-wireguard-5.10.1-a%2Bb-amd64-5.10.1-10.x86_64.rpm" "$DEST/index.html"
+	publish 0 "$A" "$B"
+	assert_equal "$output" ''
+	echo altered >"$DEST/rpm/Packages/$file-10.x86_64.rpm"
+	publish 1
+	assert_line "$changed"
+	sed -i '/-10\.x86_64/d' "$DEST/rpm/bundles"
+	package "$file-10.x86_64.rpm" altered
+	publish 1
+	assert_line "$changed"
+	sed -i '/-10\.x86_64/d' "$DEST/rpm/bundles"
+	package "$file-10.x86_64.rpm" ten
+	echo more >>"$OUT/$A/explain.txt"
+	fixture_bundle "$A"
+	REPLACE=1 publish 0 "$A" # the package is of the bundle before
+	assert_equal "$(jq -c '[.generation, .kernels[].rpm]' "$DEST/index.json")" '[3,null,null]'
+}
+
+@test "WITHDRAW= takes a kernel out: another generation, no row on the page, no file, and it does not come back" {
+	local sha
+	publish 0 "$A" "$B"
+	sha=$(jq -r '.kernels[0].bundle.sha256' "$DEST/index.json")
+	WITHDRAW=$A publish 1
+	assert_line '^wgkmod: WITHDRAW= needs WHY=, a sentence for those who have the bundle$'
+	WITHDRAW=5.9.9-none WHY=x publish 1
+	assert_line "^wgkmod: '$DEST' has no bundle of '5.9.9-none' to withdraw$"
+	assert_equal "$(generation)" 1
+	run_cmd 0 make -C "$ROOT_DIR" --no-print-directory publish DEST="$DEST" WITHDRAW="$A" WHY="It <breaks> the host's ARP."
+	assert_whole "$DEST"
+	assert_valid "$DEST"
+	assert_absent "$DEST/$A"
+	assert_equal "$(jq -c '[.generation, [.kernels[].release], (.withdrawn[] | .release, .sha256, .reason)]' \
+		"$DEST/index.json")" "[2,[\"$B\"],\"$A\",\"$sha\",\"It <breaks> the host's ARP.\"]"
+	output=$(<"$DEST/index.html")
+	refute_line "<tr id=\"$A_RE\""
+	assert_line "^<li><code>$A_RE</code>, sha256 <code>$sha</code>: It &lt;breaks&gt; the host&[a-z0-9#]+;s ARP.</li>$"
+
+	run_cmd 0 "$ROOT_DIR/delivery/changed.sh" "$DEST/index.json" "$A" "$B"
+	assert_equal "$output" ''
+	publish 0 "$A" "$B"
+	assert_equal "$output" "publish   $A stays withdrawn: It <breaks> the host's ARP.; REPLACE=1 publishes it again"
+	assert_equal "$(generation)" 2
+	REPLACE=1 publish 0 "$A"
+	assert_equal "$(jq -c '[.generation, [.kernels[].release], .withdrawn]' "$DEST/index.json")" "[3,[\"$A\",\"$B\"],[]]"
+	assert_whole "$DEST"
+}
+
+@test "another key: OLD_KEY= vouches for what is published, all is signed again, and hosts follow in keys.d" {
+	local new=$BATS_TEST_TMPDIR/new root=$BATS_TEST_TMPDIR/root keys bundle=$BATS_TEST_TMPDIR/old
+	keys=$root/etc/wgkmod/keys.d
+	publish 0 "$A" "$B"
+	cp -a "$DEST/" "$bundle"
+	run_cmd 0 minisign -G -f -W -p "$new.pub" -s "$new.key"
+	SIGN_KEY=$new.key publish 1 "$A" "$B"
+	assert_line "^wgkmod: '$DEST/index.json' was not signed by '$new.key' as it is: .* another key signed it \(OLD_KEY=\)"
+	SIGN_KEY=$new.key OLD_KEY=$new.pub publish 1 "$A" "$B"
+	assert_line "^wgkmod: '$DEST/index.json' was not signed by '$new.pub' as it is"
+	SIGN_KEY=$new.key OLD_KEY=$KEY.pub publish 0 "$A" "$B"
+	KEY=$new assert_whole "$DEST"
+	assert_valid "$DEST"
+	assert_equal "$(jq -c '[.generation, (.keys | length), ([.kernels[].bundle.key] | unique == [$id])]' \
+		--arg id "$(jq -r '.keys[0].id' "$DEST/index.json")" "$DEST/index.json")" '[2,1,true]'
+	diff <(cd "$DEST/keys" && cat -- *) "$new.pub"
+	cmp "$DEST/$A/wireguard-$A.tar" "$bundle/$A/wireguard-$A.tar"
+	SIGN_KEY=$new.key publish 0 "$A" "$B"
+	assert_equal "$output" ''
+
+	mkdir -p "$keys"
+	cp "$KEY.pub" "$keys/old.pub"
+	run_cmd 4 "$WGKMOD" store --root "$root" add "$DEST/$A/wireguard-$A.tar"
+	cp "$new.pub" "$keys/new.pub"
+	run_cmd 0 "$WGKMOD" store --root "$root" add "$DEST/$A/wireguard-$A.tar"
+	run_cmd 0 "$WGKMOD" store --root "$root" add "$bundle/$A/wireguard-$A.tar"
+	mv "$keys/old.pub" "$keys/old.revoked"
+	run_cmd 4 "$WGKMOD" store --root "$root" add "$bundle/$A/wireguard-$A.tar"
+	assert_line "which '$keys/old.revoked' revokes$"
+	run_cmd 0 "$WGKMOD" store --root "$root" add "$DEST/$A/wireguard-$A.tar"
+}
+
 @test "a DEST that is not a web root, or cannot be made, is refused; an empty directory is taken" {
 	mkdir "$DEST"
 	echo mine >"$DEST/file"
@@ -179,8 +281,16 @@ jsonschema.validate(*(json.load(open(f)) for f in sys.argv[1:]))' "$DEST/index.j
 	DEST=$BATS_TEST_TMPDIR/none/www publish 1 "$A"
 	assert_line "^wgkmod: there is no directory '$BATS_TEST_TMPDIR/none' for DEST$"
 	DEST=/proc/www publish 1 "$A"
-	assert_line '^wgkmod: '
+	assert_line "^wgkmod: cannot create '/proc/www.versions'$"
 	assert_absent /proc/www
+}
+
+@test "a DEST on a file system that is mounted read-only is refused" {
+	needs_root 'a mount'
+	run_cmd 1 unshare --mount bash -c 'mkdir "$1" && mount -t tmpfs -o ro none "$1" && shift && "$@"' - \
+		"$BATS_TEST_TMPDIR/ro" "$ROOT_DIR/delivery/publish.sh" "$BATS_TEST_TMPDIR/ro/www" "$A"
+	assert_line "^wgkmod: '$BATS_TEST_TMPDIR/ro' cannot be written: DEST cannot be made there$"
+	assert_equal "$(wc -l <<<"$output")" 1
 }
 
 @test "a full file system, at any size: one sentence, nothing half published" {

@@ -13,7 +13,8 @@ setup() {
 	mkdir "$DIR"
 }
 
-# index COUNT: Write an index of COUNT kernels, one of them unproved, one withdrawn, one that replaces another.
+# index COUNT: Write an index of COUNT kernels, one of them unproved, one with a package, one that replaces another, and
+# a kernel that was withdrawn.
 index() {
 	jq --null-input --argjson count "$1" '
 		("0123456789abcdef" * 4) as $sha
@@ -23,14 +24,17 @@ index() {
 			bundle: {file: "\($release)/wireguard-\($release).tar", size: 983040, sha256: $sha,
 				signature: "\($release)/wireguard-\($release).tar.minisig", key: "22D2002FEB331E1C",
 				replaces: (if . == 1 then $sha else null end)},
-			oci: null, rpm: null, modules: [],
+			oci: null, modules: [],
+			rpm: (if . == 4 then {name: "kmod-wireguard-\($release)",
+				file: "rpm/Packages/kmod-wireguard-\($release)-5.10.5-1.x86_64.rpm", sha256: $sha} else null end),
 			proofs: {symbols: (if . == 3 then 0 else 262 end), boot: (if . == 2 then "not run" else "passed" end),
-				parity: (if . == 2 then "not run" else "not applicable" end), repro: "not run"},
-			withdrawn: (if . == 4 then "it breaks <b>things</b>" else null end)}] as $kernels
+				parity: (if . == 2 then "not run" else "not applicable" end), repro: "not run"}}] as $kernels
 		| {format: "wgkmod-index-1", generation: 7, previous: null, base: "https://kernels.example.org/wireguard",
 			registry: null, keys: [{id: "22D2002FEB331E1C", file: "keys/22D2002FEB331E1C.pub",
 				public: "RWQcHjPrLwDSIkzOr1//cC5XNp+d4o3RATfbH/J+2GeCI3rGMB9zQdG1"}],
-			$kernels, not_covered: [{distribution: "alinux3", from: "5.10.134-13", reason: "x"}]}' >"$DIR/index.json"
+			$kernels, withdrawn: [{release: "5.9.1-1.al8.x86_64", target: "x", inputs: $sha, sha256: $sha,
+				reason: "it breaks <b>things</b>"}],
+			not_covered: [{distribution: "alinux3", from: "5.10.134-13", reason: "x"}]}' >"$DIR/index.json"
 }
 
 pages() {
@@ -67,7 +71,9 @@ pages() {
 	output=$(<"$DIR/index.html")
 	assert_line '<tr id="5.10.1-4\+deb.al8.x86_64">.*262 symbol versions equal.*booted in a virtual machine, with a tunnel'
 	assert_line '<tr id="5.10.3-4\+deb.al8.x86_64">.*not booted.*Not proved'
-	assert_line '<tr id="5.10.5-4\+deb.al8.x86_64">.*Withdrawn: it breaks &lt;b&gt;things'
+	assert_line '<tr id="5.10.5-4\+deb.al8.x86_64">.*<a href="rpm/Packages/[^"]*">kmod-wireguard-5.10.5-4'
+	assert_line '^<li><code>5.9.1-1.al8.x86_64</code>, sha256 .*: it breaks &lt;b&gt;things'
+	refute_line '<tr id="5.9.1'
 	assert_line 'alinux3, from version 5.10.134-13 on: this distribution ships WireGuard itself'
 	assert_line '<code>RWQcHjPrLwDSIkzOr1//cC5XNp\+d4o3RATfbH/J\+2GeCI3rGMB9zQdG1</code>'
 	assert_line 'curl -f -O https://kernels.example.org/wireguard/\$\(uname -r\)/wireguard-\$\(uname -r\).tar -O'

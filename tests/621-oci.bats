@@ -27,7 +27,10 @@ setup() {
 	export SSL_CERT_FILE=$BATS_FILE_TMPDIR/tls/ca.crt
 }
 
-teardown() { servers_stop 2>/dev/null && rm -f "$BATS_FILE_TMPDIR/servers"; }
+teardown() {
+	servers_stop 2>/dev/null && rm -f "$BATS_FILE_TMPDIR/servers"
+	! mountpoint --quiet "$BATS_TEST_TMPDIR/registry/storage" || umount --lazy "$BATS_TEST_TMPDIR/registry/storage"
+}
 
 # registry [LINES]: Start the registry of this test, and log in.
 registry() {
@@ -70,8 +73,7 @@ assert_refused() {
 		"$dir/pulled/manifest.json")
 	run_cmd 0 minisign -V -p "$KEY.pub" -m "$dir/pulled/wireguard-$A.tar"
 	cmp "$dir/pulled/wireguard-$A.tar" "$DEST/$A/wireguard-$A.tar"
-	python3 -c 'import json, jsonschema, sys
-jsonschema.validate(*(json.load(open(f)) for f in sys.argv[1:]))' "$DEST/index.json" "$DEST/index.schema.json"
+	assert_valid "$DEST"
 	before=$(writes)
 	[[ $before -gt 0 ]]
 	state "$DEST/" >"$dir/before"
@@ -170,16 +172,29 @@ jsonschema.validate(*(json.load(open(f)) for f in sys.argv[1:]))' "$DEST/index.j
 	assert_refused "REGISTRY 'not a name' is not HOST/REPOSITORY"
 }
 
-@test "a registry that is read-only or full: one sentence, nothing is published" {
+@test "a registry that is read-only: one sentence, nothing is published" {
 	registry 'maintenance: {readonly: {enabled: true}}'
 	publish 1 "$A"
 	assert_refused "'$REGISTRY/bundle:$TAG' was not pushed: "
-	kill "$REGISTRY_PID"
-	rm -rf "$BATS_TEST_TMPDIR/registry/storage"
+}
+
+@test "a registry whose disk is full, at any size: one sentence, nothing is published, and with room it completes" {
+	needs_root 'a small tmpfs'
+	local size storage=$BATS_TEST_TMPDIR/registry/storage
+	mkdir "$storage"
+	mount -t tmpfs -o size=64k tmpfs "$storage"
 	registry
-	echo full >"$BATS_TEST_TMPDIR/registry/storage"
-	publish 1 "$A"
-	assert_refused "'$REGISTRY/bundle:$TAG' was not pushed: |the registry does not answer"
+	# it holds no upload, some blobs, the artifact and not the image for KMM
+	for size in 64k 1000k 2m; do
+		mount -o remount,size=$size "$storage"
+		publish 1 "$A"
+		assert_refused "'$REGISTRY/.*:$TAG' was not pushed: .*500 Internal Server Error; the registry may be full: its log"
+		grep -q 'no space left on device' "$REGISTRY_LOG"
+	done
+	mount -o remount,size=64m "$storage"
+	publish 0 "$A"
+	assert_whole "$DEST"
+	assert_equal "$(jq -c '[.kernels[0].oci | .bundle, .kmm | type]' "$DEST/index.json")" '["string","string"]'
 }
 
 @test "a tag with another digest stops the publication, with both digests; REPLACE=1 moves it" {

@@ -100,6 +100,30 @@ is_installed() {
 	assert_absent "$ROOT/lib/modules/$EIGHT"
 }
 
+@test "the hooks in wgkmod's package: a kernel that dnf installs gets the stored bundle, and loses it before it goes" {
+	local file
+	host_new
+	dnf 0 install wgkmod --setopt=install_weak_deps=False
+	for file in /usr/lib/kernel/install.d/10-wgkmod.install /usr/lib/wgkmod/guard; do assert -x "$ROOT$file"; done
+	for file in /usr/lib/systemd/system/wgkmod-guard.timer /etc/profile.d/wgkmod.sh; do assert -f "$ROOT$file"; done
+	grep -qx 'ExecStart=/usr/lib/wgkmod/guard' "$ROOT/usr/lib/systemd/system/wgkmod-guard.service"
+	cp "$OUT/$NINE/wireguard-$NINE.tar" "$OUT/$NINE/wireguard-$NINE.tar.minisig" "$ROOT/root"
+	on_host 0 wgkmod store add "/root/wireguard-$NINE.tar"
+	dnf 0 install "kernel-$NINE" --setopt=install_weak_deps=False
+	assert_line "hook: $NINE: the stored bundle is installed"
+	on_host 1 rpm --query "kmod-wireguard-$NINE"
+	on_host 0 wgkmod status --kernel "$NINE"
+	# as kernel-install calls it
+	on_host 0 /usr/lib/kernel/install.d/10-wgkmod.install remove "$NINE"
+	assert_line "hook: $NINE: the modules are removed"
+	on_host 0 /usr/lib/kernel/install.d/10-wgkmod.install add "$NINE" /boot
+	assert_line "hook: $NINE: the stored bundle is installed"
+	on_host 0 /usr/lib/wgkmod/guard
+	dnf 0 remove kernel kernel-core kernel-modules
+	assert_line "hook: $NINE: the modules are removed"
+	assert_absent "$ROOT/lib/modules/$NINE"
+}
+
 @test "a kernel that is erased leaves no directory, whatever goes first" {
 	local order
 	host_new

@@ -13,6 +13,7 @@ load lib/al8
 load lib/rpm
 
 NINE=5.10.223-9.al8.x86_64
+EIGHT=5.10.223-8.al8.x86_64
 
 # The hosts are copies of the base with the kernel 9.
 setup_file() {
@@ -127,6 +128,24 @@ all_trees() {
 	assert_line 'nothing is installed'
 	play 0
 	assert_equal "$(recap host1 changed) $(recap host2 changed) $(recap host3 changed)" '0 1 0'
+}
+
+@test "several kernels: the bundle of one that is not there yet waits in the store, and is installed when it is there" {
+	local all="{\"wgkmod_kernels\": [\"$EIGHT\", \"$NINE\"]}"
+	ROOT=$BATS_TEST_TMPDIR/host1
+	mkdir "$WWW/$EIGHT"
+	cp "$OUT/$EIGHT/wireguard-$EIGHT.tar" "$OUT/$EIGHT/wireguard-$EIGHT.tar.minisig" "$WWW/$EIGHT"
+	play 0 --limit host1 -e "$all"
+	on_host 0 wgkmod status --kernel "$NINE"
+	assert_line "^$NINE: 4 modules$"
+	assert -f "$ROOT/var/lib/wgkmod/bundles/wireguard-$EIGHT.tar"
+	assert_absent "$ROOT/lib/modules/$EIGHT"
+	dnf 0 install "kernel-$EIGHT"
+	play 0 --limit host1 -e "$all"
+	on_host 0 wgkmod status --kernel "$EIGHT"
+	assert_line "^$EIGHT: 4 modules$"
+	play 0 --limit host1 -e "$all"
+	assert_equal "$(recap host1 changed)" 0
 }
 
 @test "a host whose kernel has no bundle fails alone" {

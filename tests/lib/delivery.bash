@@ -15,11 +15,13 @@ delivery_setup() {
 	run_cmd 0 minisign -G -f -W -p "$KEY.pub" -s "$KEY.key"
 }
 
-# fixture_kernel RELEASE: Make a target of this name, with the build of the tests' target as its output, a signed
-# bundle and the statement of its proofs.
+# fixture_kernel RELEASE [rpm]: Make a target of this name, with the build of the tests' target as its output, a signed
+# bundle and the statement of its proofs.  With rpm, the target is of that family, without a kernel to boot.
 fixture_kernel() {
-	local release=$1 dir=$OUT/$1
-	sed "s/^RELEASE .*/RELEASE = $release/" "$ROOT_DIR/targets/$TARGET_NAME" >"$TARGET_DIR/$release"
+	local release=$1 from=$TARGET_NAME dir=$OUT/$1
+	[[ ${2:-} != rpm ]] || from=alinux3-5.10.23-4.x86_64
+	sed "s/^RELEASE .*/RELEASE = $release/" "$ROOT_DIR/targets/$from" >"$TARGET_DIR/$release"
+	[[ ${2:-} != rpm ]] || sed -i '/^KERNEL_IMAGE/d' "$TARGET_DIR/$release"
 	cp "$ROOT_DIR/targets/$TARGET_NAME.lock" "$TARGET_DIR/$release.lock"
 	rm -rf "$dir"
 	cp -r "$BUILT" "$dir"
@@ -57,17 +59,6 @@ publish() {
 	run_cmd "$status" "$ROOT_DIR/delivery/publish.sh" "$DEST" "$@"
 }
 
-# again TARGET...: Publish for a second time, print how long it took, and fail if that is more than 10 s of processor
-# time: the time on the clock is that of other work too.
-again() {
-	local TIMEFORMAT='%R %U %S' real user system
-	{ time publish 0 "$@" 2>&9; } 9>&2 2>"$BATS_TEST_TMPDIR/times"
-	read -r real user system <"$BATS_TEST_TMPDIR/times"
-	printf 'the second time took %s s, %s s and %s s of processor time\n' "$real" "$user" "$system" |
-		tee "$ROOT_DIR/out/published-twice.txt"
-	awk -v user="$user" -v sys="$system" 'BEGIN { exit user + sys >= 10 }' || fail 'that is too much'
-}
-
 # state DIR: Print each entry with the inode, the times and the contents; equal means that nothing was written.
 state() {
 	find "$1" -printf '%p %i %y %m %l %T@ %C@\n' | sort
@@ -86,6 +77,12 @@ assert_whole() {
 			assert_equal "$(sha256sum <"$dest/$file")" "$sha  -"
 			minisign -V -q -p "$KEY.pub" -m "$dest/$file" -x "$dest/$signature"
 		done
+}
+
+# assert_valid DEST: Fail unless the index is one that its schema allows.
+assert_valid() {
+	python3 -c 'import json, jsonschema, sys
+jsonschema.validate(*(json.load(open(f)) for f in sys.argv[1:]))' "$1/index.json" "$1/index.schema.json"
 }
 
 generation() { jq .generation "$DEST/index.json"; }
