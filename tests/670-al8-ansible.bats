@@ -143,7 +143,7 @@ all_trees() {
 	dnf 0 install "kernel-$EIGHT"
 	play 0 --limit host1 -e "$all"
 	on_host 0 wgkmod status --kernel "$EIGHT"
-	assert_line "^$EIGHT: 4 modules$"
+	assert_line "^$EIGHT: [1-9][0-9]* modules$"
 	play 0 --limit host1 -e "$all"
 	assert_equal "$(recap host1 changed)" 0
 }
