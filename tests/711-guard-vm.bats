@@ -114,16 +114,16 @@ grub() {
 		   set default="$1"
 		fi
 		menuentry 'Debian' --class debian --id 'simple' {
-			linux	/vmlinuz-$OLD console=ttyS0 quiet panic=-1
+			linux	/vmlinuz-$OLD console=ttyS0 quiet panic=-1 no_timer_check
 			initrd	/initrd
 		}
 		submenu 'Advanced options' --id 'advanced' {
 			menuentry 'Debian, with Linux $NEW' --id 'new' {
-				linux	/vmlinuz-$NEW console=ttyS0 quiet panic=-1
+				linux	/vmlinuz-$NEW console=ttyS0 quiet panic=-1 no_timer_check
 				initrd	/initrd
 			}
 			menuentry 'Debian, with Linux $OLD' --id 'old' {
-				linux	/vmlinuz-$OLD console=ttyS0 quiet panic=-1
+				linux	/vmlinuz-$OLD console=ttyS0 quiet panic=-1 no_timer_check
 				initrd	/initrd
 			}
 		}
@@ -170,7 +170,8 @@ systemd_boot() {
 
 entry() { # RELEASE SORT-KEY
 	printf '%s\n' 'title Debian' "version $1" 'machine-id 0123456789abcdef0123456789abcdef' "sort-key $2" \
-		'options console=ttyS0 quiet panic=-1' "linux /id/$1/linux" 'initrd /initrd' >"$root/boot/loader/entries/id-$1.conf"
+		'options console=ttyS0 quiet panic=-1 no_timer_check' "linux /id/$1/linux" 'initrd /initrd' \
+		>"$root/boot/loader/entries/id-$1.conf"
 }
 
 # efi NAME TEXT: set the EFI variable of systemd-boot in the machine, and in the root.

@@ -108,7 +108,7 @@ vm_payload() {
 
 # vm_start TEST [OPTION...]: Start QEMU; set VM_PID, VM_NONCE, VM_CHANNEL and VM_START.
 vm_start() {
-	local test=$1 limit=$VM_TIMEOUT console qemu
+	local test=$1 limit=$VM_TIMEOUT console qemu words
 	shift
 	console=(-chardev "file,id=console,append=on,path=${LOG//,/,,}")
 	if [[ -n $VM_SHELL ]]; then
@@ -118,6 +118,9 @@ vm_start() {
 	VM_NONCE=$(od -An -N16 -tx8 /dev/urandom | tr -d ' ')
 	VM_CHANNEL=$TMP/channel
 	: >"$VM_CHANNEL"
+	# no_timer_check: on a busy host the emulated timer is late, and a kernel would take it for a broken one.
+	words="console=ttyS0 panic=-1 no_timer_check random.trust_cpu=on vm.nonce=$VM_NONCE vm.test=$test"
+	words+=" vm.shell=$VM_SHELL $VM_OPTIONS"
 	# shellcheck disable=SC2054 # the commas are QEMU's
 	qemu=(
 		"qemu-system-$ARCH" -nodefaults -no-user-config -no-reboot -display none -nic none
@@ -130,7 +133,7 @@ vm_start() {
 		-drive "if=none,id=payload,format=raw,readonly=on,file=${TMP//,/,,}/payload.tar"
 		-device virtio-blk-pci,drive=payload,serial=payload
 		-kernel "${VM_KERNEL:-$VM_DISK/vmlinuz}" -initrd "$VM_DISK/initramfs"
-		-append "console=ttyS0 panic=-1 random.trust_cpu=on vm.nonce=$VM_NONCE vm.test=$test vm.shell=$VM_SHELL $VM_OPTIONS"
+		-append "$words"
 		"$@"
 	)
 	printf '+ %s\n' "${qemu[*]@Q}" | logged
