@@ -80,7 +80,8 @@ builder_prelude='
 #	build                 run build.sh, after closure; list the modules delivered
 #	edit_source SED FILE  change a file of the source
 in_builder() {
-	script=$builder_prelude$2 run_cmd "$1" bash -c 'in_builder_run "$script"'
+	# one stream: podman copies two beside each other, and may mix their lines
+	script="exec 2>&1;$builder_prelude$2" run_cmd "$1" bash -c 'in_builder_run "$script"'
 }
 
 in_builder_run() {
