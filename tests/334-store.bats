@@ -114,7 +114,7 @@ build_of() {
 }
 
 @test "an older bundle than the installed one is refused, and --allow-older takes it; remove forgets the time" {
-	local older="^wgkmod: cannot install '.*': it is older than what is installed: its timestamp is"
+	local bad older="^wgkmod: cannot install '.*': it is older than what is installed: its timestamp is"
 	signed_at 1000
 	install_bundle 0
 	signed_at 2000
@@ -140,9 +140,11 @@ build_of() {
 	install_bundle 0
 	key_sign "$KEY" "$BUNDLE"
 	install_bundle 0
-	sed -i 's/^timestamp .*/timestamp 15x/' "$MODULES/.wgkmod/installed"
-	install_bundle 4
-	assert_line "installed: line [0-9]+: '15x' is no timestamp$"
+	for bad in 15x -15; do
+		sed -i "s/^timestamp .*/timestamp $bad/" "$MODULES/.wgkmod/installed"
+		install_bundle 4
+		assert_line "installed: line [0-9]+: '$bad' is no timestamp$"
+	done
 }
 
 @test "hook add replaces an intact set only by a newer stored bundle, and never by one that is not verified" {

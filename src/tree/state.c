@@ -88,11 +88,10 @@ static int parse_file(struct sums *sums, const char *value, struct reason *why)
 
 static int parse_timestamp(struct state *state, const char *value, struct reason *why)
 {
-	char *end;
-
-	state->timestamp = strtoull(value, &end, 10);
-	return *value && !*end ? 0
-			       : reason_set(why, -EBADMSG, "'%s' is no timestamp", value);
+	if (!*value || value[strspn(value, "0123456789")])
+		return reason_set(why, -EBADMSG, "'%s' is no timestamp", value);
+	state->timestamp = strtoull(value, NULL, 10);
+	return 0;
 }
 
 /* A line_fn: parse "TYPE VALUE", which belongs to the text of the struct state @arg. */
