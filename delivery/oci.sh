@@ -162,7 +162,10 @@ release=$(jq --raw-output .predicate.buildDefinition.internalParameters.target.R
 inputs=$(inputs_of_provenance "$dir/provenance.json")
 if [[ $kind == kmm ]]; then
 	read_target "$(jq --raw-output .predicate.buildDefinition.externalParameters.target "$dir/provenance.json")"
-	has_kernel "$TARGET" || { [[ $? -ne 3 ]] || not_equal && exit 1; }
+	status=0
+	has_kernel "$TARGET" || status=$?
+	[[ $status -ne 3 ]] || not_equal
+	[[ $status -eq 0 ]] || exit 1
 fi
 make_tmp "$OUT"
 mkdir -p "$layout/blobs/sha256"

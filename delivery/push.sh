@@ -86,8 +86,13 @@ jq --raw-output --arg registry "$registry" '.registry as $old | .kernels[]
 # There is an image for KMM if there was one, or if the target has what it is made from.
 declare -A kinds=() asked=()
 while read -r release target _ kmm; do
-	kinds[$release]=bundle
-	if [[ $kmm != - ]] || has_kernel "$target" 2>/dev/null; then kinds[$release]+=' kmm'; fi
+	kinds[$release]=bundle status=0
+	[[ $kmm != - ]] || has_kernel "$target" || status=$?
+	case $status in
+	0) kinds[$release]+=' kmm' ;;
+	3) ;;
+	*) exit 1 ;;
+	esac
 done <"$TMP/kernels"
 for release in "${!kinds[@]}"; do
 	tag_of "$release"
