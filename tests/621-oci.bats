@@ -172,6 +172,17 @@ assert_refused() {
 	assert_refused "REGISTRY 'not a name' is not HOST/REPOSITORY"
 }
 
+@test "a published kernel whose target cannot be read stops the push: it does not go without its image" {
+	publish 0 "$A"
+	cp -r "$TARGET_DIR" "$BATS_TEST_TMPDIR/targets"
+	export TARGET_DIR=$BATS_TEST_TMPDIR/targets
+	echo 'NO_SUCH_KEY = x' >>"$TARGET_DIR/$A"
+	registry
+	publish 1
+	assert_line "NO_SUCH_KEY"
+	assert_equal "$(jq -c '[.generation, .registry, .kernels[0].oci]' "$DEST/index.json")" '[1,null,null]'
+}
+
 @test "a registry that is read-only: one sentence, nothing is published" {
 	registry 'maintenance: {readonly: {enabled: true}}'
 	publish 1 "$A"
