@@ -233,9 +233,10 @@ provenance_bundle() {
 }
 
 @test "staged files are copies: a later write into the cache does not change them" {
-	export CACHE=$DIR/cache TARGET_DIR=$DIR/targets
+	export TARGET_DIR=$DIR/targets
 	small_target "$TARGET_DIR"
-	CACHE=${XDG_CACHE_HOME:-$HOME/.cache}/wgkmod small_cache "$DIR/cache" "$TARGET_DIR"
+	small_cache "$DIR/cache" "$TARGET_DIR"
+	export CACHE=$DIR/cache
 	stage small toolchain "$DIR/staged"
 	assert_equal "$(find "$DIR/staged" -type f -links +1)" ''
 	sums=$(sha256sum "$DIR/staged"/*)
