@@ -120,6 +120,14 @@ devel_makefile=$(kernel_makefile "$devel")
 [[ $(version_of "$tree/Makefile") == "$(version_of "$devel_makefile")" ]] ||
 	die "$release is a $(version_of "$devel_makefile"), but the source is of $(version_of "$tree/Makefile")"
 
+# Preprocess the kernel's linux/vermagic.h while Kconfig runs.
+mkdir "$work/vermagic"
+printf '#define INCLUDE_VERMAGIC\n#include <linux/module.h>\n#include <linux/vermagic.h>\nVERMAGIC_STRING\n' \
+	>"$work/vermagic/vermagic.c"
+printf 'obj-m := vermagic.o\n' >"$work/vermagic/Kbuild"
+make -s -C "$devel" M="$work/vermagic" CC="$cc" vermagic.i >"$work/vermagic/log" 2>&1 &
+vermagic_job=$!
+
 cd "$tree"
 objects >"$work/objects"
 selects >"$work/selects"
@@ -275,12 +283,7 @@ gained "$work/before" "$work/after" | sed 's/^/CONFIG_/; s/ /=/' >/kernel/config
 printf '%s\n' "${!built[@]}" | sort >/kernel/modules
 find /kernel/slice -type d -empty -delete
 
-mkdir "$work/vermagic"
-printf '#define INCLUDE_VERMAGIC\n#include <linux/module.h>\n#include <linux/vermagic.h>\nVERMAGIC_STRING\n' \
-	>"$work/vermagic/vermagic.c"
-printf 'obj-m := vermagic.o\n' >"$work/vermagic/Kbuild"
-make -s -C "$devel" M="$work/vermagic" CC="$cc" vermagic.i >"$work/log" 2>&1 ||
-	{ cat "$work/log" >&2; die "cannot read its linux/vermagic.h"; }
+wait "$vermagic_job" || { cat "$work/vermagic/log" >&2; die "cannot read its linux/vermagic.h"; }
 tail -n1 "$work/vermagic/vermagic.i" | sed 's/" *"//g; s/^"//; s/"$//' >/kernel/vermagic
 [[ $(cat /kernel/vermagic) == "$release "* ]] ||
 	die "$release has a vermagic of another release: $(cat /kernel/vermagic)"

@@ -21,21 +21,17 @@ srcarch=x86
 code=(crypto lib net drivers/net/wireguard "arch/$srcarch/crypto" "arch/$srcarch/lib")
 work=$(mktemp -d)
 tree=$work/linux
-trap 'wait; rm -rf "$work"' EXIT
+trap 'rm -rf "$work"' EXIT
 mkdir -p "$tree" "$out"
 
-# One pass over the source, which is 1 GB: each reader gets a copy of the stream.  tar may end before the padding
-# after the archive's end, so tee -p goes on when a reader is gone; wait has the status of each.
-mkfifo "$work/to-tar" "$work/to-list"
-tar -xf "$work/to-tar" -C "$tree" --strip-components=1 --wildcards --no-wildcards-match-slash --anchored \
-	'*/scripts' "${code[@]/#/*/}" --wildcards-match-slash '*/Kconfig*' '*/Makefile*' '*/Kbuild*' &
-tar=$!
-tar -tRf "$work/to-list" >"$work/members" &
-list=$!
+# The archive has 1 GB, of which tar skips most in a file.
+family_source "$source"/* >"$work/source.tar"
+tar -xf "$work/source.tar" -C "$tree" --strip-components=1 --wildcards --no-wildcards-match-slash --anchored \
+	'*/scripts' "${code[@]/#/*/}" --wildcards-match-slash '*/Kconfig*' '*/Makefile*' '*/Kbuild*'
 # tr ends tar's header with a newline, so that the first line of a file starts where the file does.
-family_source "$source"/* | tee -p "$work/to-tar" "$work/to-list" | tr '\0' '\n' | grep -ab CONFIG_ >"$work/lines"
-wait "$tar"
-wait "$list"
+tar -tRf "$work/source.tar" >"$work/members"
+tr '\0' '\n' <"$work/source.tar" | grep -ab CONFIG_ >"$work/lines"
+rm "$work/source.tar"
 awk -f /wgkmod/readers.awk "$work/members" "$work/lines" | grep -E "^(arch/$srcarch/|[^a]|a[^r])" >"$out/readers"
 
 cd "$tree"
@@ -43,8 +39,9 @@ for dir in "${code[@]}"; do
 	[[ ! -d $dir ]] || printf '%s\n' "$dir"
 done | tar -cf - -T - | gzip -1 >"$out/code.tar.gz"
 cc=$(family_compiler)
-make -s -j"$(nproc)" ARCH=$srcarch CC="$cc" HOSTCC="$cc" KCONFIG_CONFIG="$work/config" allnoconfig >"$work/log" 2>&1 ||
-	{ cat "$work/log" >&2; exit 1; }
+# Compile Kconfig's program, and run it on nothing.
+make -s -j"$(nproc)" ARCH=$srcarch CC="$cc" HOSTCC="$cc" KCONFIG_CONFIG="$work/config" KBUILD_KCONFIG=/dev/null \
+	allnoconfig >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
 {
 	find . \( -path './arch/*/*' ! -path "./arch/$srcarch/*" -o -path ./scripts \) -prune -o \
 		\( -name 'Kconfig*' -o -name 'Makefile*' -o -name 'Kbuild*' \) ! -type d -print

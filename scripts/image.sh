@@ -41,7 +41,7 @@ if [[ ${2:-} == --name ]]; then
 	exit 0
 fi
 
-# Kernels share the base and the toolchain if the packages are the same, and the source if its version is.
+# Kernels share the base, the packages and the toolchain if the packages are the same, and the source if its version is.
 base=localhost/wgkmod-base:$(
 	{
 		grep '^base ' <<<"$lock"
@@ -49,7 +49,12 @@ base=localhost/wgkmod-base:$(
 	} | digest
 )
 tools=$(read_lock "$TARGET" tools && lock_inputs)
-packages=$(printf '%s\n' "$base" "$tools" && cat "$TOP/Containerfile" "$TOP/scripts/image.sh")
+packages=localhost/wgkmod-packages:$(
+	{
+		printf '%s\n' "$base" "$tools"
+		cat "$TOP/Containerfile" "$TOP/scripts/image.sh"
+	} | digest
+)
 toolchain=localhost/wgkmod-toolchain:$(
 	cd "$TOP"
 	{
@@ -81,22 +86,25 @@ stage() { "$TOP/scripts/stage.sh" "$TARGET" "$1" "$TMP/$1"; }
 
 # build STAGE IMAGE OPTION...: Make IMAGE from a stage of the Containerfile.
 build() {
-	run "${PODMAN[@]}" build --network=none --pull-never --timestamp 0 "${PODMAN_LIMITS[@]}" \
+	run "${PODMAN[@]}" build --network=none --pull-never --layers=false --timestamp 0 "${PODMAN_LIMITS[@]}" \
 		--build-arg "BASE=$base" --build-arg "FAMILY=$FAMILY" --target "$1" --tag "$2" "${@:3}" "$TMP/context"
 }
 
+# of STAGE IMAGE: Print the option by which podman takes IMAGE for a stage.
+of() { printf -- '--build-context=%s=container-image://%s\n' "$1" "$2"; }
+
 make_base() { stage base && family_base "$TMP/base" "$base"; }
 
-make_toolchain() {
+make_packages() {
 	stage tools
-	# With layers: if only a source of wgkmod changed, the packages are not installed again.
-	build toolchain "$toolchain" --build-arg "LOCK=$(digest <<<"$tools")" --build-context "tools=$TMP/tools"
+	build packages "$packages" --build-context "tools=$TMP/tools"
 }
+
+make_toolchain() { build toolchain "$toolchain" "$(of packages "$packages")"; }
 
 make_source() {
 	stage source
-	build source "$source" --layers=false --build-context "toolchain=container-image://$toolchain" \
-		--build-context "kernel-source=$TMP/source"
+	build source "$source" "$(of packages "$packages")" --build-context "kernel-source=$TMP/source"
 }
 
 phase_begin image
@@ -114,11 +122,12 @@ mkdir "$TMP/context"
 make_once "$base" make_base
 podman_probe "$base"
 require_no_network "$base"
+make_once "$packages" make_packages
 make_once "$toolchain" make_toolchain
 make_once "$source" make_source
 stage devel
-build builder "$builder" --layers=false --build-context "toolchain=container-image://$toolchain" \
-	--build-context "source=container-image://$source" --build-context "kernel-devel=$TMP/devel" \
+build builder "$builder" "$(of toolchain "$toolchain")" "$(of source "$source")" \
+	--build-context "kernel-devel=$TMP/devel" \
 	--build-arg "RELEASE=$RELEASE" --build-arg "HIDE=$HIDE" --build-arg "COMPILER=$COMPILER" \
 	--build-arg "SOURCE_DIR=$SOURCE_DIR"
 size=$(podman image inspect --format '{{.Size}}' "$builder")

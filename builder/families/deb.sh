@@ -180,22 +180,20 @@ family_lock() {
 	done
 }
 
-# family_base PKGDIR IMAGE: Make the base image IMAGE from all packages in PKGDIR, without network
-# (deb.Containerfile).  No program or script of a package runs on the host.
+# family_base PKGDIR IMAGE: Make the base image IMAGE from the files of all packages in PKGDIR (deb.Containerfile),
+# which podman unpacks below the image's root.  No script of a package runs; of all that they would do, a build needs
+# only the name awk.
 family_base() {
-	local dir=$1 image=$2 file build=(build --network=none --build-context "packages=$1")
-	build+=(--file "$TOP/builder/families/deb.Containerfile")
+	local dir=$1 file
+	mkdir -p "$dir/links/usr/bin" "$dir/context"
+	ln -s mawk "$dir/links/usr/bin/awk"
+	tar -C "$dir/links" --owner=0 --group=0 -cf "$dir/context/packages.tar" ./usr/bin/awk || return
 	for file in "$dir"/*.deb; do
-		dpkg-deb --fsys-tarfile "$file" >"${file%.deb}.tar" || return
+		dpkg-deb --fsys-tarfile "$file" >"$dir/one.tar" || return
+		tar -Af "$dir/context/packages.tar" "$dir/one.tar" || return
 	done
-	cp "$TOP/builder/families/deb.sh" "$dir/family.sh"
-	run podman "${build[@]}" --target unpacked --tag "$image-unpacked" "$dir"
-	podman_probe "$image-unpacked"
-	require_no_network "$image-unpacked"
-	run "${PODMAN[@]}" "${build[@]}" --layers=false "${PODMAN_LIMITS[@]}" \
-		--build-context "unpacked=container-image://$image-unpacked" --tag "$image" "$dir"
-	run podman image rm "$image-unpacked"
-	rm "$dir"/*.tar
+	run podman build --network=none --file "$TOP/builder/families/deb.Containerfile" --tag "$2" "$dir/context" || return
+	rm -r "$dir"/{links,context,one.tar}
 }
 
 # family_unpack PKGDIR ROOTDIR: Unpack the packages into ROOTDIR; run none of their scripts.
@@ -212,48 +210,24 @@ family_root() { family_unpack "$2" "$1" && family_unpack "$3" "$1"; }
 
 # ---- inside the container (no lib.sh there) -------------------------------------------
 
-# deb_merge_usr PKGDIR: If usrmerge is among the packages, move /bin, /sbin and /lib* into /usr in its place,
-# as it refuses to run on the overlay of a container.  One process does the second half, as no other program
-# can start until it is done.
-deb_merge_usr() {
-	local dir
-	[[ -n $(compgen -G "$1/usrmerge_*.deb") ]] || return 0
-	for dir in bin sbin lib lib32 lib64 libx32; do
-		[[ -d /$dir ]] || continue
-		mkdir -p "/usr/$dir"
-		cp -a "/$dir/." "/usr/$dir/"
-	done
-	perl -MFile::Path=remove_tree -e 'for (glob "/{bin,sbin,lib,lib32,lib64,libx32}") {
-		next unless -d;
-		remove_tree($_);
-		symlink("usr$_", $_) or die "$_: $!\n";
-	}'
-}
-
-# deb_configure PKGDIR: Configure the packages on a root that has their files, and remove the documentation.
-deb_configure() {
-	deb_merge_usr "$1"
-	dpkg --install --force-depends --force-unsafe-io "$1"/*.deb
-	rm -rf /usr/share/doc /usr/share/man /usr/share/locale
-}
-
-# family_install PKGDIR: Install all packages of PKGDIR.
-family_install() {
-	dpkg --install --force-unsafe-io --path-exclude='/usr/share/doc/*' --path-exclude='/usr/share/man/*' \
-		--path-exclude='/usr/share/locale/*' "$1"/*.deb
-}
-
-# family_install_devel PKGDIR: Unpack the kernel's packages in PKGDIR.  No build needs their scripts, nor the kernel
-# itself, on which the build tree of some kernels depends.  Leave out two thirds of the files, which no build of modules
-# for x86 reads: the headers of other architectures, and the stamps of symbols, by which make would see what to make
-# again in the kernel's own tree.
-family_install_devel() {
+# deb_unpack PKGDIR [TAR-OPTION...]: Unpack the packages in PKGDIR, without their documentation.
+deb_unpack() {
 	local file
 	for file in "$1"/*.deb; do
 		dpkg-deb --fsys-tarfile "$file" | tar -x -C / --keep-directory-symlink --exclude='./usr/share/doc' \
-			--exclude='./usr/src/*/arch/[a-wyz]*' --exclude='./usr/src/*/include/config/[A-Z]*' \
-			--exclude='./usr/src/*/include/config/*.h' --exclude='./usr/src/*/include/config/*/*'
+			--exclude='./usr/share/man' --exclude='./usr/share/locale' "${@:2}"
 	done
+}
+
+# family_install PKGDIR: Unpack the packages in PKGDIR.  No build needs what their scripts do.
+family_install() { deb_unpack "$1"; }
+
+# family_install_devel PKGDIR: Unpack the kernel's packages in PKGDIR.  Leave out two thirds of the files, which no
+# build of modules for x86 reads: the headers of other architectures, and the stamps of symbols, by which make would
+# see what to make again in the kernel's own tree.
+family_install_devel() {
+	deb_unpack "$1" --exclude='./usr/src/*/arch/[a-wyz]*' --exclude='./usr/src/*/include/config/[A-Z]*' \
+		--exclude='./usr/src/*/include/config/*.h' --exclude='./usr/src/*/include/config/*/*'
 }
 
 # family_compiler: Print the name of the newest compiler that is installed.

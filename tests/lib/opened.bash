@@ -5,7 +5,7 @@
 
 # Files that the build reads and that making the image makes from the packages and the kernel's source.
 # closure.sh writes those in /kernel, and removes the modules of HIDE from those in DEVEL.  The Containerfile
-# writes wgkmod and source-dir, and ldconfig the last one.
+# writes wgkmod and source-dir.
 DERIVED='
 /kernel/cc
 /kernel/config
@@ -18,13 +18,7 @@ DEVEL/Module.symvers
 DEVEL/include/config/auto.conf
 DEVEL/include/generated/autoconf.h
 /wgkmod/wgkmod
-/wgkmod/source-dir
-/etc/ld.so.cache'
-
-# Files that a package's script copies, with the path of the original in the package.
-declare -gA COPIED=([/etc/passwd]=/usr/share/base-passwd/passwd.master
-	[/etc/group]=/usr/share/base-passwd/group.master
-	[/etc/nsswitch.conf]=/usr/share/libc-bin/nsswitch.conf)
+/wgkmod/source-dir'
 
 # opened BUILDER SCRIPT DIR: Run the bash SCRIPT in a container of BUILDER under this host's strace, and write
 # "PATH SHA256" of each file that it opened or ran to DIR/opened, except below /build, /tmp, /proc, /sys and
@@ -79,7 +73,7 @@ unexplained() {
 	local dir=$1 provenance=$2 file sha from candidate derived=${DERIVED//DEVEL/$3}
 	while read -r file sha; do
 		from=
-		for candidate in "$file" "/usr$file" "${file#/usr}" "${COPIED[$file]:-/}"; do
+		for candidate in "$file" "/usr$file" "${file#/usr}"; do
 			[[ ! -f $dir/packages$candidate ]] ||
 				[[ $(sha256sum <"$dir/packages$candidate" | cut -d ' ' -f 1) != "$sha" ]] || from=package
 		done
