@@ -37,6 +37,7 @@ BASE_URL ?=
 REGISTRY ?=
 REPLACE ?=
 UNPROVEN ?=
+COUNT ?=
 WITHDRAW ?=
 WHY ?=
 OLD_KEY ?=
@@ -51,7 +52,7 @@ benched := $(DEMO) debian11-5.10.0-32-cloud-amd64 debian11-5.10.0-32-rt-amd64
 
 # Values of the user are only text: make does not expand them, and $(call quote,...) quotes them for the shell.
 words := FILES TARGET CACHE MIRROR TARGETS LIST INDEX DEST SIGN_KEY MODULE_KEY MODULE_CERT FUZZ N VARY WITHOUT \
-	BUNDLE DESTDIR PREFIX BASE_URL REGISTRY FROM KEY PUBLISHED SHARDS WITHDRAW WHY OLD_KEY
+	BUNDLE DESTDIR PREFIX BASE_URL REGISTRY FROM KEY PUBLISHED SHARDS WITHDRAW WHY OLD_KEY COUNT
 $(foreach word,$(words),$(eval override $(word) := $$(value $(word))))
 quote = '$(subst ','\'',$(1))'
 each = $(foreach word,$(1),$(call quote,$(word)))
@@ -292,9 +293,10 @@ bench: ## measure the build against the bare compile and by hand, an install aga
 	@tests/run/bench-install.sh $(DEMO)
 
 .PHONY: bench-many
-bench-many: ## measure what each further kernel costs, alone and all at once (TARGETS="A B"|all)
+bench-many: ## measure what each further kernel costs, alone and all at once (TARGETS="A B"|all, COUNT=30: found ones)
 	@$(need_target) @image
-	@tests/run/bench-many.sh $(call each,$(or $(many),$(benched)))
+	@$(if $(COUNT),names=$$(tests/run/find-kernels.sh $(call quote,$(COUNT)) out/kernels) && TARGET_DIR=out/kernels) \
+		tests/run/bench-many.sh $(if $(COUNT),$$names,$(call each,$(or $(many),$(benched))))
 
 .PHONY: figures
 figures: ## take the figures that commands wrote into out/figures.txt over into the documents
