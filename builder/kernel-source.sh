@@ -42,8 +42,9 @@ cc=$(family_compiler)
 # Compile Kconfig's program, and run it on nothing.
 make -s -j"$(nproc)" ARCH=$srcarch CC="$cc" HOSTCC="$cc" KCONFIG_CONFIG="$work/config" KBUILD_KCONFIG=/dev/null \
 	allnoconfig >"$work/log" 2>&1 || { cat "$work/log" >&2; exit 1; }
+# Kconfig reads files of other architectures too, from 6.1 on.
 {
-	find . \( -path './arch/*/*' ! -path "./arch/$srcarch/*" -o -path ./scripts \) -prune -o \
-		\( -name 'Kconfig*' -o -name 'Makefile*' -o -name 'Kbuild*' \) ! -type d -print
+	find . -path ./scripts -prune -o -name 'Kconfig*' ! -type d -print -o \
+		\( -name 'Makefile*' -o -name 'Kbuild*' \) \( ! -path './arch/*/*' -o -path "./arch/$srcarch/*" \) ! -type d -print
 	printf '%s\n' ./scripts
 } | tar -cf "$out/kconfig.tar" -T -
