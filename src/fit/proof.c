@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "fit/proof.h"
 
-#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/file.h"
-#include "base/host.h"
 #include "base/log.h"
 #include "fit/module.h"
 #include "fit/providers.h"
+#include "fit/reference.h"
 #include "fit/symvers.h"
 
 /* A proof in progress. */
@@ -359,76 +357,16 @@ static int check_all(struct run *run)
 	return proof->problems ? -ENOEXEC : 0;
 }
 
-static bool in_set(const struct module *set, size_t n_set, const char *path)
+/* A module of the set may be installed already, and proves nothing about itself. */
+static bool is_in_set(const char *path, const void *arg)
 {
+	const struct run *run = arg;
 	_cleanup_free_ char *name = module_name_of(path);
 
-	for (size_t i = 0; name && i < n_set; i++)
-		if (!strcmp(set[i].name, name))
+	for (size_t i = 0; name && i < run->proof->n_modules; i++)
+		if (!strcmp(run->modules[i].name, name))
 			return true;
 	return !name;
-}
-
-/*
- * Read the vermagic of the kernel's own module @path. Returns 1 with it in *@out, 0 if
- * the module is not the kernel's own, or -errno with @reason filled in.
- */
-static int try_reference(const struct host *host, const char *path, char **out,
-			 struct reason *reason)
-{
-	_cleanup_close_ int fd = open_beneath(host->modules_fd, path, O_RDONLY);
-	_cleanup_(module_free) struct module mod = { 0 };
-	const char *vermagic;
-	int ret;
-
-	if (fd < 0)
-		return reason_errno(reason, fd);
-	ret = module_read_fd(&mod, path, fd, reason);
-	if (ret < 0)
-		return ret;
-	vermagic = module_info(&mod, "vermagic", 0);
-	if (!vermagic || !module_info(&mod, "intree", 0))
-		return 0;
-	*out = strdup(vermagic);
-	return *out ? 1 : reason_errno(reason, -ENOMEM);
-}
-
-/*
- * Find the vermagic of the kernel's own modules, which the caller owns. A module that
- * cannot be read is passed over; if there is no other, it is named. Returns 0, or -errno
- * with @reason filled in.
- */
-static int find_vermagic(const struct host *host, const struct module *set, size_t n_set,
-			 char **out, struct reason *reason)
-{
-	struct reason first = { 0 };
-	_cleanup_buf_ struct buf dep = { 0 };
-	char *cursor, *path;
-	int ret;
-
-	ret = modules_dep_read(host, &dep, reason);
-	if (ret < 0)
-		return ret;
-	cursor = dep.data;
-	while ((path = modules_dep_next(&cursor))) {
-		struct reason why = { 0 };
-
-		if (strncmp(path, "kernel/", strlen("kernel/")) != 0 ||
-		    in_set(set, n_set, path))
-			continue;
-		ret = try_reference(host, path, out, &why);
-		if (ret > 0)
-			return 0;
-		if (ret < 0 && !*first.text)
-			reason_set(&first, ret, "%s/%s: %s", host->modules, path,
-				   why.text);
-	}
-	if (*first.text)
-		return reason_set(reason, -ENOENT, "%s", first.text);
-	return reason_set(reason, -ENOENT,
-			  "%s/modules.dep lists no module of the kernel's own: run "
-			  "'depmod %s' first, or name its vermagic by --vermagic",
-			  host->modules, host->release);
 }
 
 /*
@@ -456,21 +394,20 @@ static int load_symvers(const struct proof_basis *basis, struct symvers *symvers
 }
 
 /* Fill in @run->vermagic and @providers. Returns 0 or -ENOENT. */
-static int ask_host(struct run *run, const struct proof_basis *basis, char **vermagic,
-		    struct providers *providers)
+static int ask_host(struct run *run, const struct proof_basis *basis,
+		    struct reference *reference, struct providers *providers)
 {
 	struct reason reason = { 0 };
 
 	run->vermagic = basis->vermagic;
-	if (!run->vermagic &&
-	    find_vermagic(basis->host, run->modules, run->proof->n_modules, vermagic,
-			  &reason) < 0) {
-		log_failure(basis->release, "no vermagic to compare with: %s",
-			    reason.text);
-		return -ENOENT;
+	if (!run->vermagic) {
+		if (reference_read(reference, basis->host, is_in_set, run, &reason) < 0) {
+			log_failure(basis->release, "no vermagic to compare with: %s",
+				    reason.text);
+			return -ENOENT;
+		}
+		run->vermagic = module_info(&reference->module, "vermagic", 0);
 	}
-	if (!run->vermagic)
-		run->vermagic = *vermagic;
 	if (!basis->installed)
 		return 0;
 	if (providers_read(providers, basis->host, basis->ours, &reason) < 0) {
@@ -486,7 +423,7 @@ int proof_run(struct proof *proof, const struct proof_basis *basis,
 {
 	_cleanup_symvers_ struct symvers symvers = { 0 };
 	_cleanup_providers_ struct providers providers = { 0 };
-	_cleanup_free_ char *vermagic = NULL;
+	_cleanup_reference_ struct reference reference = { 0 };
 	struct run run = {
 		.proof = proof,
 		.modules = modules,
@@ -498,7 +435,7 @@ int proof_run(struct proof *proof, const struct proof_basis *basis,
 
 	*proof = (struct proof){ .release = basis->release, .n_modules = n_modules };
 	table = load_symvers(basis, &symvers, &there);
-	ret = ask_host(&run, basis, &vermagic, &providers);
+	ret = ask_host(&run, basis, &reference, &providers);
 	if (ret < 0)
 		return ret;
 	if (table < 0 && table != -ENOEXEC)
