@@ -41,7 +41,7 @@ as_system() {
 		mount --rbind /proc all/proc
 		mount --bind /dev all/dev
 		mount --bind /tmp all/tmp
-		mkdir -p all/usr/lib/kernel/install.d
+		mkdir -p all/usr/lib/kernel/install.d all/lib/modules
 		mount --bind plugins all/usr/lib/kernel/install.d
 		mount --bind modules all/lib/modules
 		mount --bind boot all/boot
