@@ -79,7 +79,7 @@ bundled = $(or $(many),$(target))
 bundle_each = for name in $(call each,$(bundled)); do $(MAKE) --no-print-directory bundle TARGETS= TARGET="$$name"; done
 need := scripts/install-deps.sh
 need_check = programs=$$(scripts/programs.sh $(DEMO)) && \
-	$(need) @fetch @image @vm @c @lint @memory @fuzz @check $$programs
+	$(need) @fetch @image @vm @c @lint @memory @fuzz @disks @check $$programs
 need_target = programs=$$(scripts/programs.sh $(call quote,$(target))) && $(need) @fetch $$programs
 
 c_sources := $(wildcard src/*.[ch] src/*/*.[ch] tests/fuzz/*.[ch] tests/sweep/*.c tests/vm/*.c tests/run/*.c \
@@ -216,7 +216,7 @@ check: ## the tests: lint, every part of wgkmod and of the builder, one real bui
 
 .PHONY: check-vm
 check-vm: ## the tests that take long: builds elsewhere, Slurm, CI, parity, modules in a real kernel
-	@$(need_check) @repro @bench @disks @proof
+	@$(need_check) @repro @bench @proof
 	@tests/run/check.sh $(vm_tests) $(if $(FULL),$(wildcard tests/full/*.bats))
 
 .PHONY: check-al8
