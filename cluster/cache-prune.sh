@@ -3,9 +3,9 @@
 #
 # usage: cache-prune.sh
 #
-# Remove from the cache each file that no lock in TARGET_DIR or tests/ names, and each directory of a killed run, if it
-# is older than a day: what other runs are downloading for a lock that is not written yet is younger.  A file that is
-# missed later is only downloaded again.
+# Remove from the cache each file that no lock in TARGET_DIR or tests/ names, each download in part, and each directory
+# of a killed run, if it is older than a day: what other runs are downloading for a lock that is not written yet is
+# younger.  A file that is missed later is only downloaded again.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../scripts/lib.sh"
@@ -27,5 +27,6 @@ find "$CACHE/sha256" -maxdepth 1 -type f -mmin +1440 -printf '%f\n' | sort | com
 cd "$CACHE/sha256"
 size=$(xargs -d '\n' --no-run-if-empty stat -c %s <"$TMP/unnamed" | awk '{ n += $1 } END { print int(n / 1000000) }')
 xargs -d '\n' --no-run-if-empty rm -f -- <"$TMP/unnamed"
+[[ ! -d $CACHE/partial ]] || find "$CACHE/partial" -type f -mmin +1440 -delete
 find "$CACHE" -maxdepth 1 -name '.wgkmod-tmp.*' -mmin +1440 -exec rm -rf -- {} +
 say cache "$(wc -l <"$TMP/unnamed") files removed, $size MB; $(find "$CACHE/sha256" -type f | wc -l) are kept"

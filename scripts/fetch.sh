@@ -6,6 +6,7 @@
 # Download the files in the target's lock into the cache, CACHE/sha256/DIGEST.  STAGE is base, toolchain,
 # source, vm or kernel; without it, all stages.  A file enters the cache only with the digest in the lock,
 # from whatever mirror.  This is the only phase with network, and it uses none if the cache is complete.
+# A download that is cut off goes on where it ended, in this run or, by way of CACHE/partial, in the next one.
 # Exit with 69 if all mirrors (except the family's fallbacks) answered that they do not have a missing file.
 
 # shellcheck source=scripts/lib.sh
@@ -19,10 +20,37 @@ phase_begin fetch
 make_cache_tmp
 [[ $TMP != "$CACHE"/* ]] || own_dir "$CACHE/sha256"
 
+# take_partial: Take over what runs before downloaded in part.  One of several runs gets a file.
+take_partial() {
+	local i sha
+	[[ -d $CACHE/partial ]] || return 0
+	own_dir "$CACHE/partial"
+	for i in "${MISSING[@]}"; do
+		sha=${LOCK_SHA256[i]}
+		[[ ! -f $CACHE/partial/$sha ]] || mv -T "$CACHE/partial/$sha" "$TMP/$sha" || [[ ! -e $CACHE/partial/$sha ]]
+	done
+}
+
+# phase_failed: Keep what was downloaded in part for the next run, but not on a full disk.
+phase_failed() {
+	local i sha kept=0
+	[[ $(df --output=avail -k "$CACHE" | tail -n 1) -ge 1024 ]] || return 0
+	for i in "${MISSING[@]}"; do
+		sha=${LOCK_SHA256[i]}
+		[[ -s $TMP/$sha ]] || continue
+		own_dir "$CACHE/partial"
+		mv -T "$TMP/$sha" "$CACHE/partial/$sha"
+		((++kept))
+	done
+	[[ $kept -eq 0 ]] || printf 'wgkmod: files downloaded in part: %d; the next run goes on from there\n' "$kept" >&2
+}
+
 # download MIRROR: Download all files in MISSING from one mirror.  If the lock has a whole address for a file,
-# use that address.
+# use that address.  Set BEFORE to the sizes that the files had, of those that were asked for.
 download() {
 	local mirror=$1 i config=$TMP/curl url reachable=1
+	BEFORE=()
+	: >"$TMP/answers"
 	is_reachable "$mirror" || reachable=
 	for i in "${MISSING[@]}"; do
 		case ${LOCK_WHERE[i]} in
@@ -33,6 +61,8 @@ download() {
 			url=$mirror/${LOCK_WHERE[i]}
 			;;
 		esac
+		BEFORE[i]=0
+		[[ ! -f $TMP/${LOCK_SHA256[i]} ]] || BEFORE[i]=$(stat -c %s "$TMP/${LOCK_SHA256[i]}")
 		printf 'url = "%s"\noutput = "%s"\n' "$url" "$TMP/${LOCK_SHA256[i]}"
 	done >"$config"
 	[[ -s $config ]] || return 0
@@ -57,42 +87,59 @@ is_reachable() {
 	esac
 }
 
+# curl_is VERSION: Return 0 if curl has this version or a later one.
+curl_is() { [[ $(printf '%s\n' "$1" "$CURL_VERSION" | sort -V | head -n 1) == "$1" ]]; }
+CURL_VERSION=$(curl --version | sed -n '1s/^curl \([0-9.]*\).*/\1/p')
+
 # curl_config CONFIG OPTION: Run curl on CONFIG.  curl tries every file, also after one failed, so its status
 # decides nothing and only goes into the message; keep checks the digest of each file.
 curl_config() {
-	local status=0 many=(--parallel --parallel-max 6 "$2") version
-	version=$(curl --version | sed -n '1s/^curl \([0-9.]*\).*/\1/p')
-	[[ $(printf '7.67\n%s\n' "$version" | sort -V | head -n 1) == 7.67 ]] ||
-		many=(--silent --show-error) # older: one file after the other
+	local status=0 many=(--parallel --parallel-max 6 "$2") resume=(--continue-at -) code='%{exitcode}'
+	curl_is 7.67 || many=(--silent --show-error) # older: one file after the other
+	curl_is 7.75 || resume=() code=0             # older: does not tell which file was cut off
 	# Keep the HTTP status of each file: is_gone needs to tell "not found" from silence.
-	curl --config "$1" "${many[@]}" --fail --location --retry 2 --write-out '%{http_code} %{filename_effective}\n' \
+	curl --config "$1" "${many[@]}" "${resume[@]}" --fail --location --retry 2 \
+		--write-out "%{http_code} $code %{filename_effective}\\n" \
 		--connect-timeout "$((PATIENCE < 20 ? PATIENCE : 20))" --speed-limit 1024 --speed-time "$PATIENCE" \
 		>"$TMP/answers" || status=$?
 	printf '%d\n' "$status" >"$TMP/curl-status"
 }
 
-# keep INDEX: Move a download into the cache if it has the digest in the lock, else delete it.
+# answers INDEX LIST: Print "STATUS CODE" of each answer for a file in the list: the HTTP status, curl's exit code.
+answers() {
+	file=$TMP/${LOCK_SHA256[$1]} awk '{ answer = $1 " " $2; sub(/^[^ ]+ [^ ]+ /, "") }
+		$0 == ENVIRON["file"] { print answer }' "$2"
+}
+
+# keep INDEX: Move a download into the cache if it has the digest in the lock.  Delete it if it is whole and has not.
+# Set AGAIN if it is worth asking the mirror again: the file grew before it was cut off, or its first part was wrong.
 keep() {
-	local sha=${LOCK_SHA256[$1]} file got
+	local sha=${LOCK_SHA256[$1]} before=${BEFORE[$1]:-} file got
 	file=$TMP/$sha
-	[[ -f $file ]] || return 0
+	[[ -n $before && -f $file ]] || return 0
 	got=$(sha256sum "$file" | cut -d ' ' -f 1)
 	if [[ $got == "$sha" ]]; then
 		chmod 444 "$file"
 		sync -d "$file"
 		mv -T "$file" "$(cached "$sha")"
-	else
-		printf '%s: the digest is %s, not %s as in the lock\n' "${LOCK_WHERE[$1]}" "$got" "$sha" >>"$TMP/refused"
-		rm -f "$file"
+		return
 	fi
+	case $(answers "$1" "$TMP/answers" | tail -n 1) in
+	*' 0' | *' 33' | *' 36' | '416 '*) # whole, or the server has no such part: curl(1)
+		rm "$file"
+		[[ $before -eq 0 ]] || AGAIN=1
+		[[ $before -gt 0 ]] ||
+			printf '%s: the digest is %s, not %s as in the lock\n' "${LOCK_WHERE[$1]}" "$got" "$sha" >>"$TMP/refused"
+		;;
+	*) [[ $(stat -c %s "$file") -le $before ]] || AGAIN=1 ;;
+	esac
 }
 
 # is_gone: Return 0 if every mirror that counts answered 404 or 410 for every file in MISSING.
 is_gone() {
 	local i codes
 	for i in "${MISSING[@]}"; do
-		codes=$(file=$TMP/${LOCK_SHA256[i]} awk 'substr($0, index($0, " ") + 1) == ENVIRON["file"] { print $1 }' \
-			"$TMP/all-answers")
+		codes=$(answers "$i" "$TMP/all-answers" | cut -d ' ' -f 1)
 		if [[ -z $codes ]] || grep -qvx '404\|410' <<<"$codes"; then return 1; fi
 	done
 }
@@ -152,12 +199,17 @@ if [[ $count -gt 0 ]]; then
 	done
 	family_network
 	mapfile -t mirrors < <(family_mirrors)
+	take_partial
 	for mirror in "${mirrors[@]}"; do
-		download "$mirror"
-		[[ " $family_fallbacks " == *" $mirror "* ]] || cat "$TMP/answers" >>"$TMP/all-answers"
-		for i in "${MISSING[@]}"; do keep "$i"; done
-		check_cached
 		[[ ${#MISSING[@]} -gt 0 ]] || break
+		for _ in 1 2 3; do
+			AGAIN=
+			download "$mirror"
+			[[ " $family_fallbacks " == *" $mirror "* ]] || cat "$TMP/answers" >>"$TMP/all-answers"
+			for i in "${MISSING[@]}"; do keep "$i"; done
+			check_cached
+			[[ -n $AGAIN ]] || break
+		done
 	done
 fi
 if [[ ${#MISSING[@]} -gt 0 ]]; then

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# fetch and the cache: the digest is the only gate, and no partial file stays.
+# fetch and the cache: the digest is the only gate, and what was downloaded in part is no file of the cache.
 
 # shellcheck disable=SC2030,SC2031 # each test is a subshell
 
@@ -93,6 +93,59 @@ in_cache() {
 	find "$BATS_TEST_TMPDIR/bad" -name 'make_*' -exec truncate -s 10 {} +
 	find "$BATS_TEST_TMPDIR/bad" -name 'mawk_*' -delete
 	MIRROR="file://$BATS_TEST_TMPDIR/bad file://$BATS_TEST_TMPDIR/good"
+	fetch 0
+	assert_equal "$(in_cache)" 3
+}
+
+# cut_mirror BYTES ranges|whole: Serve the small target's files over HTTP, and cut each answer off after BYTES.  The file
+# MAKE, with 400 kB, is the largest.  ASKED has a line "FILE OFFSET" for each request.
+cut_mirror() {
+	mirror "$BATS_TEST_TMPDIR/mirror"
+	MAKE=$(sed -n 's/^toolchain \([0-9a-f]*\) .*make_.*/\1/p' "$TARGET_DIR/small.lock")
+	free_ports 25000
+	server_start "http://127.0.0.1:$PORT/" python3 "$ROOT_DIR/tests/lib/cut-server.py" "$PORT" \
+		"$BATS_TEST_TMPDIR/mirror" "$1" "$2"
+	ASKED=$(find "$BATS_FILE_TMPDIR" -name 'server.*' -printf '%T@ %p\n' | sort -n | sed -n '$s/^[^ ]* //p')
+	export MIRROR=http://127.0.0.1:$PORT
+}
+
+# asked: Print the offsets from which MAKE was asked for.
+asked() { sed -n 's/^make_[^ ]* //p' "$ASKED" | paste -sd ' '; }
+
+@test "a download that is cut off goes on where it ended" {
+	cut_mirror 150000 ranges
+	fetch 0
+	assert_equal "$(asked)" 'all 150000 300000'
+	assert_equal "$(in_cache)" 3
+	assert_absent "$CACHE/partial"
+}
+
+@test "a download that is cut off again and again goes on in the next run" {
+	cut_mirror 100000 ranges
+	fetch 1
+	assert_line '^wgkmod: files downloaded in part: 1; the next run goes on from there$'
+	assert_equal "$(stat -c %s "$CACHE/partial/$MAKE")" 300000
+	assert_equal "$(in_cache)" 2
+	fetch 0
+	assert_equal "$(asked)" 'all 100000 200000 300000'
+	assert_equal "$(in_cache)" 3
+	assert_equal "$(find "$CACHE/partial" -type f)" ''
+}
+
+@test "a part with other bytes, or too many, and a server that knows no parts: the file is downloaded from its start" {
+	local mode
+	for mode in ranges whole; do
+		cut_mirror 1000000 "$mode"
+		rm -rf "$CACHE"
+		mkdir -p "$CACHE/partial"
+		head -c 1000 /dev/zero >"$CACHE/partial/$MAKE"
+		fetch 0
+		assert_equal "$(asked)" '1000 all'
+		assert_equal "$(in_cache)" 3
+	done
+	rm -rf "$CACHE"
+	mkdir -p "$CACHE/partial"
+	head -c 1000000 /dev/zero >"$CACHE/partial/$MAKE"
 	fetch 0
 	assert_equal "$(in_cache)" 3
 }
