@@ -76,7 +76,7 @@ has_targets() {
 
 # find_project: Set project and target_dir to the sources that the bundle's provenance names.
 find_project() {
-	local commit other
+	local commit other paths name
 	project=$TOP target_dir=$TARGET_DIR
 	if (cd "$TOP" && sha256sum --check --status --strict "$TMP/files") && has_targets "$TOP" "$TARGET_DIR"; then
 		say rebuild "the files that the provenance names, and the locks, are this clone's own"
@@ -84,7 +84,10 @@ find_project() {
 	fi
 	project=$TMP/project target_dir=$TMP/project/targets
 	if git -C "$TOP" rev-parse --quiet --verify HEAD >/dev/null 2>&1; then
-		for commit in $(git -C "$TOP" rev-list HEAD); do
+		mapfile -t paths < <(sed 's/^[0-9a-f]*  //' "$TMP/files")
+		for name in "${targets[@]}"; do paths+=("targets/$name" "targets/$name.lock"); done
+		# The commits that change one of the files: the others have what their parents have.
+		for commit in $(git -C "$TOP" rev-list --full-history HEAD -- "${paths[@]}"); do
 			has_files "$commit" || continue
 			rm -rf "$project"
 			mkdir "$project"
