@@ -43,10 +43,9 @@ mutated() {
 	assert_line '^parity +may differ and does: '
 }
 
-@test "kernels of the series 6.1 and 7.3: every module of the build is the code that Debian ships" {
-	TIMEOUT=2400 run_cmd 0 make -C "$ROOT_DIR" --no-print-directory parity \
-		TARGETS='debian12-6.1.0-50-amd64 debian13-7.3.4+deb13-amd64'
-	assert_line '^parity +2 kernels: 2 passed, 0 failed, 0 cannot be had any more$'
+@test "a kernel of the series 6.12: every module of the build is the code that Debian ships" {
+	TIMEOUT=1800 run_cmd 0 make -C "$ROOT_DIR" --no-print-directory parity TARGETS=debian13-6.12.117+deb13-amd64
+	assert_line '^parity +1 kernels: 1 passed, 0 failed, 0 cannot be had any more$'
 }
 
 @test "mutations of our modules are caught, each named by section and offset or by symbol" {
