@@ -146,8 +146,18 @@ provenance_bundle() {
 	tar -C "$DIR/b" -cf "$DIR/bundle.tar" "$KERNEL/provenance.json"
 }
 
+# clone_with_commit: Make a clone in $DIR/clone, with one commit.
+clone_with_commit() {
+	git=(git -C "$DIR/clone" -c user.name=t -c user.email=t@localhost)
+	clone "$DIR/clone"
+	"${git[@]}" init --quiet
+	"${git[@]}" add --all
+	"${git[@]}" commit --quiet --message one
+}
+
 @test "rebuild takes no package and no address out of a bundle" {
 	local filter evil=https://127.0.0.1:9/evil_1_amd64.deb
+	clone_with_commit
 	for filter in \
 		"(.resolvedDependencies[] | select(.annotations.stage == \"base\")).uri |= \"$evil\"" \
 		'(.resolvedDependencies[] | select(.annotations.stage == "toolchain")).digest.sha256 |= "0" * 64' \
@@ -155,7 +165,7 @@ provenance_bundle() {
 		'.internalParameters.target.TOOLCHAIN += " evil"' \
 		'.internalParameters.target.FAMILY = "rpm"'; do
 		provenance_bundle ".predicate.buildDefinition |= ($filter)"
-		run_cmd 1 "$ROOT_DIR/scripts/rebuild.sh" "$DIR/bundle.tar"
+		run_cmd 1 "$DIR/clone/scripts/rebuild.sh" "$DIR/bundle.tar"
 		assert_line 'made by a version of wgkmod that this clone does not have: .* all files with the digests named, '
 		assert_line ', and the target.s keys and lock \(in the work tree, other than named: the target or its lock\)$'
 		refute_line '^(install|fetch|image|build) '
@@ -163,11 +173,8 @@ provenance_bundle() {
 }
 
 @test "rebuild takes the project's files from HEAD's history, not from a branch that was only fetched" {
-	local clone=$DIR/clone git=(git -C "$DIR/clone" -c user.name=t -c user.email=t@localhost) script
-	clone "$clone"
-	"${git[@]}" init --quiet
-	"${git[@]}" add --all
-	"${git[@]}" commit --quiet --message one
+	local clone=$DIR/clone script
+	clone_with_commit
 	"${git[@]}" checkout --quiet -b fetched
 	printf 'touch %s/file2\n' "$VICTIM" >>"$clone/scripts/image.sh"
 	"${git[@]}" commit --quiet --all --message two
