@@ -21,9 +21,10 @@ broken_out() {
 	export OUT=$BATS_TEST_TMPDIR
 }
 
-@test "two peers talk through a tunnel on the stock kernel with our modules" {
-	tunnel 0
-	local modules='chacha_x86_64 curve25519_x86_64 libchacha libchacha20poly1305 libcurve25519_generic poly1305_x86_64'
+@test "make demo: two peers talk through a tunnel on the stock kernel with our modules" {
+	local modules
+	TIMEOUT=900 run_cmd 0 make -C "$ROOT_DIR" --no-print-directory demo
+	modules='chacha_x86_64 curve25519_x86_64 libchacha libchacha20poly1305 libcurve25519_generic poly1305_x86_64'
 	assert_line "^tunnel +7 of 7 built modules loaded, as modules.dep says: $modules wireguard$"
 	assert_line '^tunnel +all of them ours, 262 symbol versions checked, taint 12288: O E$'
 	assert_line '^tunnel +8 MiB over TCP in [0-9.]+ s \([0-9.]+ MiB/s\), sha256 equal$'

@@ -24,12 +24,6 @@ door() { TIMEOUT=${LIMIT:-900} run_cmd 0 make -C "$ROOT_DIR" --no-print-director
 	assert_equal "${missing[*]}" ''
 }
 
-@test "make demo: the whole job, from the cache to a tunnel" {
-	door demo
-	assert_line '^(tunnel|demo) .*'
-	assert_line '[0-9.]+ (MiB|MB)/s'
-}
-
 @test "make explain, fetch and image say what is up to date" {
 	door explain TARGET="$TARGET_NAME"
 	assert_line '^WIREGUARD +n +m +built: drivers/net/wireguard/wireguard.ko'
