@@ -97,8 +97,8 @@ in_cache() {
 	assert_equal "$(in_cache)" 3
 }
 
-# cut_mirror BYTES ranges|whole: Serve the small target's files over HTTP, and cut each answer off after BYTES.  The file
-# MAKE, with 400 kB, is the largest.  ASKED has a line "FILE OFFSET" for each request.
+# cut_mirror BYTES ranges|whole: Serve the small target's files over HTTP, and cut each answer off after BYTES.  The
+# file MAKE, with 400 kB, is the largest.  ASKED has a line "FILE OFFSET" for each request.
 cut_mirror() {
 	mirror "$BATS_TEST_TMPDIR/mirror"
 	MAKE=$(sed -n 's/^toolchain \([0-9a-f]*\) .*make_.*/\1/p' "$TARGET_DIR/small.lock")
