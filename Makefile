@@ -245,7 +245,7 @@ NEWEST := debian13-7.3.4+deb13-amd64
 
 .PHONY: check-full
 check-full: ## everything, nothing sampled (hours): the tests, then each proof, and bench; a list at the end
-	@tests/run/check-full.sh 'check FULL=1' check-al8 'check-vm FULL=1' powercut memory fuzz \
+	@tests/run/check-full.sh 'check FULL=1' 'check-al8 FULL=1' 'check-vm FULL=1' powercut memory fuzz \
 		'parity TARGET=all' 'boot TARGET=all' 'repro TARGET=$(SECOND) N=5' 'selftest TARGET=$(NEWEST)' bench
 
 .PHONY: powercut

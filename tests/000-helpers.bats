@@ -55,10 +55,25 @@ fails() {
 }
 
 @test "needs_root skips for a non-root user, in the words that check.sh looks for" {
+	# shellcheck disable=SC2317 # needs_root calls them
 	skip() { printf 'skip %s\n' "$1"; }
-	# shellcheck disable=SC2317 # needs_root calls it
+	# shellcheck disable=SC2317
 	id() { echo 1000; }
 	assert_equal "$(needs_root 'to mount')" 'skip needs root: to mount'
 	id() { echo 0; }
 	assert_equal "$(needs_root 'to mount')" ''
+}
+
+@test "full_only skips without FULL=1, in the words that check.sh looks for; check.sh counts it as left, and fails one" {
+	local dir=$BATS_TEST_TMPDIR/check
+	skip() { printf 'skip %s\n' "$1"; }
+	assert_equal "$(FULL='' full_only)" 'skip only make check-full runs it'
+	assert_equal "$(FULL=1 full_only)" ''
+	printf '#!/usr/bin/env bats\nload %s\n@test "short" { :; }\n@test "long" { full_only; false; }\n' \
+		"$ROOT_DIR/tests/lib/helpers" >"$BATS_TEST_TMPDIR/some.bats"
+	OUT=$dir FULL='' run_cmd 0 "$ROOT_DIR/tests/run/check.sh" "$BATS_TEST_TMPDIR/some.bats"
+	assert_line '^1 left to make check-full:$'
+	assert_line '^1 passed, 0 failed$'
+	OUT=$dir FULL=1 run_cmd 1 "$ROOT_DIR/tests/run/check.sh" "$BATS_TEST_TMPDIR/some.bats"
+	assert_line '^1 passed, 1 failed$'
 }

@@ -57,6 +57,7 @@ config CRYPTO_LIB_BLAKE2S\n\
 }
 
 @test "a kernel is refused if a symbol that WireGuard cannot do without would have to be y" {
+	full_only
 	in_builder 1 '
 		edit_source "s/^config WIREGUARD\$/config PADATA_LIKE\n\tbool\n\n&/" drivers/net/Kconfig
 		edit_source "s/^\tselect DST_CACHE/&\n\tselect PADATA_LIKE/" drivers/net/Kconfig
@@ -166,6 +167,7 @@ refused="refused: WireGuard needs CONFIG_WG_FLAG=y, $cannot$"
 }
 
 @test "a symbol that becomes y and that headers read only in expressions is set" {
+	full_only
 	in_builder 0 "$flag"'
 		edit_source "\$ a static inline int wg_flag(void) { return IS_ENABLED(CONFIG_WG_FLAG); }" \
 			drivers/net/wireguard/queueing.h

@@ -107,6 +107,7 @@ forget_image() {
 }
 
 @test "a flipped byte is refused although the mirror's index lists its digest" {
+	full_only
 	own "$OS/Packages/$PACKAGE.rpm"
 	flip "$OS/Packages/$PACKAGE.rpm" 100000
 	index
@@ -117,6 +118,7 @@ forget_image() {
 }
 
 @test "an unsigned package is refused" {
+	full_only
 	own "$OS/Packages/$PACKAGE.rpm"
 	run_cmd 0 rpmsign --delsign "$OS/Packages/$PACKAGE.rpm"
 	index
@@ -126,6 +128,7 @@ forget_image() {
 }
 
 @test "a package signed by another key is refused" {
+	full_only
 	own "$OS/Packages/$PACKAGE.rpm"
 	new_key somebody
 	resign "$BATS_TEST_TMPDIR/gnupg" somebody "$OS/Packages/$PACKAGE.rpm"
@@ -480,6 +483,7 @@ why() {
 }
 
 @test "a solver's conflict is reported with its reasons, and a repository with its address" {
+	full_only
 	why dnf_why <<-'EOS'
 		Error:
 		 Problem: package gcc-10.2.1-3.al8.x86_64 requires libgomp = 10.2.1-3.al8, but none of the providers can be installed

@@ -85,6 +85,7 @@ print([name for name, job in yaml.safe_load(open(sys.argv[1]))["jobs"].items() i
 }
 
 @test "a shard of two kernels has a bundle for each" {
+	full_only
 	local name names=("$TARGET_NAME" debian11-5.10.0-32-cloud-amd64)
 	OUT=$BATS_TEST_TMPDIR/out TARGETS="${names[*]}" TIMEOUT=900 run_cmd 0 "$ROOT_DIR/delivery/ci.sh" build
 	for name in "${names[@]}"; do
@@ -93,6 +94,7 @@ print([name for name, job in yaml.safe_load(open(sys.argv[1]))["jobs"].items() i
 }
 
 @test "GitLab's pipeline, run by gitlab-ci-local, publishes the same web root" {
+	full_only
 	local work=$BATS_FILE_TMPDIR/gitlab
 	git clone --quiet "$CLONE" "$work"
 	cp -a "$BATS_FILE_TMPDIR/run.first/build-debian11-1/out" "$work/" # what the first job would build again

@@ -125,6 +125,7 @@ is_installed() {
 }
 
 @test "a kernel that is erased leaves no directory, whatever goes first" {
+	full_only
 	local order
 	host_new
 	for order in "kernel kernel-modules kernel-core kmod-wireguard-$NINE" \

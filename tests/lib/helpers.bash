@@ -50,6 +50,10 @@ wait_until() {
 # needs_root WHY: Skip the test for a non-root user.  tests/run/check.sh looks for these words.
 needs_root() { [[ $(id -u) -eq 0 ]] || skip "needs root: $1"; }
 
+# full_only: Skip the test unless FULL=1: it takes minutes, and another one covers the same code.  tests/run/check.sh
+# looks for these words.
+full_only() { [[ -n ${FULL:-} ]] || skip 'only make check-full runs it'; }
+
 # assert_line REGEX...: Fail unless a line of output matches; several words are one REGEX, with blanks between.
 assert_line() {
 	grep -Eq -- "$*" <<<"$output" || fail "no line matches '$*' in:"$'\n'"$output"

@@ -5,8 +5,8 @@
 #
 # Run test files and print "N passed, N failed" at the end.  Each line of bats begins with the file's name and
 # ends with the test's time; a line after each file has the file's time.  A skipped test is a failure, and so is
-# a planned test that did not run.  For a non-root user, tests skipped with "needs root" count as neither; they
-# are listed at the end.
+# a planned test that did not run.  Tests skipped with "needs root" for a non-root user, or with "only make check-full"
+# without FULL=1, count as neither; they are listed at the end.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../../scripts/lib.sh"
@@ -68,17 +68,26 @@ needs_root=0
 if [[ $EUID -ne 0 ]]; then
 	needs_root=$(grep -c '^ok .* # skip needs root' "$OUT/check/tap") || [[ $? -eq 1 ]]
 fi
+full_only=0
+if [[ -z ${FULL:-} ]]; then
+	full_only=$(grep -c '^ok .* # skip only make check-full' "$OUT/check/tap") || [[ $? -eq 1 ]]
+fi
 ok=$(grep -c '^ok ' "$OUT/check/tap") || [[ $? -eq 1 ]]
 passed=$((ok - skipped))
-failed=$((planned - passed - needs_root))
+failed=$((planned - passed - needs_root - full_only))
 [[ $status -eq 0 || $failed -gt 0 ]] || die "the test runner ended with status $status"
 if [[ $needs_root -gt 0 ]]; then
 	printf '\n%d not run, as only root can:\n' "$needs_root"
 	sed -n 's/^ok [0-9]* \(.*\) # skip needs root/  \1/p' "$OUT/check/tap"
 fi
+if [[ $full_only -gt 0 ]]; then
+	printf '\n%d left to make check-full:\n' "$full_only"
+	sed -n 's/^ok [0-9]* \(.*\) # skip only make check-full.*/  \1/p' "$OUT/check/tap"
+fi
 if [[ $failed -gt 0 ]]; then
 	printf '\nNot passed:\n'
-	grep -HE '^not ok|^ok .* # skip' "$OUT/check"/*.tap | sed "s,^$OUT/check/,  ,; s,\.bats\.tap:, ,"
+	grep -HE '^not ok|^ok .* # skip' "$OUT/check"/*.tap | grep -v '# skip only make check-full' |
+		sed "s,^$OUT/check/,  ,; s,\.bats\.tap:, ,"
 fi
 printf '\nThe tests took %d s.\n' "$SECONDS"
 printf '%d passed, %d failed\n' "$passed" "$failed"
