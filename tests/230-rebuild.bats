@@ -69,10 +69,10 @@ setup() { PROVENANCE=$OUT/$KERNEL/provenance.json; }
 	local builder
 	builder=$("$ROOT_DIR/scripts/image.sh" "$TARGET_NAME" --name)
 	mkdir "$BATS_TEST_TMPDIR/packages" "$BATS_TEST_TMPDIR/source"
-	opened "$builder" 'echo x >/usr/local/lib/extra
-		cat /usr/local/lib/extra /wgkmod/build.sh /kernel/cc >/dev/null' "$BATS_TEST_TMPDIR"
+	opened "$builder" 'echo x >/usr/lib/extra
+		cat /usr/lib/extra /wgkmod/build.sh /kernel/cc >/dev/null' "$BATS_TEST_TMPDIR"
 	output=$(unexplained "$BATS_TEST_TMPDIR" "$PROVENANCE" "$DEVEL")
-	assert_line '^/usr/local/lib/extra$'
+	assert_line '^/usr/lib/extra$'
 	assert_line '^/usr/bin/cat$|^/bin/cat$' # no packages are unpacked here
 	refute_line '^/wgkmod/build.sh$|^/kernel/cc$'
 	sed -i 's,^\(/wgkmod/build.sh\) .*,\1 0000,' "$BATS_TEST_TMPDIR/opened"
