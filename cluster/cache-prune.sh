@@ -3,7 +3,7 @@
 #
 # usage: cache-prune.sh
 #
-# Remove from the cache each file that no lock in TARGET_DIR or tests/ names, each download in part, and each directory
+# Remove from the cache each file that no lock in TARGET_DIR or tests/ names, each partial download, and each directory
 # of a killed run, if it is older than a day: what other runs are downloading for a lock that is not written yet is
 # younger.  A file that is missed later is only downloaded again.
 

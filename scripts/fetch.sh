@@ -112,7 +112,7 @@ answers() {
 }
 
 # keep INDEX: Move a download into the cache if it has the digest in the lock.  Delete it if it is whole and has not.
-# Set AGAIN if it is worth asking the mirror again: the file grew before it was cut off, or its first part was wrong.
+# Set AGAIN if the same mirror is to be asked again: the file grew before it was cut off, or its first part was wrong.
 keep() {
 	local sha=${LOCK_SHA256[$1]} before=${BEFORE[$1]:-} file got
 	file=$TMP/$sha

@@ -193,7 +193,7 @@ void modules_look(struct look *look)
 	int ret;
 
 	read_loads(look);
-	/* Without one, the modules are compared with the symbol table alone. */
+	/* Without a module of the kernel, the symbol table alone is compared with. */
 	(void)!reference_read(&look->reference, &look->host, is_ours, look, &reason);
 	read_symvers(look);
 	ret = providers_read(&providers, &look->host, NULL, &reason);
