@@ -64,7 +64,7 @@ fails() {
 	assert_equal "$(needs_root 'to mount')" ''
 }
 
-@test "full_only skips without FULL=1, in the words that check.sh looks for; check.sh counts it as left, and fails one" {
+@test "full_only skips without FULL=1, in the words of check.sh, which counts it as left, and fails one" {
 	local dir=$BATS_TEST_TMPDIR/check
 	skip() { printf 'skip %s\n' "$1"; }
 	assert_equal "$(FULL='' full_only)" 'skip only make check-full runs it'

@@ -27,9 +27,9 @@ setup_file() {
 		dpkg-deb --fsys-tarfile "$BATS_FILE_TMPDIR/$target"/linux-image-*.deb |
 			tar -x -C "$KERNELS" --wildcards "${members[@]}"
 		deb_extract "$BATS_FILE_TMPDIR/$target"/wireguard-tools_*.deb "$BATS_FILE_TMPDIR" ./usr/bin/wg
+		deb_extract "$BATS_FILE_TMPDIR/$target"/busybox-static_*.deb "$init" ./bin/busybox
 		rm -r "${BATS_FILE_TMPDIR:?}/$target"
 	done
-	cp /bin/busybox "$init/bin/"
 	for kernel in "$OLD" "$NEW"; do
 		cp "$KERNELS/lib/modules/$kernel/kernel/fs/efivarfs/efivarfs.ko" "$init/efivarfs-$kernel.ko"
 	done
