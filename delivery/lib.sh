@@ -77,6 +77,7 @@ lock_dest() {
 # rename.  Then note its generation, and remove the versions before the last.
 switch_to() {
 	local dest=$1 versions=$1.versions version old current
+	try_into "$TMP/generation" printf '%d\n' "$3" # now, while a full file system can still stop it
 	version=$versions/$3-$(sha256sum <"$2/SHA256SUMS" | cut -c 1-12)
 	current=$(realpath -m "$dest")
 	if [[ $version != "$current" ]]; then
@@ -88,7 +89,6 @@ switch_to() {
 	try ln -s "${versions##*/}/${version##*/}" "$versions/link"
 	[[ -L $dest || ! -d $dest ]] || try rmdir "$dest"
 	try mv -T "$versions/link" "$dest"
-	printf '%d\n' "$3" >"$TMP/generation"
 	try mv "$TMP/generation" "$versions/generation"
 	for old in "$versions"/[0-9]*-*; do
 		[[ $old == "$version" || $old == "$current" ]] || rm -rf "$old"

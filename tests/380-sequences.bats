@@ -181,11 +181,12 @@ sequence() { # SEED
 }
 
 # persist COMMAND...: Run wgkmod again each time that it gives up because another process keeps changing the
-# directory; fail if it ends with an error otherwise.
+# directory, or because depmod has read a directory that wgkmod was just removing, and indexed nothing; the next
+# depmod mends that.  Fail if it ends with another error.
 persist() {
 	local said
 	until said=$("$@" 2>&1); do
-		[[ $said == *'another process keeps changing'* ]] || fail "$said"
+		[[ $said == *'another process keeps changing'* || $said == *"run 'depmod $RELEASE' first"* ]] || fail "$said"
 	done
 }
 

@@ -293,28 +293,40 @@ package() {
 	assert_equal "$(wc -l <<<"$output")" 1
 }
 
-@test "a full file system, at any size: one sentence, nothing half published" {
+# publish_into KIB: Publish into a file system of that size; set fits to 1, or to '' if nothing is there, as it was too
+# small.
+publish_into() {
+	DEST_DIR=$BATS_TEST_TMPDIR/tmpfs run_cmd 0 unshare --mount bash -c '
+		mkdir -p "$DEST_DIR" && mount -t tmpfs -o size="$1"k none "$DEST_DIR" && shift
+		status=0
+		"$@" 2>&1 || status=$?
+		echo "status $status"
+		ls "$DEST_DIR"' - "$1" "$ROOT_DIR/delivery/publish.sh" "$BATS_TEST_TMPDIR/tmpfs/www" "$A"
+	fits=1
+	if grep -q '^status 1' <<<"$output"; then
+		fits=''
+		assert_line '^wgkmod: nothing was published: .*No space left on device|cannot create'
+		refute_line '^www$'
+		assert_equal "$(grep -c '^wgkmod:' <<<"$output")" 1
+	else
+		assert_line '^status 0$'
+		assert_line '^www$'
+	fi
+}
+
+@test "a full file system, down to one page too few: one sentence, nothing half published" {
 	needs_root 'a tmpfs of a few pages'
-	local full=0 kib
-	for kib in 16 64 200 600 1000 1400 1600 1700 4000; do
-		DEST=$BATS_TEST_TMPDIR/www-$kib
-		DEST_DIR=$BATS_TEST_TMPDIR/tmpfs run_cmd 0 unshare --mount bash -c '
-			mkdir -p "$1" && mount -t tmpfs -o size="$2"k none "$1" && shift 2
-			status=0
-			"$@" 2>&1 || status=$?
-			echo "status $status"
-			ls "$DEST_DIR"' - "$BATS_TEST_TMPDIR/tmpfs" "$kib" \
-			"$ROOT_DIR/delivery/publish.sh" "$BATS_TEST_TMPDIR/tmpfs/www" "$A"
-		if grep -q '^status 1' <<<"$output"; then
-			full=$((full + 1))
-			assert_line '^wgkmod: nothing was published: .*No space left on device|cannot create'
-			refute_line '^www$'
-			assert_equal "$(grep -c '^wgkmod:' <<<"$output")" 1
-		else
-			assert_line '^www$'
-		fi
+	local small=16 large=4096 kib fits
+	publish_into "$small"
+	assert_equal "$fits" ''
+	publish_into "$large"
+	assert_equal "$fits" 1
+	# Halve, to the size that is one page of 4 KiB too small.
+	while [[ $((large - small)) -gt 4 ]]; do
+		kib=$(((large + small) / 8 * 4))
+		publish_into "$kib"
+		if [[ -n $fits ]]; then large=$kib; else small=$kib; fi
 	done
-	assert_equal "$full" 8
 }
 
 @test "killed before any rename, with FULL=1 any removal, copy or signature: old or new, and the next run completes" {
