@@ -172,6 +172,7 @@ forget_image() {
 }
 
 @test "a changed package is refused by fetch, and by make lock with both digests; a new one shows as a difference" {
+	full_only
 	local old new
 	serve
 	lock 0
@@ -196,6 +197,7 @@ forget_image() {
 }
 
 @test "make lock and fetch give up a mirror that stops in the middle of a package" {
+	full_only
 	serve
 	lock 0
 	MIRROR_STOPS=$((PORT + 1))
@@ -375,7 +377,10 @@ fault_devel_gone() {
 }
 
 @test "broken: no gcc of the kernel's version; what differs, the line to add, all tried" { broken no_compiler; }
-@test "broken: a solver's conflict; its reason" { broken solver; }
+@test "broken: a solver's conflict; its reason" {
+	full_only
+	broken solver
+}
 @test "broken: a package that modular filtering hides; the streams" {
 	broken modular
 	# what the refusal says to do
@@ -383,13 +388,22 @@ fault_devel_gone() {
 	lock 0
 	grep -q '/make-4.3-1.al8.x86_64.rpm$' "$TARGET_DIR/standin-9.lock"
 }
-@test "broken: a signature that does not hold; the package and the key" { broken bad_signature; }
+@test "broken: a signature that does not hold; the package and the key" {
+	full_only
+	broken bad_signature
+}
 @test "broken: another key; both" { broken wrong_key; }
 @test "broken: a registry that wants a login" { broken registry_401; }
 @test "broken: a registry without the tag; those that it has" { broken registry_404; }
 @test "broken: a repository that is down is not left out" { broken repository_down; }
-@test "broken: a mirror that says nothing" { broken time_out; }
-@test "broken: kernel-devel gone from the metadata and from every address; what each answered" { broken devel_gone; }
+@test "broken: a mirror that says nothing" {
+	full_only
+	broken time_out
+}
+@test "broken: kernel-devel gone from the metadata and from every address; what each answered" {
+	full_only
+	broken devel_gone
+}
 
 @test "each of the table's ten faults has a test" {
 	assert_equal "$(grep -c ' | ' <<<"$BROKEN")" 10

@@ -323,7 +323,7 @@ publish_into() {
 	assert_equal "$fits" 1
 	# Halve, to the size that is one page of 4 KiB too small.
 	while [[ $((large - small)) -gt 4 ]]; do
-		kib=$(((large + small) / 8 * 4))
+		kib=$(((large + small) / 2 & ~3))
 		publish_into "$kib"
 		if [[ -n $fits ]]; then large=$kib; else small=$kib; fi
 	done
