@@ -157,13 +157,14 @@ clone_with_commit() {
 
 @test "rebuild takes no package and no address out of a bundle" {
 	local filter evil=https://127.0.0.1:9/evil_1_amd64.deb
+	local filters=("(.resolvedDependencies[] | select(.annotations.stage == \"base\")).uri |= \"$evil\"")
+	[[ -z ${FULL:-} ]] || filters+=(
+		'(.resolvedDependencies[] | select(.annotations.stage == "toolchain")).digest.sha256 |= "0" * 64'
+		".resolvedDependencies += [{uri: \"$evil\", digest: {sha256: (\"0\" * 64)}, annotations: {stage: \"base\"}}]"
+		'.internalParameters.target.FAMILY = "rpm"')
+	filters+=('.internalParameters.target.TOOLCHAIN += " evil"')
 	clone_with_commit
-	for filter in \
-		"(.resolvedDependencies[] | select(.annotations.stage == \"base\")).uri |= \"$evil\"" \
-		'(.resolvedDependencies[] | select(.annotations.stage == "toolchain")).digest.sha256 |= "0" * 64' \
-		".resolvedDependencies += [{uri: \"$evil\", digest: {sha256: (\"0\" * 64)}, annotations: {stage: \"base\"}}]" \
-		'.internalParameters.target.TOOLCHAIN += " evil"' \
-		'.internalParameters.target.FAMILY = "rpm"'; do
+	for filter in "${filters[@]}"; do
 		provenance_bundle ".predicate.buildDefinition |= ($filter)"
 		run_cmd 1 "$DIR/clone/scripts/rebuild.sh" "$DIR/bundle.tar"
 		assert_line 'made by a version of wgkmod that this clone does not have: .* all files with the digests named, '
@@ -217,14 +218,16 @@ clone_with_commit() {
 	assert_line "^wgkmod: '$DIR/cache' belongs to another user, .*; name a directory of your own$"
 }
 
-@test "a log is written to a new file, and a lock writes nothing, even if a link has its name" {
+@test "a log, and the file that says how podman runs, are new files, even if a link has their name" {
 	local name
-	mkdir -p "$OUT/log" "$OUT/.made"
-	for name in log/$TARGET_NAME-image.log log/$TARGET_NAME-fetch.log .lock ".made/$TARGET_NAME.lock" .podman; do
+	mkdir -p "$OUT/log"
+	for name in log/$TARGET_NAME-image.log log/$TARGET_NAME-fetch.log .podman; do
 		ln -s "$VICTIM/file" "$OUT/$name"
 	done
-	run_cmd 0 "$ROOT_DIR/scripts/artifacts.sh" "$TARGET_NAME"
+	run_cmd 0 "$ROOT_DIR/scripts/fetch.sh" "$TARGET_NAME"
+	run_cmd 0 "$ROOT_DIR/scripts/image.sh" "$TARGET_NAME"
 	victim_unchanged
+	assert ! -L "$OUT/.podman"
 	assert -f "$OUT/log/$TARGET_NAME-image.log"
 	assert ! -L "$OUT/log/$TARGET_NAME-image.log"
 }
@@ -235,8 +238,9 @@ clone_with_commit() {
 	chmod +x "$DIR/evil"
 	mkdir "$OUT"
 	mv "$DIR/podman" "$OUT/.podman"
-	run_cmd 0 "$ROOT_DIR/scripts/artifacts.sh" "$TARGET_NAME"
+	run_cmd 0 "$ROOT_DIR/scripts/image.sh" "$TARGET_NAME"
 	assert_absent "$VICTIM/file2"
+	assert_line '^podman +runs as: '
 }
 
 @test "staged files are copies: a later write into the cache does not change them" {
