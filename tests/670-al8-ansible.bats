@@ -172,6 +172,18 @@ all_trees() {
 	assert_equal "$(recap host1 failed)$(recap host2 failed)$(recap host3 failed)" 1
 }
 
+@test "a bundle older than the installed one ends the play; wgkmod_allow_older takes it" {
+	local bundle=$WWW/$NINE/wireguard-$NINE.tar
+	play 0 --limit host1
+	run_cmd 0 minisign -S -s "$RPM_DIR/keys/minisign.key" -m "$bundle" -t timestamp:1
+	play 2 --limit host1
+	assert_line 'it is older than what is installed: its timestamp is 1, '
+	play 0 --limit host1 -e '{"wgkmod_allow_older": true}'
+	ROOT=$BATS_TEST_TMPDIR/host1
+	on_host 0 wgkmod status --kernel "$NINE"
+	assert_line "^$NINE: 4 modules$"
+}
+
 @test "a role without its variables says which" {
 	play 2 -e wgkmod_key=
 	assert_line 'wgkmod_base .* and wgkmod_key .* must be set'
