@@ -136,6 +136,15 @@ build_of() {
 	build_of 1500
 	signed_at 1499
 	install_bundle 4
+	# the same modules with a later signature: from now on that is the time
+	signed_at 1500
+	install_bundle 0
+	assert_line 'are installed already'
+	key_sign "$KEY" "$BUNDLE" -t "file:wireguard-$RELEASE.tar timestamp:1700 kernels: $RELEASE"
+	install_bundle 0
+	grep -qx 'timestamp 1700' "$MODULES/.wgkmod/installed"
+	signed_at 1600
+	install_bundle 4
 	remove_it 0
 	install_bundle 0
 	key_sign "$KEY" "$BUNDLE"

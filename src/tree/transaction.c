@@ -92,6 +92,7 @@ bool transaction_is_done(const struct transaction *tx, const struct payload *pay
 	struct reason ignored = { 0 };
 
 	return !tx->plan.count && tx->state.installed.count == payload->count &&
+	       payload->timestamp <= tx->state.timestamp &&
 	       indexes_list_all(host->modules_fd, &tx->plan.paths, &ignored) == 0 &&
 	       lookup_check(host->root, host->release, &tx->plan.paths, &ignored) == 0;
 }

@@ -58,7 +58,10 @@ int transaction_plan_install(struct transaction *tx, const struct payload *paylo
 /* Plan to remove what is installed, likewise. */
 int transaction_plan_remove(struct transaction *tx) _must_check_ _nonnull_all_;
 
-/* Return true if just @payload is installed already, and modprobe finds it. */
+/*
+ * Return true if just @payload is installed already, the recorded time is not before that
+ * of its signature, and modprobe finds it.
+ */
 bool transaction_is_done(const struct transaction *tx,
 			 const struct payload *payload) _must_check_ _nonnull_all_;
 
