@@ -15,6 +15,7 @@ after() { sed -n "/^$1\$/,\$p" <<<"$output" | tail -n +2; }
 cannot='which cannot be added to a running kernel'
 
 @test "a kernel like Alibaba Cloud Linux 3's from 5.10.119 on: four modules, blake2s-x86_64 left out" {
+	full_only
 	in_builder 0 '
 		closure wireguard libchacha20poly1305 libcurve25519 libcurve25519-generic curve25519-x86_64 \
 			curve25519-generic blake2s-x86_64
@@ -44,6 +45,7 @@ config CRYPTO_LIB_BLAKE2S\n\
 	printf "CONFIG_CRYPTO_%s=m\n" LIB_BLAKE2S ARCH_HAVE_LIB_BLAKE2S LIB_BLAKE2S_GENERIC >>$devel/.config'
 
 @test "a kernel like Alibaba Cloud Linux 3's before 5.10.119: blake2s and its accelerated module too" {
+	full_only
 	in_builder 0 "$before_5_10_119"'
 		closure wireguard libchacha20poly1305 libcurve25519 libcurve25519-generic curve25519-x86_64 \
 			curve25519-generic blake2s-x86_64 libblake2s libblake2s-generic blake2s_generic
@@ -131,6 +133,7 @@ config CRYPTO_LIB_BLAKE2S\n\
 }
 
 @test "a warning of modpost stops the build" {
+	full_only
 	in_builder 1 '
 		edit_source "" Makefile
 		closure wireguard >/dev/null
@@ -140,6 +143,7 @@ config CRYPTO_LIB_BLAKE2S\n\
 }
 
 @test "a symbol that is y by default refuses the kernel, without a loop" {
+	full_only
 	in_builder 1 '
 		edit_source "s/^config WIREGUARD\$/config DEFAULT_LIKE\n\tbool\n\tdefault WIREGUARD != n\n\n&/" drivers/net/Kconfig
 		edit_source "s/^\tselect DST_CACHE/&\n\tselect DEFAULT_LIKE if X86/" drivers/net/Kconfig
