@@ -71,8 +71,8 @@ fails() {
 	assert_equal "$(FULL=1 full_only)" ''
 	printf '#!/usr/bin/env bats\nload %s\n@test "short" { :; }\n@test "long" { full_only; false; }\n' \
 		"$ROOT_DIR/tests/lib/helpers" >"$BATS_TEST_TMPDIR/some.bats"
-	mkdir "$dir"
-	cp -a "$OUT/check" "$dir/" # wgkmod, compiled
+	mkdir -p "$dir/check"
+	cp -a "$OUT/check"/{obj,libwgkmod.a,version,wgkmod} "$dir/check/" # compiled already
 	OUT=$dir FULL='' run_cmd 0 "$ROOT_DIR/tests/run/check.sh" "$BATS_TEST_TMPDIR/some.bats"
 	assert_line '^1 left to make check-full:$'
 	assert_line '^1 passed, 0 failed$'

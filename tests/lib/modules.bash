@@ -34,9 +34,10 @@ deb_extract() { # DEB DIR MEMBER...
 	dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$dir" "$@"
 }
 
-# Make the fixtures that all test files of one run share; the first file makes them.
+# Make the fixtures that all test files share; the first file makes them.  tests/run/check.sh sets FIXTURES to a
+# directory for all its files; without it, those of one run of bats share them.
 modules_setup() {
-	local shared=$BATS_RUN_TMPDIR/modules
+	local shared=${FIXTURES:-$BATS_RUN_TMPDIR/modules}
 
 	mkdir -p "$shared"
 	export FIXTURES=$shared
@@ -62,6 +63,7 @@ modules_make() { # DIR
 	symvers_without "$dir/Module.symvers" "${SET[@]}" >"$dir/Module.symvers.bare"
 	root_trim "$dir/root/lib/modules/$RELEASE"
 	depmod -b "$dir/root" "$RELEASE"
+	find "$debs" -type f ! -name 'linux-image-*' -delete
 }
 
 # Reduce a modules' directory to what the tests use: the set, and a few dozen other modules.

@@ -17,7 +17,9 @@ make --no-print-directory -C src O="$OUT/check" || die "wgkmod does not compile"
 # The tests take the target's files from the cache.
 scripts/fetch.sh debian11-5.10.0-32-amd64 || die "the inputs of the tests' target cannot be had"
 
-export OUT
+# The modules that many files change copies of (tests/lib/modules.bash).
+rm -rf "$OUT/check/fixtures"
+export OUT FIXTURES=$OUT/check/fixtures
 
 # run_files FILE...: Run the files one after the other, and keep bats' output in out/check/NAME.tap.  Return 1 if
 # bats failed for one of them.
