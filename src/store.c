@@ -89,6 +89,10 @@ static enum exit_code add_release(const struct params *params, const char *root,
 
 	if (ret < 0)
 		return exit_code_of(ret);
+	if (params->dry_run) {
+		log_info("would be stored for %s", release);
+		return EXIT_DONE;
+	}
 	fd = open_store(root, true);
 	ret = fd < 0 ? fd : name ? put(fd, name, &payload.bundle, signature) : -ENOMEM;
 	if (ret < 0) {

@@ -26,6 +26,9 @@ store() { run_cmd "$1" "$WGKMOD" store --root "$ROOT" "${@:2}"; } # STATUS WORD.
 hook() { run_cmd 0 "$WGKMOD" hook --root "$ROOT" "$@"; }          # WORD...
 
 @test "store add keeps a verified bundle and its signature, list shows it, prune keeps what a kernel needs" {
+	store 0 add --dry-run "$BUNDLE"
+	assert_line "would be stored for $RELEASE$"
+	assert_absent "$ROOT/$STORE"
 	store 0 add "$BUNDLE"
 	cmp "$BUNDLE" "$ROOT/$STORE/wireguard-$RELEASE.tar"
 	cmp "$BUNDLE.minisig" "$ROOT/$STORE/wireguard-$RELEASE.tar.minisig"
