@@ -74,9 +74,11 @@ signs = $(or $(MODULE_KEY),$(MODULE_CERT))
 # The names in TARGETS=; "all" means each target with a complete lock.
 many = $(if $(filter all,$(TARGETS)),$(shell cluster/targets.sh),$(TARGETS))
 many_unlocked = $(if $(filter all,$(TARGETS)),$(shell cluster/targets.sh --unlocked),$(many))
+# The targets that the user named; what goes to others takes no default.
+named = $(or $(many),$(TARGET))
 # The targets of a bundle: TARGETS=, else the target of this run.
 bundled = $(or $(many),$(target))
-bundle_each = for name in $(call each,$(bundled)); do $(MAKE) --no-print-directory bundle TARGETS= TARGET="$$name"; done
+bundle_each = for name in $(call each,$(named)); do $(MAKE) --no-print-directory bundle TARGETS= TARGET="$$name"; done
 need := scripts/install-deps.sh
 need_check = programs=$$(scripts/programs.sh $(DEMO)) && \
 	$(need) @fetch @image @vm @c @lint @memory @fuzz @disks @check $$programs
@@ -120,18 +122,18 @@ bundle: ## one file for any host: out/KERNEL/wireguard-KERNEL.tar (SIGN_KEY=, TA
 	@$(if $(signs),OUT="$${OUT:-out}/signed") scripts/bundle.sh $(call each,$(bundled))
 
 .PHONY: rpm
-rpm: ## make RPM packages and their repository DEST=/rpm (SIGN_KEY=, PUBLIC_KEY=, GPG_KEY=, TARGETS="A B")
-	@$(if $(DEST),,echo 'usage: make rpm DEST=directory SIGN_KEY=file PUBLIC_KEY=file TARGETS="A B"' >&2; exit 2)
+rpm: ## make RPM packages and their repository DEST/rpm (DEST=, TARGETS="A B", SIGN_KEY=, PUBLIC_KEY=, GPG_KEY=)
+	@$(if $(and $(DEST),$(named)),,echo 'usage: make rpm DEST=directory SIGN_KEY=file PUBLIC_KEY=file TARGETS="A B"' >&2; exit 2)
 	@$(need) @fetch @rpm @sign
 	@$(bundle_each)
-	@delivery/rpm.sh $(call quote,$(DEST)) $(call each,$(bundled))
+	@delivery/rpm.sh $(call quote,$(DEST)) $(call each,$(named))
 
 .PHONY: media
 media: ## fill a medium for hosts without network, DEST= (the variables of make rpm)
-	@$(if $(DEST),,echo 'usage: make media DEST=directory SIGN_KEY=file PUBLIC_KEY=file TARGETS="A B"' >&2; exit 2)
+	@$(if $(and $(DEST),$(named)),,echo 'usage: make media DEST=directory SIGN_KEY=file PUBLIC_KEY=file TARGETS="A B"' >&2; exit 2)
 	@$(need) @fetch @rpm @sign
 	@$(bundle_each)
-	@delivery/media.sh $(call quote,$(DEST)) $(call each,$(bundled))
+	@delivery/media.sh $(call quote,$(DEST)) $(call each,$(named))
 
 .PHONY: one
 one: ## build line INDEX= of the file LIST= and put it into DEST=, which machines may share (cluster/)
@@ -146,15 +148,15 @@ collect: ## verify what make one put into DEST= for each target of LIST=, and li
 	@cluster/collect.sh $(call quote,$(LIST)) $(call quote,$(DEST))
 
 .PHONY: publish
-publish: ## build, prove and publish what changed: DEST=, SIGN_KEY= (TARGETS=, REGISTRY=, BASE_URL=, WITHDRAW=)
+publish: ## build, prove and publish what changed of TARGETS=: DEST=, SIGN_KEY= (WITHDRAW= WHY=, REPLACE=1)
 	@$(if $(and $(DEST),$(SIGN_KEY)),,echo 'usage: make publish DEST=dir SIGN_KEY=file [TARGETS="A B"]' >&2; exit 2)
 	@$(need) @publish
-	@$(if $(WITHDRAW),,names=$$(delivery/changed.sh $(call quote,$(DEST)/index.json) $(call each,$(bundled))) && \
+	@$(if $(named),names=$$(delivery/changed.sh $(call quote,$(DEST)/index.json) $(call each,$(named))) && \
 	for name in $$names; do \
 		$(MAKE) --no-print-directory bundle TARGETS= TARGET="$$name"; \
 		$(if $(UNPROVEN),,$(MAKE) --no-print-directory prove TARGETS= TARGET="$$name";) \
 	done)
-	@delivery/publish.sh $(call quote,$(DEST)) $(if $(WITHDRAW),,$(call each,$(bundled)))
+	@delivery/publish.sh $(call quote,$(DEST)) $(call each,$(named))
 
 .PHONY: prove
 prove: ## the proofs that publishing needs, beside the bundle: boot with a tunnel, parity (TARGETS="A B")

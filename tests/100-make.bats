@@ -36,6 +36,14 @@ load lib/helpers
 	assert_line "'../targets/x' is not a target's name"
 }
 
+@test "make rpm and make media pack only kernels that are named" {
+	local goal
+	for goal in rpm media; do
+		run_cmd 2 make -C "$ROOT_DIR" --no-print-directory "$goal" DEST="$BATS_TEST_TMPDIR/dest"
+		assert_line "^usage: make $goal DEST=directory .* TARGETS=\"A B\"$"
+	done
+}
+
 @test "without TARGET a line says which one is used" {
 	run_cmd 0 "$ROOT_DIR/scripts/default-target.sh" "$TARGET_NAME"
 	assert_line "^wgkmod: TARGET=.*, (the running kernel|as targets/ does not have the running kernel $(uname -r))$"
