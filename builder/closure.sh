@@ -15,10 +15,11 @@
 #	slice/      the directories of the kernel source that have these modules
 #	explain.txt the closure, each symbol with its reason
 #
-# A symbol that becomes m is built.  A symbol that would have to become y cannot be added to a running
-# kernel.  If its select is conditional, the select is dropped: WireGuard exists without it elsewhere.
-# If not, the kernel is refused.  The symbol table has the last word, in the build: modpost and wgkmod
-# check find missing symbols, and a module of which WireGuard uses no symbol is not delivered.
+# A symbol that becomes m is built.  A symbol that would have to become y is set if only the built modules
+# read it.  Otherwise it cannot be added to a running kernel: if its select is conditional, the select is
+# dropped, as WireGuard exists without it elsewhere; if not, the kernel is refused.  The symbol table has the
+# last word, in the build: modpost and wgkmod check find missing symbols, and a module of which WireGuard uses
+# no symbol is not delivered.
 
 set -euo pipefail
 umask 022
