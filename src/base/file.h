@@ -6,8 +6,6 @@
 
 #include "base/util.h"
 
-struct reason;
-
 /* The bytes of a file. @data is owned; a NUL follows it, which @size does not count. */
 struct buf {
 	char *data;

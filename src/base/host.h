@@ -8,8 +8,6 @@
 
 #include "base/util.h"
 
-struct reason;
-
 /* The longest release of a kernel: uname() has 64 bytes for it and a NUL. */
 #define RELEASE_MAX 64
 

@@ -21,8 +21,6 @@ void hex_text(const unsigned char *bytes, size_t size, char *hex) _nonnull_all_;
 int sha256_parse(const char *hex,
 		 unsigned char digest[static SHA256_BYTES]) _must_check_ _nonnull_all_;
 
-struct reason;
-
 struct sum {
 	const char *path; /* points into the list's text */
 	unsigned char digest[SHA256_BYTES];

@@ -6,9 +6,6 @@
 
 #include "base/util.h"
 
-struct buf;
-struct reason;
-
 /* Return true if the program @name is in one of the directories of the fixed PATH. */
 bool spawn_finds(const char *name) _must_check_ _nonnull_all_;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What every file needs: attributes, and cleanup at the end of a scope. */
+/* What every file needs: attributes, cleanup at the end of a scope, common structs. */
 #pragma once
 
 #include <errno.h>
@@ -7,6 +7,12 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+struct buf;
+struct host;
+struct reason;
+struct strlist;
+struct sums;
 
 #define _must_check_ __attribute__((warn_unused_result))
 #define _nonnull_all_ __attribute__((nonnull))

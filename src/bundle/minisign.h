@@ -29,8 +29,6 @@
 #define PUBLIC_KEY_MAX_BYTES 4096
 #define MINISIGN_MAX_BYTES 16384
 
-struct reason;
-
 struct public_key {
 	unsigned char id[KEY_ID_BYTES];
 	unsigned char key[ED25519_KEY_BYTES];

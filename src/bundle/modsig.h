@@ -9,7 +9,6 @@
 #include "base/file.h"
 #include "base/util.h"
 
-struct reason;
 struct x509_st;
 
 /* Return true if @module ends as a module with a signature does. */

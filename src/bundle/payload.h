@@ -11,7 +11,6 @@
 #include "base/util.h"
 
 struct module;
-struct strlist;
 struct trust_policy;
 struct x509_st;
 

@@ -12,9 +12,6 @@
 #define STORE_PACKAGES "usr/lib/wgkmod/bundles"
 #define STORE_OWN "var/lib/wgkmod/bundles"
 
-struct reason;
-struct strlist;
-
 /*
  * Find the bundle for the kernel @release below @root; that of 'store add' comes first.
  * Returns its path, below the canonical @root, which the caller owns, or NULL.

@@ -17,8 +17,6 @@
 /* The longest path and its NUL: prefix, slash and name of a ustar header. */
 #define USTAR_PATH_BYTES (155 + 1 + 100 + 1)
 
-struct reason;
-
 struct ustar_file {
 	char path[USTAR_PATH_BYTES]; /* "RELEASE/SHA256SUMS"; sums_is_path() accepts it */
 	struct slice data;	     /* inside the bundle */

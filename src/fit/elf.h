@@ -6,8 +6,6 @@
 
 #include "base/util.h"
 
-struct reason;
-
 /* Return -EBADMSG, after writing that a module is damaged, and how, into @reason. */
 #define damaged(reason, ...) reason_set(reason, -EBADMSG, "damaged: " __VA_ARGS__)
 

@@ -10,8 +10,6 @@
 #include "fit/elf.h"
 #include "fit/symtab.h"
 
-struct reason;
-
 /* Where a module has what its proof needs. */
 struct layout {
 	unsigned int symtab; /* index of the section, as the next two */

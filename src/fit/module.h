@@ -12,7 +12,6 @@
 #define MODULE_MAX_BYTES (64UL << 20)
 
 struct kmod_list;
-struct reason;
 
 struct module {
 	const char *path;	/* for messages; owned by the caller */

@@ -30,9 +30,7 @@
 
 #include "base/util.h"
 
-struct host;
 struct module;
-struct sums;
 
 /* What modules are proven against. All strings are borrowed. */
 struct proof_basis {

@@ -9,10 +9,6 @@
 #include "base/strlist.h"
 #include "fit/symtab.h"
 
-struct host;
-struct reason;
-struct sums;
-
 /*
  * Read the host's modules.dep into @out, for modules_dep_next(). Returns 0, or -errno
  * with @reason filled in.

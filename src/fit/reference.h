@@ -4,8 +4,6 @@
 
 #include "fit/module.h"
 
-struct host;
-
 struct reference {
 	struct module module;
 	char *path; /* below the kernel's directory; owned */

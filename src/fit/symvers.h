@@ -7,9 +7,6 @@
 
 #include "fit/symtab.h"
 
-struct host;
-struct reason;
-
 struct symvers {
 	char *text;	     /* the file; the strings of @table point into it */
 	struct symtab table; /* sorted; a symbol that is listed twice is in it twice */

@@ -4,9 +4,6 @@
 
 #include "base/util.h"
 
-struct reason;
-struct strlist;
-
 enum coverage {
 	COVERAGE_COVERED, /* wgkmod installed it, and it is intact */
 	COVERAGE_OWN,	  /* the kernel's own: built in, or its module */

@@ -8,9 +8,6 @@
 
 #include "base/util.h"
 
-struct buf;
-struct reason;
-
 #define BOOT_MAX_ENTRIES 1000
 #define BOOT_FILE_MAX_BYTES (64UL << 10)
 

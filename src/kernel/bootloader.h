@@ -20,8 +20,6 @@
 
 #include "base/util.h"
 
-struct reason;
-
 struct next_kernel {
 	char *release; /* owned */
 	char *how;     /* what said so, in words; owned */

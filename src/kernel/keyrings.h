@@ -11,8 +11,6 @@
 
 #include "base/util.h"
 
-struct reason;
-
 enum keyrings_answer {
 	KEYRINGS_FOREIGN, /* in none of them */
 	KEYRINGS_TRUSTED,

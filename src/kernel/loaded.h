@@ -4,8 +4,6 @@
 
 #include "base/util.h"
 
-struct strlist;
-
 enum loaded {
 	LOADED_NONE,	/* no module of that name is loaded */
 	LOADED_SAME,	/* this file is loaded */

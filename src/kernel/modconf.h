@@ -4,9 +4,6 @@
 
 #include "base/util.h"
 
-struct host;
-struct reason;
-
 enum modconf_kind { MODCONF_BLACKLIST, MODCONF_INSTALL, MODCONF_ALIAS };
 
 /* @name is that of a module, @value what an alias stands for, or NULL. */

@@ -7,7 +7,6 @@
 
 #include "base/util.h"
 
-struct host;
 struct payload;
 
 /*

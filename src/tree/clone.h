@@ -8,7 +8,6 @@
 
 #include "base/util.h"
 
-struct reason;
 struct snapshot;
 
 enum clone_how {

@@ -4,10 +4,6 @@
 
 #include "base/util.h"
 
-struct host;
-struct reason;
-struct strlist;
-
 /* The directories of depmod's configuration below a root, in the order of depmod. */
 #define DEPMOD_PLACES 5
 extern const char *const depmod_places[DEPMOD_PLACES];

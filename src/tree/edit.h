@@ -11,8 +11,6 @@
 
 #include "base/util.h"
 
-struct strlist;
-
 /* Write @size bytes at @data to the file @path (mode 0644), replacing an existing one. */
 int edit_write(int fd, const char *path, const char *data, size_t size,
 	       struct strlist *made) _must_check_ _nonnull_(2);

@@ -42,9 +42,6 @@
 #include "base/util.h"
 #include "tree/snapshot.h"
 
-struct host;
-struct reason;
-
 struct exchange {
 	const struct host *host;     /* borrowed */
 	int tree_fd;		     /* the clone */

@@ -5,9 +5,6 @@
 #include "base/util.h"
 #include "tree/clone.h"
 
-struct buf;
-struct strlist;
-struct reason;
 struct snapshot;
 
 /* Return true if depmod makes the file @path of a directory of modules. */

@@ -9,8 +9,6 @@
 #include "base/util.h"
 
 struct module;
-struct reason;
-struct strlist;
 
 /*
  * Find the files that modprobe would load for the modules of the names of @paths, and for

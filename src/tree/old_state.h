@@ -14,10 +14,7 @@
 
 #include "base/util.h"
 
-struct host;
-struct reason;
 struct state;
-struct strlist;
 
 /*
  * Read the state of the kernel of @host, wherever it is; if nothing is installed, it is

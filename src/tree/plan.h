@@ -8,7 +8,6 @@
 #include "base/util.h"
 #include "tree/state.h"
 
-struct host;
 struct payload;
 struct payload_file;
 struct snapshot;

@@ -12,8 +12,6 @@
 
 #include "base/util.h"
 
-struct reason;
-
 struct snapshot_entry {
 	char *path; /* below the directory, or first "." for itself */
 	struct stat st;

@@ -23,9 +23,6 @@
 #include "base/strlist.h"
 #include "base/util.h"
 
-struct host;
-struct reason;
-
 #define STATE_DIRECTORY ".wgkmod"
 #define STATE_KEPT STATE_DIRECTORY "/kept"
 
