@@ -93,11 +93,10 @@ struct verb {
  * that none is missing, given twice or malformed. Moves the operands to the front of
  * @argv. Returns 0, or -EINVAL after printing the error.
  */
-int options_parse(const struct verb *verb, struct params *params,
-		  char **argv) _must_check_ _nonnull_all_;
+int options_parse(const struct verb *verb, struct params *params, char **argv) _checked_;
 
 /* Return true if @argv, which ends with NULL, asks for help. */
-bool options_want_help(char **argv) _must_check_ _nonnull_all_;
+bool options_want_help(char **argv) _checked_;
 
 /* Print the help of @verb to standard output. */
 void options_print_help(const struct verb *verb) _nonnull_all_;

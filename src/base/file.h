@@ -50,7 +50,7 @@ DIR *list_directory(int fd) _must_check_;
  * Return the next entry of @dir that is not "." or "..", or NULL with errno set, which is
  * 0 at the end.
  */
-const struct dirent *next_entry(DIR *dir) _must_check_ _nonnull_all_;
+const struct dirent *next_entry(DIR *dir) _checked_;
 
 /*
  * Open @path, relative to the directory @dirfd, with @flags, by openat2(), under the
@@ -58,45 +58,42 @@ const struct dirent *next_entry(DIR *dir) _must_check_ _nonnull_all_;
  * -errno.
  */
 int open_resolved(int dirfd, const char *path, int flags,
-		  unsigned long long resolve) _must_check_ _nonnull_all_;
+		  unsigned long long resolve) _checked_;
 
 /*
  * Open @path, relative to the directory @dirfd, with @flags. No component may be a link,
  * empty, "." or "..". Returns a descriptor that the caller owns, or -errno: -ELOOP for a
  * link, -EINVAL for such a path.
  */
-int open_beneath(int dirfd, const char *path, int flags) _must_check_ _nonnull_all_;
+int open_beneath(int dirfd, const char *path, int flags) _checked_;
 
 /*
  * Open the directory that holds @path, under the rules of open_beneath(), and set *@base
  * to the last component, inside @path. Returns a descriptor that the caller owns, or
  * -errno.
  */
-int open_parent(int dirfd, const char *path,
-		const char **base) _must_check_ _nonnull_all_;
+int open_parent(int dirfd, const char *path, const char **base) _checked_;
 
 /*
  * Read the regular file @fd whole into @out, at most @max bytes. Returns 0, or -errno
  * with @reason filled in: -EFBIG for a larger file, -EINVAL for one that is not regular.
  */
-int read_fd(int fd, size_t max, struct buf *out,
-	    struct reason *reason) _must_check_ _nonnull_all_;
+int read_fd(int fd, size_t max, struct buf *out, struct reason *reason) _checked_;
 
 /* Open @path as open_beneath() does, and read it as read_fd() does. */
 int read_beneath(int dirfd, const char *path, size_t max, struct buf *out,
-		 struct reason *reason) _must_check_ _nonnull_all_;
+		 struct reason *reason) _checked_;
 
 /* Open @path, which the user named, following links, and read it as read_fd() does. */
 int read_path(const char *path, size_t max, struct buf *out,
-	      struct reason *reason) _must_check_ _nonnull_all_;
+	      struct reason *reason) _checked_;
 
 /*
  * Open @path, relative to @dirfd, for read_guarded(). Its last component may not be a
  * link. Returns a descriptor that the caller owns, or -errno with @reason filled in:
  * -EBADMSG for a link.
  */
-int open_guarded(int dirfd, const char *path,
-		 struct reason *reason) _must_check_ _nonnull_all_;
+int open_guarded(int dirfd, const char *path, struct reason *reason) _checked_;
 
 /*
  * Read @fd as read_fd() does, but refuse a file that the wrong user could have written:
@@ -104,13 +101,12 @@ int open_guarded(int dirfd, const char *path,
  * and nobody else may have write access. Returns 0, or -errno with @reason filled in:
  * -EBADMSG for a file that breaks this rule, is not regular, or is too large.
  */
-int read_guarded(int fd, size_t max, struct buf *out,
-		 struct reason *reason) _must_check_ _nonnull_all_;
+int read_guarded(int fd, size_t max, struct buf *out, struct reason *reason) _checked_;
 
 /*
  * Apply the rule of read_guarded() to the directory @fd. Returns 0, -EBADMSG or -errno.
  */
-int check_guarded(int fd, struct reason *reason) _must_check_ _nonnull_all_;
+int check_guarded(int fd, struct reason *reason) _checked_;
 
 /*
  * Call @use with each line of @text, which has @size bytes and a NUL after them; the NUL
@@ -120,13 +116,13 @@ int check_guarded(int fd, struct reason *reason) _must_check_ _nonnull_all_;
  */
 typedef int (*line_fn)(char *line, void *arg, struct reason *reason);
 int each_line(char *text, size_t size, line_fn use, void *arg,
-	      struct reason *reason) _must_check_ _nonnull_all_;
+	      struct reason *reason) _checked_;
 
 /* Return the number of lines in @text, which has @size bytes. */
-size_t count_lines(const char *text, size_t size) _must_check_ _nonnull_all_;
+size_t count_lines(const char *text, size_t size) _checked_;
 
 /* Write all of @data to @fd. Returns 0 or -errno. */
-int write_all(int fd, const char *data, size_t size) _must_check_ _nonnull_all_;
+int write_all(int fd, const char *data, size_t size) _checked_;
 
 /* The largest file of sysfs or procfs that is read here. */
 #define SMALL_MAX_BYTES 4096
@@ -136,7 +132,7 @@ int write_all(int fd, const char *data, size_t size) _must_check_ _nonnull_all_;
  * without asking for its size, which sysfs does not tell. Returns the number of bytes, or
  * -1.
  */
-ssize_t read_small(const char *path, char *out, size_t room) _must_check_ _nonnull_all_;
+ssize_t read_small(const char *path, char *out, size_t room) _checked_;
 
 /* Return the first line of such a file, owned by the caller, or NULL. */
-char *read_first_line(const char *path) _must_check_ _nonnull_all_;
+char *read_first_line(const char *path) _checked_;

@@ -38,7 +38,7 @@ bool host_release_ok(const char *release) _nonnull_all_;
  * host_close() in either case.
  */
 int host_open(struct host *host, const char *root, const char *release,
-	      struct reason *reason) _must_check_ _nonnull_all_;
+	      struct reason *reason) _checked_;
 
 /*
  * Open the host to change it: as host_open(), and with @kernels_fd locked, so that one
@@ -47,7 +47,7 @@ int host_open(struct host *host, const char *root, const char *release,
  * holds what was found until then.
  */
 int host_open_locked(struct host *host, const char *root, const char *release,
-		     struct reason *reason) _must_check_ _nonnull_all_;
+		     struct reason *reason) _checked_;
 
 /* Return true if @host is the running system, whose kernel is the release @running. */
 bool host_is_running(const struct host *host, const char *running) _nonnull_all_;
@@ -73,15 +73,14 @@ int root_open(const char *root, const char *path, int flags, char **out) _must_c
  * Resolve @path below @root as root_open() does. On success *@out is the canonical path,
  * which the caller owns. Returns 0 or -errno.
  */
-int root_resolve(const char *root, const char *path,
-		 char **out) _must_check_ _nonnull_all_;
+int root_resolve(const char *root, const char *path, char **out) _checked_;
 
 /*
  * Return 0 if @path below @root is the same file for programs that do not know @root, for
  * which a link starts at the root of the running system; -EXDEV if it is another one; or
  * -errno if there is none either way.
  */
-int root_holds(const char *root, const char *path) _must_check_ _nonnull_all_;
+int root_holds(const char *root, const char *path) _checked_;
 
 /*
  * Lock the directory @fd, called @path, until every copy of the descriptor is closed,
@@ -90,7 +89,7 @@ int root_holds(const char *root, const char *path) _must_check_ _nonnull_all_;
  * directory can hold the lock: this says that it waits, and after five minutes it gives
  * up. Returns 0, or -errno with @reason filled in: -EBUSY if another process keeps it.
  */
-int lock_take(int fd, const char *path, struct reason *reason) _must_check_ _nonnull_all_;
+int lock_take(int fd, const char *path, struct reason *reason) _checked_;
 
 /* Return true if a process has locked the directory @fd. */
 bool lock_is_taken(int fd);

@@ -58,7 +58,7 @@ int reason_set(struct reason *reason, int err, const char *fmt, ...) _nonnull_al
 	_printf_(3, 4);
 
 /* Return a new string, which the caller frees, or NULL without memory. */
-char *strdup_printf(const char *fmt, ...) _must_check_ _nonnull_all_ _printf_(1, 2);
+char *strdup_printf(const char *fmt, ...) _checked_ _printf_(1, 2);
 
 /* Write the text of the error @err (-errno) into @reason, if it is one. Return @err. */
 int reason_errno(struct reason *reason, int err) _nonnull_all_;

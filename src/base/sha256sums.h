@@ -12,14 +12,13 @@
 
 /* Compute the digest of @size bytes at @data. Returns 0, or -EIO if libcrypto fails. */
 int sha256(const void *data, size_t size,
-	   unsigned char digest[static SHA256_BYTES]) _must_check_ _nonnull_all_;
+	   unsigned char digest[static SHA256_BYTES]) _checked_;
 
 /* Write @size bytes as lower-case digits, two for each, and a NUL. */
 void hex_text(const unsigned char *bytes, size_t size, char *hex) _nonnull_all_;
 
 /* Read a digest from 64 lower-case digits at @hex. Returns 0 or -EINVAL. */
-int sha256_parse(const char *hex,
-		 unsigned char digest[static SHA256_BYTES]) _must_check_ _nonnull_all_;
+int sha256_parse(const char *hex, unsigned char digest[static SHA256_BYTES]) _checked_;
 
 struct sum {
 	const char *path; /* points into the list's text */
@@ -42,7 +41,7 @@ void sums_free(struct sums *sums);
  * a path that appears twice) or -ENOMEM; then @sums is empty.
  */
 int sums_parse(struct sums *sums, char *text, size_t size,
-	       struct reason *reason) _must_check_ _nonnull_all_;
+	       struct reason *reason) _checked_;
 
 /* Return the entry of @path, or NULL. */
 const struct sum *sums_find(const struct sums *sums, const char *path) _nonnull_all_;

@@ -7,7 +7,7 @@
 #include "base/util.h"
 
 /* Return true if the program @name is in one of the directories of the fixed PATH. */
-bool spawn_finds(const char *name) _must_check_ _nonnull_all_;
+bool spawn_finds(const char *name) _checked_;
 
 /*
  * Run the program @argv, found in the directories of a fixed PATH, and wait for its end.
@@ -20,7 +20,7 @@ bool spawn_finds(const char *name) _must_check_ _nonnull_all_;
  * with its whole process group.
  */
 int spawn_collect(char *const argv[], int keep_fd, struct buf *out,
-		  struct reason *reason) _must_check_ _nonnull_all_;
+		  struct reason *reason) _checked_;
 
 /* Get the signals with which a user ends a program. */
 void spawn_ending_signals(sigset_t *set) _nonnull_all_;

@@ -13,7 +13,7 @@ void strlist_free(struct strlist *names);
 #define _cleanup_strlist_ _cleanup_(strlist_free)
 
 /* Append a copy of @name. Returns 0 or -ENOMEM. */
-int strlist_add(struct strlist *names, const char *name) _must_check_ _nonnull_all_;
+int strlist_add(struct strlist *names, const char *name) _checked_;
 
 /* Return true if @name is in the list. */
 bool strlist_has(const struct strlist *names, const char *name) _nonnull_all_;

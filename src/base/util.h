@@ -16,6 +16,8 @@ struct sums;
 
 #define _must_check_ __attribute__((warn_unused_result))
 #define _nonnull_all_ __attribute__((nonnull))
+/* A result to be used, of arguments that are not NULL. */
+#define _checked_ _must_check_ _nonnull_all_
 #define _nonnull_(...) __attribute__((nonnull(__VA_ARGS__)))
 #define _printf_(fmt, args) __attribute__((format(printf, fmt, args)))
 #define _cleanup_(func) __attribute__((cleanup(func)))

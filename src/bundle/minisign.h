@@ -51,9 +51,9 @@ struct minisign {
  * to free.
  */
 int public_key_parse(struct public_key *key, const char *text, size_t size,
-		     struct reason *reason) _must_check_ _nonnull_all_;
+		     struct reason *reason) _checked_;
 int minisign_parse(struct minisign *sig, const char *text, size_t size,
-		   struct reason *reason) _must_check_ _nonnull_all_;
+		   struct reason *reason) _checked_;
 
 void minisign_free(struct minisign *sig);
 #define _cleanup_minisign_ _cleanup_(minisign_free)
@@ -63,14 +63,13 @@ void minisign_free(struct minisign *sig);
  * Returns 0, or with @reason filled in -EBADMSG (it did not) or -EIO (libcrypto failed).
  */
 int minisign_verify(const struct minisign *sig, const struct public_key *key,
-		    const void *data, size_t size,
-		    struct reason *reason) _must_check_ _nonnull_all_;
+		    const void *data, size_t size, struct reason *reason) _checked_;
 
 /*
  * Return the time in the trusted comment @comment, in seconds since 1970: "timestamp:N",
  * as minisign and scripts/bundle.sh write it. Returns 0 if it has none.
  */
-unsigned long long comment_timestamp(const char *comment) _must_check_ _nonnull_all_;
+unsigned long long comment_timestamp(const char *comment) _checked_;
 
 /* Write @id as minisign prints it: 16 digits, the last byte first. */
 void key_id_hex(const unsigned char id[static KEY_ID_BYTES],

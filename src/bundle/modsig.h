@@ -19,7 +19,7 @@ bool modsig_present(struct slice module) _must_check_;
  * @reason filled in -EBADMSG. Call certificate_free() after success.
  */
 int certificate_read(struct x509_st **certificate, struct slice file,
-		     struct reason *reason) _must_check_ _nonnull_all_;
+		     struct reason *reason) _checked_;
 
 /*
  * Return what the kernel calls the key of @certificate in /proc/keys after its subject,
@@ -27,9 +27,9 @@ int certificate_read(struct x509_st **certificate, struct slice file,
  * has none the serial number (x509_key_preparse() in
  * crypto/asymmetric_keys/x509_public_key.c). Owned by the caller; NULL without memory.
  */
-char *certificate_key_name(const struct x509_st *certificate) _must_check_ _nonnull_all_;
+char *certificate_key_name(const struct x509_st *certificate) _checked_;
 
 /* Return its subject, for messages. Owned by the caller; NULL without memory. */
-char *certificate_subject(const struct x509_st *certificate) _must_check_ _nonnull_all_;
+char *certificate_subject(const struct x509_st *certificate) _checked_;
 
 void certificate_free(struct x509_st **certificate);

@@ -49,7 +49,7 @@ struct payload {
  * in any case.
  */
 int payload_read(struct payload *payload, const struct trust_policy *policy,
-		 const char *path, const char *release) _must_check_ _nonnull_all_;
+		 const char *path, const char *release) _checked_;
 
 /*
  * Verify the signature of the bundle @path, and list the kernel releases that it has
@@ -57,7 +57,7 @@ int payload_read(struct payload *payload, const struct trust_policy *policy,
  * damaged) or -errno; call strlist_free() in any case.
  */
 int payload_releases(const struct trust_policy *policy, const char *path,
-		     struct strlist *releases) _must_check_ _nonnull_all_;
+		     struct strlist *releases) _checked_;
 
 void payload_free(struct payload *payload);
 #define _cleanup_payload_ _cleanup_(payload_free)

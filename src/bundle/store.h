@@ -16,7 +16,7 @@
  * Find the bundle for the kernel @release below @root; that of 'store add' comes first.
  * Returns its path, below the canonical @root, which the caller owns, or NULL.
  */
-char *store_find(const char *root, const char *release) _must_check_ _nonnull_all_;
+char *store_find(const char *root, const char *release) _checked_;
 
 /*
  * Add the releases of the bundles in the directory @place, one of the two above, to
@@ -24,4 +24,4 @@ char *store_find(const char *root, const char *release) _must_check_ _nonnull_al
  * filled in; call strlist_free() in either case.
  */
 int store_list(const char *root, const char *place, struct strlist *releases,
-	       struct reason *reason) _must_check_ _nonnull_all_;
+	       struct reason *reason) _checked_;

@@ -34,14 +34,13 @@ struct signer {
  * cannot be trusted) or -errno; call signer_free() and buf_free() in any case.
  */
 int trust_read(const struct trust_policy *policy, const char *path, int fd,
-	       struct buf *out, struct signer *signer) _must_check_ _nonnull_all_;
+	       struct buf *out, struct signer *signer) _checked_;
 
 /*
  * Apply the rule for something that cannot be signed, such as a directory: print that
  * @path is not signed, and return 0 if @policy allows that, else -EBADMSG.
  */
-int trust_unsigned(const struct trust_policy *policy,
-		   const char *path) _must_check_ _nonnull_all_;
+int trust_unsigned(const struct trust_policy *policy, const char *path) _checked_;
 
 /* Print on standard output who signed @path, if it is signed. */
 void signer_say(const struct signer *signer, const char *path) _nonnull_all_;

@@ -33,7 +33,7 @@ struct ustar {
  * case.
  */
 int ustar_parse(struct ustar *bundle, const char *data, size_t size,
-		struct reason *reason) _must_check_ _nonnull_all_;
+		struct reason *reason) _checked_;
 
 /* Return the file @path, or NULL. */
 const struct ustar_file *ustar_find(const struct ustar *bundle,

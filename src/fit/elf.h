@@ -24,7 +24,7 @@ struct elf {
  * (another architecture).
  */
 int elf_open(struct elf *elf, const char *data, size_t size,
-	     struct reason *reason) _must_check_ _nonnull_all_;
+	     struct reason *reason) _checked_;
 
 /* Return the header of section @index, which must be below e_shnum. */
 Elf64_Shdr elf_section(const struct elf *elf, unsigned int index) _nonnull_all_;

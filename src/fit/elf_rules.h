@@ -25,7 +25,7 @@ struct layout {
  * -EBADMSG with @reason filled in.
  */
 int elf_rules_check(const struct elf *elf, struct layout *out,
-		    struct reason *reason) _must_check_ _nonnull_all_;
+		    struct reason *reason) _checked_;
 
 /*
  * Return symbol @index, which must be below n_symbols of @layout, or its name, which is
@@ -45,4 +45,4 @@ const char *elf_rules_symbol_name(const struct elf *elf, const struct layout *la
  */
 int elf_rules_exports(const struct elf *elf, const struct layout *layout,
 		      struct symtab *exports, char **strings,
-		      struct reason *reason) _must_check_ _nonnull_all_;
+		      struct reason *reason) _checked_;

@@ -34,7 +34,7 @@ struct module {
  * Return the module name for the file name @path: "b_c" for "a/b-c.ko.xz". NULL without
  * memory.
  */
-char *module_name_of(const char *path) _must_check_ _nonnull_all_;
+char *module_name_of(const char *path) _checked_;
 
 /*
  * Read the module of @size bytes at @data. @path is only a name for messages, and must
@@ -48,14 +48,14 @@ char *module_name_of(const char *path) _must_check_ _nonnull_all_;
  * After a failure @mod is empty. Needs /proc and memfd_create().
  */
 int module_read(struct module *mod, const char *path, const char *data, size_t size,
-		struct reason *reason) _must_check_ _nonnull_all_;
+		struct reason *reason) _checked_;
 
 /*
  * Read a module of the kernel's own from the open file @fd, which may be compressed in
  * any way that libkmod knows. Only libkmod checks it.
  */
 int module_read_fd(struct module *mod, const char *path, int fd,
-		   struct reason *reason) _must_check_ _nonnull_all_;
+		   struct reason *reason) _checked_;
 
 /* Free what @mod holds, but not @mod itself. */
 void module_free(struct module *mod);

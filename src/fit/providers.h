@@ -14,11 +14,10 @@
  * with @reason filled in.
  */
 int modules_dep_read(const struct host *host, struct buf *out,
-		     struct reason *reason) _must_check_ _nonnull_all_;
+		     struct reason *reason) _checked_;
 
 /* Read modules.dep of the directory @fd, likewise. */
-int modules_dep_read_at(int fd, struct buf *out,
-			struct reason *reason) _must_check_ _nonnull_all_;
+int modules_dep_read_at(int fd, struct buf *out, struct reason *reason) _checked_;
 
 /*
  * Return the path of the next module that modules.dep lists, relative to the directory of

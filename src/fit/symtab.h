@@ -24,7 +24,7 @@ void symtab_free(struct symtab *tab);
 #define _cleanup_symtab_ _cleanup_(symtab_free)
 
 /* Append a copy of @sym, but not of its strings. Returns 0 or -ENOMEM. */
-int symtab_add(struct symtab *tab, const struct symbol *sym) _must_check_ _nonnull_all_;
+int symtab_add(struct symtab *tab, const struct symbol *sym) _checked_;
 
 /* Sort by name, and equal names by owner. symtab_find() needs this. */
 void symtab_sort(struct symtab *tab) _nonnull_all_;

@@ -26,12 +26,11 @@ void symvers_free(struct symvers *sv);
  * short) is refused. Returns 0, or -errno with @reason filled in: -EBADMSG for a
  * malformed file, with the number of the line. After a failure @sv is empty.
  */
-int symvers_load(struct symvers *sv, const char *path,
-		 struct reason *reason) _must_check_ _nonnull_all_;
+int symvers_load(struct symvers *sv, const char *path, struct reason *reason) _checked_;
 
 /* Parse text in memory likewise, and take ownership of @text, on failure too. */
 int symvers_parse(struct symvers *sv, char *text, size_t size,
-		  struct reason *reason) _must_check_ _nonnull_all_;
+		  struct reason *reason) _checked_;
 
 /*
  * Find the host's own symbol table for its kernel, the first that exists of symvers and
@@ -39,4 +38,4 @@ int symvers_parse(struct symvers *sv, char *text, size_t size,
  * first and the last may also end in .gz or .xz. On success *@out is the path, which the
  * caller owns, or NULL if there is none. Returns 0 or -errno.
  */
-int symvers_find(const struct host *host, char **out) _must_check_ _nonnull_all_;
+int symvers_find(const struct host *host, char **out) _checked_;

@@ -74,7 +74,7 @@ void findings_unseen(struct findings *findings, const char *fmt, ...) _nonnull_a
 bool cause_is_harmless(enum cause cause) _must_check_;
 
 /* Return the first cause found that is not harmless, or CAUSE_COUNT. */
-enum cause findings_first(const struct findings *findings) _must_check_ _nonnull_all_;
+enum cause findings_first(const struct findings *findings) _checked_;
 
 void findings_free(struct findings *findings);
 #define _cleanup_findings_ _cleanup_(findings_free)

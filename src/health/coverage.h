@@ -29,11 +29,10 @@ bool coverage_is_good(enum coverage coverage) _must_check_;
  * with @reason filled in; call strlist_free() in either case.
  */
 int kernels_list(const char *root, struct strlist *releases,
-		 struct reason *reason) _must_check_ _nonnull_all_;
+		 struct reason *reason) _checked_;
 
 /* Find out whether the kernel @release below @root has WireGuard. */
-enum coverage coverage_of(const char *root,
-			  const char *release) _must_check_ _nonnull_all_;
+enum coverage coverage_of(const char *root, const char *release) _checked_;
 
 /* Return true if the kernel of the directory @modules_fd has WireGuard built in. */
 bool coverage_is_built_in(int modules_fd) _must_check_;

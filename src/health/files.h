@@ -19,5 +19,4 @@ struct patient {
  * Look for causes in the files of @patient, and add them to @findings. Returns true if
  * the kernel has WireGuard built in, and needs no module.
  */
-bool files_look(const struct patient *patient,
-		struct findings *findings) _must_check_ _nonnull_all_;
+bool files_look(const struct patient *patient, struct findings *findings) _checked_;

@@ -27,8 +27,7 @@ struct look {
 void look_free(struct look *look) _nonnull_all_;
 
 /* Return the path of the module @name on the disk, owned by the tree, or NULL. */
-const char *look_on_disk(const struct look *look,
-			 const char *name) _must_check_ _nonnull_all_;
+const char *look_on_disk(const struct look *look, const char *name) _checked_;
 
 /* Return true if modprobe would load the module @name. */
-bool look_loads(const struct look *look, const char *name) _must_check_ _nonnull_all_;
+bool look_loads(const struct look *look, const char *name) _checked_;

@@ -41,7 +41,7 @@ struct boot_entry *boot_menu_add(struct boot_menu *menu) _nonnull_all_;
  * order. Returns 0, or -errno with @reason filled in.
  */
 int boot_menu_read(const char *root, const char *directory, struct boot_menu *menu,
-		   struct reason *reason) _must_check_ _nonnull_all_;
+		   struct reason *reason) _checked_;
 
 /* Sort the entries of files, the one that boots by default first. */
 void boot_menu_sort(struct boot_menu *menu, enum boot_order order) _nonnull_all_;
@@ -53,7 +53,7 @@ void boot_menu_free(struct boot_menu *menu);
  * @reason, which names the file.
  */
 int boot_read_file(const char *root, const char *path, size_t max, struct buf *out,
-		   struct reason *reason) _must_check_ _nonnull_all_;
+		   struct reason *reason) _checked_;
 
 /*
  * Return the release in the path of a kernel's image, which the caller owns, or NULL:

@@ -31,6 +31,6 @@ struct next_kernel {
  * out; call next_kernel_free() in either case.
  */
 int bootloader_next(const char *root, bool running, struct next_kernel *next,
-		    struct reason *reason) _must_check_ _nonnull_all_;
+		    struct reason *reason) _checked_;
 
 void next_kernel_free(struct next_kernel *next);

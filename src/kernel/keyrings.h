@@ -22,12 +22,11 @@ enum keyrings_answer {
  * Find the key @name, a result of certificate_key_name(), in the keyrings. Fills in
  * @reason for KEYRINGS_UNKNOWN.
  */
-enum keyrings_answer keyrings_trust(const char *name,
-				    struct reason *reason) _must_check_ _nonnull_all_;
+enum keyrings_answer keyrings_trust(const char *name, struct reason *reason) _checked_;
 
 /*
  * Find a key whose subject ends with @subject, the common name of who signed a module.
  * This is no proof, as another key may have the same subject.
  */
-enum keyrings_answer keyrings_trust_subject(const char *subject, struct reason *reason)
-	_must_check_ _nonnull_all_;
+enum keyrings_answer keyrings_trust_subject(const char *subject,
+					    struct reason *reason) _checked_;

@@ -16,13 +16,13 @@ enum loaded {
  * by srcversion and by the linker's build-id, as far as both have them. A kernel without
  * MODULE_SRCVERSION_ALL gives few modules a srcversion.
  */
-enum loaded loaded_compare(int fd, const char *path) _must_check_ _nonnull_all_;
+enum loaded loaded_compare(int fd, const char *path) _checked_;
 
 /* Return true if a module of @name is loaded. */
-bool loaded_any(const char *name) _must_check_ _nonnull_all_;
+bool loaded_any(const char *name) _checked_;
 
 /* Return true if the module @name is loaded and its init has succeeded. */
-bool loaded_live(const char *name) _must_check_ _nonnull_all_;
+bool loaded_live(const char *name) _checked_;
 
 /*
  * Load wireguard with modprobe from the running kernel's directory @fd. Then check that
@@ -30,4 +30,4 @@ bool loaded_live(const char *name) _must_check_ _nonnull_all_;
  * in @fd. Otherwise print why, with what the kernel logged, and unload the modules that
  * were not loaded before; some have no exit and stay. Returns 0 or -EIO.
  */
-int modprobe_load(int fd, const struct strlist *paths) _must_check_ _nonnull_all_;
+int modprobe_load(int fd, const struct strlist *paths) _checked_;

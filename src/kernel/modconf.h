@@ -24,4 +24,4 @@ int modconf_each(const struct host *host, modconf_fn use, void *arg,
  * file that is not regular, or a link that leads out of the root.
  */
 int modconf_check(const struct host *host, const char *const *directories, size_t count,
-		  struct reason *reason) _must_check_ _nonnull_all_;
+		  struct reason *reason) _checked_;

@@ -22,7 +22,7 @@ struct payload;
  * does not trust.
  */
 int preflight_check(const struct host *host, const struct payload *payload,
-		    const char *running, bool load) _must_check_ _nonnull_all_;
+		    const char *running, bool load) _checked_;
 
 /*
  * If the running kernel is that of @host and accepts only signed modules, check that each
@@ -30,7 +30,7 @@ int preflight_check(const struct host *host, const struct payload *payload,
  * and what to do. Returns as preflight_check().
  */
 int preflight_signatures(const struct host *host, const struct payload *payload,
-			 const char *running, bool load) _must_check_ _nonnull_all_;
+			 const char *running, bool load) _checked_;
 
 /* Return true if the running kernel is locked down, as /sys says. */
 bool preflight_is_locked_down(void) _must_check_;
@@ -39,4 +39,4 @@ bool preflight_is_locked_down(void) _must_check_;
 bool preflight_enforces(void) _must_check_;
 
 /* Return true if the running kernel was booted with @name in module_blacklist=. */
-bool preflight_is_blacklisted(const char *name) _must_check_ _nonnull_all_;
+bool preflight_is_blacklisted(const char *name) _checked_;

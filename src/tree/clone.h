@@ -31,21 +31,19 @@ int clone_make(const struct snapshot *snap, int from, int to, clone_how_fn how,
  * with its metadata where a hard link is not possible. @to_name must not exist. Returns 0
  * or -errno.
  */
-int clone_file(int from, const char *name, int to,
-	       const char *to_name) _must_check_ _nonnull_all_;
+int clone_file(int from, const char *name, int to, const char *to_name) _checked_;
 
 /* Do the same, but always copy. */
-int clone_copy(int from, const char *name, int to,
-	       const char *to_name) _must_check_ _nonnull_all_;
+int clone_copy(int from, const char *name, int to, const char *to_name) _checked_;
 
 /*
  * Copy the owner, mode and extended attributes of the file @name in @from to the regular
  * file @name in @to, unless the former is a link. Returns 0 or -errno.
  */
-int copy_ownership(int from, int to, const char *name) _must_check_ _nonnull_all_;
+int copy_ownership(int from, int to, const char *name) _checked_;
 
 /*
  * Remove @name in the directory @parent and everything below it. It may be missing.
  * Continues after an error, and returns the first: 0 or -errno.
  */
-int clone_drop(int parent, const char *name) _must_check_ _nonnull_all_;
+int clone_drop(int parent, const char *name) _checked_;

@@ -18,4 +18,4 @@ extern const char *const depmod_places[DEPMOD_PLACES];
  * even if it may not write.
  */
 int depmod_run(const struct host *host, const char *base, const struct strlist *ours,
-	       struct reason *reason) _must_check_ _nonnull_all_;
+	       struct reason *reason) _checked_;

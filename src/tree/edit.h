@@ -16,25 +16,24 @@ int edit_write(int fd, const char *path, const char *data, size_t size,
 	       struct strlist *made) _must_check_ _nonnull_(2);
 
 /* Make the directory @path if it does not exist. */
-int edit_make_directory(int fd, const char *path) _must_check_ _nonnull_all_;
+int edit_make_directory(int fd, const char *path) _checked_;
 
 /* Remove the file @path. */
-int edit_remove(int fd, const char *path) _must_check_ _nonnull_all_;
+int edit_remove(int fd, const char *path) _checked_;
 
 /* Rename the file or symbolic link @path to @to_path, replacing an existing one. */
-int edit_move(int fd, const char *path, const char *to_path) _must_check_ _nonnull_all_;
+int edit_move(int fd, const char *path, const char *to_path) _checked_;
 
 /*
  * Link the file or symbolic link @path in the directory @from to @to_path below @to, as
  * clone_file() does, replacing an existing one.
  */
-int edit_copy(int from, const char *path, int to,
-	      const char *to_path) _must_check_ _nonnull_all_;
+int edit_copy(int from, const char *path, int to, const char *to_path) _checked_;
 
 /*
  * Remove the directory @path if it is empty. Sets *@gone if it does not exist any more.
  */
-int edit_prune(int fd, const char *path, bool *gone) _must_check_ _nonnull_all_;
+int edit_prune(int fd, const char *path, bool *gone) _checked_;
 
 /* Write the entries of the directory @fd to the disk. */
 int edit_sync(int fd) _must_check_;

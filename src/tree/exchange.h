@@ -56,16 +56,14 @@ struct exchange {
 #define EXCHANGE_INIT { .tree_fd = -1 }
 /* clang-format on */
 
-int exchange_recover(const struct host *host,
-		     struct reason *reason) _must_check_ _nonnull_all_;
+int exchange_recover(const struct host *host, struct reason *reason) _checked_;
 
 /* Return true if an interrupted run left a clone, or another run is making one. */
-bool exchange_is_left(const struct host *host) _must_check_ _nonnull_all_;
+bool exchange_is_left(const struct host *host) _checked_;
 
 /* @live is the kernel's directory, as it was when all decisions were made. */
 int exchange_begin(struct exchange *exchange, const struct host *host,
-		   const struct snapshot *live,
-		   struct reason *reason) _must_check_ _nonnull_all_;
+		   const struct snapshot *live, struct reason *reason) _checked_;
 
 /*
  * @ours are the modules that modprobe has to find. @keep, or NULL, are the indexes to
@@ -75,11 +73,9 @@ int exchange_index(struct exchange *exchange, const struct strlist *ours,
 		   const struct strlist *keep, struct reason *reason) _must_check_
 	_nonnull_(1, 2, 4);
 
-int exchange_commit(struct exchange *exchange,
-		    struct reason *reason) _must_check_ _nonnull_all_;
+int exchange_commit(struct exchange *exchange, struct reason *reason) _checked_;
 
-int exchange_revert(struct exchange *exchange,
-		    struct reason *reason) _must_check_ _nonnull_all_;
+int exchange_revert(struct exchange *exchange, struct reason *reason) _checked_;
 
 /* See above. Prints where the directory was put. */
 void exchange_confirm(const struct exchange *exchange) _nonnull_all_;

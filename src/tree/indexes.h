@@ -14,8 +14,7 @@ bool indexes_is_output(const char *path) _nonnull_all_;
 enum clone_how indexes_how(const char *path) _nonnull_all_;
 
 /* List the files in @snap that depmod makes. Returns 0 or -ENOMEM. */
-int indexes_list(const struct snapshot *snap,
-		 struct strlist *out) _must_check_ _nonnull_all_;
+int indexes_list(const struct snapshot *snap, struct strlist *out) _checked_;
 
 /*
  * Check what depmod wrote into the directory @to, the clone of @from, of which @before is
@@ -24,17 +23,17 @@ int indexes_list(const struct snapshot *snap,
  * -errno with @reason filled in.
  */
 int indexes_check(const struct snapshot *before, int from, int to,
-		  struct reason *reason) _must_check_ _nonnull_all_;
+		  struct reason *reason) _checked_;
 
 /*
  * Check that the indexes of the directory @fd are there, and that its modules.dep lists
  * all of @paths. Returns 0, or -errno with @reason filled in.
  */
 int indexes_list_all(int fd, const struct strlist *paths,
-		     struct reason *reason) _must_check_ _nonnull_all_;
+		     struct reason *reason) _checked_;
 
 /*
  * Remove the files from @fd that depmod makes and @before does not name. Returns 0 or
  * -errno.
  */
-int indexes_drop_new(int fd, const struct strlist *before) _must_check_ _nonnull_all_;
+int indexes_drop_new(int fd, const struct strlist *before) _checked_;

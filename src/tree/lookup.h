@@ -18,7 +18,7 @@ struct module;
  * cannot be run; call strlist_free() in either case.
  */
 int lookup_files(const char *base, const char *release, const struct strlist *paths,
-		 struct strlist *found, struct reason *reason) _must_check_ _nonnull_all_;
+		 struct strlist *found, struct reason *reason) _checked_;
 
 /* Return the path in @found of the module of @path's name, owned by @found, or NULL. */
 const char *lookup_path(const struct strlist *found, const char *path) _nonnull_all_;
@@ -28,7 +28,7 @@ const char *lookup_path(const struct strlist *found, const char *path) _nonnull_
  * filled in: -EIO for the first one that it would not load.
  */
 int lookup_check(const char *base, const char *release, const struct strlist *paths,
-		 struct reason *reason) _must_check_ _nonnull_all_;
+		 struct reason *reason) _checked_;
 
 /*
  * List the names of the @count modules in @modules, of the modules that they were built
@@ -37,7 +37,7 @@ int lookup_check(const char *base, const char *release, const struct strlist *pa
  * strlist_free() in either case.
  */
 int needs_list(const struct module *modules, size_t count, int fd, struct strlist *names,
-	       struct reason *reason) _must_check_ _nonnull_all_;
+	       struct reason *reason) _checked_;
 
 /*
  * Check that in modules.dep of the directory @fd, each of the @count modules in @modules,
@@ -45,4 +45,4 @@ int needs_list(const struct module *modules, size_t count, int fd, struct strlis
  * to provide its symbols. Returns 0, or -errno with @reason filled in.
  */
 int needs_check(const struct module *modules, size_t count, const struct strlist *paths,
-		int fd, struct reason *reason) _must_check_ _nonnull_all_;
+		int fd, struct reason *reason) _checked_;

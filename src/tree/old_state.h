@@ -21,19 +21,18 @@ struct state;
  * empty. Returns 0, or -errno with @reason filled in, as state_load().
  */
 int state_load_anywhere(struct state *state, const struct host *host,
-			struct reason *reason) _must_check_ _nonnull_all_;
+			struct reason *reason) _checked_;
 
 /*
  * Add the releases that have an old state below @root to @releases. Returns 0, or -errno
  * with @reason filled in.
  */
 int old_state_list(const char *root, struct strlist *releases,
-		   struct reason *reason) _must_check_ _nonnull_all_;
+		   struct reason *reason) _checked_;
 
 /*
  * Move an old state of @host, which is locked, into the kernel's directory, and remove
  * it. Whenever this is interrupted, one of the two states counts, and is whole. Returns 0
  * or, with @reason filled in, -errno: -EBADMSG for a damaged state.
  */
-int old_state_take_over(const struct host *host,
-			struct reason *reason) _must_check_ _nonnull_all_;
+int old_state_take_over(const struct host *host, struct reason *reason) _checked_;

@@ -46,7 +46,7 @@ struct plan_how {
  */
 int plan_install(struct plan *plan, const struct host *host, const struct snapshot *tree,
 		 const struct payload *payload, const struct state *state,
-		 const struct plan_how *how) _must_check_ _nonnull_all_;
+		 const struct plan_how *how) _checked_;
 
 /*
  * Plan a removal: delete each file of @state that is unchanged since the install, and
@@ -54,14 +54,14 @@ int plan_install(struct plan *plan, const struct host *host, const struct snapsh
  * what it had replaced is still kept. Returns as plan_install().
  */
 int plan_remove(struct plan *plan, const struct host *host,
-		const struct state *state) _must_check_ _nonnull_all_;
+		const struct state *state) _checked_;
 
 /*
  * Make the changes in the clone @fd; @made is that of edit_write(). Returns 0, or -errno
  * with *@path set to the path at fault, borrowed.
  */
 int plan_carry_out(const struct plan *plan, int fd, struct strlist *made,
-		   const char **path) _must_check_ _nonnull_all_;
+		   const char **path) _checked_;
 
 /* Print what plan_carry_out() would do. */
 void plan_print(const struct plan *plan) _nonnull_all_;

@@ -27,8 +27,7 @@ struct snapshot {
  * with @reason filled in: -EXDEV if a directory below it is of another file system, such
  * as a subvolume of btrfs. After a failure @snap is empty.
  */
-int snapshot_take(struct snapshot *snap, int fd,
-		  struct reason *reason) _must_check_ _nonnull_all_;
+int snapshot_take(struct snapshot *snap, int fd, struct reason *reason) _checked_;
 
 void snapshot_free(struct snapshot *snap);
 #define _cleanup_snapshot_ _cleanup_(snapshot_free)

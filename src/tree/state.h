@@ -36,7 +36,7 @@ struct state {
 };
 
 /* Return true if nothing is installed, and nothing is kept of an earlier install. */
-bool state_is_empty(const struct state *state) _must_check_ _nonnull_all_;
+bool state_is_empty(const struct state *state) _checked_;
 
 void state_free(struct state *state);
 #define _cleanup_state_ _cleanup_(state_free)
@@ -55,39 +55,36 @@ enum state_file {
  * that is not a path of a module. After a failure @state is empty.
  */
 int state_load(struct state *state, const struct host *host,
-	       struct reason *reason) _must_check_ _nonnull_all_;
+	       struct reason *reason) _checked_;
 
 /*
  * List the releases below @root whose directory has a state, sorted. Returns 0, or -errno
  * with @reason filled in; call strlist_free() in either case.
  */
 int state_list(const char *root, struct strlist *releases,
-	       struct reason *reason) _must_check_ _nonnull_all_;
+	       struct reason *reason) _checked_;
 
 /*
  * Write @state into the kernel's directory @fd, which must be a clone. Of an empty state
  * nothing is left. Returns 0 or -errno.
  */
-int state_save(const struct state *state, int fd) _must_check_ _nonnull_all_;
+int state_save(const struct state *state, int fd) _checked_;
 
 /* Return the path of the kept file of @path, owned by the caller, or NULL. */
-char *state_kept_path(const char *path) _must_check_ _nonnull_all_;
+char *state_kept_path(const char *path) _checked_;
 
 /* Return true if the file @path of @host's modules equals the kept file of that path. */
-bool state_keeps_same(const struct host *host,
-		      const char *path) _must_check_ _nonnull_all_;
+bool state_keeps_same(const struct host *host, const char *path) _checked_;
 
 /*
  * Check the paths of the files that @state lists. Returns 0, or -EBADMSG with @reason
  * filled in.
  */
-int state_check_paths(const struct state *state,
-		      struct reason *reason) _must_check_ _nonnull_all_;
+int state_check_paths(const struct state *state, struct reason *reason) _checked_;
 
 /*
  * Compare the file @path of the modules of @host with @digest, and set *@found. Returns
  * 0, or -errno with @reason filled in if the file cannot be read.
  */
 int state_compare(const struct host *host, const char *path, const unsigned char *digest,
-		  enum state_file *found,
-		  struct reason *reason) _must_check_ _nonnull_all_;
+		  enum state_file *found, struct reason *reason) _checked_;

@@ -23,4 +23,4 @@ struct snapshot;
  * snapshot_free() in either case.
  */
 int survey_take(struct snapshot *tree, const struct host *host,
-		unsigned long long need) _must_check_ _nonnull_all_;
+		unsigned long long need) _checked_;

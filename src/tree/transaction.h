@@ -42,7 +42,7 @@ typedef int (*transaction_fn)(struct transaction *tx, void *arg);
  * nothing. Returns what @work returns, or -errno: -EBADMSG for a damaged state.
  */
 int transaction_run(struct transaction *tx, const char *root, const char *release,
-		    bool dry, transaction_fn work, void *arg) _must_check_ _nonnull_all_;
+		    bool dry, transaction_fn work, void *arg) _checked_;
 
 /*
  * Look at the kernel's directory (survey.h), in which @payload (NULL: nothing) is to find
@@ -53,20 +53,20 @@ int transaction_survey(struct transaction *tx, const struct payload *payload) _m
 
 /* After that, plan to install @payload (plan.h), which must outlive the transaction. */
 int transaction_plan_install(struct transaction *tx, const struct payload *payload,
-			     const struct plan_how *how) _must_check_ _nonnull_all_;
+			     const struct plan_how *how) _checked_;
 
 /* Plan to remove what is installed, likewise. */
-int transaction_plan_remove(struct transaction *tx) _must_check_ _nonnull_all_;
+int transaction_plan_remove(struct transaction *tx) _checked_;
 
 /*
  * Return true if just @payload is installed already, the recorded time is not before that
  * of its signature, and modprobe finds it.
  */
 bool transaction_is_done(const struct transaction *tx,
-			 const struct payload *payload) _must_check_ _nonnull_all_;
+			 const struct payload *payload) _checked_;
 
 /* Return the descriptor of the directory that the kernel has now, borrowed. */
-int transaction_modules_fd(const struct transaction *tx) _must_check_ _nonnull_all_;
+int transaction_modules_fd(const struct transaction *tx) _checked_;
 
 /*
  * Carry out the plan, towards @payload (NULL: nothing installed), up to and including the
@@ -82,7 +82,7 @@ void transaction_confirm(struct transaction *tx) _nonnull_all_;
  * Exchange the directories again: everything is as before. An error means that the
  * modules stay installed.
  */
-int transaction_revert(struct transaction *tx) _must_check_ _nonnull_all_;
+int transaction_revert(struct transaction *tx) _checked_;
 
 /* End the exchange, and free everything but the payload; transaction_run() does that. */
 void transaction_end(struct transaction *tx) _nonnull_all_;
