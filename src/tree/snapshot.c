@@ -31,22 +31,6 @@ static int add(struct snapshot *snap, char *path, const struct stat *st)
 	return 0;
 }
 
-/* strdup_printf() takes five times as long, and there are thousands of paths. */
-static char *join(const char *directory, const char *name)
-{
-	size_t len = strlen(directory), size = strlen(name) + 1;
-	char *path = malloc(len + 1 + size);
-
-	if (!path)
-		return NULL;
-	if (len) {
-		memcpy(path, directory, len + 1);
-		path[len++] = '/';
-	}
-	memcpy(path + len, name, size);
-	return path;
-}
-
 /* List the names in the directory, sorted. */
 static int list(DIR *dir, struct strlist *names)
 {
@@ -75,7 +59,8 @@ static int look_at(struct snapshot *snap, int fd, const char *directory, const c
 		return errno == ENOENT ? 0
 				       : reason_errno_at(reason, -errno, "%s/%s",
 							 directory, name);
-	if (add(snap, join(directory, name), &st) < 0)
+	if (add(snap, strdup_printf("%s%s%s", directory, *directory ? "/" : "", name),
+		&st) < 0)
 		return reason_errno(reason, -ENOMEM);
 	path = snap->entries[snap->count - 1].path;
 	if (!S_ISDIR(st.st_mode))
@@ -126,32 +111,11 @@ static bool same_time(const struct timespec *a, const struct timespec *b)
 	return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
 }
 
-/* Sort '/' first, so that a directory is followed by what is in it. */
-static unsigned int rank(char c)
-{
-	return c == '/' ? 1 : c ? (unsigned char)c + 1U : 0;
-}
-
-static int compare(const void *path, const void *entry)
-{
-	const char *a = path, *b = ((const struct snapshot_entry *)entry)->path;
-
-	while (*a && *a == *b) {
-		a++;
-		b++;
-	}
-	return (rank(*a) > rank(*b)) - (rank(*a) < rank(*b));
-}
-
-const struct snapshot_entry *snapshot_find(const struct snapshot *snap, const char *path)
-{
-	/* Skip the directory itself, which is first. */
-	return snap->count < 2 ? NULL
-			       : bsearch(path, snap->entries + 1, snap->count - 1,
-					 sizeof(*snap->entries), compare);
-}
-
-bool snapshot_same(const struct snapshot_entry *a, const struct snapshot_entry *b)
+/*
+ * Return true if neither file nor metadata changed between the two entries of one path
+ * (see the top of the header).
+ */
+static bool is_same(const struct snapshot_entry *a, const struct snapshot_entry *b)
 {
 	const struct stat *x = &a->st, *y = &b->st;
 
@@ -190,7 +154,7 @@ const char *snapshot_difference(const struct snapshot *a, const struct snapshot 
 
 		if (!x && !y)
 			return NULL;
-		if (!x || !y || !snapshot_same(x, y))
+		if (!x || !y || !is_same(x, y))
 			return x ? x->path : y->path;
 	}
 }
@@ -203,7 +167,7 @@ const char *snapshot_changed(const struct snapshot *snap, int fd)
 
 		if (S_ISDIR(entry->st.st_mode) &&
 		    (fstatat(fd, now.path, &now.st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		     !snapshot_same(entry, &now)))
+		     !is_same(entry, &now)))
 			return entry->path;
 	}
 	return NULL;

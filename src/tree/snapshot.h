@@ -32,17 +32,6 @@ int snapshot_take(struct snapshot *snap, int fd, struct reason *reason) _checked
 void snapshot_free(struct snapshot *snap);
 #define _cleanup_snapshot_ _cleanup_(snapshot_free)
 
-/* Return the entry of @path, owned by @snap, or NULL. "." is not found. */
-const struct snapshot_entry *snapshot_find(const struct snapshot *snap,
-					   const char *path) _nonnull_all_;
-
-/*
- * Return true if neither file nor metadata changed between the two entries of one path
- * (see the top of this file).
- */
-bool snapshot_same(const struct snapshot_entry *a,
-		   const struct snapshot_entry *b) _nonnull_all_;
-
 /*
  * Return the path of the first difference between the two, owned by one of them, or NULL.
  * A difference at a path that @ignored accepts does not count.
