@@ -121,13 +121,12 @@ static enum exit_code show_file(struct show *show, const struct sum *sum,
 {
 	const char *taken = lookup_path(loads, sum->path);
 	struct reason reason = { 0 };
-	enum state_file found;
-	int ret = state_compare(&show->host, sum->path, sum->digest, &found, &reason);
+	int found = state_compare(&show->host, sum->path, sum->digest, &reason);
 
-	if (ret < 0)
-		return exit_code_of(log_reason(sum->path, ret, &reason));
+	if (found < 0)
+		return exit_code_of(log_reason(sum->path, found, &reason));
 	find_taint(show, sum->path);
-	print_file(show, sum->path, found, taken);
+	print_file(show, sum->path, (enum state_file)found, taken);
 	if (found != STATE_INTACT || !taken || strcmp(taken, sum->path) != 0)
 		return EXIT_FAILED;
 	return EXIT_DONE;

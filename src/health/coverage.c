@@ -120,10 +120,8 @@ static bool is_intact(const struct host *host, const struct state *state,
 		return false;
 	for (size_t i = 0; i < state->installed.count; i++) {
 		const struct sum *sum = &state->installed.entries[i];
-		enum state_file found;
 
-		if (state_compare(host, sum->path, sum->digest, &found, &ignored) < 0 ||
-		    found != STATE_INTACT)
+		if (state_compare(host, sum->path, sum->digest, &ignored) != STATE_INTACT)
 			return false;
 	}
 	return true;

@@ -48,10 +48,9 @@ static void look_at_set(struct look *look)
 			     look->host.kernels, look->host.release);
 	for (size_t i = 0; i < installed->count; i++) {
 		const struct sum *sum = &installed->entries[i];
-		enum state_file found;
+		int found = state_compare(&look->host, sum->path, sum->digest, &reason);
 
-		if (state_compare(&look->host, sum->path, sum->digest, &found, &reason) <
-		    0)
+		if (found < 0)
 			findings_unseen(look->findings, "%s: %s", sum->path, reason.text);
 		else if (found != STATE_INTACT)
 			findings_add(look->findings, CAUSE_HALF_INSTALLED, "%s/%s is %s",

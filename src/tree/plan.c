@@ -22,8 +22,7 @@ struct planning {
 	const struct payload *payload; /* NULL for a removal */
 	const struct state *state;
 	const struct plan_how *how;
-	struct strlist wanted; /* names of the payload's modules */
-	int ret;	       /* the last error that was printed, or 0 */
+	int ret; /* the last error that was printed, or 0 */
 };
 
 void plan_free(struct plan *plan)
@@ -59,49 +58,49 @@ static int add_path(struct planning *p, const struct payload_file *file)
 	const char *dir = p->how->dir ? p->how->dir : "kernel";
 	const char *slash = strchr(file->path, '/');
 	_cleanup_free_ char *path = strdup_printf("%s%s", dir, slash ? slash : "/");
-	_cleanup_free_ char *name = module_name_of(file->path);
 
-	if (!path || !name || strlist_add(&p->wanted, name) < 0)
-		return -ENOMEM;
-	return strlist_add(&p->plan->paths, path);
+	return path ? strlist_add(&p->plan->paths, path) : -ENOMEM;
 }
 
-/* Find out what became of @path. Returns false after a message if that fails. */
-static bool look_at(struct planning *p, const char *path, const struct sum **sum,
-		    enum state_file *found)
+/* Compare @path with @digest as state_compare() does, and print an error. */
+static int compare(struct planning *p, const char *path, const unsigned char *digest)
+{
+	struct reason reason = { 0 };
+	int found = state_compare(p->host, path, digest, &reason);
+
+	if (found < 0)
+		p->ret = log_reason(path, found, &reason);
+	return found;
+}
+
+/* Find out what became of @path. Returns an enum state_file, or -errno after a message. */
+static int look_at(struct planning *p, const char *path)
 {
 	static const unsigned char no_digest[SHA256_BYTES];
-	struct reason reason = { 0 };
-	int ret;
+	const struct sum *sum = sums_find(&p->state->installed, path);
 
-	*sum = sums_find(&p->state->installed, path);
-	ret = state_compare(p->host, path, *sum ? (*sum)->digest : no_digest, found,
-			    &reason);
-	if (ret < 0)
-		p->ret = log_reason(path, ret, &reason);
-	return ret == 0;
+	return compare(p, path, sum ? sum->digest : no_digest);
+}
+
+/* Return the payload's module of the name of @path, or NULL. */
+static const struct payload_file *of_name(struct planning *p, const char *path)
+{
+	_cleanup_free_ char *name = module_name_of(path);
+
+	if (!name)
+		p->ret = -ENOMEM;
+	for (size_t i = 0; name && p->payload && i < p->payload->n_modules; i++)
+		if (!strcmp(name, p->payload->modules[i].name))
+			return &p->payload->files[i];
+	return NULL;
 }
 
 /* Return true if the file @path is, byte for byte, the payload's module of its name. */
 static bool is_same(struct planning *p, const char *path)
 {
-	_cleanup_free_ char *name = module_name_of(path);
-	enum state_file found = STATE_CHANGED;
-	struct reason reason = { 0 };
-	int ret = name ? 0 : -ENOMEM;
+	const struct payload_file *file = of_name(p, path);
 
-	for (size_t i = 0; name && p->payload && i < p->payload->n_modules; i++) {
-		const struct payload_file *file = &p->payload->files[i];
-
-		if (strcmp(name, p->payload->modules[i].name) != 0)
-			continue;
-		ret = state_compare(p->host, path, file->digest, &found, &reason);
-		log_reason(path, ret, &reason);
-		break;
-	}
-	if (ret < 0)
-		p->ret = ret;
-	return found == STATE_INTACT;
+	return file && compare(p, path, file->digest) == STATE_INTACT;
 }
 
 /* A file is in the way. */
@@ -145,10 +144,10 @@ static bool keep(struct planning *p, const char *path, const char *why)
 static void plan_file(struct planning *p, const char *path,
 		      const struct payload_file *file)
 {
-	enum state_file found;
-	const struct sum *sum;
+	const struct sum *sum = sums_find(&p->state->installed, path);
+	int found = look_at(p, path);
 
-	if (!look_at(p, path, &sum, &found))
+	if (found < 0)
 		return;
 	if (found == STATE_INTACT && sum &&
 	    !memcmp(sum->digest, file->digest, SHA256_BYTES))
@@ -165,30 +164,20 @@ static void plan_file(struct planning *p, const char *path,
 	add_change(p, CHANGE_WRITE, path, file);
 }
 
-/* Return true if the payload has a module of the name of @path. */
-static bool is_wanted(struct planning *p, const char *path)
-{
-	_cleanup_free_ char *name = module_name_of(path);
-
-	if (!name)
-		p->ret = -ENOMEM;
-	return name && strlist_has(&p->wanted, name);
-}
-
 /* Plan to delete the installed files that the payload does not have. */
 static void plan_removals(struct planning *p)
 {
 	for (size_t i = 0; i < p->state->installed.count; i++) {
 		const char *path = p->state->installed.entries[i].path;
-		enum state_file found;
-		const struct sum *sum;
+		int found;
 
-		if (strlist_has(&p->plan->paths, path) || !look_at(p, path, &sum, &found))
+		if (strlist_has(&p->plan->paths, path))
 			continue;
+		found = look_at(p, path);
 		if (found == STATE_INTACT) {
 			add_change(p, CHANGE_REMOVE, path, NULL);
 		} else if (found == STATE_CHANGED && p->payload &&
-			   (is_wanted(p, path) || !p->how->replace)) {
+			   (of_name(p, path) || !p->how->replace)) {
 			keep(p, path, "it was changed since wgkmod installed it");
 		} else if (found == STATE_CHANGED) {
 			log_error("'%s' was changed since wgkmod installed it, and stays",
@@ -204,14 +193,14 @@ static void plan_restores(struct planning *p)
 {
 	for (size_t i = 0; i < p->state->kept.count; i++) {
 		const char *path = p->state->kept.items[i];
-		enum state_file found;
-		const struct sum *sum;
+		int found;
 
-		if (is_wanted(p, path) || !look_at(p, path, &sum, &found))
+		if (of_name(p, path))
 			continue;
-		if (found != STATE_CHANGED)
+		found = look_at(p, path);
+		if (found == STATE_MISSING || found == STATE_INTACT)
 			add_change(p, CHANGE_RESTORE, path, NULL);
-		else
+		else if (found == STATE_CHANGED)
 			log_error("the file that was replaced at '%s' is still kept: "
 				  "move away what is there now, and 'wgkmod remove' puts "
 				  "it back",
@@ -247,7 +236,7 @@ static void plan_names(struct planning *p, const struct snapshot *tree)
 		const char *path = tree->entries[i].path;
 
 		if (S_ISDIR(tree->entries[i].st.st_mode) || !is_module_file(path) ||
-		    !is_wanted(p, path) || strlist_has(&p->plan->paths, path) ||
+		    !of_name(p, path) || strlist_has(&p->plan->paths, path) ||
 		    sums_find(&p->state->installed, path))
 			continue;
 		keep(p, path, "the kernel has this module of the same name already");
@@ -266,7 +255,7 @@ static void plan_external(struct planning *p)
 		return;
 	cursor = dep.data;
 	while ((path = modules_dep_next(&cursor))) {
-		if (path[0] != '/' || !is_wanted(p, path))
+		if (path[0] != '/' || !of_name(p, path))
 			continue;
 		log_failure(path, "the kernel has this module of the same name already, "
 				  "by 'external' in depmod's configuration (depmod.d); "
@@ -277,7 +266,6 @@ static void plan_external(struct planning *p)
 
 static int finish(struct planning *p)
 {
-	strlist_free(&p->wanted);
 	return p->ret == -ENOMEM ? log_no_memory() : p->ret;
 }
 
@@ -285,7 +273,7 @@ int plan_install(struct plan *plan, const struct host *host, const struct snapsh
 		 const struct payload *payload, const struct state *state,
 		 const struct plan_how *how)
 {
-	struct planning p = { plan, host, payload, state, how, { 0 }, 0 };
+	struct planning p = { plan, host, payload, state, how, 0 };
 
 	*plan = (struct plan){ 0 };
 	for (size_t i = 0; p.ret == 0 && i < payload->count; i++)
@@ -304,7 +292,7 @@ int plan_install(struct plan *plan, const struct host *host, const struct snapsh
 int plan_remove(struct plan *plan, const struct host *host, const struct state *state)
 {
 	static const struct plan_how how = { 0 };
-	struct planning p = { plan, host, NULL, state, &how, { 0 }, 0 };
+	struct planning p = { plan, host, NULL, state, &how, 0 };
 
 	*plan = (struct plan){ 0 };
 	plan_removals(&p);

@@ -273,45 +273,29 @@ int state_save(const struct state *state, int fd)
 	return ret < 0 ? ret : edit_write(fd, STATE_LIST, text.data, text.size, NULL);
 }
 
-static int compare_fd(int fd, const unsigned char *digest, enum state_file *found,
-		      struct reason *reason)
+int state_compare(const struct host *host, const char *path, const unsigned char *digest,
+		  struct reason *reason)
 {
+	_cleanup_close_ int fd = open_beneath(host->modules_fd, path, O_RDONLY);
 	unsigned char actual[SHA256_BYTES];
 	_cleanup_buf_ struct buf file = { 0 };
-	int ret = read_fd(fd, MODULE_MAX_BYTES, &file, reason);
+	int ret;
 
-	*found = STATE_CHANGED;
+	if (fd == -ENOENT)
+		return STATE_MISSING;
+	if (fd == -ELOOP || fd == -ENOTDIR || fd == -ENXIO)
+		return STATE_CHANGED;
+	if (fd < 0)
+		return reason_errno(reason, fd);
+	ret = read_fd(fd, MODULE_MAX_BYTES, &file, reason);
 	if (ret == -EINVAL || ret == -EFBIG)
-		return 0;
+		return STATE_CHANGED;
 	if (ret < 0)
 		return ret;
 	ret = sha256(file.data, file.size, actual);
 	if (ret < 0)
 		return reason_set(reason, ret, "libcrypto cannot compute its digest");
-	if (memcmp(actual, digest, sizeof(actual)) == 0)
-		*found = STATE_INTACT;
-	return 0;
-}
-
-int state_compare(const struct host *host, const char *path, const unsigned char *digest,
-		  enum state_file *found, struct reason *reason)
-{
-	_cleanup_close_ int fd = open_beneath(host->modules_fd, path, O_RDONLY);
-
-	switch (fd) {
-	case -ENOENT:
-		*found = STATE_MISSING;
-		return 0;
-	case -ELOOP:
-	case -ENOTDIR:
-	case -ENXIO:
-		*found = STATE_CHANGED;
-		return 0;
-	default:
-		if (fd < 0)
-			return reason_errno(reason, fd);
-		return compare_fd(fd, digest, found, reason);
-	}
+	return memcmp(actual, digest, sizeof(actual)) ? STATE_CHANGED : STATE_INTACT;
 }
 
 bool state_keeps_same(const struct host *host, const char *path)

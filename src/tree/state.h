@@ -83,8 +83,8 @@ bool state_keeps_same(const struct host *host, const char *path) _checked_;
 int state_check_paths(const struct state *state, struct reason *reason) _checked_;
 
 /*
- * Compare the file @path of the modules of @host with @digest, and set *@found. Returns
- * 0, or -errno with @reason filled in if the file cannot be read.
+ * Compare the file @path of the modules of @host with @digest. Returns an enum
+ * state_file, or -errno with @reason filled in if the file cannot be read.
  */
 int state_compare(const struct host *host, const char *path, const unsigned char *digest,
-		  enum state_file *found, struct reason *reason) _checked_;
+		  struct reason *reason) _checked_;
