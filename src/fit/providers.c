@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "fit/providers.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -113,30 +114,19 @@ int providers_read(struct providers *providers, const struct host *host,
 	return ret;
 }
 
-/* depmod lists a path below the kernel's directory, or an absolute one. */
-static char *below_root(const struct host *host, const char *path)
-{
-	if (*path == '/')
-		return strdup(path);
-	return strdup_printf("lib/modules/%s/%s", host->release, path);
-}
-
-/* Both may lead through a link, as those in weak-updates do. */
+/*
+ * Return true if @path of modules.dep is a file. It is below the kernel's directory, or
+ * absolute, and may lead through a link, as those in weak-updates do.
+ */
 static bool is_file(const struct host *host, const char *path)
 {
-	_cleanup_free_ char *real = NULL;
+	_cleanup_free_ char *below =
+		*path == '/' ? strdup(path)
+			     : strdup_printf("lib/modules/%s/%s", host->release, path);
+	_cleanup_close_ int fd = below ? root_open(host->root, below, O_PATH, NULL) : -1;
 	struct stat st;
 
-	if (root_resolve(host->root, path, &real) < 0)
-		return false;
-	return stat(real, &st) == 0 && S_ISREG(st.st_mode);
-}
-
-static bool is_there(const struct host *host, const char *path)
-{
-	_cleanup_free_ char *below = below_root(host, path);
-
-	return below && is_file(host, below);
+	return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
 }
 
 bool provider_installed(const struct providers *providers, const char *owner)
@@ -153,7 +143,7 @@ bool provider_installed(const struct providers *providers, const char *owner)
 		if (!module->owner)
 			return true;
 		if (!(providers->ours && sums_find(providers->ours, module->owner)) &&
-		    is_there(providers->host, module->owner))
+		    is_file(providers->host, module->owner))
 			return true;
 	}
 	return false;
