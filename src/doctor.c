@@ -164,10 +164,8 @@ static enum exit_code run(const struct params *params)
 static const struct option_spec options[] = {
 	OPTION_KERNEL("the release to look at; default: the running kernel", false),
 	OPTION_ROOT,
-	{ "load", NULL, "run modprobe, and find the cause if it fails",
-	  offsetof(struct params, load), false },
-	{ "list", NULL, "only list the causes that it knows",
-	  offsetof(struct params, list), false },
+	FLAG("load", load, "run modprobe, and find the cause if it fails"),
+	FLAG("list", list, "only list the causes that it knows"),
 	OPTION_PORCELAIN,
 	{ 0 },
 };

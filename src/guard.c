@@ -197,10 +197,8 @@ static enum exit_code run(const struct params *params)
 static const struct option_spec options[] = {
 	OPTION_ROOT,
 	OPTION_PORCELAIN,
-	{ "nagios", NULL, "print and exit as a plugin of Nagios does",
-	  offsetof(struct params, nagios), false },
-	{ "prometheus", NULL, "print metrics for Prometheus",
-	  offsetof(struct params, prometheus), false },
+	FLAG("nagios", nagios, "print and exit as a plugin of Nagios does"),
+	FLAG("prometheus", prometheus, "print metrics for Prometheus"),
 	{ 0 },
 };
 

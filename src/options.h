@@ -59,33 +59,26 @@ struct verb {
 	enum exit_code (*run)(const struct params *params);
 };
 
+/* An entry of a table of options: one with a value for @field, and one without. */
 /* clang-format off */
-#define OPTION_KERNEL(text, must) \
-	{ "kernel", "RELEASE", text, offsetof(struct params, kernel), must }
+#define VALUE(name, word, field, must, text) \
+	{ name, word, text, offsetof(struct params, field), must }
+#define FLAG(name, field, text) { name, NULL, text, offsetof(struct params, field), false }
+
+#define OPTION_KERNEL(text, must) VALUE("kernel", "RELEASE", kernel, must, text)
 #define OPTION_ROOT \
-	{ "root", "DIR", "work on the system below DIR instead of /", \
-	  offsetof(struct params, root), false }
-#define OPTION_DRY_RUN \
-	{ "dry-run", NULL, "only print what would be done", \
-	  offsetof(struct params, dry_run), false }
+	VALUE("root", "DIR", root, false, "work on the system below DIR instead of /")
+#define OPTION_DRY_RUN FLAG("dry-run", dry_run, "only print what would be done")
 #define OPTION_PORCELAIN \
-	{ "porcelain", NULL, "print lines for programs, in a stable format", \
-	  offsetof(struct params, porcelain), false }
+	FLAG("porcelain", porcelain, "print lines for programs, in a stable format")
 #define OPTION_KEY \
-	{ "key", "FILE", "also trust this minisign public key", \
-	  offsetof(struct params, key), false }
+	VALUE("key", "FILE", key, false, "also trust this minisign public key")
 #define OPTION_ALLOW_UNSIGNED \
-	{ "allow-unsigned", NULL, "accept an unsigned bundle, this run only", \
-	  offsetof(struct params, allow_unsigned), false }
-#define OPTION_SYMVERS(text, must) \
-	{ "symvers", "FILE", text, offsetof(struct params, symvers), must }
-#define OPTION_PORCELAIN \
-	{ "porcelain", NULL, "print lines for programs, in a stable format", \
-	  offsetof(struct params, porcelain), false }
+	FLAG("allow-unsigned", allow_unsigned, "accept an unsigned bundle, this run only")
+#define OPTION_SYMVERS(text, must) VALUE("symvers", "FILE", symvers, must, text)
 #define OPTION_VERMAGIC \
-	{ "vermagic", "STRING", \
-	  "the kernel's vermagic; default: that of its own modules", \
-	  offsetof(struct params, vermagic), false }
+	VALUE("vermagic", "STRING", vermagic, false, \
+	      "the kernel's vermagic; default: that of its own modules")
 /* clang-format on */
 
 /*
