@@ -16,8 +16,7 @@
  *				the install fail, for example a full disk
  *	preflight_check()	find anything in the kernel or in modprobe's configuration
  *				that would make it have no effect
- *	transaction_plan_install()
- *				list what has to be written and removed, and what is in
+ *	plan_install()		list what has to be written and removed, and what is in
  *				the way
  *
  * transaction_commit() then makes the changes in a clone of the kernel's directory, and
@@ -55,7 +54,7 @@ static int load(struct transaction *tx, struct install *in)
 	int ret = modprobe_load(transaction_modules_fd(tx), &tx->plan.paths);
 
 	if (ret == 0)
-		transaction_confirm(tx);
+		exchange_confirm(&tx->exchange);
 	else
 		in->taken_back = transaction_revert(tx) == 0;
 	return ret;
@@ -139,7 +138,8 @@ static int install(struct transaction *tx, void *arg)
 		ret = preflight_check(&tx->host, &in->payload, params->running,
 				      params->load);
 	if (ret == 0)
-		ret = transaction_plan_install(tx, &in->payload, &how);
+		ret = plan_install(&tx->plan, &tx->host, &tx->tree, &in->payload,
+				   &tx->state, &how);
 	return ret == 0 ? carry_out(tx, in, &proof) : ret;
 }
 

@@ -46,7 +46,7 @@ static int remove_modules(struct transaction *tx, void *arg)
 	}
 	ret = transaction_survey(tx, NULL);
 	if (ret == 0)
-		ret = transaction_plan_remove(tx);
+		ret = plan_remove(&tx->plan, &tx->host, &tx->state);
 	/*
 	 * Only files that cannot be restored yet are left, and plan_remove() has said so.
 	 */

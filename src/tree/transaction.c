@@ -11,9 +11,10 @@
 #include "tree/old_state.h"
 #include "tree/survey.h"
 
-void transaction_end(struct transaction *tx)
+/* End the exchange, and free everything but the payload. */
+static void end(struct transaction *tx)
 {
-	if (tx->begun)
+	if (tx->exchange.host)
 		exchange_finish(&tx->exchange);
 	plan_free(&tx->plan);
 	state_free(&tx->state);
@@ -57,7 +58,7 @@ int transaction_run(struct transaction *tx, const char *root, const char *releas
 
 		if (ret == 0)
 			ret = work(tx, arg);
-		transaction_end(tx);
+		end(tx);
 		if (ret != -EAGAIN)
 			return ret;
 	}
@@ -75,17 +76,6 @@ int transaction_survey(struct transaction *tx, const struct payload *payload)
 	return survey_take(&tx->tree, &tx->host, need);
 }
 
-int transaction_plan_install(struct transaction *tx, const struct payload *payload,
-			     const struct plan_how *how)
-{
-	return plan_install(&tx->plan, &tx->host, &tx->tree, payload, &tx->state, how);
-}
-
-int transaction_plan_remove(struct transaction *tx)
-{
-	return plan_remove(&tx->plan, &tx->host, &tx->state);
-}
-
 bool transaction_is_done(const struct transaction *tx, const struct payload *payload)
 {
 	const struct host *host = &tx->host;
@@ -99,8 +89,7 @@ bool transaction_is_done(const struct transaction *tx, const struct payload *pay
 
 int transaction_modules_fd(const struct transaction *tx)
 {
-	return tx->begun && tx->exchange.exchanged ? tx->exchange.tree_fd
-						   : tx->host.modules_fd;
+	return tx->exchange.exchanged ? tx->exchange.tree_fd : tx->host.modules_fd;
 }
 
 static int copy_names(struct strlist *to, const struct strlist *from)
@@ -211,10 +200,8 @@ static int say(const char *path, int ret, const struct reason *reason)
 int transaction_commit(struct transaction *tx, const struct payload *payload)
 {
 	struct reason reason = { 0 };
-	int ret;
+	int ret = exchange_begin(&tx->exchange, &tx->host, &tx->tree, &reason);
 
-	tx->begun = true;
-	ret = exchange_begin(&tx->exchange, &tx->host, &tx->tree, &reason);
 	if (ret < 0)
 		return say(tx->host.release, ret, &reason);
 	ret = change_clone(tx, payload);
@@ -228,11 +215,6 @@ int transaction_commit(struct transaction *tx, const struct payload *payload)
 	if (ret == 0)
 		ret = exchange_commit(&tx->exchange, &reason);
 	return say(tx->host.modules, ret, &reason);
-}
-
-void transaction_confirm(struct transaction *tx)
-{
-	exchange_confirm(&tx->exchange);
 }
 
 int transaction_revert(struct transaction *tx)

@@ -20,9 +20,8 @@ struct transaction {
 	struct state state;   /* before */
 	struct snapshot tree; /* the kernel's directory, before */
 	struct plan plan;
-	struct state next; /* after; borrows the paths of the plan */
-	struct exchange exchange;
-	bool begun; /* the exchange has begun */
+	struct state next;	  /* after; borrows the paths of the plan */
+	struct exchange exchange; /* it has a host once it has begun */
 };
 
 /* clang-format off */
@@ -46,17 +45,10 @@ int transaction_run(struct transaction *tx, const char *root, const char *releas
 
 /*
  * Look at the kernel's directory (survey.h), in which @payload (NULL: nothing) is to find
- * room.
+ * room. After that the caller fills in @plan, by plan.h.
  */
 int transaction_survey(struct transaction *tx, const struct payload *payload) _must_check_
 	_nonnull_(1);
-
-/* After that, plan to install @payload (plan.h), which must outlive the transaction. */
-int transaction_plan_install(struct transaction *tx, const struct payload *payload,
-			     const struct plan_how *how) _checked_;
-
-/* Plan to remove what is installed, likewise. */
-int transaction_plan_remove(struct transaction *tx) _checked_;
 
 /*
  * Return true if just @payload is installed already, the recorded time is not before that
@@ -70,19 +62,14 @@ int transaction_modules_fd(const struct transaction *tx) _checked_;
 
 /*
  * Carry out the plan, towards @payload (NULL: nothing installed), up to and including the
- * exchange. transaction_revert() can undo it.
+ * exchange. transaction_revert() can undo it; exchange_confirm() keeps it, and puts aside
+ * what another process lost by it.
  */
 int transaction_commit(struct transaction *tx, const struct payload *payload) _must_check_
 	_nonnull_(1);
-
-/* Keep what transaction_commit() did; what another process lost by it is put aside. */
-void transaction_confirm(struct transaction *tx) _nonnull_all_;
 
 /*
  * Exchange the directories again: everything is as before. An error means that the
  * modules stay installed.
  */
 int transaction_revert(struct transaction *tx) _checked_;
-
-/* End the exchange, and free everything but the payload; transaction_run() does that. */
-void transaction_end(struct transaction *tx) _nonnull_all_;
