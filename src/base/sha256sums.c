@@ -2,12 +2,11 @@
 #include "base/sha256sums.h"
 
 #include <openssl/evp.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"
 #include "base/log.h"
-
-static const char digits[] = "0123456789abcdef";
 
 int sha256(const void *data, size_t size, unsigned char digest[static SHA256_BYTES])
 {
@@ -20,23 +19,17 @@ int sha256(const void *data, size_t size, unsigned char digest[static SHA256_BYT
 
 void hex_text(const unsigned char *bytes, size_t size, char *hex)
 {
-	for (size_t i = 0; i < size; i++) {
-		*hex++ = digits[bytes[i] >> 4];
-		*hex++ = digits[bytes[i] & 0xf];
-	}
 	*hex = '\0';
+	for (size_t i = 0; i < size; i++)
+		sprintf(hex + 2 * i, "%02x", bytes[i]);
 }
 
 int sha256_parse(const char *hex, unsigned char digest[static SHA256_BYTES])
 {
-	if (strspn(hex, digits) < SHA256_DIGITS)
+	if (strspn(hex, "0123456789abcdef") < SHA256_DIGITS)
 		return -EINVAL;
-	for (size_t i = 0; i < SHA256_BYTES; i++) {
-		size_t high = (size_t)(strchr(digits, hex[2 * i]) - digits);
-		size_t low = (size_t)(strchr(digits, hex[2 * i + 1]) - digits);
-
-		digest[i] = (unsigned char)(high << 4 | low);
-	}
+	for (size_t i = 0; i < SHA256_BYTES; i++)
+		sscanf(hex + 2 * i, "%2hhx", &digest[i]);
 	return 0;
 }
 
@@ -76,12 +69,8 @@ bool sums_is_path(const char *path)
 
 bool sums_is_module_path(const char *path)
 {
-	size_t len = strlen(path), base;
-
-	if (!sums_is_path(path) || strncmp(path, "kernel/", strlen("kernel/")) != 0)
-		return false;
-	base = strlen(strrchr(path, '/') + 1);
-	return base > 3 && !strcmp(path + len - 3, ".ko");
+	return sums_is_path(path) && !strncmp(path, "kernel/", strlen("kernel/")) &&
+	       ends_with(strrchr(path, '/') + 1, ".ko");
 }
 
 /* A line_fn: @arg is the struct sums. */

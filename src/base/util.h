@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 struct buf;
@@ -48,6 +49,14 @@ static inline void *grow(void *items, size_t count, size_t size)
 	if (count & (count - 1))
 		return items;
 	return reallocarray(items, count ? 2 * count : 1, size);
+}
+
+/* Return true if @text ends with @suffix, and has something before it. */
+static inline bool ends_with(const char *text, const char *suffix)
+{
+	size_t len = strlen(text), tail = strlen(suffix);
+
+	return len > tail && !strcmp(text + len - tail, suffix);
 }
 
 #define _cleanup_free_ _cleanup_(free_pointer)

@@ -31,14 +31,13 @@ char *store_find(const char *root, const char *release)
 /* Add the release of "wireguard-RELEASE.tar"; other names are passed over. */
 static int add_release(struct strlist *releases, const char *name)
 {
-	size_t len = strlen(name);
-	const size_t around = strlen(PREFIX) + strlen(SUFFIX);
 	_cleanup_free_ char *release = NULL;
 
-	if (len <= around || strncmp(name, PREFIX, strlen(PREFIX)) != 0 ||
-	    strcmp(name + len - strlen(SUFFIX), SUFFIX) != 0)
+	if (strncmp(name, PREFIX, strlen(PREFIX)) != 0 ||
+	    !ends_with(name + strlen(PREFIX), SUFFIX))
 		return 0;
-	release = strndup(name + strlen(PREFIX), len - around);
+	name += strlen(PREFIX);
+	release = strndup(name, strlen(name) - strlen(SUFFIX));
 	if (!release)
 		return -ENOMEM;
 	return host_release_ok(release) ? strlist_add(releases, release) : 0;

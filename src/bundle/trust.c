@@ -37,9 +37,7 @@ static void keys_free(struct keys *keys)
 
 static bool has_suffix(const char *name, const char *suffix)
 {
-	size_t len = strlen(name), tail = strlen(suffix);
-
-	return name[0] != '.' && len > tail && !strcmp(name + len - tail, suffix);
+	return name[0] != '.' && ends_with(name, suffix);
 }
 
 /* Add the key @path, relative to @dirfd, which messages call @shown. */

@@ -75,32 +75,25 @@ static size_t blocks(size_t size)
 /* What is not a regular file, in words. */
 static const char *kind_of(char typeflag)
 {
-	switch (typeflag) {
-	case REGTYPE:
+	static const struct {
+		const char *flags, *words;
+	} kinds[] = {
+		{ "1", "a hard link" },
+		{ "2", "a symbolic link" },
+		{ "34", "a device" },
+		{ "5", "a directory" },
+		{ "6", "a FIFO" },
+		{ "xgX", "a pax header, which ustar does not have" },
+		{ "LK", "a GNU header of a long name, which ustar does not have" },
+		{ "S", "a sparse file, which ustar does not have" },
+	};
+
+	if (typeflag == REGTYPE)
 		return NULL;
-	case LNKTYPE:
-		return "a hard link";
-	case SYMTYPE:
-		return "a symbolic link";
-	case CHRTYPE:
-	case BLKTYPE:
-		return "a device";
-	case DIRTYPE:
-		return "a directory";
-	case FIFOTYPE:
-		return "a FIFO";
-	case 'x':
-	case 'g':
-	case 'X':
-		return "a pax header, which ustar does not have";
-	case 'L':
-	case 'K':
-		return "a GNU header of a long name, which ustar does not have";
-	case 'S':
-		return "a sparse file, which ustar does not have";
-	default:
-		return "of no kind that ustar has";
-	}
+	for (size_t i = 0; typeflag && i < ARRAY_SIZE(kinds); i++)
+		if (strchr(kinds[i].flags, typeflag))
+			return kinds[i].words;
+	return "of no kind that ustar has";
 }
 
 /* Parse a field of octal digits and, as its last byte, a NUL or a space. */

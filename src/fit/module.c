@@ -91,51 +91,27 @@ static int memory_file(const char *data, size_t size, struct reason *reason)
 	return TAKE_FD(fd);
 }
 
-static int get_versions(struct module *mod)
+/* How to get the fields of a symbol from an entry of libkmod's; NULL: it has none. */
+struct getters {
+	const char *(*name)(const struct kmod_list *entry);
+	uint64_t (*crc)(const struct kmod_list *entry);
+	int (*bind)(const struct kmod_list *entry);
+};
+
+static int fill(struct symtab *table, struct kmod_list *list, const struct getters *get,
+		const char *owner)
 {
 	struct kmod_list *entry;
 
-	kmod_list_foreach (entry, mod->versions_list) {
+	kmod_list_foreach (entry, list) {
 		struct symbol sym = {
-			.name = kmod_module_version_get_symbol(entry),
-			.crc = kmod_module_version_get_crc(entry),
+			.name = get->name(entry),
+			.crc = get->crc ? get->crc(entry) : 0,
+			.owner = owner,
+			.weak = get->bind && get->bind(entry) == KMOD_SYMBOL_WEAK,
 		};
 
-		if (symtab_add(&mod->versions, &sym) < 0)
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-static int get_exports(struct module *mod)
-{
-	struct kmod_list *entry;
-
-	kmod_list_foreach (entry, mod->exports_list) {
-		struct symbol sym = {
-			.name = kmod_module_symbol_get_symbol(entry),
-			.crc = kmod_module_symbol_get_crc(entry),
-			.owner = mod->path,
-		};
-
-		if (symtab_add(&mod->exports, &sym) < 0)
-			return -ENOMEM;
-	}
-	return 0;
-}
-
-static int get_undefined(struct module *mod)
-{
-	struct kmod_list *entry;
-
-	kmod_list_foreach (entry, mod->undefined_list) {
-		struct symbol sym = {
-			.name = kmod_module_dependency_symbol_get_symbol(entry),
-			.weak = kmod_module_dependency_symbol_get_bind(entry) ==
-				KMOD_SYMBOL_WEAK,
-		};
-
-		if (symtab_add(&mod->undefined, &sym) < 0)
+		if (symtab_add(table, &sym) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -179,12 +155,22 @@ static int read_lists(struct module *mod, const struct kmod_module *kmod,
 
 static int fill_tables(struct module *mod, struct reason *reason)
 {
+	static const struct getters version = { kmod_module_version_get_symbol,
+						kmod_module_version_get_crc, NULL };
+	static const struct getters export = { kmod_module_symbol_get_symbol,
+					       kmod_module_symbol_get_crc, NULL };
+	static const struct getters undefined = {
+		kmod_module_dependency_symbol_get_symbol, NULL,
+		kmod_module_dependency_symbol_get_bind
+	};
 	struct kmod_list *entry;
 	size_t n_info = 0;
 
 	kmod_list_foreach (entry, mod->info)
 		n_info++;
-	if (get_versions(mod) < 0 || get_exports(mod) < 0 || get_undefined(mod) < 0)
+	if (fill(&mod->versions, mod->versions_list, &version, NULL) < 0 ||
+	    fill(&mod->exports, mod->exports_list, &export, mod->path) < 0 ||
+	    fill(&mod->undefined, mod->undefined_list, &undefined, NULL) < 0)
 		return reason_errno(reason, -ENOMEM);
 	if (mod->versions.count > MAX_SYMBOLS || mod->exports.count > MAX_SYMBOLS ||
 	    mod->undefined.count > MAX_SYMBOLS)

@@ -21,7 +21,6 @@ struct symtab {
 };
 
 void symtab_free(struct symtab *tab);
-#define _cleanup_symtab_ _cleanup_(symtab_free)
 
 /* Append a copy of @sym, but not of its strings. Returns 0 or -ENOMEM. */
 int symtab_add(struct symtab *tab, const struct symbol *sym) _checked_;

@@ -262,11 +262,9 @@ static void look_for_userspace(struct findings *findings)
 	const struct dirent *entry;
 
 	while (dir && (entry = readdir(dir))) {
-		size_t len = strlen(entry->d_name);
 		struct stat st;
 
-		if (len <= strlen(".sock") ||
-		    strcmp(entry->d_name + len - strlen(".sock"), ".sock") != 0 ||
+		if (!ends_with(entry->d_name, ".sock") ||
 		    fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 		    !S_ISSOCK(st.st_mode))
 			continue;
@@ -336,10 +334,8 @@ static void look_at_tunnels(struct findings *findings)
 		_cleanup_close_ int fd = -1;
 		_cleanup_buf_ struct buf file = { 0 };
 		struct reason reason = { 0 };
-		size_t len = strlen(entry->d_name);
 
-		if (len <= strlen(".conf") ||
-		    strcmp(entry->d_name + len - strlen(".conf"), ".conf") != 0)
+		if (!ends_with(entry->d_name, ".conf"))
 			continue;
 		fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 		if (fd < 0)

@@ -130,13 +130,9 @@ int boot_menu_read(const char *root, const char *directory, struct boot_menu *me
 
 	if (!dir)
 		return reason_errno_at(reason, -errno, "%s", directory);
-	while (ret == 0 && (found = next_entry(dir))) {
-		size_t len = strlen(found->d_name);
-
-		if (len > strlen(".conf") && found->d_name[0] != '.' &&
-		    !strcmp(found->d_name + len - strlen(".conf"), ".conf"))
+	while (ret == 0 && (found = next_entry(dir)))
+		if (found->d_name[0] != '.' && ends_with(found->d_name, ".conf"))
 			ret = read_entry(root, directory, found->d_name, menu, reason);
-	}
 	return ret;
 }
 

@@ -153,8 +153,8 @@ static int holds(const struct kernel_keys *keys, const char *ring, const char *t
 	return found;
 }
 
-/* Find a key in the keyrings whose description has @text. */
-static enum keyrings_answer find_key(const char *text, struct reason *reason)
+/* Find a key whose description has @text, which this frees (NULL: no memory). */
+static enum keyrings_answer find_key(char *text, struct reason *reason)
 {
 	static const struct {
 		const char *ring;
@@ -165,11 +165,13 @@ static enum keyrings_answer find_key(const char *text, struct reason *reason)
 		{ ".platform", KEYRINGS_PLATFORM },
 	};
 	_cleanup_(keys_free) struct kernel_keys keys = { 0 };
+	_cleanup_free_ char *owned = text;
+	int ret = owned ? read_keys(&keys, reason) : reason_errno(reason, -ENOMEM);
 
-	if (read_keys(&keys, reason) < 0)
+	if (ret < 0)
 		return KEYRINGS_UNKNOWN;
 	for (size_t i = 0; i < ARRAY_SIZE(rings); i++) {
-		int found = holds(&keys, rings[i].ring, text);
+		int found = holds(&keys, rings[i].ring, owned);
 
 		if (found > 0)
 			return rings[i].answer;
@@ -183,20 +185,10 @@ static enum keyrings_answer find_key(const char *text, struct reason *reason)
 
 enum keyrings_answer keyrings_trust(const char *name, struct reason *reason)
 {
-	_cleanup_free_ char *text = strdup_printf(": %s: X509.", name);
-
-	if (text)
-		return find_key(text, reason);
-	reason_errno(reason, -ENOMEM);
-	return KEYRINGS_UNKNOWN;
+	return find_key(strdup_printf(": %s: X509.", name), reason);
 }
 
 enum keyrings_answer keyrings_trust_subject(const char *subject, struct reason *reason)
 {
-	_cleanup_free_ char *text = strdup_printf("%s: ", subject);
-
-	if (text)
-		return find_key(text, reason);
-	reason_errno(reason, -ENOMEM);
-	return KEYRINGS_UNKNOWN;
+	return find_key(strdup_printf("%s: ", subject), reason);
 }

@@ -160,15 +160,6 @@ static bool is_ours(int fd, const struct strlist *paths)
 	return ok;
 }
 
-/* A module is live once its init has succeeded, which registers the kind of interface. */
-static bool is_usable(void)
-{
-	if (loaded_live(WIREGUARD))
-		return true;
-	log_failure(WIREGUARD, "it is loaded, but not live");
-	return false;
-}
-
 static int list_loaded(const struct strlist *paths, struct strlist *out)
 {
 	for (size_t i = 0; i < paths->count; i++) {
@@ -213,8 +204,12 @@ int modprobe_load(int fd, const struct strlist *paths)
 		return -EIO;
 	}
 	kmsg = open_kmsg();
-	if (run_modprobe() == 0 && is_ours(fd, paths) && is_usable())
-		return 0;
+	if (run_modprobe() == 0 && is_ours(fd, paths)) {
+		/* Its init has succeeded, which registers the kind of interface. */
+		if (loaded_live(WIREGUARD))
+			return 0;
+		log_failure(WIREGUARD, "it is loaded, but not live");
+	}
 	print_kmsg(kmsg);
 	unload(paths, &before);
 	return -EIO;

@@ -30,7 +30,7 @@ static int check_file(const char *root, const char *path, struct reason *reason)
 	struct stat st;
 
 	if (!plain)
-		return reason_set(reason, -ENOMEM, "%s", strerror(ENOMEM));
+		return reason_errno(reason, -ENOMEM);
 	if (real && !strcmp(real, "/dev/null"))
 		return 0;
 	if (root_holds(root, path) == -EXDEV)
@@ -64,7 +64,7 @@ int modconf_check(const struct host *host, const char *const *directories, size_
 				strdup_printf("%s/%s", directories[i], entry->d_name);
 
 			ret = path ? check_file(host->root, path, reason)
-				   : reason_set(reason, -ENOMEM, "%s", strerror(ENOMEM));
+				   : reason_errno(reason, -ENOMEM);
 		}
 	}
 	return ret;

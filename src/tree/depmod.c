@@ -17,15 +17,9 @@ const char *const depmod_places[DEPMOD_PLACES] = {
 
 static bool ends_with_error(const char *line, const int *errors, size_t count)
 {
-	size_t len = strlen(line);
-
-	for (size_t i = 0; i < count; i++) {
-		const char *text = strerror(errors[i]);
-		size_t n = strlen(text);
-
-		if (len > n && !strcmp(line + len - n, text))
+	for (size_t i = 0; i < count; i++)
+		if (ends_with(line, strerror(errors[i])))
 			return true;
-	}
 	return false;
 }
 

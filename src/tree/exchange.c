@@ -36,10 +36,8 @@ static bool is_interrupted(void)
 
 	spawn_ending_signals(&ending);
 	sigpending(&pending);
-	for (int sig = 1; sig < NSIG; sig++)
-		if (sigismember(&ending, sig) == 1 && sigismember(&pending, sig) == 1)
-			return true;
-	return false;
+	sigandset(&pending, &pending, &ending);
+	return !sigisemptyset(&pending);
 }
 
 /*

@@ -213,16 +213,12 @@ static bool is_module_file(const char *path)
 {
 	static const char *const suffixes[] = { ".ko", ".ko.gz", ".ko.xz", ".ko.zst" };
 	_cleanup_free_ char *slashed = strdup_printf("/%s", path);
-	size_t len = strlen(path);
 
 	if (!slashed || strstr(slashed, "/build/") || strstr(slashed, "/source/"))
 		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
-		size_t n = strlen(suffixes[i]);
-
-		if (len > n && !strcmp(path + len - n, suffixes[i]))
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++)
+		if (ends_with(path, suffixes[i]))
 			return true;
-	}
 	return false;
 }
 

@@ -67,4 +67,3 @@ int plan_carry_out(const struct plan *plan, int fd, struct strlist *made,
 void plan_print(const struct plan *plan) _nonnull_all_;
 
 void plan_free(struct plan *plan);
-#define _cleanup_plan_ _cleanup_(plan_free)
