@@ -88,6 +88,40 @@ int host_open(struct host *host, const char *root, const char *release,
 	return ret < 0 ? ret : open_modules(host, reason);
 }
 
+#define STEP_MS 50
+#define MAX_WAIT_MS (5 * 60 * 1000)
+
+/*
+ * Lock the directory @fd, called @path, until every copy of the descriptor is closed,
+ * here and in the processes that inherited it. The lock is on the directory itself, not
+ * on a lock file, so a refused run has written nothing. Anybody who may read the
+ * directory can hold the lock: say that this waits, and give up after five minutes.
+ */
+static int lock_take(int fd, const char *path, struct reason *reason)
+{
+	static const struct timespec step = { .tv_nsec = STEP_MS * 1000000L };
+	int waited = 0;
+
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno == EINTR)
+			continue;
+		if (errno != EWOULDBLOCK)
+			return reason_errno_at(reason, -errno, "%s: cannot lock it",
+					       path);
+		if (waited == MAX_WAIT_MS)
+			return reason_set(reason, -EBUSY,
+					  "%s: cannot lock it: another process still has "
+					  "it locked",
+					  path);
+		if (waited == 0)
+			log_error("waiting for another process, which has '%s' locked",
+				  path);
+		nanosleep(&step, NULL);
+		waited += STEP_MS;
+	}
+	return 0;
+}
+
 int host_open_locked(struct host *host, const char *root, const char *release,
 		     struct reason *reason)
 {
@@ -106,9 +140,6 @@ int host_open_locked(struct host *host, const char *root, const char *release,
 				  host->kernels, release);
 	return open_modules(host, reason);
 }
-
-#define STEP_MS 50
-#define MAX_WAIT_MS (5 * 60 * 1000)
 
 bool root_works(void)
 {
@@ -165,38 +196,6 @@ int root_holds(const char *root, const char *path)
 	if (!inside && !real)
 		return ret;
 	return !inside || !real || strcmp(inside, real) != 0 ? -EXDEV : 0;
-}
-
-static int wait_for(int fd, const char *path, struct reason *reason)
-{
-	static const struct timespec step = { .tv_nsec = STEP_MS * 1000000L };
-
-	log_error("waiting for another process, which has '%s' locked", path);
-	for (int waited = 0; waited < MAX_WAIT_MS; waited += STEP_MS) {
-		nanosleep(&step, NULL);
-		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
-			return 0;
-		if (errno != EWOULDBLOCK && errno != EINTR)
-			return reason_errno(reason, -errno);
-	}
-	return reason_set(reason, -EBUSY, "another process still has it locked");
-}
-
-int lock_take(int fd, const char *path, struct reason *reason)
-{
-	struct reason why = { 0 };
-	int ret;
-
-	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		if (errno == EINTR)
-			continue;
-		ret = errno == EWOULDBLOCK ? wait_for(fd, path, &why)
-					   : reason_errno(&why, -errno);
-		return ret < 0 ? reason_set(reason, ret, "%s: cannot lock it: %s", path,
-					    why.text)
-			       : 0;
-	}
-	return 0;
 }
 
 bool lock_is_taken(int fd)

@@ -42,9 +42,9 @@ int host_open(struct host *host, const char *root, const char *release,
 
 /*
  * Open the host to change it: as host_open(), and with @kernels_fd locked, so that one
- * process at a time makes changes below a root and the others wait (lock_take()). Returns
- * -ELOOP also when the kernel's directory itself is a link. After a failure @host still
- * holds what was found until then.
+ * process at a time makes changes below a root. The others say that they wait, for five
+ * minutes, and return -EBUSY. Returns -ELOOP also when the kernel's directory itself is a
+ * link. After a failure @host still holds what was found until then.
  */
 int host_open_locked(struct host *host, const char *root, const char *release,
 		     struct reason *reason) _checked_;
@@ -81,15 +81,6 @@ int root_resolve(const char *root, const char *path, char **out) _checked_;
  * -errno if there is none either way.
  */
 int root_holds(const char *root, const char *path) _checked_;
-
-/*
- * Lock the directory @fd, called @path, until every copy of the descriptor is closed,
- * here and in the processes that inherited it. The lock is on the directory itself, not
- * on a lock file, so a refused run has written nothing. Anybody who may read the
- * directory can hold the lock: this says that it waits, and after five minutes it gives
- * up. Returns 0, or -errno with @reason filled in: -EBUSY if another process keeps it.
- */
-int lock_take(int fd, const char *path, struct reason *reason) _checked_;
 
 /* Return true if a process has locked the directory @fd. */
 bool lock_is_taken(int fd);
