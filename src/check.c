@@ -13,8 +13,8 @@
 struct files {
 	struct module *modules;
 	size_t count;
-	unsigned int unread;  /* files that could not be read */
-	enum exit_code worst; /* of those, and at the end of everything */
+	unsigned int unread; /* files that could not be read */
+	int worst;	     /* the gravest error of those */
 };
 
 static void files_free(struct files *files)
@@ -34,13 +34,6 @@ static int read_module(struct module *mod, const char *path, struct reason *reas
 	return module_read(mod, path, file.data, file.size, reason);
 }
 
-/* The exit codes of a module are ordered by severity. */
-static void worsen(enum exit_code *worst, enum exit_code code)
-{
-	if (code > *worst)
-		*worst = code;
-}
-
 static void read_files(struct files *files, const struct params *params)
 {
 	for (size_t i = 0; i < params->n_operands; i++) {
@@ -50,11 +43,11 @@ static void read_files(struct files *files, const struct params *params)
 
 		files->count += ret == 0;
 		files->unread += ret < 0;
-		worsen(&files->worst, exit_code_of(log_reason(path, ret, &reason)));
+		files->worst = graver_error(files->worst, log_reason(path, ret, &reason));
 	}
 }
 
-static enum exit_code prove(const struct params *params, struct files *files)
+static int prove(const struct params *params, struct files *files)
 {
 	_cleanup_host_ struct host host = HOST_INIT;
 	const struct proof_basis basis = {
@@ -65,31 +58,32 @@ static enum exit_code prove(const struct params *params, struct files *files)
 	};
 	struct reason reason = { 0 };
 	struct proof proof;
+	int ret;
 
 	read_files(files, params);
 	if (!params->vermagic &&
 	    host_open(&host, params->root, params->kernel, &reason) < 0) {
 		log_failure(params->kernel, "no vermagic to compare with: %s",
 			    reason.text);
-		return EXIT_FAILED;
+		return -EIO;
 	}
-	worsen(&files->worst, exit_code_of(proof_run(&proof, &basis, files->modules,
-						     files->count, files->unread)));
-	if (files->worst == EXIT_DONE)
+	ret = graver_error(files->worst, proof_run(&proof, &basis, files->modules,
+						   files->count, files->unread));
+	if (ret == 0)
 		log_info("%zu module%s fit %s: %zu %s", files->count,
 			 PLURAL(files->count), params->kernel, proof.equal,
 			 proof_equal_what(&proof));
-	return files->worst;
+	return ret;
 }
 
 static enum exit_code run(const struct params *params)
 {
-	_cleanup_(files_free) struct files files = { .worst = EXIT_DONE };
+	_cleanup_(files_free) struct files files = { 0 };
 
 	files.modules = calloc(params->n_operands, sizeof(*files.modules));
 	if (!files.modules)
 		return exit_code_of(log_no_memory());
-	return prove(params, &files);
+	return exit_code_of(prove(params, &files));
 }
 
 static const struct option_spec options[] = {

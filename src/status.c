@@ -116,20 +116,20 @@ static void print_file(const struct show *show, const char *path, enum state_fil
 	putchar('\n');
 }
 
-static enum exit_code show_file(struct show *show, const struct sum *sum,
-				const struct strlist *loads)
+static int show_file(struct show *show, const struct sum *sum,
+		     const struct strlist *loads)
 {
 	const char *taken = lookup_path(loads, sum->path);
 	struct reason reason = { 0 };
 	int found = state_compare(&show->host, sum->path, sum->digest, &reason);
 
 	if (found < 0)
-		return exit_code_of(log_reason(sum->path, found, &reason));
+		return log_reason(sum->path, found, &reason);
 	find_taint(show, sum->path);
 	print_file(show, sum->path, (enum state_file)found, taken);
 	if (found != STATE_INTACT || !taken || strcmp(taken, sum->path) != 0)
-		return EXIT_FAILED;
-	return EXIT_DONE;
+		return -EIO;
+	return 0;
 }
 
 static void print_kept(const struct show *show)
@@ -170,18 +170,17 @@ static void print_taint(const struct show *show)
 }
 
 /* Check that what they need is what was proven to provide it, by the index of now. */
-static enum exit_code check_needs(const struct show *show, const struct strlist *paths)
+static int check_needs(const struct show *show, const struct strlist *paths)
 {
 	struct reason reason = { 0 };
 	int ret = needs_check(show->modules, show->n_modules, paths,
 			      show->host.modules_fd, &reason);
 
-	return exit_code_of(log_reason(show->host.release, ret, &reason));
+	return log_reason(show->host.release, ret, &reason);
 }
 
 /* List what modprobe would load: nothing without an index, or with a damaged one. */
-static enum exit_code find_loads(struct show *show, struct strlist *paths,
-				 struct strlist *loads)
+static int find_loads(struct show *show, struct strlist *paths, struct strlist *loads)
 {
 	const struct sums *installed = &show->state.installed;
 	struct reason reason = { 0 };
@@ -189,20 +188,20 @@ static enum exit_code find_loads(struct show *show, struct strlist *paths,
 
 	show->modules = calloc(installed->count + 1, sizeof(*show->modules));
 	if (!show->modules)
-		return exit_code_of(log_no_memory());
+		return log_no_memory();
 	for (size_t i = 0; ret == 0 && i < installed->count; i++)
 		ret = reason_errno(&reason,
 				   strlist_add(paths, installed->entries[i].path));
 	if (ret == 0)
 		ret = lookup_files(show->host.root, show->host.release, paths, loads,
 				   &reason);
-	return exit_code_of(log_reason(show->host.release, ret, &reason));
+	return log_reason(show->host.release, ret, &reason);
 }
 
-static enum exit_code show_files(struct show *show)
+static int show_files(struct show *show)
 {
 	_cleanup_strlist_ struct strlist paths = { 0 }, loads = { 0 };
-	enum exit_code code = find_loads(show, &paths, &loads);
+	int ret = find_loads(show, &paths, &loads);
 	bool left = exchange_is_left(&show->host);
 
 	if (show->params->porcelain)
@@ -212,11 +211,10 @@ static enum exit_code show_files(struct show *show)
 		printf("%s: %zu module%s\n", show->host.release,
 		       show->state.installed.count, PLURAL(show->state.installed.count));
 	for (size_t i = 0; show->modules && i < show->state.installed.count; i++)
-		if (show_file(show, &show->state.installed.entries[i], &loads) !=
-		    EXIT_DONE)
-			code = EXIT_FAILED;
-	if (check_needs(show, &paths) != EXIT_DONE)
-		code = EXIT_FAILED;
+		if (show_file(show, &show->state.installed.entries[i], &loads) < 0)
+			ret = -EIO;
+	if (check_needs(show, &paths) < 0)
+		ret = -EIO;
 	print_kept(show);
 	print_compatible(show);
 	print_taint(show);
@@ -225,7 +223,7 @@ static enum exit_code show_files(struct show *show)
 			       ? "  another run is at work\n"
 			       : "  a run was interrupted; the next one cleans up after "
 				 "it\n");
-	return code;
+	return ret;
 }
 
 static void show_free(struct show *show)
@@ -238,8 +236,7 @@ static void show_free(struct show *show)
 }
 
 /* Show one kernel, and add it to *@shown if anything is installed for it. */
-static enum exit_code show_kernel(const struct params *params, const char *release,
-				  size_t *shown)
+static int show_kernel(const struct params *params, const char *release, size_t *shown)
 {
 	_cleanup_(show_free) struct show show = { .params = params, .host = HOST_INIT };
 	struct reason reason = { 0 };
@@ -247,39 +244,34 @@ static enum exit_code show_kernel(const struct params *params, const char *relea
 
 	/* The kernel is gone, and its state with it. */
 	if (ret == -ENOENT && show.host.root)
-		return EXIT_DONE;
+		return 0;
 	if (ret == 0)
 		ret = state_load_anywhere(&show.state, &show.host, &reason);
 	if (ret < 0)
-		return exit_code_of(log_reason(release, ret, &reason));
+		return log_reason(release, ret, &reason);
 	if (state_is_empty(&show.state))
-		return EXIT_DONE;
+		return 0;
 	(*shown)++;
 	show.running = host_is_running(&show.host, params->running);
 	return show_files(&show);
 }
 
-static enum exit_code show_all(const struct params *params, size_t *shown)
+static int show_all(const struct params *params, size_t *shown)
 {
 	_cleanup_strlist_ struct strlist releases = { 0 };
 	struct reason reason = { 0 };
 	int ret = state_list(params->root, &releases, &reason);
-	enum exit_code worst;
 
 	if (ret == 0)
 		ret = old_state_list(params->root, &releases, &reason);
-	worst = exit_code_of(log_reason(params->root, ret, &reason));
-	for (size_t i = 0; i < releases.count; i++) {
-		enum exit_code code = show_kernel(params, releases.items[i], shown);
-
-		if (code > worst)
-			worst = code;
-	}
-	return worst;
+	log_reason(params->root, ret, &reason);
+	for (size_t i = 0; i < releases.count; i++)
+		ret = graver_error(ret, show_kernel(params, releases.items[i], shown));
+	return ret;
 }
 
 /* Print whether each installed kernel, or that of --kernel, has WireGuard. */
-static enum exit_code print_coverage(const struct params *params)
+static int print_coverage(const struct params *params)
 {
 	_cleanup_free_ char *root = realpath(params->root, NULL);
 	_cleanup_strlist_ struct strlist kernels = { 0 };
@@ -287,31 +279,29 @@ static enum exit_code print_coverage(const struct params *params)
 
 	if (!root || kernels_list(root, &kernels, &reason) < 0) {
 		log_failure(params->root, "%s", root ? reason.text : strerror(errno));
-		return EXIT_FAILED;
+		return -EIO;
 	}
 	for (size_t i = 0; i < kernels.count; i++)
 		if (!params->kernel || !strcmp(params->kernel, kernels.items[i]))
 			printf("coverage\t%s\t%s\n", kernels.items[i],
 			       coverage_word(coverage_of(root, kernels.items[i])));
-	return EXIT_DONE;
+	return 0;
 }
 
 static enum exit_code run(const struct params *params)
 {
-	enum exit_code code;
 	size_t shown = 0;
+	int ret;
 
 	log_set_verb("show"); /* "cannot status" is not a sentence */
-	if (params->kernel)
-		code = show_kernel(params, params->kernel, &shown);
-	else
-		code = show_all(params, &shown);
-	if (params->porcelain && print_coverage(params) != EXIT_DONE && code == EXIT_DONE)
-		code = EXIT_FAILED;
-	if (code == EXIT_DONE && !shown && !params->porcelain)
+	ret = params->kernel ? show_kernel(params, params->kernel, &shown)
+			     : show_all(params, &shown);
+	if (params->porcelain)
+		ret = graver_error(ret, print_coverage(params));
+	if (ret == 0 && !shown && !params->porcelain)
 		log_info("nothing is installed%s%s", params->kernel ? " for " : "",
 			 params->kernel ? params->kernel : "");
-	return code;
+	return exit_code_of(ret);
 }
 
 static const struct option_spec options[] = {

@@ -77,9 +77,8 @@ static int put(int fd, const char *name, const struct buf *bundle,
 	return ret;
 }
 
-static enum exit_code add_release(const struct params *params, const char *root,
-				  const char *path, const char *release,
-				  const struct buf *signature)
+static int add_release(const struct params *params, const char *root, const char *path,
+		       const char *release, const struct buf *signature)
 {
 	const struct trust_policy policy = { .root = params->root };
 	_cleanup_payload_ struct payload payload = { 0 };
@@ -88,77 +87,63 @@ static enum exit_code add_release(const struct params *params, const char *root,
 	int ret = payload_read(&payload, &policy, path, release);
 
 	if (ret < 0)
-		return exit_code_of(ret);
+		return ret;
 	if (params->dry_run) {
 		log_info("would be stored for %s", release);
-		return EXIT_DONE;
+		return 0;
 	}
 	fd = open_store(root, true);
 	ret = fd < 0 ? fd : name ? put(fd, name, &payload.bundle, signature) : -ENOMEM;
 	if (ret < 0) {
 		log_failure(STORE_OWN, "%s", strerror(-ret));
-		return EXIT_FAILED;
+		return -EIO;
 	}
 	log_info("stored for %s: " STORE_OWN "/%s", release, name);
-	return EXIT_DONE;
+	return 0;
 }
 
 /* A bundle of several kernels is stored once for each. */
-static enum exit_code add_bundle(const struct params *params, const char *root,
-				 const char *path)
+static int add_bundle(const struct params *params, const char *root, const char *path)
 {
 	const struct trust_policy policy = { .root = params->root };
 	_cleanup_free_ char *sig_path = strdup_printf("%s.minisig", path);
 	_cleanup_strlist_ struct strlist releases = { 0 };
 	_cleanup_buf_ struct buf signature = { 0 };
 	struct reason reason = { 0 };
-	enum exit_code worst = EXIT_DONE;
 	int ret = payload_releases(&policy, path, &releases);
 
 	if (ret < 0)
-		return exit_code_of(ret);
+		return ret;
 	if (!sig_path ||
 	    read_path(sig_path, MINISIGN_MAX_BYTES, &signature, &reason) < 0) {
 		log_failure(path, "its signature: %s", reason.text);
-		return EXIT_FAILED;
+		return -EIO;
 	}
-	for (size_t i = 0; i < releases.count; i++) {
-		enum exit_code code =
-			add_release(params, root, path, releases.items[i], &signature);
-
-		if (code > worst)
-			worst = code;
-	}
-	return worst;
+	for (size_t i = 0; i < releases.count; i++)
+		ret = graver_error(ret, add_release(params, root, path, releases.items[i],
+						    &signature));
+	return ret;
 }
 
-static enum exit_code add(const struct params *params, const char *root)
+static int add(const struct params *params, const char *root)
 {
-	enum exit_code worst = EXIT_DONE;
+	int ret = 0;
 
 	log_set_verb("store");
-	if (params->n_operands < 2) {
-		log_error("'store add' takes BUNDLE...: see 'wgkmod store --help'");
-		return EXIT_USAGE;
-	}
-	for (size_t i = 1; i < params->n_operands; i++) {
-		enum exit_code code = add_bundle(params, root, params->operands[i]);
-
-		if (code > worst)
-			worst = code;
-	}
-	return worst;
+	for (size_t i = 1; i < params->n_operands; i++)
+		ret = graver_error(ret, add_bundle(params, root, params->operands[i]));
+	return ret;
 }
 
-static enum exit_code list_place(const struct params *params, const char *root,
-				 const char *place, const struct strlist *kernels)
+static int list_place(const struct params *params, const char *root, const char *place,
+		      const struct strlist *kernels)
 {
 	_cleanup_strlist_ struct strlist releases = { 0 };
 	struct reason reason = { 0 };
 
 	if (store_list(root, place, &releases, &reason) < 0) {
 		log_failure(place, "%s", reason.text);
-		return EXIT_FAILED;
+		return -EIO;
 	}
 	for (size_t i = 0; i < releases.count; i++) {
 		const char *release = releases.items[i];
@@ -171,20 +156,19 @@ static enum exit_code list_place(const struct params *params, const char *root,
 			printf("%s: /%s/wireguard-%s.tar%s\n", release, place, release,
 			       present ? "" : ", and this kernel is not installed");
 	}
-	return EXIT_DONE;
+	return 0;
 }
 
-static enum exit_code list(const struct params *params, const char *root,
-			   const struct strlist *kernels)
+static int list(const struct params *params, const char *root,
+		const struct strlist *kernels)
 {
-	enum exit_code own = list_place(params, root, STORE_OWN, kernels);
-	enum exit_code packages = list_place(params, root, STORE_PACKAGES, kernels);
+	int ret = list_place(params, root, STORE_OWN, kernels);
 
-	return own > packages ? own : packages;
+	return graver_error(ret, list_place(params, root, STORE_PACKAGES, kernels));
 }
 
 /* Delete a bundle and its signature, the bundle first. */
-static enum exit_code delete_bundle(int fd, const char *release)
+static int delete_bundle(int fd, const char *release)
 {
 	_cleanup_free_ char *name = strdup_printf("wireguard-%s.tar", release);
 	_cleanup_free_ char *sig = strdup_printf("wireguard-%s.tar.minisig", release);
@@ -194,41 +178,37 @@ static enum exit_code delete_bundle(int fd, const char *release)
 		ret = remove_file(fd, sig);
 	if (ret < 0) {
 		log_failure(release, "%s", strerror(-ret));
-		return EXIT_FAILED;
+		return -EIO;
 	}
 	log_info("deleted: " STORE_OWN "/%s", name);
-	return EXIT_DONE;
+	return 0;
 }
 
 /* Delete each bundle of 'store add' whose kernel is not installed. */
-static enum exit_code prune(const struct params *params, const char *root,
-			    const struct strlist *kernels)
+static int prune(const struct params *params, const char *root,
+		 const struct strlist *kernels)
 {
 	_cleanup_strlist_ struct strlist releases = { 0 };
 	_cleanup_close_ int fd = open_store(root, false);
-	enum exit_code worst = EXIT_DONE;
 	struct reason reason = { 0 };
+	int ret = 0;
 
 	log_set_verb("delete");
 	if (fd == -ENOENT)
-		return EXIT_DONE;
+		return 0;
 	if (fd < 0 || store_list(root, STORE_OWN, &releases, &reason) < 0) {
 		log_failure(STORE_OWN, "%s", fd < 0 ? strerror(-fd) : reason.text);
-		return EXIT_FAILED;
+		return -EIO;
 	}
 	for (size_t i = 0; i < releases.count; i++) {
-		enum exit_code code = EXIT_DONE;
-
 		if (strlist_find(kernels, releases.items[i]))
 			continue;
 		if (params->dry_run)
 			log_info("would delete the bundle for %s", releases.items[i]);
 		else
-			code = delete_bundle(fd, releases.items[i]);
-		if (code > worst)
-			worst = code;
+			ret = graver_error(ret, delete_bundle(fd, releases.items[i]));
 	}
-	return worst;
+	return ret;
 }
 
 static enum exit_code run(const struct params *params)
@@ -242,14 +222,17 @@ static enum exit_code run(const struct params *params)
 		log_failure(params->root, "%s", root ? reason.text : strerror(errno));
 		return EXIT_FAILED;
 	}
-	if (!strcmp(command, "add"))
-		return add(params, root);
+	if (!strcmp(command, "add") && params->n_operands > 1)
+		return exit_code_of(add(params, root));
 	if (!strcmp(command, "list") && params->n_operands == 1)
-		return list(params, root, &kernels);
+		return exit_code_of(list(params, root, &kernels));
 	if (!strcmp(command, "prune") && params->n_operands == 1)
-		return prune(params, root, &kernels);
-	log_error("'store' takes 'add BUNDLE...', 'list' or 'prune': see 'wgkmod store "
-		  "--help'");
+		return exit_code_of(prune(params, root, &kernels));
+	if (!strcmp(command, "add"))
+		log_error("'store add' takes BUNDLE...: see 'wgkmod store --help'");
+	else
+		log_error("'store' takes 'add BUNDLE...', 'list' or 'prune': see "
+			  "'wgkmod store --help'");
 	return EXIT_USAGE;
 }
 
