@@ -80,14 +80,32 @@ static int find_entry(const struct source *source, const char *name, struct slic
 	return 0;
 }
 
-/* Set @release to the directory that the entry @path lies in. */
-static bool release_of(const char *path, char release[static USTAR_PATH_BYTES])
+/* Add the release of each directory at the top of the bundle, where all has to lie. */
+static int list_releases(const struct ustar *bundle, const char *path,
+			 struct strlist *releases)
 {
-	size_t len = strcspn(path, "/");
+	const char *last = "";
 
-	memcpy(release, path, len);
-	release[len] = '\0';
-	return path[len] == '/' && host_release_ok(release);
+	/* They are sorted: the entries of a directory follow each other. */
+	for (size_t i = 0; i < bundle->count; i++) {
+		const char *entry = bundle->files[i].path;
+		size_t len = strcspn(entry, "/");
+		_cleanup_free_ char *release = strndup(entry, len);
+
+		if (release && (!entry[len] || !host_release_ok(release))) {
+			log_failure(path,
+				    "entry '%s': it lies in no directory of a kernel",
+				    entry);
+			return -EBADMSG;
+		}
+		if (!release ||
+		    (strcmp(release, last) != 0 && strlist_add(releases, release) < 0)) {
+			log_failure(path, "%s", strerror(ENOMEM));
+			return -ENOMEM;
+		}
+		last = releases->items[releases->count - 1];
+	}
+	return 0;
 }
 
 /*
@@ -96,27 +114,16 @@ static bool release_of(const char *path, char release[static USTAR_PATH_BYTES])
  */
 static int check_releases(const struct source *source)
 {
-	char has[REASON_MAX] = "", release[USTAR_PATH_BYTES], last[USTAR_PATH_BYTES] = "";
+	_cleanup_strlist_ struct strlist releases = { 0 };
+	char has[REASON_MAX] = "";
 	size_t used = 0;
-	bool there = false;
+	int ret = list_releases(source->bundle, source->path, &releases);
 
-	for (size_t i = 0; i < source->bundle->count; i++) {
-		const struct ustar_file *file = &source->bundle->files[i];
-
-		if (!release_of(file->path, release)) {
-			log_failure(source->path,
-				    "entry '%s': it lies in no directory of a kernel",
-				    file->path);
-			return -EBADMSG;
-		}
-		there |= !strcmp(release, source->release);
-		if (strcmp(release, last) != 0 && used < sizeof(has))
-			used += (size_t)snprintf(has + used, sizeof(has) - used, "%s%s",
-						 used ? ", " : "", release);
-		memcpy(last, release, sizeof(last));
-	}
-	if (there)
-		return 0;
+	if (ret < 0 || strlist_has(&releases, source->release))
+		return ret;
+	for (size_t i = 0; i < releases.count && used < sizeof(has); i++)
+		used += (size_t)snprintf(has + used, sizeof(has) - used, "%s%s",
+					 used ? ", " : "", releases.items[i]);
 	log_failure(source->path, "it has no modules for %s, but for %s", source->release,
 		    has);
 	return -ENOEXEC;
@@ -346,21 +353,32 @@ static int read_directory(struct payload *payload, const struct trust_policy *po
 	return ret == 0 ? read_files(payload, source) : ret;
 }
 
-/* Verify the signature first: nothing else is done with the file before. */
+/*
+ * Read the bundle @fd, called @path, into @file. Nothing else is done with it before its
+ * signature is verified. Prints what is wrong.
+ */
+static int open_bundle(struct ustar *bundle, const struct trust_policy *policy,
+		       const char *path, int fd, struct buf *file, struct signer *signer)
+{
+	struct reason reason = { 0 };
+	int ret = trust_read(policy, path, fd, file, signer);
+
+	if (ret < 0)
+		return ret;
+	ret = ustar_parse(bundle, file->data, file->size, &reason);
+	return file_error(log_reason(path, ret, &reason));
+}
+
 static int read_bundle(struct payload *payload, const struct trust_policy *policy,
 		       struct source *source)
 {
 	_cleanup_signer_ struct signer signer = { 0 };
 	_cleanup_ustar_ struct ustar bundle = { 0 };
-	struct reason reason = { 0 };
-	int ret;
+	int ret = open_bundle(&bundle, policy, source->path, source->fd, &payload->bundle,
+			      &signer);
 
-	ret = trust_read(policy, source->path, source->fd, &payload->bundle, &signer);
 	if (ret < 0)
 		return ret;
-	ret = ustar_parse(&bundle, payload->bundle.data, payload->bundle.size, &reason);
-	if (ret < 0)
-		return file_error(log_reason(source->path, ret, &reason));
 	source->bundle = &bundle;
 	ret = read_sums_entry(payload, source);
 	if (ret == 0)
@@ -393,29 +411,6 @@ int payload_read(struct payload *payload, const struct trust_policy *policy,
 	return ret;
 }
 
-/* Add the release of each directory at the top of the bundle. */
-static int list_releases(const struct ustar *bundle, const char *path,
-			 struct strlist *releases)
-{
-	char release[USTAR_PATH_BYTES];
-	int ret = 0;
-
-	for (size_t i = 0; ret == 0 && i < bundle->count; i++) {
-		if (!release_of(bundle->files[i].path, release)) {
-			log_failure(path,
-				    "entry '%s': it lies in no directory of a kernel",
-				    bundle->files[i].path);
-			return -EBADMSG;
-		}
-		if (!strlist_has(releases, release))
-			ret = strlist_add(releases, release);
-	}
-	if (ret < 0)
-		log_failure(path, "%s", strerror(-ret));
-	strlist_sort(releases);
-	return ret;
-}
-
 int payload_releases(const struct trust_policy *policy, const char *path,
 		     struct strlist *releases)
 {
@@ -426,17 +421,11 @@ int payload_releases(const struct trust_policy *policy, const char *path,
 	_cleanup_close_ int fd = open_guarded(AT_FDCWD, path, &reason);
 	int ret;
 
-	if (fd < 0) {
-		log_failure(path, "%s", reason.text);
-		return fd;
-	}
-	ret = trust_read(policy, path, fd, &file, &signer);
-	if (ret < 0)
-		return ret;
-	ret = ustar_parse(&bundle, file.data, file.size, &reason);
-	if (ret < 0) {
-		log_failure(path, "%s", reason.text);
-		return file_error(ret);
-	}
-	return list_releases(&bundle, path, releases);
+	if (fd < 0)
+		return log_reason(path, fd, &reason);
+	ret = open_bundle(&bundle, policy, path, fd, &file, &signer);
+	if (ret == 0)
+		ret = list_releases(&bundle, path, releases);
+	strlist_sort(releases);
+	return ret;
 }
