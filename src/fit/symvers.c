@@ -45,25 +45,18 @@ static int parse_crc(const char *s, uint64_t *crc)
 /* Parse an export type: the names of export_str() in scripts/mod/modpost.c since 5.7. */
 static int parse_export(const char *s, bool *gpl_only)
 {
-	/* clang-format off */
-	static const struct {
-		const char *name;
-		bool gpl_only;
-	} types[] = {
-		{ "EXPORT_SYMBOL", false },
-		{ "EXPORT_SYMBOL_GPL", true },
-		{ "EXPORT_SYMBOL_GPL_FUTURE", true },
-		{ "EXPORT_UNUSED_SYMBOL", false },
-		{ "EXPORT_UNUSED_SYMBOL_GPL", true },
+	static const char *const types[] = {
+		"EXPORT_SYMBOL",
+		"EXPORT_SYMBOL_GPL",
+		"EXPORT_SYMBOL_GPL_FUTURE",
+		"EXPORT_UNUSED_SYMBOL",
+		"EXPORT_UNUSED_SYMBOL_GPL",
 	};
-	/* clang-format on */
 
-	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
-		if (!strcmp(s, types[i].name)) {
-			*gpl_only = types[i].gpl_only;
+	*gpl_only = strstr(s, "_GPL") != NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (!strcmp(s, types[i]))
 			return 0;
-		}
-	}
 	return -EBADMSG;
 }
 
@@ -163,57 +156,44 @@ static int unpack_xz(const struct buf *file, struct buf *text)
 	return ret == LZMA_STREAM_END && !in.avail_in ? 0 : -EBADMSG;
 }
 
-typedef int unpacker(const struct buf *file, struct buf *text);
-
-/* Return how to unpack @file, or NULL if it does not start as a packed file does. */
-static unpacker *unpacker_of(const struct buf *file)
+/* Unpack @file in place, if it starts as a packed file does. Returns as symvers_load(). */
+static int unpack(struct buf *file, struct reason *reason)
 {
-	if (file->size > 2 && !memcmp(file->data, "\x1f\x8b", 2))
-		return unpack_gzip;
-	if (file->size > 6 && !memcmp(file->data, "\xfd\x37zXZ", 6))
-		return unpack_xz;
-	return NULL;
-}
+	const bool gzip = file->size > 2 && !memcmp(file->data, "\x1f\x8b", 2);
+	struct buf text = { 0 };
+	int ret;
 
-static int unpack(unpacker *with, const struct buf *file, struct buf *text,
-		  struct reason *reason)
-{
-	int ret = with(file, text);
-
+	if (!gzip && (file->size <= 6 || memcmp(file->data, "\xfd\x37zXZ", 6) != 0))
+		return 0;
+	text.data = malloc(SYMVERS_MAX_BYTES + 1);
+	if (!text.data)
+		return reason_errno(reason, -ENOMEM);
+	ret = gzip ? unpack_gzip(file, &text) : unpack_xz(file, &text);
+	buf_free(file);
+	*file = text;
 	if (ret == -EBADMSG)
 		return reason_set(reason, ret,
 				  "it cannot be unpacked: it is damaged, or there is "
 				  "something after its end");
-	if (ret == -EFBIG || text->size > SYMVERS_MAX_BYTES)
+	if (ret == -EFBIG || text.size > SYMVERS_MAX_BYTES)
 		return reason_set(reason, -EFBIG, "larger than %lu bytes, unpacked",
 				  SYMVERS_MAX_BYTES);
-	text->data[text->size] = '\0';
+	text.data[text.size] = '\0';
 	return 0;
 }
 
 int symvers_load(struct symvers *sv, const char *path, struct reason *reason)
 {
-	_cleanup_buf_ struct buf file = { 0 };
-	struct buf text = { 0 };
-	unpacker *with;
+	struct buf file = { 0 };
 	int ret;
 
 	*sv = (struct symvers){ 0 };
 	ret = read_path(path, SYMVERS_MAX_BYTES, &file, reason);
-	if (ret < 0)
-		return ret;
-	with = unpacker_of(&file);
-	text.size = file.size;
-	text.data = with ? malloc(SYMVERS_MAX_BYTES + 1) : file.data;
-	if (!text.data)
-		return reason_errno(reason, -ENOMEM);
-	if (!with)
-		file.data = NULL;
-	else
-		ret = unpack(with, &file, &text, reason);
 	if (ret == 0)
-		return symvers_parse(sv, text.data, text.size, reason);
-	free(text.data);
+		ret = unpack(&file, reason);
+	if (ret == 0)
+		return symvers_parse(sv, file.data, file.size, reason);
+	buf_free(&file);
 	return ret;
 }
 
