@@ -195,47 +195,21 @@ int clone_file(int from, const char *name, int to, const char *to_name)
 	return wants_copy(err) ? clone_copy(from, name, to, to_name) : -err;
 }
 
-/* The directory of the entry before: entries of a directory mostly follow each other. */
-struct source {
-	char *path;
-	int fd;
-};
-
 /*
- * Open the directory of @path, and set *@base to the last component. The owner of a
- * directory of the tree may put a link in its place at any time, so follow none on the
- * way. Return the descriptor, which @last keeps, or -errno.
+ * Clone one entry. The owner of a directory of the tree may put a link in its place at
+ * any time: open_parent() follows none on the way.
  */
-static int open_source(struct source *last, int from, const char *path, const char **base)
+static int clone_entry(const struct snapshot_entry *entry, int from, int to,
+		       clone_how_fn how)
 {
-	const char *slash = strrchr(path, '/');
-	char *directory = strndup(path, slash ? (size_t)(slash - path) : 0);
-
-	if (!directory)
-		return -ENOMEM;
-	*base = slash ? slash + 1 : path;
-	if (last->path && !strcmp(last->path, directory)) {
-		free(directory);
-		return last->fd;
-	}
-	close_fd(&last->fd);
-	free(last->path);
-	last->path = directory;
-	last->fd = open_parent(from, path, base);
-	return last->fd;
-}
-
-static int clone_entry(const struct snapshot_entry *entry, struct source *last, int from,
-		       int to, clone_how_fn how)
-{
+	_cleanup_close_ int fd = -1;
 	const char *base;
-	int fd;
 
 	if (S_ISDIR(entry->st.st_mode))
 		return mkdirat(to, entry->path, 0700 | (entry->st.st_mode & 0777)) < 0
 			       ? -errno
 			       : 0;
-	fd = open_source(last, from, entry->path, &base);
+	fd = open_parent(from, entry->path, &base);
 	if (fd < 0)
 		return fd;
 	switch (S_ISREG(entry->st.st_mode) && how ? how(entry->path) : CLONE_LINK) {
@@ -281,19 +255,14 @@ static int finish_directory(const struct snapshot_entry *entry, int from, int to
 int clone_make(const struct snapshot *snap, int from, int to, clone_how_fn how,
 	       struct reason *reason)
 {
-	struct source last = { .fd = -1 };
 	int ret = 0;
 
-	for (size_t i = 1; ret == 0 && i < snap->count; i++) {
-		ret = clone_entry(&snap->entries[i], &last, from, to, how);
+	for (size_t i = 1; i < snap->count; i++) {
+		ret = clone_entry(&snap->entries[i], from, to, how);
 		if (ret < 0)
-			reason_errno_at(reason, ret, "%s: cannot be linked",
-					snap->entries[i].path);
+			return reason_errno_at(reason, ret, "%s: cannot be linked",
+					       snap->entries[i].path);
 	}
-	close_fd(&last.fd);
-	free(last.path);
-	if (ret < 0)
-		return ret;
 	/* Do this last, as making entries in a directory changes its times. */
 	for (size_t i = snap->count; i-- > 0;) {
 		const struct snapshot_entry *entry = &snap->entries[i];
@@ -307,9 +276,31 @@ int clone_make(const struct snapshot *snap, int from, int to, clone_how_fn how,
 	return 0;
 }
 
-static int drop_directory(int parent, const char *name);
+static int drop_directory(int parent, const char *name)
+{
+	_cleanup_dir_ DIR *dir =
+		list_directory(open_beneath(parent, name, O_RDONLY | O_DIRECTORY));
+	const struct dirent *entry;
+	int first = 0;
 
-static int drop_one(int parent, const char *name)
+	if (!dir)
+		return errno == ENOENT ? 0 : -errno;
+	while ((entry = next_entry(dir))) {
+		int ret = entry->d_type == DT_DIR
+				  ? drop_directory(dirfd(dir), entry->d_name)
+				  : clone_drop(dirfd(dir), entry->d_name);
+
+		if (first == 0)
+			first = ret;
+	}
+	if (first == 0)
+		first = -errno;
+	if (unlinkat(parent, name, AT_REMOVEDIR) < 0 && first == 0)
+		first = -errno;
+	return first;
+}
+
+int clone_drop(int parent, const char *name)
 {
 	struct stat st;
 
@@ -321,42 +312,5 @@ static int drop_one(int parent, const char *name)
 				       errno == ENOENT
 			       ? 0
 			       : -EROFS;
-	if (errno != EISDIR)
-		return -errno;
-	return drop_directory(parent, name);
-}
-
-static int drop_entries(DIR *dir)
-{
-	const struct dirent *entry;
-	int first = 0;
-
-	while ((entry = next_entry(dir))) {
-		int ret = entry->d_type == DT_DIR
-				  ? drop_directory(dirfd(dir), entry->d_name)
-				  : drop_one(dirfd(dir), entry->d_name);
-
-		if (first == 0)
-			first = ret;
-	}
-	return first ? first : -errno;
-}
-
-static int drop_directory(int parent, const char *name)
-{
-	_cleanup_dir_ DIR *dir =
-		list_directory(open_beneath(parent, name, O_RDONLY | O_DIRECTORY));
-	int ret;
-
-	if (!dir)
-		return errno == ENOENT ? 0 : -errno;
-	ret = drop_entries(dir);
-	if (unlinkat(parent, name, AT_REMOVEDIR) < 0 && ret == 0)
-		ret = -errno;
-	return ret;
-}
-
-int clone_drop(int parent, const char *name)
-{
-	return drop_one(parent, name);
+	return errno == EISDIR ? drop_directory(parent, name) : -errno;
 }
