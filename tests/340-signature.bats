@@ -256,6 +256,10 @@ line_set() { # FILE LINE, bytes on standard input
 	cp "$KEY.pub" "$keys/a.pub"
 	cp "$OTHER.pub" "$keys/b.revoked"
 	verify_it 0
+	before=$(tree_print "$ROOT" times)
+	cp "$KEY.pub" "$BATS_TEST_TMPDIR/x.revoked"
+	cd "$BATS_TEST_TMPDIR"
+	refused "which './x.revoked' revokes$" --key ./x.revoked
 	cp "$KEY.pub" "$keys/a.revoked"
 	before=$(tree_print "$ROOT" times)
 	refused "it was made by key $(key_id "$KEY.pub"), which '$keys/a.revoked' revokes$"

@@ -35,11 +35,6 @@ static void keys_free(struct keys *keys)
 	*keys = (struct keys){ 0 };
 }
 
-static bool has_suffix(const char *name, const char *suffix)
-{
-	return name[0] != '.' && ends_with(name, suffix);
-}
-
 /* Add the key @path, relative to @dirfd, which messages call @shown. */
 static int add_key(struct keys *keys, int dirfd, const char *path, const char *shown)
 {
@@ -63,7 +58,7 @@ static int add_key(struct keys *keys, int dirfd, const char *path, const char *s
 	key.path = grown ? strdup(shown) : NULL;
 	if (!key.path)
 		return log_no_memory();
-	key.revoked = has_suffix(shown, REVOKED_SUFFIX);
+	key.revoked = ends_with(shown, REVOKED_SUFFIX);
 	keys->trusted += !key.revoked;
 	grown[keys->count++] = key;
 	return 0;
@@ -71,7 +66,8 @@ static int add_key(struct keys *keys, int dirfd, const char *path, const char *s
 
 static bool is_key(const char *name)
 {
-	return has_suffix(name, KEY_SUFFIX) || has_suffix(name, REVOKED_SUFFIX);
+	return name[0] != '.' &&
+	       (ends_with(name, KEY_SUFFIX) || ends_with(name, REVOKED_SUFFIX));
 }
 
 /*
