@@ -143,6 +143,7 @@ of_updates() {
 }
 
 @test "COMPILER lets another build of the compiler stand in, and both texts are recorded" {
+	full_only
 	local release=5.10.223-9.al8.x86_64 kernel='gcc (GCC) 10.2.1 20200825 (Alibaba 10.2.1-3 2.32)'
 	local other='gcc (GCC) 10.2.1 20200825 (Alibaba 10.2.1-3.9 2.32)' dir=$BATS_TEST_TMPDIR/out
 	of_updates "COMPILER = $other"
