@@ -35,7 +35,7 @@ al8_setup() {
 		"docker://127.0.0.1:$REGISTRY_PORT/alinux3/alinux3:3.9.1"
 	standins=$(cat "$ROOT_DIR"/tests/al8/targets/standin-* | sha256sum | cut -c 1-16)
 	export OUT=$OUT/al8
-	export AL8_TARGETS=$OUT/targets-${AL8_MIRROR##*-}-$standins-$MIRROR_PORT-$REGISTRY_PORT TARGET_DIR
+	export AL8_TARGETS=$OUT/targets-${AL8_IMAGE##*-}-$standins-$MIRROR_PORT-$REGISTRY_PORT TARGET_DIR
 	TARGET_DIR=$AL8_TARGETS
 	al8_targets "$TARGET_DIR" "$MIRROR_PORT"
 }
