@@ -140,9 +140,10 @@ make_image() {
 			cp "$mirror"/www/alinux/3/*/x86_64/Packages/"$name"-[0-9]*.rpm "$TMP/all"
 	done < <(awk '!/^#/ && !$4 { print $1 }' "$AL8/rpms")
 	podman_probe "$image"
-	# What the scripts of Debian's packages do: root's home, compiled Python, the loader's cache.
+	# What the scripts of Debian's packages do: users, directories, compiled Python, the loader's cache.
 	in_image "$image" 'cp /usr/share/base-passwd/passwd.master /etc/passwd
 		cp /usr/share/base-passwd/group.master /etc/group
+		mkdir -p /home /opt /srv /usr/local/bin /usr/local/sbin
 		python3 -m compileall -q /usr/lib/python3 /usr/lib/python3.9
 		ldconfig'
 	in_image "$image" 'rpm --install --nodeps /packages/*.rpm
