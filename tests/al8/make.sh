@@ -143,7 +143,7 @@ make_image() {
 	# What the scripts of Debian's packages do: users, directories, compiled Python, the loader's cache.
 	in_image "$image" 'cp /usr/share/base-passwd/passwd.master /etc/passwd
 		cp /usr/share/base-passwd/group.master /etc/group
-		mkdir -p /home /opt /srv /usr/local/bin /usr/local/sbin
+		mkdir -p /media /mnt /opt /srv /usr/local/bin /usr/local/sbin /var/local /var/mail /var/opt
 		python3 -m compileall -q /usr/lib/python3 /usr/lib/python3.9
 		ldconfig'
 	in_image "$image" 'rpm --install --nodeps /packages/*.rpm
