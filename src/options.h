@@ -63,7 +63,8 @@ struct verb {
 /* clang-format off */
 #define VALUE(name, word, field, must, text) \
 	{ name, word, text, offsetof(struct params, field), must }
-#define FLAG(name, field, text) { name, NULL, text, offsetof(struct params, field), false }
+#define FLAG(name, field, text) \
+	{ name, NULL, text, offsetof(struct params, field), false }
 
 #define OPTION_KERNEL(text, must) VALUE("kernel", "RELEASE", kernel, must, text)
 #define OPTION_ROOT \

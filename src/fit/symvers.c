@@ -156,7 +156,7 @@ static int unpack_xz(const struct buf *file, struct buf *text)
 	return ret == LZMA_STREAM_END && !in.avail_in ? 0 : -EBADMSG;
 }
 
-/* Unpack @file in place, if it starts as a packed file does. Returns as symvers_load(). */
+/* Unpack @file in place, if it begins as a packed one. Returns as symvers_load() does. */
 static int unpack(struct buf *file, struct reason *reason)
 {
 	const bool gzip = file->size > 2 && !memcmp(file->data, "\x1f\x8b", 2);

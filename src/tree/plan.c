@@ -73,7 +73,7 @@ static int compare(struct planning *p, const char *path, const unsigned char *di
 	return found;
 }
 
-/* Find out what became of @path. Returns an enum state_file, or -errno after a message. */
+/* Find what became of @path. Returns an enum state_file, or -errno after a message. */
 static int look_at(struct planning *p, const char *path)
 {
 	static const unsigned char no_digest[SHA256_BYTES];
