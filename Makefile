@@ -79,6 +79,7 @@ named = $(or $(many),$(TARGET))
 # The targets of a bundle: TARGETS=, else the target of this run.
 bundled = $(or $(many),$(target))
 bundle_each = for name in $(call each,$(named)); do $(MAKE) --no-print-directory bundle TARGETS= TARGET="$$name"; done
+pack_usage = echo 'usage: make $@ DEST=directory SIGN_KEY=file PUBLIC_KEY=file TARGETS="A B"' >&2; exit 2
 need := scripts/install-deps.sh
 need_check = programs=$$(scripts/programs.sh $(DEMO)) && \
 	$(need) @fetch @image @vm @c @lint @memory @fuzz @disks @check $$programs
@@ -123,14 +124,14 @@ bundle: ## one file for any host: out/KERNEL/wireguard-KERNEL.tar (SIGN_KEY=, TA
 
 .PHONY: rpm
 rpm: ## make RPM packages and their repository DEST/rpm (DEST=, TARGETS="A B", SIGN_KEY=, PUBLIC_KEY=, GPG_KEY=)
-	@$(if $(and $(DEST),$(named)),,echo 'usage: make rpm DEST=directory SIGN_KEY=file PUBLIC_KEY=file TARGETS="A B"' >&2; exit 2)
+	@$(if $(and $(DEST),$(named)),,$(pack_usage))
 	@$(need) @fetch @rpm @sign
 	@$(bundle_each)
 	@delivery/rpm.sh $(call quote,$(DEST)) $(call each,$(named))
 
 .PHONY: media
 media: ## fill a medium for hosts without network, DEST= (the variables of make rpm)
-	@$(if $(and $(DEST),$(named)),,echo 'usage: make media DEST=directory SIGN_KEY=file PUBLIC_KEY=file TARGETS="A B"' >&2; exit 2)
+	@$(if $(and $(DEST),$(named)),,$(pack_usage))
 	@$(need) @fetch @rpm @sign
 	@$(bundle_each)
 	@delivery/media.sh $(call quote,$(DEST)) $(call each,$(named))
