@@ -17,6 +17,7 @@ memory() { # STATUS CLONE
 }
 
 @test "a few seconds of each fuzz target, without a finding" {
+	full_only
 	local name names
 	mapfile -t names < <(cd "$ROOT_DIR/tests/fuzz" && printf '%s\n' *.c)
 	assert "${#names[@]}" -ge 5
@@ -37,6 +38,7 @@ memory() { # STATUS CLONE
 }
 
 @test "the tests of one verb under ASan and UBSan, and under valgrind" {
+	full_only
 	local name
 	memory 0 "$ROOT_DIR"
 	for name in sanitizers valgrind; do

@@ -148,6 +148,7 @@ is_installed() {
 }
 
 @test "a newer build for the same kernel replaces the older one" {
+	full_only
 	local ko=modules/kernel/drivers/net/wireguard/wireguard.ko out=$BATS_TEST_TMPDIR/out before
 	host_new
 	dnf 0 install "kernel-$NINE" wgkmod

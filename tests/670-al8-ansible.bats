@@ -131,6 +131,7 @@ all_trees() {
 }
 
 @test "several kernels: the bundle of one that is not there yet waits in the store, and is installed when it is there" {
+	full_only
 	local all="{\"wgkmod_kernels\": [\"$EIGHT\", \"$NINE\"]}"
 	ROOT=$BATS_TEST_TMPDIR/host1
 	mkdir "$WWW/$EIGHT"
@@ -149,6 +150,7 @@ all_trees() {
 }
 
 @test "a host whose kernel has no bundle fails alone" {
+	full_only
 	sed -i '/^host2/s/$/ kernel=6.6.6-nobody/' "$BATS_TEST_TMPDIR/inventory"
 	play 2
 	assert_line 'not covered: http://127.0.0.1:[0-9]* has no bundle for the kernel 6.6.6-nobody'
