@@ -77,7 +77,7 @@ lock_dest() {
 # rename.  Then note its generation, and remove the versions before the last.
 switch_to() {
 	local dest=$1 versions=$1.versions version old current
-	try_into "$TMP/generation" printf '%d\n' "$3" # now, while a full file system can still stop it
+	try_into "$TMP/generation" printf '%d\n' "$3" # before the switch: a full file system stops it here
 	version=$versions/$3-$(sha256sum <"$2/SHA256SUMS" | cut -c 1-12)
 	current=$(realpath -m "$dest")
 	if [[ $version != "$current" ]]; then

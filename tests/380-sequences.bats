@@ -185,8 +185,8 @@ sequence() { # SEED
 }
 
 # persist COMMAND...: Run wgkmod again each time that it gives up because another process keeps changing the
-# directory, or because the index is that of the directory before, which a depmod read and wgkmod exchanged meanwhile;
-# the next depmod mends that.  Fail if it ends with another error.
+# directory, or because a depmod wrote the index of the directory that wgkmod has exchanged meanwhile.  The next depmod
+# corrects that index.  Fail if wgkmod ends with another error.
 persist() {
 	local said
 	until said=$("$@" 2>&1); do

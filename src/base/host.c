@@ -95,7 +95,7 @@ int host_open(struct host *host, const char *root, const char *release,
  * Lock the directory @fd, called @path, until every copy of the descriptor is closed,
  * here and in the processes that inherited it. The lock is on the directory itself, not
  * on a lock file, so a refused run has written nothing. Anybody who may read the
- * directory can hold the lock: say that this waits, and give up after five minutes.
+ * directory can hold the lock: say so, wait, and give up after five minutes.
  */
 static int lock_take(int fd, const char *path, struct reason *reason)
 {

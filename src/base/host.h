@@ -42,9 +42,10 @@ int host_open(struct host *host, const char *root, const char *release,
 
 /*
  * Open the host to change it: as host_open(), and with @kernels_fd locked, so that one
- * process at a time makes changes below a root. The others say that they wait, for five
- * minutes, and return -EBUSY. Returns -ELOOP also when the kernel's directory itself is a
- * link. After a failure @host still holds what was found until then.
+ * process at a time makes changes below a root. If another process has the lock, say so
+ * and wait for up to five minutes: then return -EBUSY. Returns -ELOOP also when the
+ * kernel's directory itself is a link. After a failure @host still holds what was found
+ * until then.
  */
 int host_open_locked(struct host *host, const char *root, const char *release,
 		     struct reason *reason) _checked_;
