@@ -115,7 +115,7 @@ outputs() { find . -type f ! -name 'wireguard-*.tar*' -printf '%P\n' | sort; }
 	assert -f "$bundle"
 }
 
-@test "a damaged or missing output is built again, bit for bit" {
+@test "a damaged output, with FULL=1 a missing one, is built again, bit for bit" {
 	own_copy
 	artifacts 0
 	assert_line 'up to date'
@@ -125,6 +125,7 @@ outputs() { find . -type f ! -name 'wireguard-*.tar*' -printf '%P\n' | sort; }
 	refute_line 'up to date'
 	cmp "$OUT/$KERNEL/SHA256SUMS" "$BATS_TEST_TMPDIR/sums"
 	(cd "$OUT/$KERNEL" && sha256sum --check --quiet SHA256SUMS)
+	[[ -n ${FULL:-} ]] || return 0
 	rm "$OUT/$KERNEL/modules/kernel/lib/crypto/libchacha.ko"
 	artifacts 0
 	refute_line 'up to date'
@@ -132,10 +133,10 @@ outputs() { find . -type f ! -name 'wireguard-*.tar*' -printf '%P\n' | sort; }
 }
 
 @test "a build killed before any step of its publishing leaves no partial output, and the next run completes" {
-	local n step=6
-	[[ -z ${FULL:-} ]] || step=1
+	local n=7 step=6
+	[[ -z ${FULL:-} ]] || n=1 step=1
 	own_out
-	for ((n = 1; ; n += step)); do
+	for (( ; ; n += step)); do
 		kill_at "$n" 'mv rm tar' "$ROOT_DIR/scripts/artifacts.sh" "$TARGET_NAME"
 		[[ -n $KILLED ]] || break
 		if [[ -d $OUT/$KERNEL ]]; then
