@@ -188,6 +188,7 @@ refused="refused: WireGuard needs CONFIG_WG_FLAG=y, $cannot$"
 		edit_source "\$ a static int flag = IS_ENABLED(CONFIG_WG_FLAG);" lib/crypto/blake2s.c
 		closure wireguard'
 	assert_line "$refused"
+	[[ -n ${FULL:-} ]] || return 0
 	in_builder 1 "$flag"'
 		edit_source "\$ a ifeq (\$(CONFIG_WG_FLAG),y)\nobj-y += flagged.o\nendif" lib/crypto/Makefile
 		closure wireguard'

@@ -226,11 +226,12 @@ assert_refused() {
 	assert_whole "$DEST"
 }
 
-@test "killed before any call of skopeo, or the registry dies in the middle: the next run completes" {
-	local n killed=0
+@test "killed before a call of skopeo (FULL=1: any), or the registry dies in the middle: the next run completes" {
+	local n killed=0 calls=(1 3)
+	[[ -z ${FULL:-} ]] || calls=({1..5})
 	registry
 	# two ask at once and two push; of the two, the stand-in may count none as the first
-	for n in {1..5}; do
+	for n in "${calls[@]}"; do
 		kill_at "$n" skopeo "$ROOT_DIR/delivery/publish.sh" "$DEST" "$A"
 		if [[ -n $KILLED ]]; then
 			killed=$((killed + 1))
@@ -240,7 +241,7 @@ assert_refused() {
 			rm -r "$DEST" "$DEST.versions" "$BATS_TEST_TMPDIR/registry/storage"
 		fi
 	done
-	[[ $killed -ge 2 ]]
+	[[ $killed -ge 1 ]]
 	rm -rf "$DEST" "$DEST.versions" "$BATS_TEST_TMPDIR/registry/storage"
 	kill "$REGISTRY_PID"
 	registry
