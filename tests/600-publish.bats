@@ -329,7 +329,7 @@ publish_into() {
 	done
 }
 
-@test "killed before every second rename (FULL=1: any call that changes a file): old or new, and the next run completes" {
+@test "killed before every second rename (FULL=1: any change of a file): old or new, and the next run completes" {
 	local n old new step=2 programs='mv ln rmdir'
 	[[ -z ${FULL:-} ]] || step=1 programs+=' rm cp install minisign sync'
 	publish 0 "$A"
