@@ -34,8 +34,9 @@ static void say(const char *release, const char *what)
 }
 
 /*
- * Make the indexes of a kernel that has none yet: in an installation of it, depmod may
- * run only later.
+ * Make the indexes of a kernel that lacks some: in an installation of it, depmod may run
+ * only later, or was killed. 'remove' would give back a tree that lacks them. depmod
+ * writes modules.devname last (kmod, tools/depmod.c, depfiles[]).
  */
 static void make_indexes(const char *root, const char *release)
 {
@@ -44,7 +45,7 @@ static void make_indexes(const char *root, const char *release)
 	struct reason reason = { 0 };
 
 	if (host_open(&host, root, release, &reason) < 0 ||
-	    faccessat(host.modules_fd, "modules.dep", F_OK, 0) == 0)
+	    faccessat(host.modules_fd, "modules.devname", F_OK, 0) == 0)
 		return;
 	if (depmod_run(&host, host.root, &none, &reason) < 0)
 		log_error("depmod %s: %s", release, reason.text);

@@ -89,6 +89,11 @@ hook_setup() {
 	sweep_case hook-add kill 50
 }
 
+@test "the hook of a kernel for which depmod has not run yet, killed: its installation goes on" {
+	hook_setup
+	sweep_case hook-new kill 50
+}
+
 @test "the hook of a kernel that goes, killed: its removal goes on" {
 	hook_setup
 	sweep_case hook-remove kill 50

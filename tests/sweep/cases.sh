@@ -8,8 +8,9 @@
 # Needs the environment of modules_setup, tools_setup and small_setup.
 #
 # A case is a command on a root: install, upgrade, replace (a foreign file and a module of the
-# name elsewhere), remove (after replace), hook-add or hook-remove; the last two are called by the scripts in hooks/,
-# which must exit with 0 whatever happens to them.  case_make CASE sets
+# name elsewhere), remove (after replace), hook-add, hook-new (a kernel for which depmod has not run yet, as when rpm
+# installs one) or hook-remove; the last three are called by the scripts in hooks/, which must exit with 0 whatever
+# happens to them.  case_make CASE sets
 #
 #	$CASE_DIR	directory of the root before the command, "before", and of the root to run it on, "root"
 #	$CASE_CMD	the command, on "root"
@@ -28,11 +29,12 @@ case_command() { # CASE
 	upgrade) CASE_CMD=("${install[@]}" "$SMALL/two") ;;
 	replace) CASE_CMD=("${install[@]}" --replace "$SMALL/one") ;;
 	remove) CASE_CMD=("$WGKMOD" remove --root "$CASE_DIR/root" --kernel "$RELEASE") ;;
-	hook-*) CASE_CMD=("$WGKMOD" hook --root "$CASE_DIR/root" "${1#hook-}" "$RELEASE") ;;
+	hook-add | hook-new) CASE_CMD=("$WGKMOD" hook --root "$CASE_DIR/root" add "$RELEASE") ;;
+	hook-remove) CASE_CMD=("$WGKMOD" hook --root "$CASE_DIR/root" remove "$RELEASE") ;;
 	esac
 	CASE_SCRIPT=()
 	case $1 in
-	hook-add) CASE_SCRIPT=("$SMALL/10-wgkmod.install" add "$RELEASE" /boot /boot/vmlinuz) ;;
+	hook-add | hook-new) CASE_SCRIPT=("$SMALL/10-wgkmod.install" add "$RELEASE" /boot /boot/vmlinuz) ;;
 	hook-remove) CASE_SCRIPT=("$SMALL/prerm.d/wgkmod" "$RELEASE" /boot/vmlinuz) ;;
 	esac
 }
@@ -81,6 +83,8 @@ case_before() { # CASE: makes root
 		cp -a "$SMALL/etc" "$CASE_DIR/root/"
 		"$WGKMOD" store --root "$CASE_DIR/root" add "$SMALL/bundle.tar"
 		[[ $1 != hook-remove ]] || "$WGKMOD" hook --root "$CASE_DIR/root" add "$RELEASE"
+		[[ $1 != hook-new ]] || find "$kernel" -maxdepth 1 -name 'modules.*' ! -name 'modules.order' \
+			! -name 'modules.builtin' ! -name 'modules.builtin.modinfo' -delete
 		;;
 	esac
 }
@@ -99,7 +103,7 @@ case_make() { # CASE
 	case_run count >"$CASE_DIR/log"
 	case_count <"$CASE_DIR/log"
 	CASE_NEW=$(case_look)
-	CASE_END=$("$TOOLS/look" "$CASE_DIR/root")
+	CASE_END=$(case_look_all)
 	[[ $CASE_OLD != "$CASE_NEW" && $CASE_OWN -gt 200 && $CASE_MAIN -gt 20 && $CASE_ALL -gt $CASE_OWN ]]
 }
 
@@ -124,7 +128,17 @@ case_fresh() {
 	cp -a "$CASE_DIR/before" "$CASE_DIR/root"
 }
 
-case_look() { "$TOOLS/look" "$CASE_DIR/root/lib/modules/$RELEASE"; }
+# Print how the kernel's directory looks; of hook-new without the indexes, which depmod writes there one by one.
+case_look() {
+	local indexes='modules\.(alias|builtin\.bin|builtin\.alias\.bin|dep|devname|softdep|symbols|weakdep)'
+	[[ $CASE_DIR == *-hook-new ]] || indexes='nothing'
+	"$TOOLS/look" "$CASE_DIR/root/lib/modules/$RELEASE" | grep -vE "^\./$indexes[^/ ]* "
+}
+
+# Print how the whole root looks, without the files that depmod itself left when it was killed.
+case_look_all() {
+	"$TOOLS/look" "$CASE_DIR/root" | grep -vE '/modules\.[a-z.]+\.[0-9]+\.[0-9]+\.[0-9]+ '
+}
 
 # case_say MESSAGE...: Count and print a wrong result, and go on.
 case_say() {
@@ -145,7 +159,7 @@ case_plain_run() {
 	fi
 	CASE_PLAIN[$root]=1
 	case_run >"$CASE_DIR/log" 2>&1 || case_say "the plain run has status $?"
-	end=$("$TOOLS/look" "$CASE_DIR/root")
+	end=$(case_look_all)
 	[[ $end == "$CASE_END" ]] || {
 		diff <(printf '%s\n' "$CASE_END") <(printf '%s\n' "$end") >>"$CASE_DIR/log" || [[ $? -eq 1 ]]
 		case_say "after the plain run the root is not as it should be"
