@@ -22,7 +22,7 @@ V=${V:-} V=${V#0}
 # Seconds without data after which a download tries the next server.
 PATIENCE=${PATIENCE:-60}
 # make_tmp sets TMP, and the end of the script removes it: never take TMP from the environment.
-unset TMP PHASE NOT_EQUAL
+unset TMP RUN_ROOT PHASE NOT_EQUAL
 TMP='' PHASE='' NOT_EQUAL=''
 
 # The exit status of fetch.sh and its callers if the mirrors no longer have an input.

@@ -128,3 +128,14 @@ fetch() { run_cmd "$1" "$ROOT_DIR/scripts/fetch.sh" img base; }
 		"where an image is damaged, 'make clean-images' removes all that wgkmod made$"
 	umount "$store/graph/overlay" # podman mounts it
 }
+
+@test "an image store of our own in a directory with a long path: podman takes its run root, which goes with the script" {
+	local dir=$BATS_TEST_TMPDIR/a/path/of/more/than/fifty/characters/in/all
+	mkdir -p "$dir"
+	# the command by which podman cleans up after a container
+	run_cmd 0 bash -c '. "$ROOT_DIR/scripts/lib.sh"; . "$ROOT_DIR/scripts/lib/podman.sh"
+		trap on_exit EXIT; own_storage "$1/store"; echo "$RUN_ROOT"
+		podman --root "$1/store/graph" --runroot "$RUN_ROOT/store" ps; podman info --format "{{.Store.RunRoot}}"' - "$dir"
+	assert_line '^/tmp/wgkmod-run\.[A-Za-z0-9]*/store$'
+	assert_absent "$(head -n 1 <<<"$output")"
+}

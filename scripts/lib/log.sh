@@ -56,7 +56,7 @@ full_disk() {
 	fi
 }
 
-# on_exit: Report the phase that failed, remove TMP, and turn statuses without a meaning here into 1.
+# on_exit: Report the phase that failed, remove TMP and RUN_ROOT, and turn statuses without a meaning here into 1.
 on_exit() {
 	local status=$?
 	if [[ $status -ne 0 && -n ${PHASE:-} ]]; then
@@ -69,6 +69,7 @@ on_exit() {
 		printf 'wgkmod: %s failed\n' "$PHASE" >&2
 	fi
 	[[ -z ${TMP:-} ]] || rm -rf "$TMP"
+	[[ -z ${RUN_ROOT:-} ]] || rm -rf "$RUN_ROOT"
 	[[ $status -le 1 || $status -eq $EXIT_GONE || $status -ge 128 || -n $NOT_EQUAL ]] || exit 1
 }
 

@@ -83,9 +83,13 @@ require_no_network() {
 	sealed "$1" sh -c "$(cat "$TOP/builder/check-offline.sh")" || exit 1
 }
 
-# own_storage DIR: From here on, podman keeps images and containers only in the new directory DIR.
+# own_storage DIR: From here on, podman keeps images and containers only in the new directory DIR.  The directory of
+# what runs, RUN_ROOT, is removed when the script ends.  It is not in DIR, as podman takes at most 50 characters: with
+# more, the cleanup of each container fails, and podman run waits for it for 20 s.
 own_storage() {
 	mkdir "$1"
-	printf '[storage]\ndriver = "overlay"\ngraphroot = "%s/graph"\nrunroot = "%s/run"\n' "$1" "$1" >"$1/storage.conf"
+	: "${RUN_ROOT:=$(mktemp -d /tmp/wgkmod-run.XXXXXXXX)}"
+	printf '[storage]\ndriver = "overlay"\ngraphroot = "%s/graph"\nrunroot = "%s"\n' "$1" "$RUN_ROOT/${1##*/}" \
+		>"$1/storage.conf"
 	export CONTAINERS_STORAGE_CONF=$1/storage.conf
 }

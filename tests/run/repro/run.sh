@@ -12,6 +12,8 @@
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../../../scripts/lib.sh"
+# shellcheck source=scripts/lib/podman.sh
+. "$TOP/scripts/lib/podman.sh"
 [[ $# -ge 3 ]] || die "usage: run.sh TARGET DIR NUMBER [VARIATION...]"
 name=$1 dir=$2 number=$3
 shift 3
@@ -40,7 +42,7 @@ read_target "$name"
 user=
 mounts=()
 
-# clean_up: Remove the user, the mounts and the files of this run.
+# clean_up: Remove the user, the mounts and the files of this run, and podman's RUN_ROOT.
 clean_up() {
 	local status=$? i
 	set +e
@@ -51,7 +53,7 @@ clean_up() {
 		userdel "$user" 2>/dev/null
 	fi
 	for ((i = ${#mounts[@]} - 1; i >= 0; i--)); do umount "${mounts[i]}" || umount --lazy "${mounts[i]}"; done
-	rm -rf "$dir/disk"
+	rm -rf "$dir/disk" ${RUN_ROOT:+"$RUN_ROOT"}
 	exit "$status"
 }
 trap clean_up EXIT
@@ -80,7 +82,7 @@ else
 		volume=$disk/tmp/build
 	fi
 fi
-mkdir -p "$here"/{plain,view,cache/sha256,home,bin,container,store} ${volume:+"$volume"}
+mkdir -p "$here"/{plain,view,cache/sha256,home,bin,container} ${volume:+"$volume"}
 mounted mount --bind "$CACHE/sha256" "$here/cache/sha256"
 mount -o remount,bind,ro "$here/cache/sha256" || die "cannot make the cache read-only"
 clone=clone
@@ -97,7 +99,7 @@ if varied user; then
 	user=wgkmod-repro-$$
 	home=$here/home
 	useradd --no-create-home --home-dir "$home" "$user" || die "cannot make another user"
-	chown -R "$user:" "$here"/{plain,home,container,store,bin} ${volume:+"$volume"}
+	chown -R "$user:" "$here"/{plain,home,container,bin} ${volume:+"$volume"}
 	chown "$user:" "$here/cache" # not the directory mounted in it
 	as_user=(setpriv --reuid="$user" --regid="$user" --init-groups)
 fi
@@ -162,9 +164,9 @@ builder=podman
 ! varied isolation || build_options+=(--isolation chroot)
 ! varied cache || build_options+=(--no-cache --layers=false)
 if varied user || varied cache || varied builder || varied isolation; then
-	printf '[storage]\ndriver = "overlay"\ngraphroot = "%s/graph"\nrunroot = "%s/run"\n' \
-		"$here/store" "$here/store" >"$here/container/storage.conf"
-	environment+=(CONTAINERS_STORAGE_CONF="$here/container/storage.conf")
+	own_storage "$here/store"
+	[[ -z $user ]] || chown -R "$user:" "$RUN_ROOT" "$here/store"
+	environment+=(CONTAINERS_STORAGE_CONF="$here/store/storage.conf")
 fi
 environment+=(REPRO_BUILDER="$builder" REPRO_BUILD="${build_options[*]}" REPRO_RUN="${run_options[*]}")
 build=/build
