@@ -83,12 +83,12 @@ require_no_network() {
 	sealed "$1" sh -c "$(cat "$TOP/builder/check-offline.sh")" || exit 1
 }
 
-# own_storage DIR: From here on, podman keeps images and containers only in the new directory DIR.  The directory of
-# what runs, RUN_ROOT, is removed when the script ends.  It is not in DIR, as podman takes at most 50 characters: with
-# more, the cleanup of each container fails, and podman run waits for it for 20 s.
+# own_storage DIR: From here on, podman keeps images and containers only in the new directory DIR.  Its run root, the
+# state of running containers, is below RUN_ROOT, which is removed when the script ends.  It is not in DIR: podman
+# refuses a run root of more than 50 characters when conmon calls it to clean up, and podman run waits 20 s for that.
 own_storage() {
 	mkdir "$1"
-	: "${RUN_ROOT:=$(mktemp -d /tmp/wgkmod-run.XXXXXXXX)}"
+	[[ -n ${RUN_ROOT:-} ]] || RUN_ROOT=$(mktemp -d /tmp/wgkmod-run.XXXXXXXX) || die "cannot create a directory in /tmp"
 	printf '[storage]\ndriver = "overlay"\ngraphroot = "%s/graph"\nrunroot = "%s"\n' "$1" "$RUN_ROOT/${1##*/}" \
 		>"$1/storage.conf"
 	export CONTAINERS_STORAGE_CONF=$1/storage.conf
