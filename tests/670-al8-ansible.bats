@@ -125,6 +125,7 @@ all_trees() {
 	done
 	play 0
 	for host in host1 host2; do assert_equal "$(recap $host changed)" 0; done
+	[[ -n ${FULL:-} ]] || return 0 # a play takes half a minute
 	ROOT=$BATS_TEST_TMPDIR/host2
 	on_host 0 wgkmod remove --kernel "$NINE"
 	play 0 --check
