@@ -132,7 +132,7 @@ case_fresh() {
 case_look() {
 	local indexes='modules\.(alias|builtin\.bin|builtin\.alias\.bin|dep|devname|softdep|symbols|weakdep)'
 	[[ $CASE_DIR == *-hook-new ]] || indexes='nothing'
-	"$TOOLS/look" "$CASE_DIR/root/lib/modules/$RELEASE" | grep -vE "^\./$indexes[^/ ]* "
+	"$TOOLS/look" "$CASE_DIR/root/lib/modules/$RELEASE" | grep -vE "^\./${indexes}[^/ ]* "
 }
 
 # Print how the whole root looks, without the files that depmod itself left when it was killed.
