@@ -129,7 +129,7 @@ fetch() { run_cmd "$1" "$ROOT_DIR/scripts/fetch.sh" img base; }
 	umount "$store/graph/overlay" # podman mounts it
 }
 
-@test "an image store of our own in a directory with a long path: podman takes its run root, which goes with the script" {
+@test "an image store of our own below a long path: podman takes its run root, which goes with the script" {
 	local dir=$BATS_TEST_TMPDIR/a/path/of/more/than/fifty/characters/in/all
 	mkdir -p "$dir"
 	# the command by which podman cleans up after a container
