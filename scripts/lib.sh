@@ -21,7 +21,7 @@ TARGET_DIR=$(realpath -m "${TARGET_DIR:-$TOP/targets}")
 V=${V:-} V=${V#0}
 # Seconds without data after which a download tries the next server.
 PATIENCE=${PATIENCE:-60}
-# make_tmp sets TMP, and the end of the script removes it: never take TMP from the environment.
+# make_tmp sets TMP, own_storage RUN_ROOT, and the end of the script removes both: never take them from the environment.
 unset TMP RUN_ROOT PHASE NOT_EQUAL
 TMP='' PHASE='' NOT_EQUAL=''
 

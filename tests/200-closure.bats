@@ -179,7 +179,7 @@ refused="refused: WireGuard needs CONFIG_WG_FLAG=y, $cannot$"
 	assert_line "$accepted"
 }
 
-@test "a symbol that becomes y and that a header reads in an #if, or the kernel's own code reads, refuses the kernel" {
+@test "a symbol that becomes y and that a header's #if, or the kernel's own code (FULL=1: Makefile) reads is refused" {
 	in_builder 1 "$flag"'
 		edit_source "\$ a #ifdef CONFIG_WG_FLAG\n#endif" drivers/net/wireguard/queueing.h
 		closure wireguard'

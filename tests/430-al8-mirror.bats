@@ -456,7 +456,7 @@ devel_without() {
 		"$TARGET_DIR/standin-9"
 }
 
-@test "a kernel-devel that has WireGuard, or that nothing can be built with, is refused before all else" {
+@test "a kernel-devel with WireGuard, without symbols or (FULL=1) without objtool is refused before all else" {
 	local file=kernel-devel-5.10.223-9.al8.x86_64.rpm
 	serve
 	devel_without 'rm Module.symvers'

@@ -41,8 +41,8 @@ in_builder() {
 mkdir "$TMP/warm" "$TMP/out"
 cp "$OUT/.podman" "$TMP/warm/"
 cp "$OUT/.podman" "$TMP/out/"
-# A first build warms the page cache for the others; the tests, which run one round, look at no time.
-[[ ${BENCH_ROUNDS:-} == 1 ]] || OUT=$TMP/warm "$TOP/scripts/artifacts.sh" "$TARGET" >>"$LOG" 2>&1
+# A first build warms the page cache for the others.
+OUT=$TMP/warm "$TOP/scripts/artifacts.sh" "$TARGET" >>"$LOG" 2>&1
 build=$(OUT=$TMP/out took "$TOP/scripts/artifacts.sh" "$TARGET")
 again=$(OUT=$TMP/out took "$TOP/scripts/artifacts.sh" "$TARGET")
 in_builder bash /bench/bench.sh bare >"$TMP/bare" 2>>"$LOG"
