@@ -109,7 +109,7 @@ all_trees() {
 	done
 }
 
-@test "the first run changes each host, the second none, check mode writes nothing; FULL=1: a host that lost its modules" {
+@test "the first run changes each host, the second none, check mode nothing; FULL=1: a host that lost its modules" {
 	local before host
 	start_hosts 1 2
 	before=$(all_trees)
