@@ -5,8 +5,9 @@
 #
 # Measure what each further kernel costs.  In an empty image store, with the cache filled, build the targets one after
 # the other: seconds for the image, seconds for the build, MB that the store grows by, MB to download that no target
-# before needed.  Then build all of them at once in another empty store, compare the bits, and run that again with
-# nothing changed: for these targets, and for a hundred targets that differ in their names alone.
+# before needed, and the medians.  Then build all of them at once in another empty store, compare the bits, and run that
+# again with nothing changed: for these targets, and for a hundred targets that differ in their names alone.  Thirty and
+# more kernels make figures of the documents.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../../scripts/lib.sh"
@@ -54,6 +55,17 @@ hundred() {
 	done
 }
 
+# middle COLUMN: Print the median of the column of the lines of standard input.
+middle() { sort -n -k "$1,$1" | awk -v column="$1" '{ value[NR] = $column } END { print value[int((NR + 1) / 2)] }'; }
+
+# each FROM TO: Print the medians of what the kernels FROM to TO cost, or nothing if there is no kernel FROM.
+each() {
+	sed -n "$1,$2p" "$TMP/costs" >"$TMP/some"
+	[[ -s $TMP/some ]] || return 0
+	printf 'kernels %d to %d: image %s s, build %s s, %s MB\n' "$1" $(($1 - 1 + $(wc -l <"$TMP/some"))) \
+		"$(middle 1 <"$TMP/some")" "$(middle 2 <"$TMP/some")" "$(middle 3 <"$TMP/some")"
+}
+
 # bits DIR: Print the digests of all modules that were built in DIR.
 bits() { (cd "$1" && cat ./*/SHA256SUMS | grep -E ' (modules|debug)/' | sort); }
 
@@ -62,17 +74,17 @@ bits() { (cd "$1" && cat ./*/SHA256SUMS | grep -E ' (modules|debug)/' | sort); }
 	printf '%-34s %8s %8s %6s %8s\n' kernel 'image s' 'build s' MB 'download'
 	own_storage "$TMP/alone"
 	: >"$TMP/counted"
-	n=0 worked=$(busy) before=$(megabytes "$TMP/alone")
+	worked=$(busy) before=$(megabytes "$TMP/alone")
 	for name; do
 		"$TOP/scripts/fetch.sh" "$name" base toolchain source >>"$LOG" 8>&-
 		image=$(OUT=$TMP/out-alone took "$TOP/scripts/image.sh" "$name")
 		build=$(OUT=$TMP/out-alone took "$TOP/scripts/artifacts.sh" "$name")
 		after=$(megabytes "$TMP/alone")
 		printf '%-34s %8s %8s %6d %8d\n' "$name" "$image" "$build" $((after - before)) "$(downloads "$name")"
+		printf '%s %s %d\n' "$image" "$build" $((after - before)) >>"$TMP/costs"
 		before=$after
-		printf '%d %s %s\n' "$((++n))" "$image" "$build" >>"$TMP/costs"
 	done
-	alone=$(awk '{ sum += $2 + $3 } END { print sum }' "$TMP/costs")
+	alone=$(awk '{ sum += $1 + $2 } END { print sum }' "$TMP/costs")
 	cpu_alone=$(awk -v a="$worked" -v b="$(busy)" 'BEGIN { print b - a }')
 	own_storage "$TMP/together"
 	worked=$(busy)
@@ -84,17 +96,21 @@ bits() { (cd "$1" && cat ./*/SHA256SUMS | grep -E ' (modules|debug)/' | sort); }
 	mapfile -t names < <(hundred "$1")
 	[[ ${#names[@]} -eq 100 ]] || die "there are ${#names[@]} targets instead of a hundred"
 	many=$(TARGET_DIR=$TMP/targets OUT=$TMP/out-together took "$TOP/cluster/many.sh" artifacts "${names[@]}")
-	awk 'NR > 1 { if (NR <= 10) { early += $2 + $3; e++ } else { late += $2 + $3; l++ } }
-		END {
-			if (e) printf "kernels 2 to %-3d       %7.1f s each\n", 1 + e, early / e
-			if (l) printf "kernels 11 to %-3d      %7.1f s each\n", 10 + l, late / l
-		}' "$TMP/costs"
-	awk -v n="$#" -v alone="$alone" -v together="$together" -v again="$again" -v many="$many" \
-		-v cpu_alone="$cpu_alone" -v cpu_together="$cpu_together" 'BEGIN {
-			printf "one after the other   %9.1f s  %.1f s of CPU\n", alone, cpu_alone
-			printf "all at once           %9.1f s  %.1f s of CPU; %.2f times faster, the same bits\n", together,
-				cpu_together, alone / together
-			printf "nothing changed       %9.2f s  %.3f s each\n", again, again / n
-			printf "a hundred, no change  %9.2f s  %.3f s each\n", many, many / 100 }'
+	{
+		each 1 1
+		each 2 10
+		each 11 "$#"
+	} | tee "$TMP/each"
+	faster=$(awk -v a="$alone" -v b="$together" 'BEGIN { printf "%.2f times faster", a / b }')
+	unchanged=$(awk -v s="$many" 'BEGIN { printf "%.3f s each", s / 100 }')
+	printf 'one after the other   %9.1f s  %.1f s of CPU\n' "$alone" "$cpu_alone"
+	printf 'all at once           %9.1f s  %.1f s of CPU; %s, the same bits\n' "$together" "$cpu_together" "$faster"
+	printf 'nothing changed       %9.2f s\n' "$again"
+	printf 'a hundred, no change  %9.2f s  %s\n' "$many" "$unchanged"
+	if [[ $# -ge 30 ]]; then
+		"$TOP/tests/run/figures.sh" 'bench many kernels' "$(paste -sd ';' "$TMP/each" | sed 's/;/; /g')"
+		"$TOP/tests/run/figures.sh" 'bench many at once' "$# at once $together s, one after the other $alone s: $faster"
+		"$TOP/tests/run/figures.sh" 'bench many unchanged' "$unchanged"
+	fi
 } | tee "$results"
 phase_end "also in $results"
