@@ -11,6 +11,7 @@
 #   publish   sign the bundles of TARGETS in out/, add them to a copy of the published web root, and leave that in DEST
 #   verify    copy what is published, verify all of it, and see an altered copy refused
 #
+#   REPLACE=X     as for make publish, but "changed" if empty: publish the new bundle of a kernel whose inputs changed
 #   SITE=URL      the address of the published web root; empty before the first time
 #   KEY=FILE      the public key that signs it; SIGN_KEY=FILE the secret key, for publish alone
 #   DEST=DIR      the web root that publish makes; TARGETS="A B" the targets of this job; SHARDS=N as for make matrix
@@ -18,7 +19,7 @@
 # shellcheck source=delivery/lib.sh
 . "$(dirname "$0")/lib.sh"
 [[ $# -eq 1 ]] || die "usage: ci.sh plan|build|boot|publish|verify|all"
-SITE=${SITE:-} KEY=${KEY:-} DEST=${DEST:-} TARGETS=${TARGETS:-}
+SITE=${SITE:-} KEY=${KEY:-} DEST=${DEST:-} TARGETS=${TARGETS:-} SIGN_KEY=${SIGN_KEY:-}
 
 # require NAME...: Exit unless each of the variables has a value.
 require() {
@@ -32,7 +33,7 @@ require() {
 run_make() { make --no-print-directory -C "$TOP" "$@"; }
 
 plan() {
-	"$TOP/scripts/install-deps.sh" @publish curl >&2
+	"$TOP/scripts/install-deps.sh" @publish >&2
 	if [[ -n $SITE ]]; then
 		require KEY
 		"$DELIVERY/pull.sh" "$SITE" --index "$KEY" >"$TMP/index.json"
@@ -66,15 +67,15 @@ publish() {
 	for name in "${names[@]}"; do
 		SIGN_KEY=$SIGN_KEY "$TOP/scripts/bundle.sh" "$name"
 	done
-	SIGN_KEY=$SIGN_KEY "$DELIVERY/publish.sh" "$DEST" "${names[@]}"
+	SIGN_KEY=$SIGN_KEY REPLACE=${REPLACE:-changed} "$DELIVERY/publish.sh" "$DEST" "${names[@]}"
 }
 
 verify() {
 	local bundle
 	require SITE KEY
-	"$TOP/scripts/install-deps.sh" @publish curl
+	"$TOP/scripts/install-deps.sh" @publish
 	"$DELIVERY/pull.sh" "$SITE" "$TMP/pulled" "$KEY"
-	bundle=$(find -L "$TMP/pulled" -name '*.tar' | sort | head -n 1)
+	bundle=$(find -L "$TMP/pulled" -name '*.tar' | sort | sed -n 1p)
 	[[ -n $bundle ]] || die "'$SITE' has no bundle"
 	cp --recursive --dereference "$TMP/pulled" "$TMP/altered"
 	printf '\1' | dd of="$TMP/altered${bundle#"$TMP/pulled"}" bs=1 seek=1000 conv=notrunc status=none
@@ -87,8 +88,10 @@ verify() {
 }
 
 all() {
-	local matrix
+	local matrix key=$SIGN_KEY
 	require DEST SIGN_KEY KEY
+	[[ -f $SIGN_KEY ]] || die "there is no key '$SIGN_KEY'"
+	SIGN_KEY=
 	[[ ! -L $DEST ]] || SITE=file://$(realpath "$DEST")
 	matrix=$(plan)
 	TARGETS=$(jq --raw-output '[.include[].targets] | join(" ")' <<<"$matrix")
@@ -98,13 +101,19 @@ all() {
 	fi
 	build
 	boot
+	SIGN_KEY=$key
 	publish
+	SIGN_KEY=
 	SITE=file://$(realpath "$DEST")
 	verify
 }
 
 case $1 in
-plan | build | boot | publish | verify | all) ;;
+plan | build | boot | verify)
+	[[ -z $SIGN_KEY ]] || die "the step '$1' sees the secret key (SIGN_KEY), which only 'publish' may see:" \
+		"give it to that job alone, on GitLab by the environment scope 'release'"
+	;;
+publish | all) ;;
 *) die "'$1' is not a step: plan, build, boot, publish, verify, all" ;;
 esac
 make_tmp "$OUT"

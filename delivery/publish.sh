@@ -13,7 +13,8 @@
 # changes, nothing is written.
 #
 #   SIGN_KEY=FILE   the secret key of minisign that signed the bundles; it signs the index
-#   REPLACE=1       replace a published bundle of the same kernel by another one
+#   REPLACE=1       replace a published bundle of the same kernel by another one, or publish a withdrawn kernel again;
+#                   REPLACE=changed replaces a bundle only if the inputs of its target changed
 #   UNPROVEN=1      publish a bundle without the statement of delivery/prove.sh; index and page say so
 #   WITHDRAW="A B"  take the bundles of these kernels out of DEST; WHY=SENTENCE is the reason that index and page give
 #   OLD_KEY=FILE    the public key that signed DEST so far, if SIGN_KEY is a new one: all is signed again
@@ -31,6 +32,7 @@ WITHDRAW=${WITHDRAW:-} WHY=${WHY:-} OLD_KEY=${OLD_KEY:-}
 [[ -n $SIGN_KEY ]] || die "publish needs SIGN_KEY=, the secret key that signs the bundles and the index"
 [[ -f $SIGN_KEY ]] || die "there is no key '$SIGN_KEY'"
 [[ -z $OLD_KEY || -f $OLD_KEY ]] || die "there is no key '$OLD_KEY' (OLD_KEY=)"
+[[ $REPLACE =~ ^(1|changed|)$ ]] || die "REPLACE= is 1 or 'changed', not '$REPLACE'"
 [[ -z $WITHDRAW || -n $WHY ]] || die "WITHDRAW= needs WHY=, a sentence for those who have the bundle"
 read -ra withdraw <<<"$WITHDRAW"
 
@@ -115,11 +117,12 @@ stage_kernel() {
 		{ [[ -f $current/$RELEASE/${statement##*/} ]] || ! statement_covers "$statement" "$sha"; }; then
 		return 0
 	fi
-	if [[ -n ${withdrawn[$sha]:-} && -z $REPLACE ]]; then
-		say publish "$RELEASE stays withdrawn: ${withdrawn[$sha]}; REPLACE=1 publishes it again"
+	if [[ -z $old_sha && -n ${withdrawn[$RELEASE]:-} && $REPLACE != 1 ]]; then
+		say publish "$RELEASE stays withdrawn: ${withdrawn[$RELEASE]}; REPLACE=1 publishes it again"
 		return
 	fi
-	[[ -z $old_sha || $sha == "$old_sha" || -n $REPLACE ]] ||
+	[[ -z $old_sha || $sha == "$old_sha" || $REPLACE == 1 ]] ||
+		[[ $REPLACE == changed && $unchanged != *" $TARGET "* ]] ||
 		die "$RELEASE is published with sha256 $old_sha, and '$bundle' has $sha; REPLACE=1 replaces it"
 	[[ -f $bundle.minisig ]] || die "'$bundle' is not signed; run: make bundle TARGET=$TARGET SIGN_KEY=$SIGN_KEY"
 	verified "$bundle" "$TMP/key.pub" || die "'$bundle.minisig' is not a signature of the bundle by '$SIGN_KEY'"
@@ -250,8 +253,9 @@ merge() {
 	sign "$TMP/tree/SHA256SUMS" "$(jq .generation "$TMP/tree/index.json")"
 }
 
-[[ -d ${dest%/*} ]] || die "there is no directory '${dest%/*}' for DEST"
-[[ -w ${dest%/*} ]] || die "'${dest%/*}' cannot be written: DEST cannot be made there"
+parent=$(dirname "$dest")
+[[ -d $parent ]] || die "there is no directory '$parent' for DEST"
+[[ -w $parent ]] || die "'$parent' cannot be written: DEST cannot be made there"
 make_tmp "$versions"
 lock_dest "$dest"
 minisign -R -s "$SIGN_KEY" -p "$TMP/key.pub" >/dev/null || die "'$SIGN_KEY' is not a secret key of minisign"
@@ -275,8 +279,8 @@ fi
 declare -A published=() withdrawn=()
 while read -r release sha; do published[$release]=$sha; done \
 	< <(jq --raw-output '.kernels[] | "\(.release) \(.bundle.sha256)"' "$TMP/old.json")
-while read -r sha reason; do withdrawn[$sha]=$reason; done \
-	< <(jq --raw-output '.withdrawn[]? | "\(.sha256) \(.reason)"' "$TMP/old.json")
+while read -r release reason; do withdrawn[$release]=$reason; done \
+	< <(jq --raw-output '.withdrawn[]? | "\(.release) \(.reason)"' "$TMP/old.json")
 [[ $# -gt 0 || -n $current ]] || die "'$dest' does not exist yet: name the targets to publish"
 for release in "${withdraw[@]}"; do
 	[[ -n ${published[$release]:-} ]] || die "'$dest' has no bundle of '$release' to withdraw"

@@ -74,9 +74,8 @@ assert_unpublished() {
 	publish 0 "$A" "$B"
 	run_cmd 0 "$ROOT_DIR/delivery/changed.sh" "$DEST/index.json" "$A" "$B"
 	assert_equal "$output" ''
-	cp -r "$TARGET_DIR" "$BATS_TEST_TMPDIR/targets"
-	sed -i 's/^BTF .*/&\nCOMPILER = x/' "$BATS_TEST_TMPDIR/targets/$B"
-	TARGET_DIR=$BATS_TEST_TMPDIR/targets run_cmd 0 "$ROOT_DIR/delivery/changed.sh" "$DEST/index.json" "$A" "$B"
+	change_inputs "$B"
+	run_cmd 0 "$ROOT_DIR/delivery/changed.sh" "$DEST/index.json" "$A" "$B"
 	assert_equal "$output" "$B"
 }
 
@@ -90,11 +89,28 @@ assert_unpublished() {
 	publish 1 "$A"
 	assert_line "^wgkmod: $A_RE is published with sha256 $old, and '.*' has $new; REPLACE=1 replaces it$"
 	assert_equal "$(generation)" 1
+	REPLACE=changed publish 1 "$A"
+	assert_line "REPLACE=1 replaces it$"
+	REPLACE=yes publish 1 "$A"
+	assert_line "^wgkmod: REPLACE= is 1 or 'changed', not 'yes'$"
 	REPLACE=1 publish 0 "$A"
 	assert_whole "$DEST"
 	assert_equal "$(jq -c '[.generation, .kernels[0].bundle.sha256, .kernels[0].bundle.replaces]' "$DEST/index.json")" \
 		"[2,\"$new\",\"$old\"]"
 	grep -q "replaces .*$old" "$DEST/index.html"
+}
+
+@test "the bundle of changed inputs is refused as any other is; REPLACE=changed takes it" {
+	local old
+	publish 0 "$A" "$B"
+	old=$(jq -r '.kernels[1].bundle.sha256' "$DEST/index.json")
+	change_inputs "$B"
+	publish 1 "$A" "$B"
+	assert_line "^wgkmod: $B is published with sha256 $old, and '.*' has [0-9a-f]{64}; REPLACE=1 replaces it$"
+	assert_equal "$(generation)" 1
+	REPLACE=changed publish 0 "$A" "$B"
+	assert_whole "$DEST"
+	assert_equal "$(jq -c '[.generation, (.kernels[].bundle.replaces)]' "$DEST/index.json")" "[2,null,\"$old\"]"
 }
 
 @test "a bundle without proofs, or with those of another bundle, is refused; UNPROVEN=1 takes it and says so" {
@@ -233,6 +249,12 @@ package() {
 	publish 0 "$A" "$B"
 	assert_equal "$output" "publish   $A stays withdrawn: It <breaks> the host's ARP.; REPLACE=1 publishes it again"
 	assert_equal "$(generation)" 2
+	# nor do changed inputs bring it back
+	change_inputs "$A"
+	run_cmd 0 "$ROOT_DIR/delivery/changed.sh" "$DEST/index.json" "$A" "$B"
+	assert_equal "$output" ''
+	REPLACE=changed publish 0 "$A" "$B"
+	assert_equal "$output" "publish   $A stays withdrawn: It <breaks> the host's ARP.; REPLACE=1 publishes it again"
 	REPLACE=1 publish 0 "$A"
 	assert_equal "$(jq -c '[.generation, [.kernels[].release], .withdrawn]' "$DEST/index.json")" "[3,[\"$A\",\"$B\"],[]]"
 	assert_whole "$DEST"

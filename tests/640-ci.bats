@@ -64,6 +64,14 @@ print([name for name, job in yaml.safe_load(open(sys.argv[1]))["jobs"].items() i
 	assert_equal "$output" "['publish']"
 }
 
+@test "a step that builds or fetches refuses to see the secret key" {
+	local step
+	for step in plan build boot verify; do
+		SIGN_KEY=$KEY.key run_cmd 1 "$ROOT_DIR/delivery/ci.sh" "$step"
+		assert_line "^wgkmod: the step '$step' sees the secret key \(SIGN_KEY\), which only 'publish' may see: "
+	done
+}
+
 @test "every step of the GitHub workflow: the catalogue is published and verified, and the next run builds nothing" {
 	workflow ''
 	assert_line "^publish +.*/site, generation 1, 1 kernel\(s\)$"
@@ -99,14 +107,19 @@ print([name for name, job in yaml.safe_load(open(sys.argv[1]))["jobs"].items() i
 	git clone --quiet "$CLONE" "$work"
 	cp -a "$BATS_FILE_TMPDIR/run.first/build-debian11-1/out" "$work/" # what the first job would build again
 	cd "$work"
-	printf 'SIGN_KEY: %s\nCI_PAGES_URL: file://%s\n' "$KEY.key" "$work/public" >.gitlab-ci-local-variables.yml
+	printf 'CI_PAGES_URL: file://%s\nSIGN_KEY: %s\n' "$work/public" "$KEY.key" >.gitlab-ci-local-variables.yml
+	TIMEOUT=900 run_cmd 0 gitlab-ci-local --shell-isolation=false --no-color
+	assert_line "the step 'build' sees the secret key"
+	assert_absent "$work/public"
+	printf 'CI_PAGES_URL: file://%s\nSIGN_KEY:\n  type: variable\n  values:\n    release: %s\n' "$work/public" \
+		"$KEY.key" >.gitlab-ci-local-variables.yml
 	TIMEOUT=900 run_cmd 0 gitlab-ci-local --shell-isolation=false --no-color
 	# a failure in the pipeline below the first one does not change its status
 	assert_line '^ PASS  \[modules\] -> verify'
 	diff -r "$work/public" "$BATS_FILE_TMPDIR/site"
 }
 
-@test "ci.sh runs all steps here: a catalogue, then nothing, and a failing step publishes nothing" {
+@test "ci.sh runs all steps here: a catalogue, nothing, the changed kernel; a failing step publishes nothing" {
 	full_only
 	local work=$BATS_FILE_TMPDIR/here dest=$BATS_FILE_TMPDIR/www
 	git clone --quiet "$CLONE" "$work"
@@ -121,6 +134,10 @@ print([name for name, job in yaml.safe_load(open(sys.argv[1]))["jobs"].items() i
 	diff -r "$dest/" "$BATS_FILE_TMPDIR/site"
 	run_cmd 0 delivery/ci.sh all
 	assert_line '^ci +nothing changed$'
+	echo '# changed' >>scripts/sbom.sh
+	TIMEOUT=900 run_cmd 0 delivery/ci.sh all
+	assert_line '^publish +.*, generation 2, 1 kernel\(s\)$'
+	run_cmd 0 jq -e '.kernels[0].bundle | .replaces and .replaces != .sha256' "$dest/index.json"
 	run_cmd 0 make --no-print-directory prove TARGETS="$TARGET_NAME"
 	assert_line '^proofs .*proofs.json is there$'
 }

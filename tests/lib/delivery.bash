@@ -41,6 +41,14 @@ fixture_bundle() {
 	fixture_statement "$release"
 }
 
+# change_inputs RELEASE: From here on, use a target whose inputs changed, and make its bundle.
+change_inputs() {
+	cp -r "$TARGET_DIR" "$BATS_TEST_TMPDIR/targets"
+	export TARGET_DIR=$BATS_TEST_TMPDIR/targets
+	sed -i 's/^BTF .*/&\nCOMPILER = x/' "$TARGET_DIR/$1"
+	fixture_bundle "$1"
+}
+
 # fixture_statement RELEASE: Write the statement that delivery/prove.sh writes when the proofs passed.
 fixture_statement() {
 	local bundle=$OUT/$1/wireguard-$1.tar
