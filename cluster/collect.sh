@@ -8,20 +8,20 @@
 # SHA256SUMS: the same for the same bits, in whatever order and on whatever machine they were made.  Name the targets
 # that are missing, and exit with 1 if there are any.
 
-# shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/../scripts/lib.sh"
+# shellcheck source=cluster/lib.sh
+. "$(dirname "$0")/lib.sh"
 [[ $# -eq 2 ]] || die "usage: collect.sh LIST DEST"
 list=$1 dest=$(realpath -m -- "$2")
-[[ -f $list ]] || die "there is no list '$list' (LIST=): a file with the name of a target on each line"
+require_list "$list"
 [[ -d $dest ]] || die "there is no directory '$dest' (DEST=)"
 make_tmp "$dest"
 missing=()
 while read -r name; do
 	read_target "$name"
-	builder=$("$TOP/scripts/image.sh" "$TARGET" --name)
-	if [[ -f $dest/.made/$TARGET ]] && [[ $(head -n 1 "$dest/.made/$TARGET") == "$builder" ]] &&
-		check_sums "$dest/$RELEASE"; then
-		printf '%s %s %s\n' "$RELEASE" "$TARGET" "$(sha256sum <"$dest/$RELEASE/SHA256SUMS" | cut -d ' ' -f 1)"
+	inputs=$("$TOP/scripts/inputs.sh" "$TARGET")
+	if [[ -f $dest/.made/$TARGET && -f $dest/$RELEASE/provenance.json ]] && check_sums "$dest/$RELEASE" &&
+		[[ $(inputs_of_provenance "$dest/$RELEASE/provenance.json") == "$inputs" ]]; then
+		printf '%s %s %s\n' "$RELEASE" "$TARGET" "$(digest_of "$dest/$RELEASE/SHA256SUMS")"
 	else
 		missing+=("$name")
 	fi

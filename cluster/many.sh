@@ -14,7 +14,7 @@
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../scripts/lib.sh"
 worker=
-if [[ ${1:-} == --one ]]; then
+if [[ ${1:-} == --worker ]]; then
 	worker=1
 	shift
 fi
@@ -23,8 +23,8 @@ fi
 command=$1
 shift
 
-# one TARGET: Run the command for one target.  Runs in a process of its own.
-one() {
+# run_command TARGET: Run the command for one target.
+run_command() {
 	case $command in
 	lock | fetch | image) "$TOP/scripts/$command.sh" "$1" ;;
 	artifacts)
@@ -35,12 +35,13 @@ one() {
 	esac
 }
 
-# run_one TARGET: Run one, its output to the log, and print "TARGET STATUS MILLISECONDS"; nothing if it was interrupted.
-run_one() {
+# run_logged TARGET: Run the command with its output in the log, and print "TARGET STATUS MILLISECONDS"; nothing if it
+# was interrupted.  Runs in a process of its own.
+run_logged() {
 	local status=0 start log=$OUT/log/$1-$command-all.log
 	start=$(now_ms)
 	rm -f "$log"
-	(set -o noclobber && one "$1" >"$log" 2>&1 </dev/null) || status=$?
+	(set -o noclobber && run_command "$1" >"$log" 2>&1 </dev/null) || status=$?
 	[[ $status -eq 130 || $status -eq 143 ]] || printf '%s %s %s\n' "$1" "$status" "$(($(now_ms) - start))"
 }
 
@@ -50,7 +51,7 @@ result() { sed -n "s/^\(build\|$command\) *//p" "$OUT/log/$1-$command-all.log" |
 # reason TARGET: Print why the target failed, and its log.
 reason() {
 	local log=$OUT/log/$1-$command-all.log
-	printf '%s; log: %s\n' "$({ grep '^wgkmod: ' "$log" || tail -n 1 "$log"; } | sed -n '1s/^wgkmod: //p')" "$log"
+	printf '%s; log: %s\n' "$({ grep '^wgkmod: ' "$log" || tail -n 1 "$log"; } | sed '1!d; s/^wgkmod: //')" "$log"
 }
 
 # free_jobs: Print how many targets this machine carries at a time.
@@ -76,13 +77,13 @@ install_programs() {
 }
 
 if [[ -n $worker ]]; then
-	run_one "$1"
+	run_logged "$1"
 	exit 0
 fi
 
 mapfile -t targets < <(printf '%s\n' "$@" | awk '!seen[$0]++')
 for name in "${targets[@]}"; do
-	[[ $name =~ ^[A-Za-z0-9][A-Za-z0-9._+-]*$ ]] || die "'$name' is not a target's name"
+	is_name "$name" || die "'$name' is not a target's name"
 done
 jobs=${JOBS:-$(free_jobs)}
 [[ $jobs =~ ^[1-9][0-9]*$ ]] || die "JOBS '$jobs' is not a number of targets at a time"
@@ -97,7 +98,7 @@ start=$(now_ms) done=0 failed=() interrupted=
 trap 'interrupted=1' INT
 shopt -s lastpipe
 set +o pipefail # a line says how each target ended
-printf '%s\0' "${targets[@]}" | xargs -0 -n 1 -P "$jobs" "$0" --one "$command" | while read -r name status ms; do
+printf '%s\0' "${targets[@]}" | xargs -0 -n 1 -P "$jobs" "$0" --worker "$command" | while read -r name status ms; do
 	printf '%s %s\n' "$name" "$status" >>"$results"
 	((++done))
 	[[ ! -t 2 ]] || printf '\r\033[K' >&2

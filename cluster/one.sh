@@ -9,13 +9,13 @@
 # and each may be killed and run again: a directory enters DEST whole, by one rename.  If DEST has the same bits, write
 # nothing.
 
-# shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/../scripts/lib.sh"
+# shellcheck source=cluster/lib.sh
+. "$(dirname "$0")/lib.sh"
 [[ $# -eq 3 ]] || die "usage: one.sh LIST INDEX DEST"
 list=$1 index=$2 dest=$(realpath -m -- "$3")
-[[ -f $list ]] || die "there is no list '$list' (LIST=): a file with the name of a target on each line"
+require_list "$list"
 [[ $index =~ ^[1-9][0-9]*$ ]] || die "INDEX '$index' is not the number of a line, from 1"
-name=$(sed -n "${index}p" -- "$list")
+name=$(awk -v n="$index" 'NR == n { print $1 }' "$list")
 [[ -n $name ]] || die "the list '$list' has no line $index"
 read_target "$name"
 "$TOP/scripts/artifacts.sh" "$TARGET"

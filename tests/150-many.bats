@@ -46,6 +46,16 @@ serve() {
 	grep -q 'unknown target' "$OUT/log/nosuch-fetch-all.log"
 }
 
+@test "of a target that ends without a sentence the last line of its log is said" {
+	cp -r "$BATS_TEST_TMPDIR/full" "$CACHE"
+	mkdir "$BATS_TEST_TMPDIR/bin"
+	# shellcheck disable=SC2016 # for the program
+	printf '#!/bin/sh\nkill -KILL $PPID\n' >"$BATS_TEST_TMPDIR/bin/flock"
+	chmod +x "$BATS_TEST_TMPDIR/bin/flock"
+	PATH=$BATS_TEST_TMPDIR/bin:$PATH run_cmd 1 "$ROOT_DIR/cluster/many.sh" fetch one
+	assert_line '^FAILED +one after [0-9]+ s: .*Killed .*; log: '
+}
+
 @test "TARGETS=all is each target with a complete lock, and how many are left out is said" {
 	cp -r "$BATS_TEST_TMPDIR/full" "$CACHE"
 	run_cmd 0 make -C "$ROOT_DIR" --no-print-directory fetch TARGETS=all

@@ -67,8 +67,9 @@ bits() { (cd "$1" && find . -type f -printf '%i ' -exec sha256sum {} \; | sort);
 	assert_line "inputs of this clone: ${TARGETS[0]}$"
 	one 0 1
 	collect 0
-	sed -i '1s/.$/x/' "$DEST/.made/${TARGETS[1]}"
-	collect 2
+	cp -r "$ROOT_DIR/targets" "$BATS_TEST_TMPDIR/targets"
+	sed -i 's/^BTF .*/&\nCOMPILER = x/' "$BATS_TEST_TMPDIR/targets/${TARGETS[1]}"
+	TARGET_DIR=$BATS_TEST_TMPDIR/targets collect 2
 	assert_line "inputs of this clone: ${TARGETS[1]}$"
 }
 
@@ -112,6 +113,16 @@ bits() { (cd "$1" && find . -type f -printf '%i ' -exec sha256sum {} \; | sort);
 	collect 0
 	run_cmd 1 "$ROOT_DIR/cluster/kubernetes/job.sh" /nowhere registry/wgkmod claim
 	assert_line "there is no list '/nowhere'"
+	: >"$BATS_TEST_TMPDIR/list"
+	run_cmd 1 "$ROOT_DIR/cluster/kubernetes/job.sh" "$BATS_TEST_TMPDIR/list" registry/wgkmod claim
+	assert_line "the list '.*' is empty$"
+	printf '%s \r\n%s' "${TARGETS[@]}" >"$BATS_TEST_TMPDIR/list" # as some editors leave it
+	"$ROOT_DIR/cluster/kubernetes/job.sh" "$BATS_TEST_TMPDIR/list" registry/wgkmod claim >"$job"
+	assert_equal "$(jq .spec.completions "$job")" 2
+	for index in 1 2; do
+		LIST=$BATS_TEST_TMPDIR/list one 0 "$index"
+		assert_line "^one +${TARGETS[index - 1]} is in $DEST"
+	done
 }
 
 # slurm_start: Start munge and a Slurm of one node with all processors of this machine.

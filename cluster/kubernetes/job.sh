@@ -12,12 +12,11 @@
 #
 # and run make collect LIST=list DEST=dest where the claim is mounted.
 
-# shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/../../scripts/lib.sh"
+# shellcheck source=cluster/lib.sh
+. "$(dirname "$0")/../lib.sh"
 [[ $# -eq 3 ]] || die "usage: job.sh LIST IMAGE CLAIM"
-[[ -f $1 ]] || die "there is no list '$1': a file with the name of a target on each line"
-count=$(wc -l <"$1")
-[[ $count -gt 0 ]] || die "the list '$1' is empty"
+require_list "$1"
+count=$(list_size "$1")
 jq --null-input --argjson count "$count" --arg image "$2" --arg claim "$3" '{
 	apiVersion: "batch/v1", kind: "Job", metadata: {name: "wgkmod"},
 	spec: {

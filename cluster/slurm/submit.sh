@@ -7,15 +7,15 @@
 # clone, LIST, DEST and CACHE must be seen under the same paths on every node; OUT must be a directory of the node's own
 # disk, and podman must work there.  A task that is killed, or whose node fails, is queued again.
 
-# shellcheck source=scripts/lib.sh
-. "$(dirname "$0")/../../scripts/lib.sh"
+# shellcheck source=cluster/lib.sh
+. "$(dirname "$0")/../lib.sh"
 [[ $# -ge 2 ]] || die "usage: submit.sh LIST DEST [SBATCH-OPTION...]"
 list=$(realpath -- "$1") dest=$(realpath -m -- "$2")
-[[ -f $list ]] || die "there is no list '$1': a file with the name of a target on each line"
+require_list "$list"
 own_dir "$dest" "$dest/log"
 export OUT CACHE
 status=0
-sbatch --wait --requeue --array="1-$(wc -l <"$list")" --job-name=wgkmod --chdir="$TOP" --open-mode=append \
+sbatch --wait --requeue --array="1-$(list_size "$list")" --job-name=wgkmod --chdir="$TOP" --open-mode=append \
 	--output="$dest/log/%a.log" "${@:3}" "$TOP/cluster/slurm/task.sh" "$list" "$dest" || status=$?
 [[ $status -eq 0 ]] || say slurm "a task failed; the logs are in $dest/log, by the line of the list" >&2
 "$TOP/cluster/collect.sh" "$list" "$dest"
