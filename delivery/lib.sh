@@ -14,14 +14,23 @@ bundle_file() { printf '%s/%s%s/wireguard-%s.tar\n' "$OUT" "${MODULE_KEY:+signed
 
 # has_kernel TARGET: Return 0 if the lock has the kernel's package, which an image for KMM needs; 3 if it has none.
 has_kernel() (
+	# a published kernel whose target was removed, or ships WireGuard now
+	[[ -f $TARGET_DIR/$1.lock ]] && (refuse_shipped "$1") 2>/dev/null || exit 3
 	read_target "$1"
 	[[ -n $KERNEL_IMAGE ]] || exit 3
 	read_lock "$1" kernel
 	[[ ${#LOCK_SHA256[@]} -gt 0 && " ${LOCK_SHA256[*]} " != *' - '* ]] || exit 3
 )
 
-# digest_of FILE: Print the sha256 of the file.
-digest_of() { sha256sum <"$1" | cut -d ' ' -f 1; }
+# require_signed_bundle: Set bundle to that of the target that was read.  Exit unless it is there, with a signature
+# by PUBLIC_KEY beside it.
+require_signed_bundle() {
+	bundle=$(bundle_file "$RELEASE")
+	[[ -f $bundle && -f $bundle.minisig ]] ||
+		die "there is no signed bundle '$bundle'; run: make bundle TARGET=$TARGET SIGN_KEY=..."
+	minisign -V -q -p "$PUBLIC_KEY" -m "$bundle" >/dev/null 2>&1 ||
+		die "'$bundle' is not signed by the key '$PUBLIC_KEY'"
+}
 
 # reason WORDS: Print why a command failed that said WORDS: a full file system, which tar does not always name, else the
 # first line.
@@ -54,13 +63,6 @@ read_index() {
 		die "'$1' is not an index of the format wgkmod-index-1"
 }
 
-# inputs_of_provenance FILE: Print the inputs digest of the build that provenance.json describes, as
-# scripts/inputs.sh prints it for a target.
-inputs_of_provenance() {
-	jq --sort-keys '.predicate.buildDefinition | {target: .internalParameters.target, files: .resolvedDependencies}' \
-		"$1" | sha256sum | cut -d ' ' -f 1
-}
-
 # statement_covers FILE SHA256: Return 0 if FILE is the statement of the proofs of the bundle with this digest.
 statement_covers() {
 	[[ -f $1 ]] && jq --exit-status --arg sha "$2" '.predicateType == "urn:wgkmod:proofs:v1" and
@@ -76,7 +78,8 @@ lock_dest() {
 # switch_to DEST TREE GENERATION: Make the directory TREE a version in DEST.versions/, and DEST a link to it, by one
 # rename.  Then note its generation, and remove the versions before the last.
 switch_to() {
-	local dest=$1 versions=$1.versions version old current
+	local dest=$1 versions version old current
+	versions=$(realpath -m "$1.versions") # as current, also below a link
 	try_into "$TMP/generation" printf '%d\n' "$3" # before the switch: a full file system stops it here
 	version=$versions/$3-$(sha256sum <"$2/SHA256SUMS" | cut -c 1-12)
 	current=$(realpath -m "$dest")

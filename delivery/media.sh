@@ -25,11 +25,7 @@ collect() {
 	mkdir "$TMP/medium"
 	for name; do
 		read_target "$name"
-		bundle=$(bundle_file "$RELEASE")
-		[[ -f $bundle && -f $bundle.minisig ]] ||
-			die "there is no signed bundle '$bundle'; run: make bundle TARGET=$name SIGN_KEY=..."
-		minisign -V -q -p "$PUBLIC_KEY" -m "$bundle" >/dev/null 2>&1 ||
-			die "'$bundle' is not signed by the key '$PUBLIC_KEY'"
+		require_signed_bundle
 		mkdir "$TMP/medium/$RELEASE"
 		cp "$bundle" "$bundle.minisig" "$TMP/medium/$RELEASE"
 		[[ $FAMILY != rpm ]] || with_rpm+=("$name")
@@ -41,7 +37,8 @@ collect() {
 # put FILE: Copy a file of the medium to DEST unless it is there.  It gets its name when all of it is there.
 put() {
 	! cmp -s "$TMP/medium/$1" "$dest/$1" || return 0
-	if ! mkdir -p "$(dirname "$dest/$1")" || ! cp "$TMP/medium/$1" "$dest/$1.new" || ! mv "$dest/$1.new" "$dest/$1"; then
+	if ! mkdir -p "$(dirname "$dest/$1")" || ! cp --remove-destination "$TMP/medium/$1" "$dest/$1.new" ||
+		! mv "$dest/$1.new" "$dest/$1"; then
 		die "cannot write '$dest/$1'"
 	fi
 	written=$((written + 1))
@@ -57,7 +54,8 @@ write_medium() {
 	fi
 	while read -r file; do put "$file"; done < <(sed 's/^[0-9a-f]*  //' "$TMP/medium/SHA256SUMS")
 	while read -r file; do
-		rm -f "${dest:?}/$file"
+		# anybody may have written to the medium since
+		! is_plain_path "$file" || rm -f "${dest:?}/$file"
 	done < <(sed 's/^[0-9a-f]*  //' "$TMP/medium/SHA256SUMS" | sort | comm -23 "$old" -)
 	cp "$TMP/medium/SHA256SUMS" "$dest/SHA256SUMS"
 	sync -f "$dest" || [[ $? -eq 1 ]] # some file systems in user space cannot

@@ -102,18 +102,18 @@ names_of() { modinfo -F depends "$1" | tr ',' '\n' | tr - _ | sed '/^$/d'; }
 stage_needed() {
 	local tree=$1 kernel=$2 name file path
 	local -a queue=("$tree"/*.ko)
-	local -A own=() seen=()
+	local -A own=() seen=() path_of=()
 	for file in "$tree"/*.ko; do name=${file##*/} name=${name%.ko} && own[${name//-/_}]=1; done
 	while IFS= read -r path; do
 		name=${path##*/} name=${name%%.ko*}
-		at[${name//-/_}]=$path
+		path_of[${name//-/_}]=$path
 	done < <(cd "$kernel" && find kernel -name '*.ko*' | sort)
 	while [[ ${#queue[@]} -gt 0 ]]; do
 		file=${queue[0]} queue=("${queue[@]:1}")
 		for name in $(names_of "$file"); do
 			[[ -z ${own[$name]:-}${seen[$name]:-} ]] || continue
-			[[ -n ${at[$name]:-} ]] || die "${file##*/} needs the module $name, which the package of $release does not have"
-			seen[$name]=1 path=${at[$name]}
+			[[ -n ${path_of[$name]:-} ]] || die "${file##*/} needs the module $name, which the package of $release does not have"
+			seen[$name]=1 path=${path_of[$name]}
 			install -D -m 644 "$kernel/$path" "$tree/host/$path"
 			queue+=("$tree/host/$path")
 		done
@@ -123,8 +123,7 @@ stage_needed() {
 # stage_modules ROOT: Make ROOT/opt/lib/modules/RELEASE.
 stage_modules() {
 	local tree=$1/opt/lib/modules/$release kernel
-	local -A at=()
-	mkdir -p "$tree" "$TMP/unpacked" "$TMP/kernel"
+	mkdir -p "$tree" "$TMP/unpacked" "$TMP/kernel" "$TMP/no-config"
 	tar --extract --no-same-owner --strip-components=1 --directory="$TMP/unpacked" --file="$dir/wireguard-$release.tar"
 	find "$TMP/unpacked/modules" -name '*.ko' -exec install -m 644 -t "$tree" {} +
 	"$TOP/scripts/fetch.sh" "$TARGET" kernel >&2
@@ -134,7 +133,7 @@ stage_modules() {
 	stage_needed "$tree" "$kernel"
 	# depmod warns if one of these is not there
 	touch "$tree"/modules.{order,builtin,builtin.modinfo}
-	depmod --basedir "$1/opt" "$release" 2>"$TMP/depmod" || die "depmod: $(<"$TMP/depmod")"
+	depmod --config "$TMP/no-config" --basedir "$1/opt" "$release" 2>"$TMP/depmod" || die "depmod: $(<"$TMP/depmod")"
 	[[ ! -s $TMP/depmod ]] || die "depmod does not like the modules of $release: $(head -n 1 "$TMP/depmod")"
 	rm -rf "$tree/host"
 	ln -s "/lib/modules/$release" "$tree/host"

@@ -12,8 +12,8 @@ def texts: {
 		none: "No kernel is covered yet.",
 		kernel: "Kernel", proofs: "Proofs", bundle: "Bundle",
 		install: "Install",
-		once: "Once for a host, as root: take the publisher’s key. Compare it with the one that the publisher gave you by another way: nothing else vouches for the first download.",
-		lines: "For each kernel, as root. The first line downloads the bundle and its signature, the second takes wgkmod out of it, the third proves that the modules fit, installs and loads them.",
+		once: "Once for a host, as root: install the publisher’s key. Compare it with the key that the publisher gave you by another way.",
+		lines: "For each kernel, as root. The first line downloads the bundle and its signature. The second prints the bundle’s sha256: before you go on, compare it with the one that the publisher gave you by another way, as nothing else vouches for the first wgkmod. The third takes wgkmod out of the bundle. The fourth proves that the modules fit, installs and loads them.",
 		again: "If wgkmod is installed already, two commands are enough: the first line, and wgkmod install --load with the bundle’s name.",
 		base: "BASE is the address of this page, without the file name.",
 		symbols: "symbol versions equal to the kernel’s",
@@ -24,7 +24,7 @@ def texts: {
 		repro: {"passed": "built twice with the same bits", "not run": ""},
 		unproven: "Not proved: published on the publisher’s word.",
 		replaces: "It replaces the bundle with sha256",
-		package: "package", dnf: "Where the publisher’s repository is set up, dnf does the same:",
+		package: "package", dnf: "Where the publisher’s repository is set up, dnf installs the modules:",
 		withdrawn: "Withdrawn", withdrawn_why: "Do not use these bundles any more. Remove their modules with wgkmod remove --kernel and the kernel’s release.",
 		provenance: "provenance", sbom: "bill of materials", explain: "what was built and why", statement: "proofs",
 		not_covered: "What is not covered",
@@ -41,23 +41,23 @@ def texts: {
 		ask: "请在主机上运行上面的命令，然后在下面的列表中查找它输出的版本。",
 		list: "已支持的内核",
 		none: "目前还没有支持任何内核。",
-		kernel: "内核", proofs: "验证", bundle: "安装包",
+		kernel: "内核", proofs: "证明", bundle: "安装包",
 		install: "安装",
-		once: "每台主机只需一次（以 root 身份）：取得发布者的公钥。请与发布者通过其他途径给您的公钥核对：首次下载没有其他保证。",
-		lines: "每个内核（以 root 身份）：第一行下载安装包及其签名，第二行取出 wgkmod，第三行证明模块与内核匹配，然后安装并加载。",
+		once: "每台主机只需一次（以 root 身份）：安装发布者的公钥。请与发布者通过其他途径给您的公钥核对。",
+		lines: "每个内核（以 root 身份）：第一行下载安装包及其签名。第二行显示安装包的 sha256：继续之前，请与发布者通过其他途径给您的值核对，首次使用的 wgkmod 没有其他保证。第三行从安装包中取出 wgkmod。第四行证明模块与内核匹配，然后安装并加载。",
 		again: "如果已经安装 wgkmod，两条命令即可：上面的第一行，以及 wgkmod install --load 加安装包的文件名。",
 		base: "BASE 是本页面的地址，不含文件名。",
 		symbols: "个符号版本与内核一致",
 		unversioned: "该内核没有符号版本",
 		boot: {"passed": "已在虚拟机中启动并建立隧道", "not run": "未做启动测试"},
-		parity: {"passed": "与发行商自己的代码逐字节一致", "not run": "未与发行商的模块比较",
-			"not applicable": "发行商没有可供比较的模块"},
-		repro: {"passed": "两次构建结果逐位相同", "not run": ""},
-		unproven: "未经验证：仅凭发布者的声明发布。",
+		parity: {"passed": "与发行版自己的代码逐字节一致", "not run": "未与发行版的模块比较",
+			"not applicable": "发行版没有可供比较的模块"},
+		repro: {"passed": "两次构建结果逐比特相同", "not run": ""},
+		unproven: "未经证明：仅凭发布者的声明发布。",
 		replaces: "它替换了 sha256 为以下值的安装包：",
-		package: "软件包", dnf: "如果已经配置发布者的软件仓库，用 dnf 即可：",
+		package: "软件包", dnf: "如果已经配置发布者的软件仓库，可用 dnf 安装模块：",
 		withdrawn: "已撤回", withdrawn_why: "请不要再使用这些安装包。用 wgkmod remove --kernel 加内核版本移除其模块。",
-		provenance: "来源证明", sbom: "物料清单", explain: "构建内容及原因", statement: "验证记录",
+		provenance: "来源证明", sbom: "物料清单", explain: "构建内容及原因", statement: "证明记录",
 		not_covered: "不支持的内核",
 		from: "自版本", on: "起：该发行版自带 WireGuard，请运行 modprobe wireguard。",
 		missing: "不在本页面上的内核不受支持：没有为它构建模块。请不要安装其他内核的模块，wgkmod 会拒绝。",
@@ -158,11 +158,12 @@ texts as $t | address as $base | first_lines as $first
 <p>\($t.lines)</p>
 \(($first + [
 	"curl -f -O \($base)/$(uname -r)/wireguard-$(uname -r).tar -O \($base)/$(uname -r)/wireguard-$(uname -r).tar.minisig",
+	"sha256sum wireguard-$(uname -r).tar",
 	"tar -xOf wireguard-$(uname -r).tar $(uname -r)/wgkmod >wgkmod && chmod +x wgkmod",
 	"./wgkmod install --load wireguard-$(uname -r).tar"
 ]) | pre)
 <p>\($t.again)</p>
-\(if any(.kernels[]; .rpm) then "<p>\($t.dnf)</p>\n\(["dnf install kmod-wireguard-$(uname -r)"] | pre)\n" else "" end)
+\(if any(.kernels[]; .rpm) then "<p>\($t.dnf)</p>\n\(["dnf install kmod-wireguard-$(uname -r)", "modprobe wireguard"] | pre)\n" else "" end)
 <h2>\($t.not_covered)</h2>
 <ul>
 \(.not_covered | map("<li>\(.distribution | @html), \($t.from) \(.from | @html) \($t.on)</li>") | join("\n"))

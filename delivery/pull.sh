@@ -21,12 +21,13 @@ key=$3
 
 # download: Read lines "PATH" from standard input, and download each from FROM into TMP/tree.
 download() {
-	local path
+	local path many=(--parallel --no-progress-meter)
+	curl_is 7.67 || many=(--silent --show-error) # older: one file after the other
 	while read -r path; do
 		printf 'url = "%s/%s"\noutput = "%s/tree/%s"\n' "$from" "$path" "$TMP" "$path"
 	done >"$TMP/curl"
 	[[ -s $TMP/curl ]] || return 0
-	curl --config "$TMP/curl" --globoff --parallel --create-dirs --fail --no-progress-meter --retry 2 \
+	curl --config "$TMP/curl" --globoff "${many[@]}" --create-dirs --fail --retry 2 \
 		--speed-limit 1 --speed-time "$PATIENCE" 2>"$TMP/said" ||
 		die "'$from' cannot be copied: $(grep -m 1 "^curl:" "$TMP/said"); nothing was changed"
 }
@@ -62,10 +63,10 @@ if [[ -f $dest/index.json && $generation -lt $(jq .generation "$dest/index.json"
 	die "'$from' is generation $generation, older than '$dest'; nothing was changed"
 fi
 
-word='[A-Za-z0-9_][A-Za-z0-9._+-]*'
 while read -r sha path; do
-	[[ $sha =~ ^[0-9a-f]{64}$ && $path =~ ^($word/)*$word$ ]] ||
+	if [[ ! $sha =~ ^[0-9a-f]{64}$ ]] || ! is_plain_path "$path"; then
 		die "'$from/SHA256SUMS' has the line '$sha  $path', which make publish does not write; nothing was changed"
+	fi
 	if [[ -f $dest/$path && $(digest_of "$dest/$path") == "$sha" ]]; then
 		mkdir -p "$TMP/tree/$(dirname "$path")"
 		cp --force "$dest/$path" "$TMP/tree/$path"

@@ -30,6 +30,7 @@ shift
 [[ $VENDOR =~ ^[a-z0-9][a-z0-9-]*$ ]] || die "VENDOR '$VENDOR' is not a name of small letters, digits and '-'"
 [[ ! $BASE_URL =~ [[:space:]] && ($BASE_URL == '' || $BASE_URL =~ ^(https?|file)://) ]] ||
 	die "BASE_URL '$BASE_URL' is no address of https, http or file"
+[[ $OUT$root != *[[:space:]%]* ]] || die "rpmbuild takes no path with a blank or '%': '$OUT', '$root'"
 
 # ---- the packages that exist --------------------------------------------------------------
 
@@ -97,11 +98,7 @@ kmod() {
 	for target; do
 		read_target "$target"
 		[[ $FAMILY == rpm ]] || die "'$target' is of the family $FAMILY, which has no RPM packages"
-		bundle=$(bundle_file "$RELEASE")
-		[[ -f $bundle && -f $bundle.minisig ]] ||
-			die "there is no signed bundle '$bundle'; run: make bundle TARGET=$target SIGN_KEY=..."
-		minisign -V -q -p "$PUBLIC_KEY" -m "$bundle" >/dev/null 2>&1 ||
-			die "'$bundle' is not signed by the key '$PUBLIC_KEY'"
+		require_signed_bundle
 		sha=$(digest_of "$bundle")
 		if [[ -n ${withdrawn[$sha]:-} ]]; then
 			say rpm "$RELEASE is withdrawn from '$root': no package of it"

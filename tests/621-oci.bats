@@ -183,6 +183,16 @@ assert_refused() {
 	assert_equal "$(jq -c '[.generation, .registry, .kernels[0].oci]' "$DEST/index.json")" '[1,null,null]'
 }
 
+@test "a published kernel whose target was removed since does not stop the push" {
+	publish 0 "$A"
+	cp -r "$TARGET_DIR" "$BATS_TEST_TMPDIR/targets"
+	export TARGET_DIR=$BATS_TEST_TMPDIR/targets
+	rm "$TARGET_DIR/$A"{,.lock}
+	registry
+	publish 0
+	assert_equal "$(jq -c '[.generation, (.kernels[0].oci | .bundle != null, .kmm)]' "$DEST/index.json")" '[2,true,null]'
+}
+
 @test "a registry that is read-only: one sentence, nothing is published" {
 	registry 'maintenance: {readonly: {enabled: true}}'
 	publish 1 "$A"

@@ -51,6 +51,18 @@ refused() {
 	assert_equal "$output" ''
 }
 
+@test "a copy below a link stays where it is when it is pulled again" {
+	local version
+	mkdir "$BATS_TEST_TMPDIR/there"
+	ln -s there "$BATS_TEST_TMPDIR/here"
+	COPY=$BATS_TEST_TMPDIR/here/copy
+	pull 0
+	version=$(stat -c %i "$COPY/")
+	pull 0
+	assert_equal "$(stat -c %i "$COPY/")" "$version"
+	assert_whole "$COPY"
+}
+
 @test "a second pull downloads nothing but the index and the checksums" {
 	pull 0
 	pull 0

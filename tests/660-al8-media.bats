@@ -92,7 +92,7 @@ trust() {
 	offline 0 sh /mnt/medium/install.sh --kernel "$NINE" --porcelain
 	assert_line $'^result\t'"$NINE"$'\tchanged$'
 	first=$(tree "$NINE")
-	offline 0 sh /mnt/medium/install.sh --kernel "$NINE" --porcelain
+	offline 0 sh /mnt/medium/install.sh --porcelain --kernel "$NINE"
 	assert_line $'^result\t'"$NINE"$'\tunchanged$'
 	offline 0 wgkmod status --kernel "$NINE"
 
@@ -139,6 +139,9 @@ medium_back() {
 	before=$(tree "$NINE")
 	trust
 	offline 3 sh /mnt/medium/install.sh --kernel 6.6.6-nobody
+	offline 3 sh /mnt/medium/install.sh --porcelain --kernel=6.6.6-nobody --dry-run
+	assert_line '^install.sh: the medium has no bundle for the kernel 6.6.6-nobody;'
+	offline 2 sh /mnt/medium/install.sh --porcelain --kernel
 	assert_line "^install.sh: the medium has no bundle for the kernel 6.6.6-nobody; it has: .*$NINE"
 	offline 3 sh /mnt/medium/install.sh # the running kernel is this machine's
 	flip "$bundle" 4000
@@ -167,6 +170,18 @@ medium_back() {
 	sed -i 's,<revision>1<,<revision>2<,' "$BATS_FILE_TMPDIR/medium/rpm/repodata/repomd.xml"
 	offline 1 bash -c "uname() { echo $NINE; }; ${line/--assumeyes/--assumeyes --refresh}"
 	assert_line 'GPG|PGP'
+}
+
+@test "make media removes no file that is not the medium's, whatever the medium's list says" {
+	local zero victim=$BATS_TEST_TMPDIR/victim
+	zero=$(printf '0%.0s' {1..64})
+	echo precious >"$victim"
+	touch "$BATS_FILE_TMPDIR/medium/old.tar"
+	printf '%s  %s\n' "$zero" "../../../../../../../../$victim" "$zero" /etc/hostname "$zero" old.tar \
+		>>"$BATS_FILE_TMPDIR/medium/SHA256SUMS"
+	make_media 0 "$BATS_FILE_TMPDIR/medium" 'standin-9 standin-8'
+	assert -f "$victim"
+	assert_absent "$BATS_FILE_TMPDIR/medium/old.tar"
 }
 
 @test "make media to a directory that cannot be written or is full says so and vouches for nothing" {

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# usage: sh install.sh [--kernel RELEASE] [OPTION of wgkmod install]...
+# usage: sh install.sh [--kernel RELEASE | OPTION of wgkmod install]...
 #
 # On a host: find the bundle of the running kernel, or of RELEASE, on the medium that this script is on, and install
 # it.  Any user may own the medium's files as they are mounted here: wgkmod takes them from a copy that is root's.
@@ -16,11 +16,23 @@ fail() {
 
 medium=$(cd "$(dirname "$0")" && pwd)
 release=$(uname -r)
-[ "${1:-}" != --kernel ] || {
-	[ $# -ge 2 ] || fail '--kernel needs a release' 2
-	release=$2
-	shift 2
-}
+# Take --kernel out of the options, wherever it stands.
+count=$#
+while [ "$count" -gt 0 ]; do
+	word=$1
+	shift
+	count=$((count - 1))
+	case $word in
+	--kernel)
+		[ "$count" -gt 0 ] || fail '--kernel needs a release' 2
+		release=$1
+		shift
+		count=$((count - 1))
+		;;
+	--kernel=*) release=${word#--kernel=} ;;
+	*) set -- "$@" "$word" ;;
+	esac
+done
 [ "$(id -u)" -eq 0 ] || fail 'run it as root' 1
 bundle=$medium/$release/wireguard-$release.tar
 kernels=$(cd "$medium" && echo ./*/wireguard-*.tar | sed 's,\./\([^/]*\)/[^ ]*,\1,g')
