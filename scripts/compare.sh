@@ -48,7 +48,7 @@ fi
 cat "$TMP/differs"
 [[ $# -eq 3 ]] || not_equal
 {
-	sed -n 's/^differs: //p' "$TMP/differs" | head -n "$shown" | while IFS= read -r file; do
+	sed -n 's/^differs: //p' "$TMP/differs" | sed -n "1,${shown}p" | while IFS= read -r file; do
 		if [[ -f $a/$file && -f $b/$file ]]; then
 			diffoscope --text - "$a/$file" "$b/$file" 2>&1 || [[ $? -eq 1 ]]
 		else

@@ -12,7 +12,8 @@
 
 running=$(uname -r)
 for name in $(list_targets); do
-	if awk -v r="$running" '$1 == "RELEASE" && $3 == r { found = 1 } END { exit !found }' "$TARGET_DIR/$name"; then
+	if awk -F '[ \t]*=[ \t]*' -v r="$running" '$1 == "RELEASE" && $2 "" == r { found = 1 }
+		END { exit !found }' "$TARGET_DIR/$name"; then
 		printf 'wgkmod: TARGET=%s, the running kernel\n' "$name" >&2
 		printf '%s\n' "$name"
 		exit 0

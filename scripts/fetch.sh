@@ -17,8 +17,12 @@ shift
 read_lock "$TARGET" "$@"
 require_complete_lock "$TARGET"
 phase_begin fetch
-make_cache_tmp
-[[ $TMP != "$CACHE"/* ]] || own_dir "$CACHE/sha256"
+if [[ -d $CACHE && ! -w $CACHE ]]; then
+	make_tmp "$OUT"
+else
+	make_tmp "$CACHE"
+	own_dir "$CACHE/sha256"
+fi
 
 # take_partial: Take over what runs before downloaded in part.  One of several runs gets a file.
 take_partial() {
@@ -77,7 +81,8 @@ download() {
 # is_reachable MIRROR: Return 0 if the mirror's name resolves and a server answers.  Ask once, not for each file.
 is_reachable() {
 	local status=0
-	curl --silent --head --output /dev/null --max-time "$((PATIENCE < 20 ? PATIENCE : 20))" "$1/" || status=$?
+	curl --config - --silent --head --output /dev/null --max-time "$((PATIENCE < 20 ? PATIENCE : 20))" \
+		<<<"url = \"$1/\"" || status=$?
 	case $status in
 	5 | 6 | 7 | 28) # proxy's name or host's name does not resolve, no connection, no answer: curl(1)
 		printf '%d\n' "$status" >"$TMP/curl-status"
@@ -87,16 +92,12 @@ is_reachable() {
 	esac
 }
 
-# curl_is VERSION: Return 0 if curl has this version or a later one.
-curl_is() { [[ $(printf '%s\n' "$1" "$CURL_VERSION" | sort -V | head -n 1) == "$1" ]]; }
-CURL_VERSION=$(curl --version | sed -n '1s/^curl \([0-9.]*\).*/\1/p')
-
 # curl_config CONFIG OPTION: Run curl on CONFIG.  curl tries every file, also after one failed, so its status
 # decides nothing and only goes into the message; keep checks the digest of each file.
 curl_config() {
 	local status=0 many=(--parallel --parallel-max 6 "$2") resume=(--continue-at -) code='%{exitcode}'
 	curl_is 7.67 || many=(--silent --show-error) # older: one file after the other
-	curl_is 7.75 || resume=() code=0             # older: does not tell which file was cut off
+	curl_is 7.75 || resume=() code=-             # older: does not tell which file was cut off
 	# Keep the HTTP status of each file: is_gone needs to tell "not found" from silence.
 	curl --config "$1" "${many[@]}" "${resume[@]}" --fail --location --retry 2 \
 		--write-out "%{http_code} $code %{filename_effective}\\n" \
@@ -125,6 +126,12 @@ keep() {
 		return
 	fi
 	case $(answers "$1" "$TMP/answers" | tail -n 1) in
+	*' -') # an older curl
+		rm "$file"
+		AGAIN=1
+		printf '%s: the digest is %s, not %s as in the lock, or it was cut off\n' "${LOCK_WHERE[$1]}" "$got" "$sha" \
+			>>"$TMP/refused"
+		;;
 	*' 0' | *' 33' | *' 36' | '416 '*) # whole, or the server has no such part: curl(1)
 		rm "$file"
 		[[ $before -eq 0 ]] || AGAIN=1
@@ -215,7 +222,11 @@ fi
 if [[ ${#MISSING[@]} -gt 0 ]]; then
 	logged <"$TMP/refused"
 	full_disk "$CACHE"
-	[[ ! -s $TMP/refused ]] || die "$(head -n1 "$TMP/refused")"
+	# another mirror may have had what one mirror got wrong
+	for i in "${MISSING[@]}"; do
+		grep -m 1 -F "${LOCK_WHERE[i]}: " "$TMP/refused" || [[ $? -eq 1 ]]
+	done >"$TMP/reasons"
+	[[ ! -s $TMP/reasons ]] || die "$(head -n 1 "$TMP/reasons")"
 	if is_gone; then
 		printf 'wgkmod: %s %s %s %s\n' "cannot fetch $(describe_missing)(of '$TARGET'):" \
 			"the mirrors that could be reached do not have it any more; set MIRROR= to one that has it," \

@@ -72,7 +72,8 @@ source=localhost/wgkmod-source:$(
 
 # make_once IMAGE COMMAND...: Run the command, which makes IMAGE, unless IMAGE is there; one run at a time.
 make_once() {
-	local lock=$OUT/.made/lock-${1#localhost/}
+	local lock=${1#localhost/}
+	lock=$OUT/.made/lock-${lock%:*}
 	! podman image exists "$1" || return 0
 	own_dir "$OUT/.made" "$lock"
 	(
@@ -90,8 +91,8 @@ build() {
 		--build-arg "BASE=$base" --build-arg "FAMILY=$FAMILY" --target "$1" --tag "$2" "${@:3}" "$TMP/context"
 }
 
-# of STAGE IMAGE: Print the option by which podman takes IMAGE for a stage.
-of() { printf -- '--build-context=%s=container-image://%s\n' "$1" "$2"; }
+# from_image STAGE IMAGE: Print the option by which podman takes IMAGE for a stage.
+from_image() { printf -- '--build-context=%s=container-image://%s\n' "$1" "$2"; }
 
 make_base() { stage base && family_base "$TMP/base" "$base"; }
 
@@ -100,11 +101,11 @@ make_packages() {
 	build packages "$packages" --build-context "tools=$TMP/tools"
 }
 
-make_toolchain() { build toolchain "$toolchain" "$(of packages "$packages")"; }
+make_toolchain() { build toolchain "$toolchain" "$(from_image packages "$packages")"; }
 
 make_source() {
 	stage source
-	build source "$source" "$(of packages "$packages")" --build-context "kernel-source=$TMP/source"
+	build source "$source" "$(from_image packages "$packages")" --build-context "kernel-source=$TMP/source"
 }
 
 phase_begin image
@@ -126,7 +127,7 @@ make_once "$packages" make_packages
 make_once "$toolchain" make_toolchain
 make_once "$source" make_source
 stage devel
-build builder "$builder" "$(of toolchain "$toolchain")" "$(of source "$source")" \
+build builder "$builder" "$(from_image toolchain "$toolchain")" "$(from_image source "$source")" \
 	--build-context "kernel-devel=$TMP/devel" \
 	--build-arg "RELEASE=$RELEASE" --build-arg "HIDE=$HIDE" --build-arg "COMPILER=$COMPILER" \
 	--build-arg "SOURCE_DIR=$SOURCE_DIR"

@@ -32,6 +32,13 @@ EXIT_GONE=69
 curl() { command curl -q "$@"; }
 jq() { HOME=/nonexistent command jq "$@"; }
 
+# curl_is VERSION: Return 0 if curl has this version or a later one.
+curl_is() {
+	local here
+	here=$(curl --version | sed -n '1s/^curl \([0-9.]*\).*/\1/p')
+	[[ $(printf '%s\n' "$1" "$here" | sort -V | sed -n 1p) == "$1" ]]
+}
+
 # shellcheck source=scripts/lib/log.sh
 . "$TOP/scripts/lib/log.sh"
 # shellcheck source=scripts/lib/directory.sh

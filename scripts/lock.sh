@@ -52,9 +52,13 @@ fi
 
 # Pin nothing that cannot be downloaded.  A lock without the files that only the VM boots is enough for a build.
 fetch_lines "$TMP/lock" base toolchain source
-if grep -q '^vm ' "$TMP/lock" && ! fetch_lines "$TMP/lock" vm; then
+status=0
+! grep -q '^vm ' "$TMP/lock" || fetch_lines "$TMP/lock" vm || status=$?
+if [[ $status -eq $EXIT_GONE ]]; then
 	sed -i '/^vm /d' "$TMP/lock"
-	say lock 'the lock is complete for the build, but without what only the VM boots, which cannot be fetched'
+	say lock 'the lock is complete for the build, but without what only the VM boots: no mirror has it any more'
+elif [[ $status -ne 0 ]]; then
+	exit 1
 fi
 
 if cmp --silent "$TMP/lock" "$lock"; then

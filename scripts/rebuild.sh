@@ -35,7 +35,7 @@ read_provenance() {
 	in_bundle "$1/provenance.json" >"$TMP/provenance.json"
 	made_by_us || die "the provenance of $1 in '$bundle' does not say how it was made in a way known here"
 	name=$(statement .predicate.buildDefinition.externalParameters.target)
-	[[ $name =~ ^[A-Za-z0-9][A-Za-z0-9._+-]*$ ]] || die "its provenance names no target, but '$name'"
+	is_name "$name" || die "its provenance names no target, but '$name'"
 	targets+=("$name")
 	statement '.predicate.buildDefinition.resolvedDependencies[] | select(.annotations.stage == null) |
 		"\(.digest.sha256)  \(.uri)"' >>"$TMP/files"

@@ -62,12 +62,19 @@ require_output
 openssl x509 -in "$MODULE_CERT" -out "$TMP/cert.pem" 2>>"$LOG" ||
 	openssl x509 -inform DER -in "$MODULE_CERT" -out "$TMP/cert.pem" 2>>"$LOG" ||
 	die "'$MODULE_CERT' is no certificate"
+openssl x509 -in "$TMP/cert.pem" -outform DER -out "$TMP/cert.der"
+# Signed again, the bundle would lose its signature and its proofs.
+if cmp -s "$from/SHA256SUMS" "$to/SHA256SUMS.unsigned" && cmp -s "$TMP/cert.der" "$to/signing_key.x509" &&
+	check_sums "$to"; then
+	phase_end "$to is up to date"
+	exit 0
+fi
 mkdir "$TMP/signed"
 while read -r _ file; do
 	install -D -m "$([[ -x $from/$file ]] && printf 755 || printf 644)" "$from/$file" "$TMP/signed/$file"
 done <"$from/SHA256SUMS"
 cp "$from/SHA256SUMS" "$TMP/signed/SHA256SUMS.unsigned"
-openssl x509 -in "$TMP/cert.pem" -outform DER -out "$TMP/signed/signing_key.x509"
+cp "$TMP/cert.der" "$TMP/signed/signing_key.x509"
 mapfile -t modules < <(cd "$TMP/signed" && find modules -name '*.ko' | sort)
 [[ ${#modules[@]} -gt 0 ]] || die "there is no module in '$from'"
 for file in "${modules[@]}"; do

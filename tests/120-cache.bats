@@ -97,6 +97,54 @@ in_cache() {
 	assert_equal "$(in_cache)" 3
 }
 
+@test "the message is about the file that no mirror has, not about one that a mirror had damaged and another whole" {
+	mirror "$BATS_TEST_TMPDIR/good"
+	mirror "$BATS_TEST_TMPDIR/bad"
+	find "$BATS_TEST_TMPDIR/bad" -name 'make_*' | while read -r file; do flip "$file" 100; done
+	find "$BATS_TEST_TMPDIR"/{bad,good} -name 'mawk_*' -delete
+	MIRROR="file://$BATS_TEST_TMPDIR/bad file://$BATS_TEST_TMPDIR/good"
+	fetch 1
+	assert_line "^wgkmod: cannot fetch mawk_.*\\.deb \\(of 'small'\\)"
+	assert_equal "$(in_cache)" 2
+}
+
+@test "a curl that does not tell which file was cut off, and one that downloads one file after the other" {
+	mirror "$BATS_TEST_TMPDIR/mirror"
+	mkdir "$BATS_TEST_TMPDIR/bin"
+	# shellcheck disable=SC2016 # for the program
+	printf '#!/bin/sh\ncase $* in *--version*) echo "curl $CURL_IS (x)" ;; *) exec /usr/bin/curl "$@" ;; esac\n' \
+		>"$BATS_TEST_TMPDIR/bin/curl"
+	chmod +x "$BATS_TEST_TMPDIR/bin/curl"
+	for version in 7.74.0 7.61.1; do
+		rm -rf "$CACHE"
+		CURL_IS=$version PATH=$BATS_TEST_TMPDIR/bin:$PATH fetch 0
+		assert_equal "$(in_cache)" 3
+	done
+	find "$BATS_TEST_TMPDIR/mirror" -name 'make_*' -exec truncate -s 10 {} +
+	rm -rf "$CACHE"
+	CURL_IS=7.61.1 PATH=$BATS_TEST_TMPDIR/bin:$PATH fetch 1
+	assert_line 'make_.*: the digest is [0-9a-f]{64}, not [0-9a-f]{64} as in the lock, or it was cut off$'
+}
+
+@test "a new cache whose path has a colon is filled" {
+	mirror "$BATS_TEST_TMPDIR/mirror"
+	export CACHE=$BATS_TEST_TMPDIR/a:b
+	fetch 0
+	assert_equal "$(in_cache)" 3
+}
+
+@test "a file system without locks, or only for directories of other machines, does not stop a fetch" {
+	mirror "$BATS_TEST_TMPDIR/mirror"
+	mkdir -p "$BATS_TEST_TMPDIR/bin" "$CACHE/.wgkmod-tmp.$(uname -n).example.12345678"
+	printf '#!/bin/sh\nexit 1\n' >"$BATS_TEST_TMPDIR/bin/flock"
+	chmod +x "$BATS_TEST_TMPDIR/bin/flock"
+	PATH=$BATS_TEST_TMPDIR/bin:$PATH fetch 0
+	assert_equal "$(in_cache)" 3
+	rm -rf "$CACHE/sha256"
+	fetch 0
+	assert -d "$CACHE/.wgkmod-tmp.$(uname -n).example.12345678"
+}
+
 # cut_mirror BYTES ranges|whole: Serve the small target's files over HTTP, and cut each answer off after BYTES.  The
 # file MAKE, with 400 kB, is the largest.  ASKED has a line "FILE OFFSET" for each request.
 cut_mirror() {

@@ -293,6 +293,12 @@ clone_with_commit() {
 	sed 's/^TOOLCHAIN *=/& -oDir=x/' "$ROOT_DIR/targets/$TARGET_NAME" >"$TARGET_DIR/t"
 	run_cmd 1 "$ROOT_DIR/scripts/image.sh" t --name
 	assert_line "TOOLCHAIN: a word that begins with '-' could be taken for an option$"
+	for word in $'KERNEL_DEVEL = a\n  -Kx://y' $'KERNEL_DEVEL = a\t-Kx://y'; do
+		sed 's/^KERNEL_DEVEL .*//' "$ROOT_DIR/targets/$TARGET_NAME" >"$TARGET_DIR/t"
+		printf '%s\n' "$word" >>"$TARGET_DIR/t"
+		run_cmd 1 "$ROOT_DIR/scripts/image.sh" t --name
+		assert_line "KERNEL_DEVEL: a word that begins with '-' could be taken for an option$"
+	done
 	sed 's/^KEY .*/KEY = -K\/etc\/passwd/' "$ROOT_DIR/targets/alinux3-5.10.60-9.x86_64" >"$TARGET_DIR/t"
 	run_cmd 1 "$ROOT_DIR/scripts/image.sh" t --name
 	assert_line "KEY: a word that begins with '-' could be taken for an option$"
@@ -310,4 +316,13 @@ clone_with_commit() {
 	refute_line secret-word
 	assert_line '^curl: giving up on http://127.0.0.1:9, status 7$'
 	assert_equal "$(grep -rl secret-word "$OUT")" ''
+	# nor on a command line, which every user sees
+	mkdir "$DIR/bin"
+	# shellcheck disable=SC2016 # for the program
+	printf '#!/bin/sh\nprintf "%%s\\n" "$@" >>"%s/curl-words"\nexec /usr/bin/curl "$@"\n' "$DIR" >"$DIR/bin/curl"
+	chmod +x "$DIR/bin/curl"
+	PATH=$DIR/bin:$PATH MIRROR=http://user:secret-word@127.0.0.1:9 run_cmd 1 "$ROOT_DIR/scripts/fetch.sh" small
+	PATH=$DIR/bin:$PATH MIRROR=http://user:secret-word@127.0.0.1:9 run_cmd 1 "$ROOT_DIR/scripts/lock.sh" small
+	assert -s "$DIR/curl-words"
+	assert_equal "$(grep secret-word "$DIR/curl-words")" ''
 }

@@ -213,6 +213,22 @@ other_target() {
 	assert_line "^wgkmod: two of the targets are of the kernel $OTHER$"
 }
 
+@test "a bundle of so many kernels that minisign takes no list of them has their number and one digest" {
+	local n names=()
+	other_target
+	for n in {10..32}; do
+		names+=("k$n-$(printf 'x%.0s' {1..110})")
+		sed "s/^RELEASE .*/RELEASE = ${names[-1]}/" "$TARGET_DIR/other" >"$TARGET_DIR/${names[-1]}"
+		cp "$TARGET_DIR/other.lock" "$TARGET_DIR/${names[-1]}.lock"
+		cp -r "$OUT/$OTHER" "$OUT/${names[-1]}"
+	done
+	minisign -G -f -W -p "$BATS_TEST_TMPDIR/key.pub" -s "$BATS_TEST_TMPDIR/key" >/dev/null
+	SIGN_KEY=$BATS_TEST_TMPDIR/key bundle_it 0 "${names[@]}"
+	sed -n 3p "$OUT/wireguard.tar.minisig" | grep -Ex \
+		'trusted comment: file:wireguard.tar timestamp:[0-9]+ kernels: 23 inputs: [0-9a-f]{64}'
+	minisign -V -q -p "$BATS_TEST_TMPDIR/key.pub" -m "$OUT/wireguard.tar"
+}
+
 @test "verify names the signer, proves the modules and writes nothing" {
 	local before
 	root_make "$ROOT"
@@ -222,7 +238,7 @@ other_target() {
 	run_cmd 0 "$WGKMOD" verify --root "$ROOT" --kernel "$RELEASE" --key "$KEY.pub" --symvers "$BARE" "$BUNDLE"
 	assert_line "^wgkmod: '$BUNDLE' is signed by key [0-9A-F]{16} "
 	modules=("$OUT/$RELEASE"/modules/kernel/{*,*/*,*/*/*}/*.ko)
-	assert_line "^wgkmod: 12 modules for $RELEASE are whole and fit: $(versions_count "${modules[@]}") symbol versions" \
+	assert_line "^wgkmod: 12 modules for $RELEASE are intact and fit: $(versions_count "${modules[@]}") symbol versions" \
 		'equal$'
 	diff <(printf '%s\n' "$before") <(tree_print "$ROOT" times)
 }

@@ -549,3 +549,22 @@ why() {
 	refused "^wgkmod: the image '127.0.0.1:$REGISTRY_PORT/alinux3/hostile:latest' left 'answer', which is no plain file"
 	forget_image alinux3/hostile:latest
 }
+
+@test "an address (FULL=1: and a name) that the image makes leads the host to no file" {
+	local line
+	serve
+	while read -r line; do
+		image_after "mv /usr/bin/awk /usr/bin/awk-real
+			printf '#!/bin/sh\ncase \$* in *have*) cat >/dev/null; echo \"$line\" ;; *) exec awk-real \"\$@\" ;; esac\n' \
+				>/usr/bin/awk
+			chmod +x /usr/bin/awk" alinux3/hostile:latest
+		sed -i "s,^IMAGE .*,IMAGE = 127.0.0.1:$REGISTRY_PORT/alinux3/hostile:latest," "$TARGET_DIR/standin-9"
+		lock 2
+		refused "^wgkmod: .*; nothing of it is taken"
+		forget_image alinux3/hostile:latest
+		[[ -n ${FULL:-} ]] || break
+	done <<-'EOF'
+		gcc-1-1.x86_64 file:///etc/hostname
+		../../gcc http://127.0.0.1/gcc.rpm
+	EOF
+}

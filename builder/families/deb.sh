@@ -79,7 +79,7 @@ deb_alone() {
 deb_mirror() {
 	local mirror
 	while read -r mirror; do
-		if curl --silent --fail --head --max-time 20 "$mirror/dists/$1/Release" >/dev/null; then
+		if curl --config - --silent --fail --head --max-time 20 <<<"url = \"$mirror/dists/$1/Release\"" >/dev/null; then
 			printf '%s\n' "$mirror"
 			return
 		fi

@@ -19,21 +19,21 @@ own_dir() {
 
 # make_tmp PARENT: Set TMP to a new directory in PARENT, which is removed when the script ends.  Descriptor 8
 # keeps it locked.  First remove the unlocked directories of this machine's killed runs: another machine that has PARENT
-# too may not see our locks, nor we its.
+# too may not see our locks, nor we its.  On a file system that has no locks they stay.
 make_tmp() {
-	local parent=$1 old machine
+	local parent=$1 old machine locks=1
 	machine=$(uname -n)
 	own_dir "$parent"
 	exec 7<"$parent"
-	flock 7 || die "cannot lock '$parent'"
-	for old in "$parent/.wgkmod-tmp.$machine".*; do
-		[[ -d $old && -O $old && ! -L $old ]] || continue
+	flock 7 2>/dev/null || locks=
+	for old in "$parent/.wgkmod-tmp.$machine".????????; do
+		[[ -n $locks && -d $old && -O $old && ! -L $old ]] || continue
 		# shellcheck disable=SC2094 # the directory is only locked
 		(flock -n 9 && rm -rf "$old") 9<"$old" || continue
 	done
 	TMP=$(mktemp -d "$parent/.wgkmod-tmp.$machine.XXXXXXXX") || die "cannot create a directory in '$parent'"
 	exec 8<"$TMP"
-	flock -n 8 || die "cannot lock '$TMP'"
+	[[ -z $locks ]] || flock -n 8 || die "cannot lock '$TMP'"
 	exec 7<&-
 	trap on_exit EXIT
 	trap 'exit 130' INT

@@ -13,11 +13,13 @@
 . "$TOP/builder/kernel-devel.sh"
 
 RESOLVE=$TMP/resolve
+# NAME-VERSION-RELEASE.ARCH of a package: no option, no path.
+package_word='[A-Za-z0-9][A-Za-z0-9._+~^-]*'
 BASE_IMAGE=''
 
 # step WORDS...: Print one line of the result, for the user and for the report.
 step() {
-	say lock "$*" >&2
+	say lock "$*" | plain >&2
 	printf '%s\n' "$*" >>"$TMP/steps"
 }
 
@@ -134,12 +136,14 @@ lock_line() {
 	printf '%s %s %s\n' "$1" "$sha" "$(location_of "$3")"
 }
 
-# get URL FILE: Download the file, and add the server's answer to $TMP/addresses.
+# get URL FILE: Download the file, and add the server's answer to $TMP/addresses.  The base image, which is not trusted,
+# may have made the address.
 get() {
 	local status=0 answer
-	answer=$(curl --silent --show-error --fail --location --retry 1 --output "$2" \
+	[[ $1 =~ ^https?://[^\"\\[:space:]]+$ ]] || die "'$1' is not an address of http or https; nothing of it is taken"
+	answer=$(curl --config - --silent --show-error --fail --location --retry 1 --output "$2" \
 		--connect-timeout "$((PATIENCE < 20 ? PATIENCE : 20))" --speed-limit 1024 --speed-time "$PATIENCE" \
-		--write-out '%{http_code} %{size_download} bytes' "$1" 2>"$TMP/curl-said") || status=$?
+		--write-out '%{http_code} %{size_download} bytes' <<<"url = \"$1\"" 2>"$TMP/curl-said") || status=$?
 	[[ $status -eq 0 ]] || answer+=", $(paste -sd ' ' "$TMP/curl-said")"
 	printf '%s: %s\n' "$1" "$answer" | tee -a "$TMP/addresses" | logged
 	return "$status"
@@ -303,6 +307,8 @@ lock_toolchain() {
 	: >"$TMP/compilers"
 	mkdir -p "$RESOLVE/compiler"
 	while read -r nevra url <&4; do
+		[[ $nevra =~ ^$package_word$ ]] ||
+			die "the image '$IMAGE' named '$nevra', which is no package; nothing of it is taken"
 		URL=$url
 		if ! get "$url" "$RESOLVE/compiler/$nevra.rpm"; then
 			printf '%s: cannot be downloaded\n' "$nevra" >>"$TMP/compilers"

@@ -3,10 +3,19 @@
 #
 # output.sh - the output of a build: the stream from its container, checksums, modules and their signatures.
 
+# digest_of FILE: Print the sha256 of the file.
+digest_of() { sha256sum <"$1" | cut -d ' ' -f 1; }
+
+# A name in a build's output or in a publication.
+plain_name='[A-Za-z0-9_][A-Za-z0-9._+-]*'
+
+# is_plain_path PATH: Return 0 if PATH is relative, of such names alone.
+is_plain_path() { [[ $1 =~ ^($plain_name/)*$plain_name$ ]]; }
+
 # is_output MODE NAME: Return 0 if the build's output (build.sh) may have an entry of that mode (as ls prints
 # it) and name.
 is_output() {
-	local word='[A-Za-z0-9_][A-Za-z0-9._+-]*'
+	local word=$plain_name
 	case $1 in
 	d*) [[ $2 =~ ^\./($word/)*$ ]] ;;
 	-*) [[ $2 =~ ^\./(wgkmod|explain\.txt|sources|modules/($word/)*$word\.ko|debug/($word/)*$word\.ko\.debug)$ ]] ;;
@@ -18,12 +27,16 @@ is_output() {
 # The tar is not trusted: it may have only directories and regular files with the names of the build's output,
 # each once, 1 GiB in all.  Ignore owners and modes.  Exit without unpacking if an entry breaks these rules.
 unpack_stream() {
-	local dir=$1 tar=$1.tar limit=$((1 << 30)) total=0 mode size name
+	local dir=$1 tar=$1.tar limit=$((1 << 30)) total=0 line mode size name
+	local entry='^([^ ]+) +[^ ]+ +([0-9,]+) [^ ]+ [^ ]+ (.*)$' # as ls prints it; a name may have blanks at its ends
 	local -A seen=()
 	head -c "$((limit + 1))" >"$tar"
 	tar --list --verbose --quoting-style=escape --numeric-owner --file="$tar" >"$tar.list" ||
 		die "the build's output is not a tar archive, or is larger than $limit bytes"
-	while read -r mode _ size _ _ name; do
+	while IFS= read -r line; do
+		[[ $line =~ $entry ]] ||
+			die "the build's output has the entry '$line', which no build makes; nothing of it was unpacked"
+		mode=${BASH_REMATCH[1]} size=${BASH_REMATCH[2]} name=${BASH_REMATCH[3]}
 		total=$((total + size))
 		if ! is_output "$mode" "$name" || [[ -n ${seen[$name]:-} || $total -gt $limit ]]; then
 			die "the build's output has '$name' ($mode, $size bytes), which no build makes; nothing of it was unpacked"
@@ -58,6 +71,13 @@ require_output() {
 		die "there is no '$OUT/$RELEASE/SHA256SUMS'; run: make artifacts TARGET=$TARGET"
 	check_sums "$OUT/$RELEASE" ||
 		die "'$OUT/$RELEASE' is not what its SHA256SUMS says; remove it and run: make artifacts TARGET=$TARGET"
+}
+
+# inputs_of_provenance FILE: Print the inputs digest of the build that provenance.json describes, as
+# scripts/inputs.sh prints it for a target.
+inputs_of_provenance() {
+	jq --sort-keys '.predicate.buildDefinition | {target: .internalParameters.target, files: .resolvedDependencies}' \
+		"$1" | sha256sum | cut -d ' ' -f 1
 }
 
 # ---- modules --------------------------------------------------------------------------

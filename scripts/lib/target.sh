@@ -42,12 +42,20 @@ unset_keys() {
 	for word in "${words[@]}"; do unset "${word:1}"; done
 }
 
+# is_name WORD: Return 0 if WORD may be the name of a target or a kernel: no path, no option.
+is_name() { [[ $1 =~ ^[A-Za-z0-9][A-Za-z0-9._+-]*$ ]]; }
+
+# refuse_options WHERE VALUE: Exit if VALUE has a word that a program could take for an option.
+refuse_options() {
+	[[ ! $2 =~ (^|[[:space:]])- ]] || die "$1: a word that begins with '-' could be taken for an option"
+}
+
 # read_target NAME: Read TARGET_DIR/NAME.  Set TARGET, and one variable for each key (empty for an absent
 # optional key); load builder/families/FAMILY.sh.  On bad input exit with file, line and key.
 read_target() {
 	local name=$1 file=$TARGET_DIR/$1 n=0 line key='' value keys word words seen=' '
 
-	[[ $name =~ ^[A-Za-z0-9][A-Za-z0-9._+-]*$ ]] || die "'$name' is not a target's name"
+	is_name "$name" || die "'$name' is not a target's name"
 	refuse_shipped "$name"
 	if [[ ! -f $file || $name == *.lock || $name == ships-wireguard ]]; then
 		die "unknown target '$name'; 'make targets' lists those that are known"
@@ -60,6 +68,7 @@ read_target() {
 		if [[ $line =~ ^[[:space:]] ]]; then
 			[[ -n $key ]] || die "$file:$n: a continuation line, but no key before it"
 			read -r value <<<"$line"
+			refuse_options "$file:$n: $key" "$value"
 			printf -v "$key" '%s %s' "${!key}" "$value"
 			continue
 		fi
@@ -82,7 +91,7 @@ read_target() {
 		fi
 		[[ $keys == *" !$key "* || $keys == *" ?$key "* ]] ||
 			die "$file:$n: unknown key '$key'"
-		[[ " $value" != *' -'* ]] || die "$file:$n: $key: a word that begins with '-' could be taken for an option"
+		refuse_options "$file:$n: $key" "$value"
 		printf -v "$key" '%s' "$value"
 	done <"$file"
 	read -ra words <<<"$keys"
@@ -91,7 +100,7 @@ read_target() {
 		[[ $word == '?'* || -n ${!key:-} ]] || die "$file:$n: the key $key is missing"
 		[[ -n ${!key:-} ]] || printf -v "$key" ''
 	done
-	[[ $RELEASE =~ ^[A-Za-z0-9][A-Za-z0-9._+-]*$ ]] || die "$file: RELEASE '$RELEASE' is not a kernel release"
+	is_name "$RELEASE" || die "$file: RELEASE '$RELEASE' is not a kernel release"
 	[[ $ARCH == x86_64 ]] || die "$file: ARCH '$ARCH' is not supported; x86_64 is"
 	for key in KEY SOURCE; do
 		# over plain http anybody on the way says what it is; on loopback nobody is
@@ -113,13 +122,15 @@ image_files() {
 	(
 		cd "$TOP" || exit
 		printf '%s\n' Containerfile VERSION build.sh "builder/families/$FAMILY".*
-		find builder -maxdepth 1 -type f
+		find builder -maxdepth 1 -type f \( -name '*.sh' -o -name '*.awk' \)
 		find crypto src -type f \( -name '*.[ch]' -o -name Makefile -o -name 'Kbuild*' \)
 	) | sort
 }
 
 # host_files: Print the project's files that run on the host in a build.
-host_files() { (cd "$TOP" && find scripts -type f | sort); }
+host_files() {
+	(cd "$TOP" && find scripts -type f \( -name '*.sh' -o -name '*.awk' -o -name '*.jq' -o -name packages \) | sort)
+}
 
 # target_inputs: Print "KEY = VALUE" for the target that was read, without the keys that only a VM needs.
 target_inputs() {
