@@ -138,6 +138,7 @@ uncovered() { [[ ! -e $MODULES/.wgkmod ]]; }
 	assert_line "^wgkmod: hook add $RELEASE failed: see 'wgkmod guard'$"
 }
 
+RUNNING=6.12.117+deb13-amd64
 # guard_unit STATUS SETTINGS: run what wgkmod-guard.service runs, with /etc/wgkmod.conf, where 'wgkmod guard' says that
 # the next kernel has no WireGuard, and the running one has.
 guard_unit() {
@@ -151,20 +152,25 @@ guard_unit() {
 		exit 3
 	FAKE
 	printf '#!/bin/sh\necho "$*" >/boot/grubby\n' >"$BATS_TEST_TMPDIR/grubby"
-	chmod +x "$BATS_TEST_TMPDIR"/{fake,grubby}
+	printf '#!/bin/sh\necho %s\n' "$RUNNING" >"$BATS_TEST_TMPDIR/uname"
+	chmod +x "$BATS_TEST_TMPDIR"/{fake,grubby,uname}
 	rm -f "$system/boot/grubby"
-	as_system "$1" 'cp "$0" /usr/local/sbin/wgkmod; cp "$1" /usr/local/sbin/grubby; printf "%s\n" "$2" >/etc/wgkmod.conf
-		mount -t tmpfs tmpfs /run; status=0; mkdir -p /run/metrics; sh "$3" || status=$?
-		cp /run/wgkmod/guard /boot/login; cp /run/metrics/wgkmod.prom /boot/ || :; exit $status' \
-		"$BATS_TEST_TMPDIR/fake" "$BATS_TEST_TMPDIR/grubby" "$2" "$ROOT_DIR/hooks/guard"
+	as_system "$1" 'cp "$0" /usr/local/sbin/wgkmod; cp "$1" "$2" /usr/local/sbin/; printf "%s\n" "$3" >/etc/wgkmod.conf
+		mount -t tmpfs tmpfs /run; status=0; mkdir -p /run/metrics; sh "$4" || status=$?
+		rm /usr/local/sbin/uname
+		sh -c ". $5" 2>/boot/scp; sh -i -c ". $5" 2>/boot/login
+		cp /run/metrics/wgkmod.prom /boot/ || :; ls -A /run/metrics >/boot/metrics; exit $status' \
+		"$BATS_TEST_TMPDIR/fake" "$BATS_TEST_TMPDIR"/{grubby,uname} "$2" "$ROOT_DIR/hooks"/{guard,wgkmod.sh}
 }
 
 @test "the unit fails when guard says no, keeps a line for the login and metrics; it changes the default only if told" {
 	guard_unit 3 'TEXTFILE=/run/metrics'
-	assert_equal "$(<"$system/boot/login")" 'wgkmod: x boots next (grub.cfg), and has no WireGuard'
+	grep -Fx 'wgkmod: x boots next (grub.cfg), and has no WireGuard' "$system/boot/login"
+	assert_equal "$(<"$system/boot/scp")" ''
+	assert_equal "$(<"$system/boot/metrics")" wgkmod.prom
 	assert_equal "$(<"$system/boot/wgkmod.prom")" 'wgkmod_next_kernel_covered 0'
 	assert_absent "$system/boot/grubby"
 	guard_unit 3 'GUARD=keep'
-	assert_equal "$(<"$system/boot/grubby")" "--set-default /boot/vmlinuz-$(uname -r)"
-	assert_line "^wgkmod: GUARD=keep: $(uname -r) is the default again, which has WireGuard$"
+	assert_equal "$(<"$system/boot/grubby")" "--set-default /boot/vmlinuz-$RUNNING"
+	assert_line "^wgkmod: GUARD=keep: ${RUNNING/+/\\+} is the default again, which has WireGuard$"
 }
