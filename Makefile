@@ -167,7 +167,7 @@ prove: ## the proofs that publishing needs, beside the bundle: boot with a tunne
 .PHONY: pull
 pull: ## copy a published web root and verify all of it: FROM=address, DEST=, KEY=public key
 	@$(if $(and $(FROM),$(DEST),$(KEY)),,echo 'usage: make pull FROM=https://... DEST=dir KEY=file.pub' >&2; exit 2)
-	@$(need) @publish curl
+	@$(need) @publish
 	@delivery/pull.sh $(call quote,$(FROM)) $(call quote,$(DEST)) $(call quote,$(KEY))
 
 .PHONY: matrix
@@ -382,7 +382,7 @@ cache-prune: ## remove from the cache what no lock of this clone names and is ol
 .PHONY: clean-images
 clean-images: ## remove the images that wgkmod made, of all targets and versions
 	@$(need) podman
-	podman ps --all --format '{{.ID}} {{.Image}}' | awk '$$2 ~ "^localhost/wgkmod-" { print $$1 }' | \
+	podman ps --all --external --format '{{.ID}} {{.Image}}' | awk '$$2 ~ "^localhost/wgkmod-" { print $$1 }' | \
 		xargs --no-run-if-empty podman rm
 	podman image ls --format '{{.Repository}}:{{.Tag}}' | awk '/^localhost\/wgkmod-/' | \
 		xargs --no-run-if-empty podman image rm
