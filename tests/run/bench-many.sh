@@ -34,7 +34,8 @@ megabytes() { du -sm "$1" | cut -f 1; }
 downloads() {
 	TARGET=$1
 	read_lock "$1" base toolchain source
-	printf '%s\n' "${LOCK_SHA256[@]}" | awk 'FILENAME != "-" { seen[$0] = 1; next } !seen[$0]++' "$TMP/counted" - >"$TMP/new"
+	printf '%s\n' "${LOCK_SHA256[@]}" |
+		awk 'FILENAME != "-" { seen[$0] = 1; next } !seen[$0]++' "$TMP/counted" - >"$TMP/new"
 	cat "$TMP/new" >>"$TMP/counted"
 	while read -r sha256; do stat -c %s "$(cached "$sha256")"; done <"$TMP/new" |
 		awk '{ bytes += $1 } END { printf "%.0f\n", bytes / 1000000 }'
