@@ -102,7 +102,7 @@ facts() {
 # stage_kernel: Put the bundle of the target that was read, and what belongs to it, into TMP/new/RELEASE, and its
 # entry of the index into TMP/entries/RELEASE.  Do nothing if the published bundle is the same.
 stage_kernel() {
-	local bundle sha old_sha statement to=$TMP/new/$RELEASE unpacked=$TMP/unpacked
+	local bundle sha old_sha why statement to=$TMP/new/$RELEASE unpacked=$TMP/unpacked
 	bundle=$(bundle_file "$RELEASE")
 	statement=$bundle.proofs.json
 	old_sha=${published[$RELEASE]:-}
@@ -117,8 +117,10 @@ stage_kernel() {
 		{ [[ -f $current/$RELEASE/${statement##*/} ]] || ! statement_covers "$statement" "$sha"; }; then
 		return 0
 	fi
-	if [[ -z $old_sha && -n ${withdrawn[$RELEASE]:-} && $REPLACE != 1 ]]; then
-		say publish "$RELEASE stays withdrawn: ${withdrawn[$RELEASE]}; REPLACE=1 publishes it again"
+	why=${withdrawn[$sha]:-}
+	[[ -n $old_sha ]] || why=${why:-${withdrawn[$RELEASE]:-}}
+	if [[ -n $why && $REPLACE != 1 ]]; then
+		say publish "$RELEASE stays withdrawn: $why; REPLACE=1 publishes it again"
 		return
 	fi
 	[[ -z $old_sha || $sha == "$old_sha" || $REPLACE == 1 ]] ||
@@ -279,8 +281,8 @@ fi
 declare -A published=() withdrawn=()
 while read -r release sha; do published[$release]=$sha; done \
 	< <(jq --raw-output '.kernels[] | "\(.release) \(.bundle.sha256)"' "$TMP/old.json")
-while read -r release reason; do withdrawn[$release]=$reason; done \
-	< <(jq --raw-output '.withdrawn[]? | "\(.release) \(.reason)"' "$TMP/old.json")
+while read -r release sha reason; do withdrawn[$release]=$reason withdrawn[$sha]=$reason; done \
+	< <(jq --raw-output '.withdrawn[]? | "\(.release) \(.sha256) \(.reason)"' "$TMP/old.json")
 [[ $# -gt 0 || -n $current ]] || die "'$dest' does not exist yet: name the targets to publish"
 for release in "${withdraw[@]}"; do
 	[[ -n ${published[$release]:-} ]] || die "'$dest' has no bundle of '$release' to withdraw"

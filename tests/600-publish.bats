@@ -256,8 +256,17 @@ package() {
 	REPLACE=changed publish 0 "$A" "$B"
 	assert_equal "$output" "publish   $A stays withdrawn: It <breaks> the host's ARP.; REPLACE=1 publishes it again"
 	REPLACE=1 publish 0 "$A"
-	assert_equal "$(jq -c '[.generation, [.kernels[].release], .withdrawn]' "$DEST/index.json")" "[3,[\"$A\",\"$B\"],[]]"
+	assert_equal "$(jq -c '[.generation, [.kernels[].release], [.withdrawn[].sha256]]' "$DEST/index.json")" \
+		"[3,[\"$A\",\"$B\"],[\"$sha\"]]"
 	assert_whole "$DEST"
+	# nor does the withdrawn bundle itself come back when the inputs change to what they were
+	export TARGET_DIR=$BATS_FILE_TMPDIR/targets
+	rm -r "${OUT:?}/$A"
+	cp -r "$BATS_FILE_TMPDIR/out.pristine/$A" "$OUT/$A"
+	REPLACE=changed publish 0 "$A"
+	assert_line "^publish +${A_RE} stays withdrawn: "
+	REPLACE=1 publish 0 "$A"
+	assert_equal "$(jq -c '[.generation, [.kernels[].release], .withdrawn]' "$DEST/index.json")" "[4,[\"$A\",\"$B\"],[]]"
 }
 
 @test "another key: OLD_KEY= vouches for what is published, all is signed again, and hosts follow in keys.d" {

@@ -139,10 +139,11 @@ medium_back() {
 	before=$(tree "$NINE")
 	trust
 	offline 3 sh /mnt/medium/install.sh --kernel 6.6.6-nobody
+	assert_line "^install.sh: the medium has no bundle for the kernel 6.6.6-nobody; it has: .*$NINE"
 	offline 3 sh /mnt/medium/install.sh --porcelain --kernel=6.6.6-nobody --dry-run
 	assert_line '^install.sh: the medium has no bundle for the kernel 6.6.6-nobody;'
 	offline 2 sh /mnt/medium/install.sh --porcelain --kernel
-	assert_line "^install.sh: the medium has no bundle for the kernel 6.6.6-nobody; it has: .*$NINE"
+	assert_line '^install.sh: --kernel needs a release$'
 	offline 3 sh /mnt/medium/install.sh # the running kernel is this machine's
 	flip "$bundle" 4000
 	offline 4 sh /mnt/medium/install.sh --kernel "$NINE"
