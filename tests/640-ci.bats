@@ -109,7 +109,7 @@ print([name for name, job in yaml.safe_load(open(sys.argv[1]))["jobs"].items() i
 	cd "$work"
 	printf 'CI_PAGES_URL: file://%s\nSIGN_KEY: %s\n' "$work/public" "$KEY.key" >.gitlab-ci-local-variables.yml
 	TIMEOUT=900 run_cmd 0 gitlab-ci-local --shell-isolation=false --no-color
-	assert_line "the step 'build' sees the secret key"
+	assert_line "the step 'plan' sees the secret key"
 	assert_absent "$work/public"
 	printf 'CI_PAGES_URL: file://%s\nSIGN_KEY:\n  type: variable\n  values:\n    release: %s\n' "$work/public" \
 		"$KEY.key" >.gitlab-ci-local-variables.yml
