@@ -2,8 +2,6 @@
 /* wgkmod check: prove module files against a Module.symvers, both named by the user. */
 #include "verbs.h"
 
-#include <string.h>
-
 #include "base/file.h"
 #include "base/host.h"
 #include "base/log.h"

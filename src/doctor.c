@@ -1,20 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * wgkmod doctor: say why WireGuard does not work on this host, by which evidence, and
- * what to do next.
- *
- * With --porcelain, print one line for each thing, with tabs between its fields:
- *
- *	kernel  RELEASE
- *	cause   CODE SEEN DO	the first cause, which explains a failure alone
- *	also    CODE SEEN DO	another one that was found
- *	note    CODE SEEN DO	a message of the kernel that is harmless
- *	unseen  WHAT		what could not be looked at
+ * what to do next. --porcelain: see wgkmod(8).
  */
 #include "verbs.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "base/log.h"
 #include "health/causes.h"
@@ -71,7 +62,7 @@ static void print_findings(const struct params *params, const char *release,
 
 /*
  * WireGuard is loaded. An older kernel loads modules without symbol versions with a
- * warning: those that do not fit may do anything but work.
+ * warning: modules that do not fit may misbehave or crash.
  */
 static void look_at_live(const struct patient *patient, struct findings *findings)
 {
@@ -88,8 +79,8 @@ static void look_at_live(const struct patient *patient, struct findings *finding
 }
 
 /*
- * Look from the outside in. What runs already needs no module; only its surroundings
- * count.
+ * Look from the outside in. If WireGuard is loaded, look only at what wg-quick needs
+ * besides.
  */
 static void look(const struct params *params, const struct patient *patient,
 		 struct findings *findings)

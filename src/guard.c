@@ -1,25 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * wgkmod guard: say whether the kernel that boots next has WireGuard.
+ * wgkmod guard: say whether the kernel that boots next has WireGuard. --porcelain: see
+ * wgkmod(8).
  *
  * It concerns only a host that uses WireGuard: a kernel has it from wgkmod or in the
  * store, or it is loaded. On another one it says nothing, and exits with 0.
- *
- * With --porcelain, print one line for each thing, with tabs between its fields:
- *
- *	next    RELEASE HOW COVERAGE
- *		the kernel that boots next ("-": it cannot be found out; HOW says why),
- *		what said so, and what kernel says of it
- *	kernel  RELEASE covered|own|foreign|stored|damaged|uncovered|unknown
- *		each installed kernel
- *
- * With --nagios, print one line, and exit as a plugin of Nagios does; with --prometheus,
- * print metrics for the node exporter's textfile collector.
  */
 #include "verbs.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "base/log.h"
 #include "base/strlist.h"
@@ -70,6 +59,7 @@ static bool is_used(const struct kernels *kernels, bool running)
 /* A verdict: the exit status, and the sentence that explains it. */
 struct verdict {
 	enum exit_code code;
+	enum coverage next; /* of the kernel that boots next, if that is known */
 	struct reason text;
 };
 
@@ -79,33 +69,38 @@ static struct verdict judge(const struct kernels *kernels, const char *root,
 	struct verdict verdict = { .code = EXIT_DONE };
 
 	if (next->release) {
-		enum coverage coverage = coverage_of(root, next->release);
-
-		if (!coverage_is_good(coverage))
+		verdict.next = coverage_of(root, next->release);
+		if (!coverage_is_good(verdict.next))
 			verdict.code = EXIT_FOUND;
 		reason_set(&verdict.text, 0, "%s boots next (%s), and %s", next->release,
-			   next->how, coverage_text(coverage));
+			   next->how, coverage_text(verdict.next));
 		return verdict;
 	}
-	if (kernels->good == kernels->releases.count) {
+	if (kernels->good && kernels->good == kernels->releases.count) {
 		reason_set(&verdict.text, 0, "each installed kernel has WireGuard");
 		return verdict;
 	}
 	verdict.code = EXIT_FAILED;
-	reason_set(&verdict.text, 0,
-		   "which kernel boots next cannot be found out, and %zu of %zu have no "
-		   "WireGuard: %s",
-		   kernels->releases.count - kernels->good, kernels->releases.count, why);
+	if (!kernels->releases.count)
+		reason_set(&verdict.text, 0,
+			   "which kernel boots next cannot be found out, and none is "
+			   "installed: %s",
+			   why);
+	else
+		reason_set(&verdict.text, 0,
+			   "which kernel boots next cannot be found out, and %zu of %zu "
+			   "have no WireGuard: %s",
+			   kernels->releases.count - kernels->good,
+			   kernels->releases.count, why);
 	return verdict;
 }
 
-static void print_porcelain(const struct kernels *kernels, const char *root,
+static void print_porcelain(const struct kernels *kernels, const struct verdict *verdict,
 			    const struct next_kernel *next, const char *why)
 {
 	printf("next\t%s\t", next->release ? next->release : "-");
 	print_plain(next->release ? next->how : why);
-	printf("\t%s\n",
-	       next->release ? coverage_word(coverage_of(root, next->release)) : "-");
+	printf("\t%s\n", next->release ? coverage_word(verdict->next) : "-");
 	for (size_t i = 0; i < kernels->releases.count; i++)
 		printf("kernel\t%s\t%s\n", kernels->releases.items[i],
 		       coverage_word(kernels->coverage[i]));
@@ -166,13 +161,14 @@ static enum exit_code run(const struct params *params)
 	_cleanup_(next_kernel_free) struct next_kernel next = { 0 };
 	_cleanup_free_ char *root = realpath(params->root, NULL);
 	struct reason reason = { 0 };
-	struct verdict verdict;
+	struct verdict verdict = { .code = EXIT_FAILED };
 	bool running;
 
-	log_set_verb("guard");
+	log_set_verb("look at");
 	if (!root || kernels_read(&kernels, root, &reason) < 0) {
 		log_failure(params->root, "%s", root ? reason.text : strerror(errno));
-		return params->nagios ? (enum exit_code)3 : EXIT_FAILED;
+		reason_set(&verdict.text, 0, "the kernels cannot be listed");
+		return params->nagios ? print_nagios(&verdict) : EXIT_FAILED;
 	}
 	running = !strcmp(root, "/");
 	if (!is_used(&kernels, running)) {
@@ -188,7 +184,7 @@ static enum exit_code run(const struct params *params)
 	if (params->prometheus)
 		print_prometheus(&kernels, &verdict);
 	else if (params->porcelain)
-		print_porcelain(&kernels, root, &next, reason.text);
+		print_porcelain(&kernels, &verdict, &next, reason.text);
 	else
 		print_words(&kernels, &verdict);
 	return verdict.code;

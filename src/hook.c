@@ -10,8 +10,6 @@
 #include "verbs.h"
 
 #include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
 #include <syslog.h>
 
 #include "base/file.h"
@@ -38,17 +36,14 @@ static void say(const char *release, const char *what)
  * only later, or was killed. 'remove' would give back a tree that lacks them. depmod
  * writes modules.devname last (kmod, tools/depmod.c, depfiles[]).
  */
-static void make_indexes(const char *root, const char *release)
+static void make_indexes(const struct host *host)
 {
 	const struct strlist none = { 0 };
-	_cleanup_host_ struct host host = HOST_INIT;
 	struct reason reason = { 0 };
 
-	if (host_open(&host, root, release, &reason) < 0 ||
-	    faccessat(host.modules_fd, "modules.devname", F_OK, 0) == 0)
-		return;
-	if (depmod_run(&host, host.root, &none, &reason) < 0)
-		log_error("depmod %s: %s", release, reason.text);
+	if (faccessat(host->modules_fd, "modules.devname", F_OK, 0) < 0 &&
+	    depmod_run(host, host->root, &none, &reason) < 0)
+		log_error("depmod %s: %s", host->release, reason.text);
 }
 
 /* Run the verb @verb for the kernel @release, with @bundle as its operand, or NULL. */
@@ -68,30 +63,19 @@ static enum exit_code run_verb(const struct verb *verb, const struct params *par
 	return verb->run(&own);
 }
 
-/* Return true if a run was interrupted: the next one cleans up after it. */
-static bool is_interrupted(const char *root, const char *release)
-{
-	_cleanup_host_ struct host host = HOST_INIT;
-	struct reason ignored = { 0 };
-
-	return host_open(&host, root, release, &ignored) == 0 && exchange_is_left(&host);
-}
-
 /*
  * Return true if the stored @bundle says that it is newer than what is installed, which
  * says its time too. Nothing is verified here: install does that.
  */
-static bool is_newer(const char *root, const char *release, const char *bundle)
+static bool is_newer(const struct host *host, const char *bundle)
 {
 	_cleanup_free_ char *path = strdup_printf("%s.minisig", bundle);
-	_cleanup_host_ struct host host = HOST_INIT;
 	_cleanup_minisign_ struct minisign sig = { 0 };
 	_cleanup_state_ struct state state = { 0 };
 	_cleanup_buf_ struct buf text = { 0 };
 	struct reason ignored = { 0 };
 
-	return path && host_open(&host, root, release, &ignored) == 0 &&
-	       state_load(&state, &host, &ignored) == 0 && state.timestamp &&
+	return path && state_load(&state, host, &ignored) == 0 && state.timestamp &&
 	       read_path(path, MINISIGN_MAX_BYTES, &text, &ignored) == 0 &&
 	       minisign_parse(&sig, text.data, text.size, &ignored) == 0 &&
 	       comment_timestamp(sig.comment) > state.timestamp;
@@ -100,15 +84,17 @@ static bool is_newer(const char *root, const char *release, const char *bundle)
 static void add(const struct params *params, const char *root, const char *release)
 {
 	_cleanup_free_ char *bundle = store_find(root, release);
+	_cleanup_host_ struct host host = HOST_INIT;
+	struct reason ignored = { 0 };
 	enum coverage coverage;
 
-	make_indexes(root, release);
+	if (host_open(&host, root, release, &ignored) == 0)
+		make_indexes(&host);
 	coverage = coverage_of(root, release);
 	if (coverage == COVERAGE_OWN || coverage == COVERAGE_FOREIGN) {
 		say(release, "it has WireGuard, and is left alone");
 	} else if (coverage == COVERAGE_COVERED &&
-		   !(bundle && (is_interrupted(root, release) ||
-				is_newer(root, release, bundle)))) {
+		   !(bundle && (exchange_is_left(&host) || is_newer(&host, bundle)))) {
 		say(release, "the modules are installed already");
 	} else if (!bundle) {
 		say(release, "no bundle for it is in the store: it has no WireGuard");
@@ -126,12 +112,14 @@ static void add(const struct params *params, const char *root, const char *relea
 
 static void take_out(const struct params *params, const char *root, const char *release)
 {
-	_cleanup_free_ char *state =
-		strdup_printf("lib/modules/%s/.wgkmod/installed", release);
-	_cleanup_free_ char *real = NULL;
+	_cleanup_host_ struct host host = HOST_INIT;
+	struct reason ignored = { 0 };
 
-	if (!is_interrupted(root, release) &&
-	    (!state || root_resolve(root, state, &real) < 0))
+	if (host_open(&host, root, release, &ignored) == -ENOENT)
+		return;
+	/* remove also cleans up after an interrupted run. */
+	if (!exchange_is_left(&host) &&
+	    faccessat(host.modules_fd, STATE_DIRECTORY "/installed", F_OK, 0) < 0)
 		return;
 	say(release, run_verb(&verb_remove, params, release, NULL) == EXIT_DONE
 			     ? "the modules are removed"
@@ -145,11 +133,11 @@ static enum exit_code run(const struct params *params)
 	bool adds = !strcmp(command, "add");
 
 	if ((!adds && strcmp(command, "remove") != 0) || params->n_operands < 2) {
-		log_error("'hook' takes 'add' or 'remove', and RELEASE...: see 'wgkmod "
-			  "hook "
-			  "--help'");
+		log_error("'hook' takes 'add' or 'remove', and RELEASE...: "
+			  "see 'wgkmod hook --help'");
 		return EXIT_USAGE;
 	}
+	log_set_verb("look at");
 	for (size_t i = 1; i < params->n_operands; i++) {
 		const char *release = params->operands[i];
 
@@ -175,7 +163,8 @@ const struct verb verb_hook = {
 	.operands = "add|remove RELEASE",
 	.many = true,
 	.changes = true,
-	.summary = "install or remove the modules as a kernel comes or goes",
+	.summary = "install the modules for a new kernel, or remove them before a kernel "
+		   "is removed",
 	.options = options,
 	.run = run,
 };

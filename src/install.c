@@ -30,7 +30,6 @@
  */
 #include "verbs.h"
 
-#include <string.h>
 #include <sys/stat.h>
 
 #include "base/log.h"
@@ -167,8 +166,7 @@ static bool is_compatible(const struct params *params, const struct payload *pay
 	    proof_run(&proof, &basis, payload->modules, payload->n_modules, 0) < 0)
 		return false;
 	log_info("the modules for %s fit %s: %zu symbol versions equal, none different, "
-		 "and "
-		 "the vermagic is equal but for the release",
+		 "and the vermagic is equal but for the release",
 		 built_for, release, proof.equal);
 	return true;
 }
@@ -255,11 +253,11 @@ static const struct option_spec options[] = {
 	OPTION_VERMAGIC,
 	OPTION_ROOT,
 	VALUE("dir", "NAME", dir, false,
-	      "the directory below lib/modules/RELEASE for them; default: kernel"),
+	      "install the modules below lib/modules/RELEASE/NAME; default: kernel"),
 	FLAG("replace", replace,
 	     "replace files that are in the way, and keep them for remove"),
 	FLAG("compatible", compatible,
-	     "take modules for another release that fit by each symbol version"),
+	     "accept modules for another release if every symbol version is equal"),
 	FLAG("load", load, "load the modules, and check that they are live"),
 	OPTION_DRY_RUN,
 	OPTION_PORCELAIN,

@@ -1,29 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * wgkmod status: show what is installed for each kernel, and whether it is unchanged.
- *
- * With --porcelain, print one line for each thing, with tabs between its fields. New
- * versions may add fields at the end of a line, and lines with a new first word; the rest
- * stays as it is:
- *
- *	kernel    RELEASE COUNT finished|unfinished
- *	          COUNT modules are installed for it. unfinished: a run was interrupted,
- *	          and the next one will clean up.
- *	module    RELEASE PATH intact|changed|missing no|same|other|unknown|- TAKEN
- *	          what became of its file; which module of its name the kernel has
- *	          loaded ("-" unless it is the running kernel); the file that modprobe
- *	          would load ("-" for none)
- *	replaced  RELEASE PATH
- *	          remove will restore this file
- *	compatible RELEASE BUILT-FOR
- *		  the modules were built for that other release, and --compatible took
- *		  them
- *	taint     RELEASE LETTERS
- *	          the taint of the kernel that loading them causes: O, E, both or "-",
- *	          as in the kernel's Documentation/admin-guide/tainted-kernels.rst
- *
- *	coverage  RELEASE covered|own|foreign|stored|damaged|uncovered|unknown
- *		  of each installed kernel: whether it has WireGuard (health/coverage.h)
+ * wgkmod status: show what is installed for each kernel, and whether it is intact.
+ * --porcelain: see wgkmod(8).
  *
  * The exit status is 0 if everything that is installed is intact, and modprobe loads it.
  */
@@ -31,7 +9,6 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/file.h"
 #include "base/host.h"
@@ -44,19 +21,16 @@
 #include "tree/old_state.h"
 #include "tree/state.h"
 
-/* The state of a module, for people and for programs. */
-struct words {
-	const char *said;
-	const char *field;
+static const char *const found_words[] = {
+	[STATE_INTACT] = "intact",
+	[STATE_CHANGED] = "changed",
+	[STATE_MISSING] = "missing",
 };
 
-static const struct words found_words[] = {
-	[STATE_INTACT] = { "intact", "intact" },
-	[STATE_CHANGED] = { "changed", "changed" },
-	[STATE_MISSING] = { "missing", "missing" },
-};
-
-static const struct words loaded_words[] = {
+/* Whether a module is loaded, for people and for programs. */
+static const struct {
+	const char *said, *field;
+} loaded_words[] = {
 	[LOADED_NONE] = { ", not loaded", "no" },
 	[LOADED_SAME] = { ", loaded", "same" },
 	[LOADED_OTHER] = { ", another module of that name is loaded", "other" },
@@ -102,15 +76,15 @@ static void print_file(const struct show *show, const char *path, enum state_fil
 
 	if (show->params->porcelain) {
 		printf("module\t%s\t%s\t%s\t%s\t%s\n", show->host.release, path,
-		       found_words[found].field,
+		       found_words[found],
 		       show->running ? loaded_words[loaded].field : "-",
 		       taken ? taken : "-");
 		return;
 	}
-	printf("  %s: %s%s", path, found_words[found].said,
+	printf("  %s: %s%s", path, found_words[found],
 	       show->running ? loaded_words[loaded].said : "");
 	if (found != STATE_MISSING && !taken)
-		printf(", but in no index: run depmod");
+		printf(", but in no index: run 'depmod %s'", show->host.release);
 	else if (found != STATE_MISSING && strcmp(taken, path) != 0)
 		printf(", but modprobe loads %s instead", taken);
 	putchar('\n');

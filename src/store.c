@@ -1,18 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * wgkmod store: keep verified bundles for the kernels that come, so that 'wgkmod hook
- * add' can install them without a network.
- *
- * With --porcelain, list prints one line for each bundle, with tabs between its fields:
- *
- *	bundle  RELEASE PATH present|absent
- *		the bundle in PATH is for the kernel RELEASE, which is installed or not
+ * wgkmod store: store verified bundles for kernels that will be installed, so that
+ * 'wgkmod hook add' can install them without a network. --porcelain: see wgkmod(8).
  */
 #include "verbs.h"
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/file.h"
 #include "base/host.h"
@@ -25,19 +19,24 @@
 #include "health/coverage.h"
 #include "tree/edit.h"
 
-/* Open the store of 'store add' below @root; with @make, make it. */
-static int open_store(const char *root, bool make)
+/* Make the store of 'store add' below @root. /var and /var/lib may be links. */
+static int make_store(const char *root)
 {
+	_cleanup_close_ int base =
+		root_open(root, "/var/lib", O_PATH | O_DIRECTORY, NULL);
 	_cleanup_close_ int top = -1;
-	int ret = 0;
 
-	if (make) {
-		top = root_open(root, "/", O_RDONLY | O_DIRECTORY | O_CLOEXEC, NULL);
-		ret = top < 0 ? top : edit_make_directory(top, STORE_OWN);
-	}
-	return ret < 0 ? ret
-		       : root_open(root, STORE_OWN, O_RDONLY | O_DIRECTORY | O_CLOEXEC,
-				   NULL);
+	if (base >= 0)
+		return edit_make_directory(base, "wgkmod/bundles");
+	if (base != -ENOENT)
+		return base;
+	top = root_open(root, "/", O_PATH | O_DIRECTORY, NULL);
+	return top < 0 ? top : edit_make_directory(top, "var/lib/wgkmod/bundles");
+}
+
+static int open_store(const char *root)
+{
+	return root_open(root, STORE_OWN, O_RDONLY | O_DIRECTORY, NULL);
 }
 
 static int remove_file(int fd, const char *name)
@@ -64,6 +63,9 @@ static int put(int fd, const char *name, const struct buf *bundle,
 	ret = edit_write(fd, new, bundle->data, bundle->size, NULL);
 	if (ret == 0)
 		ret = edit_write(fd, new_sig, signature->data, signature->size, NULL);
+	/* Both are on the disk before they get their names. */
+	if (ret == 0 && syncfs(fd) < 0)
+		ret = -errno;
 	if (ret == 0)
 		ret = remove_file(fd, name);
 	if (ret == 0)
@@ -92,7 +94,8 @@ static int add_release(const struct params *params, const char *root, const char
 		log_info("would be stored for %s", release);
 		return 0;
 	}
-	fd = open_store(root, true);
+	ret = make_store(root);
+	fd = ret < 0 ? ret : open_store(root);
 	ret = fd < 0 ? fd : name ? put(fd, name, &payload.bundle, signature) : -ENOMEM;
 	if (ret < 0) {
 		log_failure(STORE_OWN, "%s", strerror(-ret));
@@ -150,10 +153,10 @@ static int list_place(const struct params *params, const char *root, const char 
 		bool present = strlist_find(kernels, release);
 
 		if (params->porcelain)
-			printf("bundle\t%s\t/%s/wireguard-%s.tar\t%s\n", release, place,
+			printf("bundle\t%s\t%s/wireguard-%s.tar\t%s\n", release, place,
 			       release, present ? "present" : "absent");
 		else
-			printf("%s: /%s/wireguard-%s.tar%s\n", release, place, release,
+			printf("%s: %s/wireguard-%s.tar%s\n", release, place, release,
 			       present ? "" : ", and this kernel is not installed");
 	}
 	return 0;
@@ -189,7 +192,7 @@ static int prune(const struct params *params, const char *root,
 		 const struct strlist *kernels)
 {
 	_cleanup_strlist_ struct strlist releases = { 0 };
-	_cleanup_close_ int fd = open_store(root, false);
+	_cleanup_close_ int fd = open_store(root);
 	struct reason reason = { 0 };
 	int ret = 0;
 
@@ -218,6 +221,7 @@ static enum exit_code run(const struct params *params)
 	const char *command = params->operands[0];
 	struct reason reason = { 0 };
 
+	log_set_verb("look at");
 	if (!root || kernels_list(root, &kernels, &reason) < 0) {
 		log_failure(params->root, "%s", root ? reason.text : strerror(errno));
 		return EXIT_FAILED;
@@ -247,7 +251,7 @@ const struct verb verb_store = {
 	.name = "store",
 	.operands = "add|list|prune [BUNDLE]",
 	.many = true,
-	.summary = "keep verified bundles for the kernels that come",
+	.summary = "store verified bundles for kernels that will be installed",
 	.options = options,
 	.run = run,
 };

@@ -40,7 +40,7 @@ static enum exit_code run(const struct params *params)
 	if (ret == 0)
 		ret = preflight_signatures(&host, &payload, params->running, false);
 	if (ret == 0)
-		proof_print(&proof, "are whole and fit");
+		proof_print(&proof, "are intact and fit");
 	return exit_code_of(ret);
 }
 
@@ -57,7 +57,7 @@ static const struct option_spec options[] = {
 const struct verb verb_verify = {
 	.name = "verify",
 	.operands = "BUNDLE",
-	.summary = "say who signed a bundle, whether it is whole, and whether it fits",
+	.summary = "say who signed a bundle, whether it is intact, and whether it fits",
 	.options = options,
 	.run = run,
 };

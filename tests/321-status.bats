@@ -153,7 +153,7 @@ status_inside() { # STATUS SRCVERSION-OF-LOADED-WIREGUARD|none
 	porcelain 1
 	assert_line "/wireguard.ko intact - -$"
 	status_it 1
-	assert_line "/wireguard.ko: intact, but in no index: run depmod$"
+	assert_line "/wireguard.ko: intact, but in no index: run 'depmod $RELEASE'$"
 }
 
 @test "status reads the index that modprobe reads, not modules.dep" {
@@ -161,10 +161,10 @@ status_inside() { # STATUS SRCVERSION-OF-LOADED-WIREGUARD|none
 	install_it 0
 	cp "$BATS_TEST_TMPDIR/stale" "$MODULES/modules.dep.bin"
 	status_it 1
-	assert_line "/wireguard.ko: intact, but in no index: run depmod$"
+	assert_line "/wireguard.ko: intact, but in no index: run 'depmod $RELEASE'$"
 	truncate -s 0 "$MODULES/modules.dep.bin"
 	status_it 1
-	assert_line "/wireguard.ko: intact, but in no index: run depmod$"
+	assert_line "/wireguard.ko: intact, but in no index: run 'depmod $RELEASE'$"
 	depmod -b "$ROOT" "$RELEASE"
 	status_it 0
 }

@@ -9,6 +9,7 @@ load lib/helpers
 load lib/modules
 load sweep/tools
 load lib/install
+load lib/inside
 
 NEW=5.10.0-33-amd64
 ID=0123456789abcdef0123456789abcdef
@@ -142,6 +143,26 @@ env_block() {
 	bls "gggg-1" 'Memory test' '/memtest'
 	env_block 'saved_entry=gggg-1'
 	unknown "the entry 'Memory test' does not say which kernel it boots"
+}
+
+@test "BLS: with UEFI, RHEL 8 has grub.cfg beside its loader, and a link in /etc" {
+	grub_bls
+	mkdir -p "$ROOT/boot/efi/EFI/redhat" "$ROOT/etc"
+	mv "$ROOT/boot/grub2"/* "$ROOT/boot/efi/EFI/redhat/"
+	ln -s ../efi/EFI/redhat/grubenv "$ROOT/boot/grub2/"
+	unknown 'neither boot/grub2/grub.cfg, .*, etc/grub2-efi.cfg nor '
+	ln -s ../boot/efi/EFI/redhat/grub.cfg "$ROOT/etc/grub2-efi.cfg"
+	next "$NEW" 'first BLS entry'
+	env_block "saved_entry=$ID-$RELEASE"
+	next "$RELEASE" "saved_entry '$ID-$RELEASE'"
+}
+
+@test "BLS: entries that cannot be listed to the end are no menu" {
+	plain_only
+	grub_bls
+	run_cmd 1 strace -o "$BATS_TEST_TMPDIR/trace" -e inject=getdents64:error=EIO:when=4 \
+		"$WGKMOD" guard --root "$ROOT" --porcelain
+	assert_line "^next"$'\t'-$'\t'"boot/loader/entries: Input/output error"$'\t'-$
 }
 
 # ---- GRUB with the menu in grub.cfg, as Debian has it ----
@@ -279,6 +300,23 @@ efi() { # NAME GUID TEXT
 	rmdir "$ROOT/lib/modules/$NEW/kernel"
 	guard 0
 	assert_line '^wgkmod: each installed kernel has WireGuard$'
+}
+
+@test "which kernel boots next is not known, and none is installed: 1" {
+	inside_make
+	rm -r "$ROOT/lib/modules"/*
+	mkdir -p "$ROOT/sys/module/wireguard"
+	echo live >"$ROOT/sys/module/wireguard/initstate"
+	inside 1 guard
+	assert_line '^wgkmod: which kernel boots next cannot be found out, and none is installed: neither '
+}
+
+@test "kernels that cannot be listed: 1, and UNKNOWN for Nagios" {
+	local none=$BATS_TEST_TMPDIR/none
+	run_cmd 1 "$WGKMOD" guard --root "$none"
+	assert_equal "$output" "wgkmod: cannot look at '$none': No such file or directory"
+	run_cmd 3 bash -c '"$@" 2>/dev/null' - "$WGKMOD" guard --nagios --root "$none"
+	assert_equal "$output" 'WGKMOD UNKNOWN - the kernels cannot be listed'
 }
 
 @test "a host that does not use WireGuard is not concerned" {

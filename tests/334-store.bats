@@ -9,6 +9,7 @@ load lib/modules
 load lib/bundle
 load sweep/tools
 load lib/install
+load lib/inside
 
 STORE=var/lib/wgkmod/bundles
 
@@ -30,6 +31,7 @@ hook() { run_cmd 0 "$WGKMOD" hook --root "$ROOT" "$@"; }          # WORD...
 	assert_line "would be stored for $RELEASE$"
 	assert_absent "$ROOT/$STORE"
 	store 0 add "$BUNDLE"
+	assert_line "^wgkmod: stored for $RELEASE: /$STORE/wireguard-$RELEASE.tar$"
 	cmp "$BUNDLE" "$ROOT/$STORE/wireguard-$RELEASE.tar"
 	cmp "$BUNDLE.minisig" "$ROOT/$STORE/wireguard-$RELEASE.tar.minisig"
 	store 0 list
@@ -45,6 +47,46 @@ hook() { run_cmd 0 "$WGKMOD" hook --root "$ROOT" "$@"; }          # WORD...
 	assert_equal "$(find "$ROOT/$STORE" -type f | wc -l)" 2
 	store 0 prune
 	assert_equal "$(find "$ROOT/$STORE" -type f | wc -l)" 0
+}
+
+@test "store add works where /var is a link, and where it is missing" {
+	mv "$ROOT/var" "$ROOT/data"
+	ln -s /data "$ROOT/var"
+	store 0 add "$BUNDLE"
+	cmp "$BUNDLE" "$ROOT/data/${STORE#var/}/wireguard-$RELEASE.tar"
+	store 0 list
+	assert_equal "$output" "$RELEASE: /$STORE/wireguard-$RELEASE.tar"
+	rm -r "${ROOT:?}/var" "$ROOT/data"
+	store 0 add "$BUNDLE"
+	cmp "$BUNDLE" "$ROOT/$STORE/wireguard-$RELEASE.tar"
+}
+
+# failing CALL N STATUS WORD...: store with the system call CALL failing with EIO, the N-th time.
+failing() {
+	run_cmd "$3" strace -o "$BATS_TEST_TMPDIR/trace" -e "inject=$1:error=EIO:when=$2" \
+		"$WGKMOD" store --root "$ROOT" "${@:4}"
+	grep -q INJECTED "$BATS_TEST_TMPDIR/trace"
+}
+
+@test "store add has its files on the disk before they get their names, or fails and leaves the old ones" {
+	plain_only
+	store 0 add "$BUNDLE"
+	cp "$BUNDLE.minisig" "$BATS_TEST_TMPDIR/old"
+	key_sign "$KEY" "$BUNDLE" -t again
+	failing syncfs 1 1 add "$BUNDLE"
+	assert_line "^wgkmod: cannot store '/$STORE': Input/output error$"
+	cmp "$BATS_TEST_TMPDIR/old" "$ROOT/$STORE/wireguard-$RELEASE.tar.minisig"
+	assert_equal "$(find "$ROOT/$STORE" -type f | wc -l)" 2
+}
+
+@test "store prune deletes nothing if it cannot list all kernels, or all bundles" {
+	plain_only
+	store 0 add "$BUNDLE"
+	failing getdents64 1 1 prune
+	assert_line "^wgkmod: cannot look at '$ROOT': lib/modules: Input/output error$"
+	failing getdents64 4 1 prune
+	assert_line "^wgkmod: cannot delete '/$STORE': Input/output error$"
+	assert_equal "$(find "$ROOT/$STORE" -type f | wc -l)" 2
 }
 
 @test "store add refuses what is not signed by a key of the host, or damaged; wrong words exit with 2" {
@@ -230,13 +272,23 @@ build_of() {
 	hook add 'not/a/release' "$RELEASE"
 	hook add 5.10.0-99-amd64
 	run_cmd 0 "$WGKMOD" hook --root "$BATS_TEST_TMPDIR/none" add "$RELEASE"
+	assert_equal "$output" "wgkmod: cannot look at '$BATS_TEST_TMPDIR/none': No such file or directory"
+}
+
+@test "on the running system hook add passes on depmod's words as they are" {
+	local words="depmod: ERROR: failed to load symbols from /lib/modules/$RELEASE/updates/x.ko: Invalid argument"
+	inside_make
+	rm "$MODULES/modules.devname"
+	printf '#!/bin/sh\necho "%s" >&2\n' "$words" >"$ROOT/bin/depmod"
+	inside 0 hook add "$RELEASE"
+	assert_line "^$words$"
 }
 
 @test "killed before any of its writes, store add leaves the old bundle, none, or the new one" {
 	plain_only
 	local call n status store=$ROOT/$STORE
 	store 0 add "$BUNDLE"
-	for call in openat2 unlinkat renameat write; do
+	for call in openat2 unlinkat renameat write syncfs; do
 		for ((n = 1; n <= 40; n++)); do
 			key_sign "$KEY" "$BUNDLE" -t "again $call $n" >/dev/null
 			strace -f -o "$BATS_TEST_TMPDIR/trace" -e "inject=$call:signal=KILL:when=$n" \

@@ -3,12 +3,12 @@
 
 #include <fcntl.h>
 #include <linux/openat2.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
 
 #include "base/log.h"
+#include "base/strlist.h"
 
 bool is_system_error(int err)
 {
@@ -80,6 +80,19 @@ const struct dirent *next_entry(DIR *dir)
 		entry = readdir(dir);
 	} while (entry && (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")));
 	return entry;
+}
+
+int read_names(DIR *dir, struct strlist *names)
+{
+	const struct dirent *entry;
+
+	while ((entry = next_entry(dir)))
+		if (strlist_add(names, entry->d_name) < 0)
+			return -ENOMEM;
+	if (errno)
+		return -errno;
+	strlist_sort(names);
+	return 0;
 }
 
 int open_resolved(int dirfd, const char *path, int flags, unsigned long long resolve)

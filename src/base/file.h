@@ -53,6 +53,12 @@ DIR *list_directory(int fd) _must_check_;
 const struct dirent *next_entry(DIR *dir) _checked_;
 
 /*
+ * List the names in @dir, sorted. Returns 0 or -errno; call strlist_free() in either
+ * case.
+ */
+int read_names(DIR *dir, struct strlist *names) _checked_;
+
+/*
  * Open @path, relative to the directory @dirfd, with @flags, by openat2(), under the
  * rules @resolve of linux/openat2.h. Returns a descriptor that the caller owns, or
  * -errno.

@@ -5,7 +5,6 @@
 #include <limits.h>
 #include <linux/openat2.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -180,6 +179,14 @@ int root_resolve(const char *root, const char *path, char **out)
 	_cleanup_close_ int fd = root_open(root, path, O_PATH, out);
 
 	return fd < 0 ? fd : 0;
+}
+
+int root_list(const char *root, const char *path, struct strlist *names)
+{
+	_cleanup_dir_ DIR *dir =
+		list_directory(root_open(root, path, O_RDONLY | O_DIRECTORY, NULL));
+
+	return dir ? read_names(dir, names) : -errno;
 }
 
 int root_holds(const char *root, const char *path)

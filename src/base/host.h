@@ -77,9 +77,15 @@ int root_open(const char *root, const char *path, int flags, char **out) _must_c
 int root_resolve(const char *root, const char *path, char **out) _checked_;
 
 /*
- * Return 0 if @path below @root is the same file for programs that do not know @root, for
- * which a link starts at the root of the running system; -EXDEV if it is another one; or
- * -errno if there is none either way.
+ * List the names in the directory @path below @root, sorted. Returns 0 or -errno; call
+ * strlist_free() in either case.
+ */
+int root_list(const char *root, const char *path, struct strlist *names) _checked_;
+
+/*
+ * Check that depmod and modprobe, which resolve absolute links from /, would open the
+ * same file as root_open() at @path below @root. Returns 0, -EXDEV if it is another one,
+ * or -errno if there is none either way.
  */
 int root_holds(const char *root, const char *path) _checked_;
 

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <spawn.h>
-#include <string.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -18,7 +17,7 @@
 #endif
 #define OUTPUT_MAX_BYTES (16UL << 20)
 
-/* As root's PATH is: what the caller's names could be anything. */
+/* The usual PATH of root; the caller's PATH is not trusted. */
 static const char *const directories[] = { "/usr/local/sbin", "/usr/local/bin",
 					   "/usr/sbin",	      "/usr/bin",
 					   "/sbin",	      "/bin" };

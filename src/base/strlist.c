@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "base/strlist.h"
 
-#include <string.h>
-
 void strlist_free(struct strlist *names)
 {
 	for (size_t i = 0; i < names->count; i++)

@@ -5,7 +5,6 @@
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/log.h"
 
@@ -274,11 +273,8 @@ static int refuse_libcrypto(int err, struct reason *reason)
 int minisign_verify(const struct minisign *sig, const struct public_key *key,
 		    const void *data, size_t size, struct reason *reason)
 {
-	int ret;
+	int ret = verify_file(sig, key, data, size);
 
-	if (memcmp(sig->id, key->id, sizeof(sig->id)) != 0)
-		return reason_set(reason, -EBADMSG, "it was made by another key");
-	ret = verify_file(sig, key, data, size);
 	if (ret == -EBADMSG)
 		return reason_set(
 			reason, ret,

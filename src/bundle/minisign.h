@@ -59,7 +59,8 @@ void minisign_free(struct minisign *sig);
 #define _cleanup_minisign_ _cleanup_(minisign_free)
 
 /*
- * Verify that @key made @sig for the @size bytes at @data, and for the trusted comment.
+ * Verify that @key, which has the id of @sig, made @sig for the @size bytes at @data, and
+ * for the trusted comment.
  * Returns 0, or with @reason filled in -EBADMSG (it did not) or -EIO (libcrypto failed).
  */
 int minisign_verify(const struct minisign *sig, const struct public_key *key,

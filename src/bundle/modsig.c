@@ -3,7 +3,6 @@
 
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
-#include <string.h>
 
 #include "base/log.h"
 #include "base/sha256sums.h"

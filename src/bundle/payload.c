@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #include "base/host.h"
@@ -39,19 +38,6 @@ void payload_free(struct payload *payload)
 	sums_free(&payload->sums);
 	buf_free(&payload->bundle);
 	*payload = (struct payload){ 0 };
-}
-
-static int read_at(int dirfd, const char *path, size_t max, struct buf *out,
-		   struct reason *reason)
-{
-	_cleanup_close_ int fd = open_beneath(dirfd, path, O_RDONLY);
-
-	if (fd == -ELOOP || fd == -ENOTDIR)
-		return reason_set(reason, -EBADMSG,
-				  "it is a link, or its path leads through one");
-	if (fd < 0)
-		return reason_errno(reason, fd);
-	return read_fd(fd, max, out, reason);
 }
 
 /* Print what is wrong with the file @name of the payload. Returns file_error(@ret). */
@@ -99,10 +85,8 @@ static int list_releases(const struct ustar *bundle, const char *path,
 			return -EBADMSG;
 		}
 		if (!release ||
-		    (strcmp(release, last) != 0 && strlist_add(releases, release) < 0)) {
-			log_failure(path, "%s", strerror(ENOMEM));
-			return -ENOMEM;
-		}
+		    (strcmp(release, last) != 0 && strlist_add(releases, release) < 0))
+			return log_no_memory();
 		last = releases->items[releases->count - 1];
 	}
 	return 0;
@@ -227,7 +211,8 @@ static int get_bytes(const struct source *source, const struct sum *sum,
 			return reason_set(reason, ret,
 					  "SHA256SUMS names it, but it is missing");
 	} else {
-		ret = read_at(source->fd, sum->path, MODULE_MAX_BYTES, &file, reason);
+		ret = read_beneath(source->fd, sum->path, MODULE_MAX_BYTES, &file,
+				   reason);
 		if (ret < 0)
 			return ret;
 		*own = file.data;

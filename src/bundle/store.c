@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "bundle/store.h"
 
-#include <dirent.h>
-#include <fcntl.h>
-#include <string.h>
-
-#include "base/file.h"
 #include "base/host.h"
 #include "base/log.h"
 #include "base/strlist.h"
@@ -46,15 +41,14 @@ static int add_release(struct strlist *releases, const char *name)
 int store_list(const char *root, const char *place, struct strlist *releases,
 	       struct reason *reason)
 {
-	_cleanup_dir_ DIR *dir =
-		list_directory(root_open(root, place, O_RDONLY | O_DIRECTORY, NULL));
-	const struct dirent *entry;
-	int ret = 0;
+	_cleanup_strlist_ struct strlist names = { 0 };
+	int ret = root_list(root, place, &names);
 
-	if (!dir)
-		return errno == ENOENT ? 0 : reason_errno_at(reason, -errno, "%s", place);
-	while (ret == 0 && (entry = next_entry(dir)))
-		ret = add_release(releases, entry->d_name);
+	/* Nothing was stored yet. */
+	if (ret == -ENOENT)
+		return 0;
+	for (size_t i = 0; ret == 0 && i < names.count; i++)
+		ret = add_release(releases, names.items[i]);
 	strlist_sort(releases);
-	return ret < 0 ? reason_errno(reason, ret) : 0;
+	return reason_errno(reason, ret);
 }

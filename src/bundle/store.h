@@ -9,8 +9,8 @@
 
 #include "base/util.h"
 
-#define STORE_PACKAGES "usr/lib/wgkmod/bundles"
-#define STORE_OWN "var/lib/wgkmod/bundles"
+#define STORE_PACKAGES "/usr/lib/wgkmod/bundles"
+#define STORE_OWN "/var/lib/wgkmod/bundles"
 
 /*
  * Find the bundle for the kernel @release below @root; that of 'store add' comes first.

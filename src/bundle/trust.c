@@ -2,7 +2,6 @@
 #include "bundle/trust.h"
 
 #include <fcntl.h>
-#include <string.h>
 
 #include "base/file.h"
 #include "base/log.h"

@@ -2,7 +2,6 @@
 #include "bundle/ustar.h"
 
 #include <stdio.h>
-#include <string.h>
 #include <tar.h>
 
 #include "base/log.h"
@@ -72,7 +71,7 @@ static size_t blocks(size_t size)
 	return (size + BLOCK - 1) / BLOCK * BLOCK;
 }
 
-/* What is not a regular file, in words. */
+/* Return the name of an entry type that is refused, or NULL. */
 static const char *kind_of(char typeflag)
 {
 	static const struct {
@@ -162,7 +161,7 @@ static bool rest_ok(const struct header *header)
 	       is_text(header->prefix, sizeof(header->prefix));
 }
 
-/* What is wrong with the header at walk->at, in words, or NULL; sets path and length. */
+/* Return what is wrong with the header at walk->at, or NULL; sets walk->length. */
 static const char *check_header(struct archive_walk *walk)
 {
 	const struct header *header = (const void *)(walk->data + walk->at);
@@ -243,7 +242,7 @@ static int read_entries(struct archive_walk *walk, struct ustar *bundle,
 	return check_end(walk, reason);
 }
 
-/* Whether a directory that @path lies in is a file of the bundle. */
+/* Return true if a parent directory of @path is itself a file of the bundle. */
 static bool is_below_file(const struct ustar *bundle, const char *path)
 {
 	char directory[USTAR_PATH_BYTES];
@@ -273,7 +272,9 @@ static int check_paths(const struct ustar *bundle, struct reason *reason)
 	return 0;
 }
 
-/* What was meant to be a bundle: what it is, in words, by its first bytes; or NULL. */
+/*
+ * Return what kind of file starts with these bytes, or NULL if it may be a bundle.
+ */
 static const char *kind_of_file(const char *data, size_t size)
 {
 	/* clang-format off */

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "fit/elf.h"
 
-#include <string.h>
-
 #include "base/log.h"
 
 /* The kernel's elf_check_arch() and ELF_CLASS for the architecture of this program. */

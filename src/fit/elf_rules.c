@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "fit/elf_rules.h"
 
-#include <string.h>
-
 #include "base/log.h"
 
 /*

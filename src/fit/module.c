@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <libkmod.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/mman.h>
 
 #include "base/file.h"
@@ -48,6 +47,7 @@ void module_free(struct module *mod)
 	kmod_module_symbols_free_list(mod->exports_list);
 	kmod_module_dependency_symbols_free_list(mod->undefined_list);
 	free(mod->export_strings);
+	free(mod->path);
 	free(mod->name);
 	*mod = (struct module){ 0 };
 }
@@ -208,8 +208,9 @@ int module_read_fd(struct module *mod, const char *path, int fd, struct reason *
 {
 	int ret;
 
-	*mod = (struct module){ .path = path, .name = module_name_of(path) };
-	ret = mod->name ? read_kmod(mod, fd, reason) : reason_errno(reason, -ENOMEM);
+	*mod = (struct module){ .path = strdup(path), .name = module_name_of(path) };
+	ret = mod->path && mod->name ? read_kmod(mod, fd, reason)
+				     : reason_errno(reason, -ENOMEM);
 	if (ret < 0)
 		module_free(mod);
 	return ret;

@@ -11,10 +11,13 @@
 
 #define MODULE_MAX_BYTES (64UL << 20)
 
+/* The module that modprobe is to load. */
+#define WIREGUARD "wireguard"
+
 struct kmod_list;
 
 struct module {
-	const char *path;	/* for messages; owned by the caller */
+	char *path;		/* for messages */
 	char *name;		/* of the file: no directory, no .ko, '_' for '-' */
 	struct kmod_list *info; /* .modinfo; see module_info() */
 	struct kmod_list *versions_list;
@@ -37,8 +40,8 @@ struct module {
 char *module_name_of(const char *path) _checked_;
 
 /*
- * Read the module of @size bytes at @data. @path is only a name for messages, and must
- * live as long as @mod. Returns 0, or with @reason filled in:
+ * Read the module of @size bytes at @data. @path is only a name for messages. Returns 0,
+ * or with @reason filled in:
  *
  *	-EBADMSG  not a module, or damaged (elf.h, elf_rules.h, or libkmod cannot read a
  *		  section)

@@ -2,12 +2,10 @@
 #include "fit/proof.h"
 
 #include <inttypes.h>
-#include <string.h>
 
 #include "base/log.h"
 #include "fit/module.h"
 #include "fit/providers.h"
-#include "fit/reference.h"
 #include "fit/symvers.h"
 
 /* A proof in progress. */
@@ -395,7 +393,7 @@ static int load_symvers(const struct proof_basis *basis, struct symvers *symvers
 
 /* Fill in @run->vermagic and @providers. Returns 0 or -ENOENT. */
 static int ask_host(struct run *run, const struct proof_basis *basis,
-		    struct reference *reference, struct providers *providers)
+		    struct module *reference, struct providers *providers)
 {
 	struct reason reason = { 0 };
 
@@ -406,7 +404,7 @@ static int ask_host(struct run *run, const struct proof_basis *basis,
 				    reason.text);
 			return -ENOENT;
 		}
-		run->vermagic = module_info(&reference->module, "vermagic", 0);
+		run->vermagic = module_info(reference, "vermagic", 0);
 	}
 	if (!basis->installed)
 		return 0;
@@ -423,7 +421,7 @@ int proof_run(struct proof *proof, const struct proof_basis *basis,
 {
 	_cleanup_symvers_ struct symvers symvers = { 0 };
 	_cleanup_providers_ struct providers providers = { 0 };
-	_cleanup_reference_ struct reference reference = { 0 };
+	_cleanup_(module_free) struct module reference = { 0 };
 	struct run run = {
 		.proof = proof,
 		.modules = modules,

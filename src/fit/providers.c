@@ -2,7 +2,6 @@
 #include "fit/providers.h"
 
 #include <fcntl.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #include "base/host.h"
@@ -10,12 +9,11 @@
 #include "base/sha256sums.h"
 #include "fit/module.h"
 
-#define DEP_MAX_BYTES (64UL << 20)
-#define BUILTIN_MAX_BYTES (64UL << 20)
+#define LIST_MAX_BYTES (64UL << 20)
 
 int modules_dep_read_at(int directory, struct buf *out, struct reason *reason)
 {
-	return read_beneath(directory, "modules.dep", DEP_MAX_BYTES, out, reason);
+	return read_beneath(directory, "modules.dep", LIST_MAX_BYTES, out, reason);
 }
 
 int modules_dep_read(const struct host *host, struct buf *out, struct reason *reason)
@@ -47,19 +45,86 @@ char *modules_dep_next(char **cursor)
 	return NULL;
 }
 
+int modules_builtin(int fd, struct strlist *names, struct reason *reason)
+{
+	_cleanup_buf_ struct buf list = { 0 };
+	struct reason why = { 0 };
+	int ret = read_beneath(fd, "modules.builtin", LIST_MAX_BYTES, &list, &why);
+	char *cursor = list.data, *path;
+
+	if (ret == -ENOENT)
+		return 0;
+	if (ret < 0)
+		return reason_set(reason, ret, "modules.builtin: %s", why.text);
+	while ((path = strsep(&cursor, "\n"))) {
+		_cleanup_free_ char *name = module_name_of(path);
+
+		if (!name || (*name && strlist_add(names, name) < 0))
+			return reason_errno(reason, -ENOMEM);
+	}
+	return 0;
+}
+
+/* Returns 1 if the module @path is the kernel's own, 0 if not, or -errno with @reason. */
+static int try(struct module *reference, const struct host *host, const char *path,
+	       struct reason *reason)
+{
+	_cleanup_close_ int fd = open_beneath(host->modules_fd, path, O_RDONLY);
+	int ret;
+
+	if (fd < 0)
+		return reason_errno(reason, fd);
+	ret = module_read_fd(reference, path, fd, reason);
+	if (ret == 0 && module_info(reference, "intree", 0) &&
+	    module_info(reference, "vermagic", 0))
+		return 1;
+	module_free(reference);
+	return ret;
+}
+
+int reference_read(struct module *reference, const struct host *host,
+		   reference_skip_fn *skip, const void *arg, struct reason *reason)
+{
+	struct reason first = { 0 };
+	_cleanup_buf_ struct buf dep = { 0 };
+	char *cursor, *path;
+	int ret = modules_dep_read(host, &dep, reason);
+
+	if (ret < 0)
+		return ret;
+	cursor = dep.data;
+	while ((path = modules_dep_next(&cursor))) {
+		struct reason why = { 0 };
+
+		if (strncmp(path, "kernel/", strlen("kernel/")) != 0 || skip(path, arg))
+			continue;
+		ret = try(reference, host, path, &why);
+		if (ret > 0)
+			return 0;
+		if (ret < 0 && !*first.text)
+			reason_set(&first, ret, "%s/%s: %s", host->modules, path,
+				   why.text);
+	}
+	if (*first.text)
+		return reason_set(reason, -ENOENT, "%s", first.text);
+	return reason_set(reason, -ENOENT,
+			  "%s/modules.dep lists no module of the kernel's own: run "
+			  "'depmod %s' first, or name its vermagic by --vermagic",
+			  host->modules, host->release);
+}
+
 void providers_free(struct providers *providers)
 {
 	symtab_free(&providers->modules);
 	strlist_free(&providers->names);
 	buf_free(&providers->dep);
-	buf_free(&providers->builtin);
 }
 
-/* Add the module @path by its name; @file is its path, or NULL if it is built in. */
-static int add(struct providers *providers, const char *path, const char *file)
+/* Add the module @path of modules.dep by its name. */
+static int add(struct providers *providers, const char *path)
 {
 	_cleanup_free_ char *name = module_name_of(path);
-	struct symbol module = { .owner = file };
+	struct symbol module = { .owner = path };
 
 	if (!name || strlist_add(&providers->names, name) < 0)
 		return -ENOMEM;
@@ -73,7 +138,7 @@ static int read_dep(struct providers *providers, struct reason *reason)
 	char *cursor = providers->dep.data, *path;
 
 	while (ret == 0 && (path = modules_dep_next(&cursor))) {
-		ret = add(providers, path, path);
+		ret = add(providers, path);
 		if (ret < 0)
 			reason_errno(reason, ret);
 	}
@@ -82,20 +147,19 @@ static int read_dep(struct providers *providers, struct reason *reason)
 
 static int read_builtin(struct providers *providers, struct reason *reason)
 {
+	size_t first = providers->names.count;
 	struct reason why = { 0 };
-	int ret = read_beneath(providers->host->modules_fd, "modules.builtin",
-			       BUILTIN_MAX_BYTES, &providers->builtin, &why);
-	char *cursor = providers->builtin.data, *path;
+	int ret = modules_builtin(providers->host->modules_fd, &providers->names, &why);
 
-	if (ret == -ENOENT)
-		return 0;
 	if (ret < 0)
-		return reason_set(reason, ret, "%s/modules.builtin: %s",
-				  providers->host->modules, why.text);
-	while ((path = strsep(&cursor, "\n")))
-		if (*path && add(providers, path, NULL) < 0)
-			return reason_errno(reason, -ENOMEM);
-	return 0;
+		return reason_set(reason, ret, "%s/%s", providers->host->modules,
+				  why.text);
+	for (size_t i = first; ret == 0 && i < providers->names.count; i++) {
+		const struct symbol module = { .name = providers->names.items[i] };
+
+		ret = symtab_add(&providers->modules, &module);
+	}
+	return reason_errno(reason, ret);
 }
 
 int providers_read(struct providers *providers, const struct host *host,

@@ -9,6 +9,8 @@
 #include "base/strlist.h"
 #include "fit/symtab.h"
 
+struct module;
+
 /*
  * Read the host's modules.dep into @out, for modules_dep_next(). Returns 0, or -errno
  * with @reason filled in.
@@ -26,10 +28,30 @@ int modules_dep_read_at(int fd, struct buf *out, struct reason *reason) _checked
  */
 char *modules_dep_next(char **cursor) _nonnull_all_;
 
+/*
+ * Add the names of the modules that the kernel of the directory @fd has built in, as
+ * modules.builtin lists them, to @names. Returns 0, also without that file, or -errno
+ * with @reason filled in.
+ */
+int modules_builtin(int fd, struct strlist *names, struct reason *reason) _checked_;
+
+/* Decides whether the module at @path is passed over. */
+typedef bool reference_skip_fn(const char *path, const void *arg);
+
+/*
+ * Read a module of the kernel's own, which tells how the kernel's modules are built: the
+ * first in the modules.dep of @host that is below kernel/ and has "intree" and a
+ * vermagic. Pass over those that @skip takes with @arg, and those that cannot be read.
+ * Returns 0, or -errno with @reason filled in: -ENOENT if there is none, and then the
+ * reason names the first that could not be read. Call module_free() in either case.
+ */
+int reference_read(struct module *reference, const struct host *host,
+		   reference_skip_fn *skip, const void *arg,
+		   struct reason *reason) _must_check_ _nonnull_(1, 2, 3, 5);
+
 struct providers {
 	const struct host *host; /* owned by the caller */
-	struct buf dep;		 /* of modules.dep; the names point into it */
-	struct buf builtin;	 /* of modules.builtin */
+	struct buf dep;		 /* of modules.dep; the paths point into it */
 	struct strlist names;	 /* of the modules */
 	struct symtab modules;	 /* the owner is the path; NULL: built in */
 	const struct sums *ours; /* files that do not count; the caller's, or NULL */

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "fit/symtab.h"
 
-#include <string.h>
-
 void symtab_free(struct symtab *tab)
 {
 	free(tab->symbols);
@@ -20,13 +18,7 @@ int symtab_add(struct symtab *tab, const struct symbol *sym)
 	return 0;
 }
 
-static int compare_names(const void *a, const void *b)
-{
-	const struct symbol *x = a, *y = b;
-
-	return strcmp(x->name, y->name);
-}
-
+/* A symbol without an owner equals each of its name. */
 static int compare_symbols(const void *a, const void *b)
 {
 	const struct symbol *x = a, *y = b;
@@ -51,7 +43,8 @@ const struct symbol *symtab_find(const struct symtab *tab, const char *name,
 
 	*count = 0;
 	if (tab->count)
-		hit = bsearch(&key, tab->symbols, tab->count, sizeof(key), compare_names);
+		hit = bsearch(&key, tab->symbols, tab->count, sizeof(key),
+			      compare_symbols);
 	if (!hit)
 		return NULL;
 

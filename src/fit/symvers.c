@@ -2,7 +2,6 @@
 #include "fit/symvers.h"
 
 #include <lzma.h>
-#include <string.h>
 #include <zlib.h>
 
 #include "base/file.h"

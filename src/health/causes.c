@@ -3,7 +3,8 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
+
+#include "base/log.h"
 
 /* What to do, in words that repeat. */
 #define INSTALL "wgkmod install --kernel RELEASE BUNDLE"
@@ -41,7 +42,7 @@ const struct cause_info cause_table[CAUSE_COUNT] = {
 	 "depmod RELEASE" },
 	[CAUSE_COMPRESSED] = { "compressed",
 	 "the module is compressed in a way that this modprobe cannot read",
-	 "install the package kmod, or unpack the module and run depmod" },
+	 "install the package kmod, or unpack the module and run: depmod RELEASE" },
 	[CAUSE_INSTALL_COMMAND] = { "install-command",
 	 "modprobe is told to run a command, or to load another module, instead",
 	 "delete that line from the configuration of modprobe" },
@@ -111,9 +112,11 @@ void findings_add(struct findings *findings, enum cause cause, const char *fmt, 
 		return;
 	va_start(args, fmt);
 	if (vasprintf(&text, fmt, args) < 0)
-		text = NULL;
+		text = strdup("-");
 	va_end(args);
-	findings->seen[cause] = text ? text : strdup("-");
+	if (!text)
+		log_no_memory();
+	findings->seen[cause] = text;
 }
 
 void findings_unseen(struct findings *findings, const char *fmt, ...)
@@ -125,7 +128,7 @@ void findings_unseen(struct findings *findings, const char *fmt, ...)
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	if (strlist_add(&findings->unseen, text) < 0)
-		perror("wgkmod");
+		log_no_memory();
 }
 
 bool cause_is_harmless(enum cause cause)

@@ -60,8 +60,8 @@ struct findings {
 };
 
 /*
- * Note @cause with its evidence. The first evidence of a cause stays. Without memory the
- * evidence is a literal, so that no cause is lost.
+ * Note @cause with its evidence. The first evidence of a cause stays. Without memory for
+ * it, the evidence is "-"; without memory for that, the cause is lost, after a message.
  */
 void findings_add(struct findings *findings, enum cause cause, const char *fmt,
 		  ...) _nonnull_all_ _printf_(3, 4);

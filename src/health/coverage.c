@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "health/coverage.h"
 
-#include <dirent.h>
 #include <fcntl.h>
-#include <string.h>
-#include <sys/stat.h>
 
 #include "base/file.h"
 #include "base/host.h"
@@ -15,9 +12,6 @@
 #include "fit/providers.h"
 #include "tree/old_state.h"
 #include "tree/state.h"
-
-#define WIREGUARD "wireguard"
-#define BUILTIN_MAX_BYTES (64UL << 20)
 
 static const struct {
 	const char *word, *text;
@@ -66,30 +60,24 @@ static bool is_kernel(const char *root, const char *release)
 
 int kernels_list(const char *root, struct strlist *releases, struct reason *reason)
 {
-	_cleanup_dir_ DIR *dir = list_directory(
-		root_open(root, "lib/modules", O_RDONLY | O_DIRECTORY, NULL));
-	const struct dirent *entry;
-	int ret = 0;
+	_cleanup_strlist_ struct strlist names = { 0 };
+	int ret = root_list(root, "lib/modules", &names);
 
-	if (!dir)
-		return errno == ENOENT ? 0
-				       : reason_errno_at(reason, -errno, "lib/modules");
-	while (ret == 0 && (entry = next_entry(dir)))
-		if (is_kernel(root, entry->d_name))
-			ret = strlist_add(releases, entry->d_name);
-	strlist_sort(releases);
-	return ret < 0 ? reason_errno(reason, ret) : 0;
+	if (ret == -ENOENT)
+		return 0;
+	for (size_t i = 0; ret == 0 && i < names.count; i++)
+		if (is_kernel(root, names.items[i]))
+			ret = strlist_add(releases, names.items[i]);
+	return reason_errno_at(reason, ret, "lib/modules");
 }
 
 bool coverage_is_built_in(int modules_fd)
 {
-	_cleanup_buf_ struct buf list = { 0 };
+	_cleanup_strlist_ struct strlist names = { 0 };
 	struct reason ignored = { 0 };
 
-	if (read_beneath(modules_fd, "modules.builtin", BUILTIN_MAX_BYTES, &list,
-			 &ignored) < 0)
-		return false;
-	return strstr(list.data, "/" WIREGUARD ".ko") != NULL;
+	return modules_builtin(modules_fd, &names, &ignored) == 0 &&
+	       strlist_has(&names, WIREGUARD);
 }
 
 /* Return the path of WireGuard in modules.dep, which the caller owns, or NULL. */

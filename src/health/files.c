@@ -2,8 +2,6 @@
 #include "health/files.h"
 
 #include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
 #include <utmp.h>
 
 #include "base/file.h"
@@ -12,7 +10,6 @@
 #include "health/causes.h"
 #include "health/coverage.h"
 #include "health/look.h"
-#include "health/modules.h"
 #include "kernel/modconf.h"
 #include "tree/exchange.h"
 #include "tree/lookup.h"
@@ -32,7 +29,7 @@ static bool has_modules(const struct look *look)
 	return false;
 }
 
-/* The set that wgkmod installed is whole. */
+/* The set that wgkmod installed is intact. */
 static void look_at_set(struct look *look)
 {
 	const struct sums *installed = &look->state.installed;

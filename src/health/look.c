@@ -1,17 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "health/look.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-#include "fit/module.h"
-
 void look_free(struct look *look)
 {
 	for (size_t i = 0; i < look->n_modules; i++)
 		module_free(&look->modules[i]);
 	free(look->modules);
-	reference_free(&look->reference);
+	module_free(&look->reference);
 	symvers_free(&look->symvers);
 	strlist_free(&look->loads);
 	snapshot_free(&look->tree);

@@ -1,18 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include "health/modules.h"
+#include "health/look.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/file.h"
 #include "base/log.h"
 #include "fit/module.h"
 #include "fit/providers.h"
 #include "health/causes.h"
-#include "health/look.h"
-#include "health/signatures.h"
+#include "kernel/keyrings.h"
+#include "kernel/preflight.h"
 
 /*
  * Return true if @name is one of the libraries of WireGuard's, which a bundle may have.
@@ -80,7 +78,7 @@ static void look_at_needs(struct look *look, const struct module *mod,
 static void look_at_vermagic(struct look *look, const struct module *mod)
 {
 	const char *is = module_info(mod, "vermagic", 0);
-	const char *should = module_info(&look->reference.module, "vermagic", 0);
+	const char *should = module_info(&look->reference, "vermagic", 0);
 	const char *is_rest, *should_rest;
 
 	if (!is || !should || !strcmp(is, should))
@@ -98,39 +96,39 @@ static void look_at_vermagic(struct look *look, const struct module *mod)
 		     "%s: version magic '%s' should be '%s'", mod->path, is, should);
 }
 
+/* Set *@equal if @table has @version with its CRC. Returns true if it has the name. */
+static bool compare_in(const struct symtab *table, const struct symbol *version,
+		       bool *equal)
+{
+	size_t count;
+	const struct symbol *sym = symtab_find(table, version->name, &count);
+
+	for (size_t i = 0; i < count; i++)
+		*equal |= sym[i].crc == version->crc;
+	return count > 0;
+}
+
 /*
- * Set *@equal if a provider of @name is known and its CRC is @crc. Returns true if a
+ * Set *@equal if a provider of @version is known and has its CRC. Returns true if a
  * provider is known: in the kernel's table, or else in what its own module needs or the
  * modules that are loaded before export.
  */
-static bool compare_crc(const struct look *look, const char *name, uint64_t crc,
+static bool compare_crc(const struct look *look, const struct symbol *version,
 			bool *equal)
 {
-	const struct symbol *sym;
-	bool known = false;
-	size_t count;
+	bool known;
 
 	*equal = false;
-	sym = symtab_find(&look->symvers.table, name, &count);
-	if (!sym)
-		sym = symtab_find(&look->reference.module.versions, name, &count);
-	for (; count; count--, sym++) {
-		known = true;
-		*equal |= sym->crc == crc;
-	}
-	for (size_t i = 0; i < look->n_modules; i++) {
-		sym = symtab_find(&look->modules[i].exports, name, &count);
-		for (; count; count--, sym++) {
-			known = true;
-			*equal |= sym->crc == crc;
-		}
-	}
+	known = compare_in(&look->symvers.table, version, equal) ||
+		compare_in(&look->reference.versions, version, equal);
+	for (size_t i = 0; i < look->n_modules; i++)
+		known |= compare_in(&look->modules[i].exports, version, equal);
 	return known;
 }
 
 static void look_at_versions(struct look *look, const struct module *mod)
 {
-	const char *should = module_info(&look->reference.module, "vermagic", 0);
+	const char *should = module_info(&look->reference, "vermagic", 0);
 
 	if (!should || !strstr(should, " modversions "))
 		return;
@@ -139,18 +137,50 @@ static void look_at_versions(struct look *look, const struct module *mod)
 			     "%s: no symbol version for module_layout; the kernel's own "
 			     "%s has %zu versions",
 			     mod->path, look->reference.path,
-			     look->reference.module.versions.count);
+			     look->reference.versions.count);
 		return;
 	}
 	for (size_t i = 0; i < mod->versions.count; i++) {
 		const struct symbol *version = &mod->versions.symbols[i];
 		bool equal;
 
-		if (compare_crc(look, version->name, version->crc, &equal) && !equal)
+		if (compare_crc(look, version, &equal) && !equal)
 			findings_add(look->findings, CAUSE_WRONG_VERSIONS,
 				     "%s: disagrees about version of symbol %s: "
 				     "0x%08" PRIx64 " is not that of this kernel",
 				     mod->path, version->name, version->crc);
+	}
+}
+
+/* Find out whether the running kernel will refuse @mod for its signature. */
+static void look_at_signature(const struct look *look, const struct module *mod)
+{
+	const char *signer = module_info(mod, "signer", 0);
+	struct reason reason = { 0 };
+
+	if (!preflight_enforces())
+		return;
+	if (!module_info(mod, "sig_id", 0)) {
+		findings_add(look->findings,
+			     preflight_is_locked_down() ? CAUSE_LOCKDOWN
+							: CAUSE_NOT_SIGNED,
+			     "%s carries no signature", mod->path);
+		return;
+	}
+	switch (keyrings_trust_subject(signer ? signer : "", &reason)) {
+	case KEYRINGS_FOREIGN:
+		findings_add(look->findings, CAUSE_KEY_UNKNOWN,
+			     "%s is signed by '%s', and /proc/keys has no such key in "
+			     ".builtin_trusted_keys or .secondary_trusted_keys",
+			     mod->path, signer ? signer : "");
+		break;
+	case KEYRINGS_UNKNOWN:
+		findings_unseen(look->findings, "the keys of the kernel, /proc/keys: %s",
+				reason.text);
+		break;
+	case KEYRINGS_TRUSTED:
+	case KEYRINGS_PLATFORM:
+		break;
 	}
 }
 
@@ -207,6 +237,6 @@ void modules_look(struct look *look)
 		look_at_vermagic(look, mod);
 		look_at_versions(look, mod);
 		if (look->running)
-			signatures_look(mod, look->findings);
+			look_at_signature(look, mod);
 	}
 }

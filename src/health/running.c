@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "health/running.h"
 
-#include <dirent.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -13,12 +10,11 @@
 #include "base/log.h"
 #include "base/spawn.h"
 #include "base/strlist.h"
+#include "fit/module.h"
 #include "health/causes.h"
 #include "kernel/loaded.h"
 #include "kernel/preflight.h"
 
-#define WIREGUARD "wireguard"
-#define KMSG_MAX_BYTES 8192
 #define CONF_MAX_BYTES (1UL << 20)
 #define CAP_SYS_MODULE 16 /* linux/capability.h */
 
@@ -162,35 +158,21 @@ static long long last_change(const char *release)
 	return ((long long)st.st_mtim.tv_sec - real.tv_sec + boot.tv_sec) * 1000000;
 }
 
-/*
- * Judge each record "PRIORITY,NUMBER,TIME,FLAGS;text" that can be read from @fd and is
- * younger than @since, in µs of boot.
- */
+/* Judge each record of the log @fd that is not older than @since, in µs of boot. */
 static void judge_log(struct findings *findings, int fd, long long since, bool fresh)
 {
-	char record[KMSG_MAX_BYTES + 1];
-	ssize_t len;
+	char record[KMSG_BYTES];
+	const char *text;
+	long long time;
 
-	/* EPIPE: records were overwritten; continue with the rest. */
-	while ((len = read(fd, record, KMSG_MAX_BYTES)) > 0 ||
-	       (len < 0 && errno == EPIPE)) {
-		long long time = 0;
-		char *text;
-
-		if (len < 0)
-			continue;
-		record[len] = '\0';
-		text = strchr(record, ';');
-		if (!text || sscanf(record, "%*u,%*u,%lld,", &time) != 1 || time < since)
-			continue;
-		text[strcspn(text, "\n")] = '\0';
-		judge_record(findings, text + 1, fresh);
-	}
+	while ((text = kmsg_next(fd, record, &time)))
+		if (time >= since)
+			judge_record(findings, text, fresh);
 }
 
-static int open_log(struct findings *findings)
+static int open_log(struct findings *findings, bool from_now)
 {
-	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	int fd = kmsg_open(from_now);
 
 	if (fd < 0)
 		findings_unseen(findings, "the kernel's log, /dev/kmsg: %s",
@@ -212,7 +194,7 @@ void running_look_at_taint(struct findings *findings)
 void running_look_inside(const char *release, struct findings *findings)
 {
 	_cleanup_free_ char *off = read_first_line("/proc/sys/kernel/modules_disabled");
-	_cleanup_close_ int log = open_log(findings);
+	_cleanup_close_ int log = open_log(findings, false);
 
 	if (off && !strcmp(off, "1"))
 		findings_add(findings, CAUSE_MODULES_DISABLED,
@@ -221,25 +203,20 @@ void running_look_inside(const char *release, struct findings *findings)
 		findings_add(findings, CAUSE_BLACKLISTED,
 			     "the kernel was booted with 'module_blacklist=" WIREGUARD
 			     "'");
-	if (log >= 0)
-		judge_log(findings, log, last_change(release), false);
+	judge_log(findings, log, last_change(release), false);
 }
 
 void running_load(struct findings *findings)
 {
 	char *const argv[] = { (char *)"modprobe", (char *)WIREGUARD, NULL };
-	_cleanup_close_ int log = open_log(findings);
+	_cleanup_close_ int log = open_log(findings, true);
 	_cleanup_buf_ struct buf said = { 0 };
 	struct reason reason = { 0 };
-	int ret;
+	int ret = spawn_collect(argv, -1, &said, &reason);
 
-	if (log >= 0)
-		lseek(log, 0, SEEK_END);
-	ret = spawn_collect(argv, -1, &said, &reason);
 	if (ret == 0 && loaded_live(WIREGUARD))
 		return;
-	if (log >= 0)
-		judge_log(findings, log, 0, true);
+	judge_log(findings, log, 0, true);
 	if (said.data)
 		said.data[strcspn(said.data, "\n")] = '\0';
 	for (size_t i = 0; said.data && i < ARRAY_SIZE(modprobe_words); i++)
@@ -258,10 +235,10 @@ void running_load(struct findings *findings)
 /* The tools of wireguard-go listen on a socket for each interface. */
 static void look_for_userspace(struct findings *findings)
 {
-	DIR *dir = opendir("/run/wireguard");
+	_cleanup_dir_ DIR *dir = opendir("/run/wireguard");
 	const struct dirent *entry;
 
-	while (dir && (entry = readdir(dir))) {
+	while (dir && (entry = next_entry(dir))) {
 		struct stat st;
 
 		if (!ends_with(entry->d_name, ".sock") ||
@@ -271,8 +248,6 @@ static void look_for_userspace(struct findings *findings)
 		findings_add(findings, CAUSE_USERSPACE, "/run/wireguard/%s",
 			     entry->d_name);
 	}
-	if (dir)
-		closedir(dir);
 }
 
 static bool is_ipv6_off(void)
@@ -325,31 +300,30 @@ static void look_at_tunnel(struct findings *findings, const char *name, char *te
 static void look_at_tunnels(struct findings *findings)
 {
 	static const char place[] = "/etc/wireguard";
-	DIR *dir = opendir(place);
-	const struct dirent *entry;
+	_cleanup_dir_ DIR *dir = opendir(place);
+	_cleanup_strlist_ struct strlist names = { 0 };
+	int ret = dir ? read_names(dir, &names) : -errno;
 
-	if (!dir && errno != ENOENT)
-		findings_unseen(findings, "%s: %s", place, strerror(errno));
-	while (dir && (entry = readdir(dir))) {
+	if (ret < 0 && ret != -ENOENT)
+		findings_unseen(findings, "%s: %s", place, strerror(-ret));
+	for (size_t i = 0; i < names.count; i++) {
+		const char *name = names.items[i];
 		_cleanup_close_ int fd = -1;
 		_cleanup_buf_ struct buf file = { 0 };
 		struct reason reason = { 0 };
 
-		if (!ends_with(entry->d_name, ".conf"))
+		if (!ends_with(name, ".conf"))
 			continue;
-		fd = openat(dirfd(dir), entry->d_name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+		fd = openat(dirfd(dir), name, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 		if (fd < 0)
 			reason_errno(&reason, -errno);
 		if (fd < 0 || read_fd(fd, CONF_MAX_BYTES, &file, &reason) < 0)
-			findings_unseen(findings, "%s/%s: %s", place, entry->d_name,
-					reason.text);
+			findings_unseen(findings, "%s/%s: %s", place, name, reason.text);
 		else
-			look_at_tunnel(findings, entry->d_name, file.data);
+			look_at_tunnel(findings, name, file.data);
 		if (file.data)
 			explicit_bzero(file.data, file.size);
 	}
-	if (dir)
-		closedir(dir);
 }
 
 void running_look_around(struct findings *findings)

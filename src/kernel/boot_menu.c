@@ -2,13 +2,12 @@
 #include "kernel/boot_menu.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <fcntl.h>
-#include <string.h>
 
 #include "base/file.h"
 #include "base/host.h"
 #include "base/log.h"
+#include "base/strlist.h"
 
 void boot_menu_free(struct boot_menu *menu)
 {
@@ -123,16 +122,14 @@ static int read_entry(const char *root, const char *directory, const char *name,
 int boot_menu_read(const char *root, const char *directory, struct boot_menu *menu,
 		   struct reason *reason)
 {
-	_cleanup_dir_ DIR *dir =
-		list_directory(root_open(root, directory, O_RDONLY | O_DIRECTORY, NULL));
-	const struct dirent *found;
-	int ret = 0;
+	_cleanup_strlist_ struct strlist names = { 0 };
+	int ret = root_list(root, directory, &names);
 
-	if (!dir)
-		return reason_errno_at(reason, -errno, "%s", directory);
-	while (ret == 0 && (found = next_entry(dir)))
-		if (found->d_name[0] != '.' && ends_with(found->d_name, ".conf"))
-			ret = read_entry(root, directory, found->d_name, menu, reason);
+	if (ret < 0)
+		return reason_errno_at(reason, ret, "%s", directory);
+	for (size_t i = 0; ret == 0 && i < names.count; i++)
+		if (names.items[i][0] != '.' && ends_with(names.items[i], ".conf"))
+			ret = read_entry(root, directory, names.items[i], menu, reason);
 	return ret;
 }
 

@@ -2,15 +2,12 @@
 #include "kernel/bootloader.h"
 
 #include <ctype.h>
-#include <dirent.h>
-#include <fcntl.h>
 #include <fnmatch.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "base/file.h"
 #include "base/host.h"
 #include "base/log.h"
+#include "base/strlist.h"
 #include "kernel/boot_menu.h"
 
 #define GRUBENV_MAX_BYTES (64UL << 10)
@@ -75,34 +72,24 @@ static const struct boot_entry *find_default(const struct boot_menu *menu,
 					     const char *value, bool *found)
 {
 	_cleanup_free_ char *copy = strdup(value);
-	char *cursor = copy;
-	int at = -1;
+	/* A file's id or a title may have a '>' in it. */
+	int at = *value ? find_step(menu, -1, value) : -1;
+	char *cursor = at < 0 ? copy : NULL;
 
-	*found = false;
+	*found = at >= 0;
 	if (!copy)
 		return NULL;
-	/* A file's id or a title may have a '>' in it. */
-	if (*value)
-		at = find_step(menu, -1, value);
-	if (at >= 0)
-		cursor = NULL;
-	*found = at >= 0;
-	for (int depth = 0; depth < MAX_DEPTH; depth++) {
+	/* This ends, as an entry comes after its submenu. */
+	while (at < 0 || menu->entries[at].submenu) {
 		char *step = cursor ? strsep(&cursor, ">") : NULL;
-		int parent = depth && at >= 0 ? at : -1, next;
+		int next = step && *step ? find_step(menu, at, step) : -1;
 
-		if (at >= 0 && !menu->entries[at].submenu)
-			break;
-		if (at >= 0)
-			parent = at;
-		next = step && *step ? find_step(menu, parent, step) : -1;
-		if (at < 0)
-			*found = next >= 0;
-		at = next >= 0 ? next : nth_entry(menu, parent, 0);
+		*found |= at < 0 && next >= 0;
+		at = next >= 0 ? next : nth_entry(menu, at, 0);
 		if (at < 0)
 			return NULL;
 	}
-	return menu->entries[at].submenu ? NULL : &menu->entries[at];
+	return &menu->entries[at];
 }
 
 static int set_next(struct next_kernel *next, const struct boot_entry *entry,
@@ -383,16 +370,14 @@ static const struct boot_entry *match_entry(const struct boot_menu *menu,
 static bool has_unified(const char *root, const char *top)
 {
 	_cleanup_free_ char *place = strdup_printf("%s../EFI/Linux", top);
-	_cleanup_dir_ DIR *dir =
-		place ? list_directory(
-				root_open(root, place, O_RDONLY | O_DIRECTORY, NULL))
-		      : NULL;
-	const struct dirent *entry;
-	bool found = false;
+	_cleanup_strlist_ struct strlist names = { 0 };
 
-	while (dir && (entry = next_entry(dir)))
-		found |= strstr(entry->d_name, ".efi") != NULL;
-	return found;
+	if (!place || root_list(root, place, &names) < 0)
+		return false;
+	for (size_t i = 0; i < names.count; i++)
+		if (strstr(names.items[i], ".efi"))
+			return true;
+	return false;
 }
 
 static int systemd_boot_next(const char *root, const char *conf, struct next_kernel *next,
@@ -458,8 +443,9 @@ static int look_before(const char *root, bool running, struct reason *reason)
 int bootloader_next(const char *root, bool running, struct next_kernel *next,
 		    struct reason *reason)
 {
+	/* The last is of RHEL 8 with UEFI: a link to boot/efi/EFI/VENDOR/grub.cfg. */
 	static const char *const cfgs[] = { "boot/grub2/grub.cfg", "boot/grub/grub.cfg",
-					    NULL };
+					    "etc/grub2-efi.cfg", NULL };
 	static const char *const confs[] = { "efi/loader/loader.conf",
 					     "boot/efi/loader/loader.conf",
 					     "boot/loader/loader.conf", NULL };
@@ -474,6 +460,7 @@ int bootloader_next(const char *root, bool running, struct next_kernel *next,
 	if (cfg)
 		return grub_next(root, cfg, next, reason);
 	return reason_set(reason, -ENOENT,
-			  "neither boot/grub2/grub.cfg, boot/grub/grub.cfg nor a "
-			  "loader.conf of systemd-boot can be found");
+			  "neither boot/grub2/grub.cfg, boot/grub/grub.cfg, "
+			  "etc/grub2-efi.cfg nor a loader.conf of systemd-boot can be "
+			  "found");
 }

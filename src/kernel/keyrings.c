@@ -4,7 +4,6 @@
 #include <linux/keyctl.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/syscall.h>
 
 #include "base/log.h"

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/syscall.h>
 
 #include "base/file.h"
@@ -81,42 +80,43 @@ enum loaded loaded_compare(int directory, const char *path)
 	return source > 0 || build > 0 ? LOADED_SAME : LOADED_UNKNOWN;
 }
 
-#define WIREGUARD "wireguard"
-#define KMSG_MAX_BYTES 8192
-
-/* Open the kernel's log from now on. Returns -1 if it cannot be read. */
-static int open_kmsg(void)
+int kmsg_open(bool from_now)
 {
 	int fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 
-	if (fd >= 0)
+	if (fd >= 0 && from_now)
 		lseek(fd, 0, SEEK_END);
 	return fd;
 }
 
-/*
- * Print what was logged: "PRIORITY,NUMBER,TIME,FLAGS;text", then lines that start with a
- * blank.
- */
-static void print_kmsg(int fd)
+/* A record is "PRIORITY,NUMBER,TIME,FLAGS;text", then lines that start with a blank. */
+const char *kmsg_next(int fd, char record[static KMSG_BYTES], long long *time)
 {
-	char record[KMSG_MAX_BYTES + 1];
 	ssize_t len;
 
 	/* EPIPE: records were overwritten; continue with the rest. */
-	while (fd >= 0 && ((len = read(fd, record, KMSG_MAX_BYTES)) > 0 ||
-			   (len < 0 && errno == EPIPE))) {
+	while ((len = read(fd, record, KMSG_BYTES - 1)) > 0 ||
+	       (len < 0 && errno == EPIPE)) {
 		char *text;
 
-		if (len < 0)
-			continue;
-		record[len] = '\0';
+		record[len < 0 ? 0 : len] = '\0';
 		text = strchr(record, ';');
-		if (!text)
+		if (!text || sscanf(record, "%*u,%*u,%lld,", time) != 1)
 			continue;
 		text[strcspn(text, "\n")] = '\0';
-		log_error("the kernel says: %s", text + 1);
+		return text + 1;
 	}
+	return NULL;
+}
+
+static void print_kmsg(int fd)
+{
+	char record[KMSG_BYTES];
+	const char *text;
+	long long time;
+
+	while ((text = kmsg_next(fd, record, &time)))
+		log_error("the kernel says: %s", text);
 }
 
 static int run_modprobe(void)
@@ -197,13 +197,12 @@ static void unload(const struct strlist *paths, const struct strlist *before)
 int modprobe_load(int fd, const struct strlist *paths)
 {
 	_cleanup_strlist_ struct strlist before = { 0 };
-	_cleanup_close_ int kmsg = -1;
+	_cleanup_close_ int kmsg = kmsg_open(true);
 
 	if (list_loaded(paths, &before) < 0) {
-		log_error("%s", strerror(ENOMEM));
+		log_no_memory();
 		return -EIO;
 	}
-	kmsg = open_kmsg();
 	if (run_modprobe() == 0 && is_ours(fd, paths)) {
 		/* Its init has succeeded, which registers the kind of interface. */
 		if (loaded_live(WIREGUARD))

@@ -25,6 +25,22 @@ bool loaded_any(const char *name) _checked_;
 bool loaded_live(const char *name) _checked_;
 
 /*
+ * Open the log of the kernel, from its start or @from_now on. Returns a descriptor that
+ * the caller owns, or -1 with errno set.
+ */
+int kmsg_open(bool from_now) _must_check_;
+
+/* The longest record, and a NUL. */
+#define KMSG_BYTES 8193
+
+/*
+ * Read the next record of the log @fd, of kmsg_open(), into @record. Returns the first
+ * line of its text, inside @record, and sets *@time to its time in µs of boot; or NULL
+ * after the last record, or if @fd is -1.
+ */
+const char *kmsg_next(int fd, char record[static KMSG_BYTES], long long *time) _checked_;
+
+/*
  * Load wireguard with modprobe from the running kernel's directory @fd. Then check that
  * wireguard is loaded and live, and that each loaded module of @paths comes from its file
  * in @fd. Otherwise print why, with what the kernel logged, and unload the modules that

@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "kernel/modconf.h"
 
-#include <dirent.h>
-#include <fcntl.h>
 #include <libkmod.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 
-#include "base/file.h"
 #include "base/host.h"
 #include "base/log.h"
+#include "base/strlist.h"
 #include "fit/module.h"
 
 static const char *const places[] = {
@@ -49,25 +45,23 @@ static int check_file(const char *root, const char *path, struct reason *reason)
 int modconf_check(const struct host *host, const char *const *directories, size_t count,
 		  struct reason *reason)
 {
-	int ret = 0;
+	for (size_t i = 0; i < count; i++) {
+		_cleanup_strlist_ struct strlist names = { 0 };
+		int ret = root_list(host->root, directories[i], &names);
 
-	for (size_t i = 0; ret == 0 && i < count; i++) {
-		_cleanup_dir_ DIR *dir = list_directory(root_open(
-			host->root, directories[i], O_RDONLY | O_DIRECTORY, NULL));
-		const struct dirent *entry;
-
-		if (!dir && errno != ENOENT && errno != ENOTDIR)
-			return reason_set(reason, -errno, "%s: %s", directories[i],
-					  strerror(errno));
-		while (ret == 0 && dir && (entry = next_entry(dir))) {
+		if (ret < 0 && ret != -ENOENT && ret != -ENOTDIR)
+			return reason_errno_at(reason, ret, "%s", directories[i]);
+		for (size_t j = 0; j < names.count; j++) {
 			_cleanup_free_ char *path =
-				strdup_printf("%s/%s", directories[i], entry->d_name);
+				strdup_printf("%s/%s", directories[i], names.items[j]);
 
 			ret = path ? check_file(host->root, path, reason)
 				   : reason_errno(reason, -ENOMEM);
+			if (ret < 0)
+				return ret;
 		}
 	}
-	return ret;
+	return 0;
 }
 
 static void config_lines(struct kmod_config_iter *iter, enum modconf_kind kind,
@@ -93,8 +87,7 @@ static int read_paths(const struct host *host, const char *const *paths, modconf
 	struct kmod_ctx *ctx = kmod_new(host->modules, paths);
 
 	if (!ctx)
-		return reason_set(reason, -errno, "it cannot be read: %s",
-				  strerror(errno));
+		return reason_errno_at(reason, -errno, "it cannot be read");
 	kmod_set_log_priority(ctx, 0);
 	config_lines(kmod_config_get_blacklists(ctx), MODCONF_BLACKLIST, use, arg);
 	config_lines(kmod_config_get_install_commands(ctx), MODCONF_INSTALL, use, arg);
@@ -116,7 +109,7 @@ int modconf_each(const struct host *host, modconf_fn use, void *arg,
 		else if (ret == -ENOENT || ret == -ENOTDIR)
 			ret = 0;
 		else
-			reason_set(reason, ret, "%s: %s", places[i], strerror(-ret));
+			reason_errno_at(reason, ret, "%s", places[i]);
 	}
 	if (ret == 0)
 		ret = read_paths(host, (const char *const *)paths, use, arg, reason);

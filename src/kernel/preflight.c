@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "kernel/preflight.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "base/file.h"
 #include "base/host.h"
 #include "base/log.h"
@@ -11,39 +8,26 @@
 #include "bundle/modsig.h"
 #include "bundle/payload.h"
 #include "fit/module.h"
+#include "fit/providers.h"
 #include "kernel/keyrings.h"
 #include "kernel/modconf.h"
 #include "tree/depmod.h"
 #include "tree/lookup.h"
 
-static bool in_payload(const struct payload *payload, const char *name)
-{
-	for (size_t i = 0; i < payload->n_modules; i++)
-		if (!strcmp(payload->modules[i].name, name))
-			return true;
-	return false;
-}
-
 static bool check_builtin(const struct host *host, const struct payload *payload)
 {
-	_cleanup_buf_ struct buf list = { 0 };
+	_cleanup_strlist_ struct strlist names = { 0 };
 	struct reason reason = { 0 };
-	char *cursor, *line;
 	bool ok = true;
-	int ret = read_beneath(host->modules_fd, "modules.builtin", MODULE_MAX_BYTES,
-			       &list, &reason);
 
-	if (ret == -ENOENT)
-		return true;
-	if (ret < 0) {
-		log_failure(host->modules, "modules.builtin: %s", reason.text);
+	if (modules_builtin(host->modules_fd, &names, &reason) < 0) {
+		log_failure(host->modules, "%s", reason.text);
 		return false;
 	}
-	cursor = list.data;
-	while ((line = strsep(&cursor, "\n"))) {
-		_cleanup_free_ char *name = module_name_of(line);
+	for (size_t i = 0; i < payload->n_modules; i++) {
+		const char *name = payload->modules[i].name;
 
-		if (!name || !in_payload(payload, name))
+		if (!strlist_has(&names, name))
 			continue;
 		log_failure(name,
 			    "%s has it built in: the module is not needed, and cannot be "
@@ -67,7 +51,7 @@ static bool check_depmod(const struct host *host)
 /* What the configuration of modprobe says about the payload. */
 struct lines {
 	struct strlist ours;   /* the names of its modules */
-	struct strlist needed; /* and of what they stand on */
+	struct strlist needed; /* names of the modules they need */
 	bool ok;
 };
 

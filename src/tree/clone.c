@@ -4,8 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/limits.h>
-#include <stdio.h>
-#include <string.h>
+#include <linux/openat2.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
@@ -212,7 +211,7 @@ static int clone_entry(const struct snapshot_entry *entry, int from, int to,
 	fd = open_parent(from, entry->path, &base);
 	if (fd < 0)
 		return fd;
-	switch (S_ISREG(entry->st.st_mode) && how ? how(entry->path) : CLONE_LINK) {
+	switch (S_ISREG(entry->st.st_mode) ? how(entry->path) : CLONE_LINK) {
 	case CLONE_SKIP:
 		return 0;
 	case CLONE_COPY:
@@ -236,12 +235,8 @@ int copy_ownership(int from, int to, const char *name)
 /* Open the directory @path of a snapshot, in which "." is the tree itself. */
 static int open_entry(int tree, const char *path)
 {
-	int fd;
-
-	if (strcmp(path, ".") != 0)
-		return open_beneath(tree, path, O_RDONLY | O_DIRECTORY);
-	fd = openat(tree, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return fd < 0 ? -errno : fd;
+	return open_resolved(tree, path, O_RDONLY | O_DIRECTORY,
+			     RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
 }
 
 static int finish_directory(const struct snapshot_entry *entry, int from, int to)

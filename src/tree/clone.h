@@ -20,11 +20,11 @@ typedef enum clone_how (*clone_how_fn)(const char *path);
 
 /*
  * Clone what @snap lists of the directory @from into the empty directory @to of the same
- * file system, and give @to the metadata of @from. @how decides for every regular file;
- * NULL links all. Returns 0, or -errno with @reason filled in.
+ * file system, and give @to the metadata of @from. @how decides for every regular file.
+ * Returns 0, or -errno with @reason filled in.
  */
 int clone_make(const struct snapshot *snap, int from, int to, clone_how_fn how,
-	       struct reason *reason) _must_check_ _nonnull_(1, 5);
+	       struct reason *reason) _checked_;
 
 /*
  * Make @to_name in @to a hard link to the file or symbolic link @name in @from, or a copy

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tree/depmod.h"
 
-#include <stdio.h>
-#include <string.h>
-
 #include "base/file.h"
 #include "base/host.h"
 #include "base/log.h"
@@ -64,13 +61,13 @@ static void note_error(const char *line, const struct strlist *ours, struct reas
 		reason_set(error, -EIO, "depmod says: %s", what);
 }
 
-/* Print @line without the path of @base, a directory that is gone soon. */
+/* Print @line without the path of @base, unless that is "/". */
 static void print_line(char *line, const char *base)
 {
 	size_t len = strlen(base);
 	char *at;
 
-	while ((at = strstr(line, base)))
+	while (len > 1 && (at = strstr(line, base)))
 		memmove(at, at + len, strlen(at + len) + 1);
 	log_words(line);
 }

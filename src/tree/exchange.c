@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
@@ -174,22 +173,19 @@ static int rename_both(const struct host *host, const char *what, struct reason 
 	return reason_errno_at(reason, -errno, "%s", what);
 }
 
-static int say_changed(const char *path, struct reason *reason)
-{
-	return path ? reason_set(reason, -EAGAIN, "another process is changing it: %s",
-				 path)
-		    : 0;
-}
-
 /* Check that the directory @fd is as in @before, except for the output of depmod. */
 static int look_again(const struct snapshot *before, int fd, struct reason *reason)
 {
 	_cleanup_snapshot_ struct snapshot now = { 0 };
 	int ret = snapshot_take(&now, fd, reason);
+	const char *path;
 
-	return ret < 0 ? ret
-		       : say_changed(snapshot_difference(before, &now, indexes_is_output),
-				     reason);
+	if (ret < 0)
+		return ret;
+	path = snapshot_difference(before, &now, indexes_is_output);
+	return path ? reason_set(reason, -EAGAIN, "another process is changing it: %s",
+				 path)
+		    : 0;
 }
 
 /* Check that @name is the kernel's directory that was opened. */
@@ -256,9 +252,8 @@ int exchange_commit(struct exchange *exchange, struct reason *reason)
 		return reason_errno(reason, -errno);
 	if (is_interrupted())
 		return reason_set(reason, -EINTR, "it was interrupted");
-	/* Look quickly; what this misses is found after the exchange. */
-	ret = say_changed(snapshot_changed(exchange->live, exchange->host->modules_fd),
-			  reason);
+	/* What changes after this look is found after the exchange. */
+	ret = look_again(exchange->live, exchange->host->modules_fd, reason);
 	if (ret == 0)
 		ret = still_opened(exchange->host, exchange->host->release, reason);
 	if (ret < 0)
@@ -293,9 +288,9 @@ static int put_aside(const struct exchange *exchange, struct reason *reason)
 	if (renameat2(host->kernels_fd, host->clone, host->kernels_fd, aside,
 		      RENAME_NOREPLACE) < 0)
 		return reason_errno(reason, -errno);
-	log_error("what another process changed meanwhile is in '%s/%s': move it to its "
-		  "place, and run depmod",
-		  host->kernels, aside);
+	log_error("another process changed the former directory; it is kept as '%s/%s': "
+		  "copy those changes back, then run 'depmod %s'",
+		  host->kernels, aside, host->release);
 	return 0;
 }
 

@@ -2,7 +2,6 @@
 #include "tree/indexes.h"
 
 #include <fcntl.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #include "base/file.h"

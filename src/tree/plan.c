@@ -2,9 +2,6 @@
 #include "tree/plan.h"
 
 #include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "base/file.h"
 #include "base/host.h"
@@ -253,9 +250,11 @@ static void plan_external(struct planning *p)
 	while ((path = modules_dep_next(&cursor))) {
 		if (path[0] != '/' || !of_name(p, path))
 			continue;
-		log_failure(path, "the kernel has this module of the same name already, "
-				  "by 'external' in depmod's configuration (depmod.d); "
-				  "move it away first, and run depmod");
+		log_failure(path,
+			    "the kernel has this module of the same name already, "
+			    "by 'external' in depmod's configuration (depmod.d); "
+			    "move it away first, and run 'depmod %s'",
+			    p->host->release);
 		refuse(p);
 	}
 }

@@ -2,7 +2,6 @@
 #include "tree/snapshot.h"
 
 #include <fcntl.h>
-#include <string.h>
 
 #include "base/file.h"
 #include "base/log.h"
@@ -28,20 +27,6 @@ static int add(struct snapshot *snap, char *path, const struct stat *st)
 		return -ENOMEM;
 	}
 	grown[snap->count++] = (struct snapshot_entry){ .path = path, .st = *st };
-	return 0;
-}
-
-/* List the names in the directory, sorted. */
-static int list(DIR *dir, struct strlist *names)
-{
-	const struct dirent *entry;
-
-	while ((entry = next_entry(dir)))
-		if (strlist_add(names, entry->d_name) < 0)
-			return -ENOMEM;
-	if (errno)
-		return -errno;
-	strlist_sort(names);
 	return 0;
 }
 
@@ -80,7 +65,7 @@ static int walk(struct snapshot *snap, int fd, const char *directory,
 {
 	_cleanup_dir_ DIR *dir = list_directory(fd);
 	_cleanup_strlist_ struct strlist names = { 0 };
-	int ret = dir ? list(dir, &names) : -errno;
+	int ret = dir ? read_names(dir, &names) : -errno;
 
 	if (ret < 0)
 		return reason_errno_at(reason, ret, "%s", *directory ? directory : ".");
@@ -157,18 +142,4 @@ const char *snapshot_difference(const struct snapshot *a, const struct snapshot 
 		if (!x || !y || !is_same(x, y))
 			return x ? x->path : y->path;
 	}
-}
-
-const char *snapshot_changed(const struct snapshot *snap, int fd)
-{
-	for (size_t i = 1; i < snap->count; i++) {
-		const struct snapshot_entry *entry = &snap->entries[i];
-		struct snapshot_entry now = { .path = entry->path };
-
-		if (S_ISDIR(entry->st.st_mode) &&
-		    (fstatat(fd, now.path, &now.st, AT_SYMLINK_NOFOLLOW) < 0 ||
-		     !is_same(entry, &now)))
-			return entry->path;
-	}
-	return NULL;
 }

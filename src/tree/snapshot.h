@@ -38,10 +38,3 @@ void snapshot_free(struct snapshot *snap);
  */
 const char *snapshot_difference(const struct snapshot *a, const struct snapshot *b,
 				bool (*ignored)(const char *path)) _nonnull_all_;
-
-/*
- * Look quickly: return the path of the first directory below @fd whose times have
- * changed, or NULL. That shows new and removed entries, except in the directory @fd
- * itself, and within one tick of the clock of the file system.
- */
-const char *snapshot_changed(const struct snapshot *snap, int fd) _nonnull_all_;

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #include "base/file.h"
@@ -143,7 +142,9 @@ static int parse(struct state *state, char *text, size_t size, struct reason *wh
 	return ret < 0 ? ret : state_check_paths(state, why);
 }
 
-/* Nothing is installed where depmod never was; a removal drops what is not named. */
+/*
+ * install requires modules.dep; remove deletes every index that the state does not list.
+ */
 static int check_lists(const struct state *state, int modules_fd, struct reason *why)
 {
 	if (!strlist_has(&state->indexes, "modules.dep"))
@@ -201,26 +202,25 @@ int state_load(struct state *state, const struct host *host, struct reason *reas
 int state_list(const char *root, struct strlist *releases, struct reason *reason)
 {
 	_cleanup_free_ char *real = realpath(root, NULL);
+	_cleanup_strlist_ struct strlist names = { 0 };
 	_cleanup_dir_ DIR *dir = NULL;
-	const struct dirent *entry;
 	int ret = real ? root_open(real, "lib/modules", O_RDONLY | O_DIRECTORY, NULL)
 		       : -errno;
 
 	if (ret == -ENOENT && real)
 		return 0;
 	dir = list_directory(ret);
-	while (dir && (entry = next_entry(dir))) {
-		_cleanup_free_ char *path =
-			strdup_printf("%s/" STATE_DIRECTORY, entry->d_name);
+	ret = dir ? read_names(dir, &names) : -errno;
+	for (size_t i = 0; ret == 0 && i < names.count; i++) {
+		const char *name = names.items[i];
+		_cleanup_free_ char *path = strdup_printf("%s/" STATE_DIRECTORY, name);
 
-		if (!path ||
-		    (host_release_ok(entry->d_name) &&
-		     faccessat(dirfd(dir), path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
-		     strlist_add(releases, entry->d_name) < 0))
-			return reason_errno(reason, -ENOMEM);
+		if (!path)
+			ret = -ENOMEM;
+		else if (host_release_ok(name) &&
+			 faccessat(dirfd(dir), path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+			ret = strlist_add(releases, name);
 	}
-	ret = -errno;
-	strlist_sort(releases);
 	return reason_errno_at(reason, ret, "its lib/modules");
 }
 

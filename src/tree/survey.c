@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
@@ -192,25 +191,6 @@ static bool check_attributes(const struct host *host, const struct snapshot *tre
 	return !count;
 }
 
-static bool check_lists(const struct snapshot *tree)
-{
-	bool ok = true;
-
-	for (size_t i = 0; i < tree->count; i++) {
-		const struct snapshot_entry *entry = &tree->entries[i];
-
-		if (strncmp(entry->path, "modules.", strlen("modules.")) != 0 ||
-		    strchr(entry->path, '/') || S_ISREG(entry->st.st_mode) ||
-		    S_ISDIR(entry->st.st_mode) || S_ISLNK(entry->st.st_mode))
-			continue;
-		log_failure(entry->path,
-			    "it is not a regular file, and depmod would wait "
-			    "for it: move it away first");
-		ok = false;
-	}
-	return ok;
-}
-
 int survey_take(struct snapshot *tree, const struct host *host, unsigned long long need)
 {
 	struct reason reason = { 0 };
@@ -225,6 +205,5 @@ int survey_take(struct snapshot *tree, const struct host *host, unsigned long lo
 		return log_reason(host->modules, ret, &reason);
 	ok = check_room(host, tree, need);
 	ok &= check_attributes(host, tree);
-	ok &= check_lists(tree);
 	return ok ? 0 : -EPERM;
 }

@@ -16,8 +16,7 @@ struct snapshot;
  *  - a mount over it or in it, or a subvolume in it, which the clone would not have;
  *  - a lower layer of an overlay file system, which cannot exchange directories;
  *  - a file system that is read-only, or has no room for @need bytes and the clone;
- *  - an immutable or append-only file, to which no hard link can be made;
- *  - a FIFO in the place of a list that depmod reads.
+ *  - an immutable or append-only file, to which no hard link can be made.
  *
  * Prints what is wrong, and what to do about it. Returns 0 or -errno; call
  * snapshot_free() in either case.

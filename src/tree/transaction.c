@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "tree/transaction.h"
 
-#include <string.h>
-
 #include "base/log.h"
 #include "bundle/payload.h"
 #include "tree/edit.h"

@@ -49,8 +49,8 @@ installed() {
 # put_aside: Print the path at which the last run says that it kept the changes of another process.
 # shellcheck disable=SC2154 # run_cmd sets output
 put_aside() {
-	local before='what another process changed meanwhile is in' after='move it to its place, and run depmod'
-	sed -n "s/^wgkmod: $before '\(.*\)': $after$/\1/p" <<<"$output"
+	local before='another process changed the former directory; it is kept as' after='copy those changes back, then run'
+	sed -n "s/^wgkmod: $before '\(.*\)': $after 'depmod $RELEASE'$/\1/p" <<<"$output"
 }
 
 # A program of this name and these lines comes first where wgkmod looks for it, /usr/local/sbin: WGKMOD
