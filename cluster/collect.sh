@@ -25,7 +25,7 @@ while read -r name; do
 	else
 		missing+=("$name")
 	fi
-done < <(awk 'NF && !seen[$1]++ { print $1 }' "$list") >"$TMP/kernels"
+done < <(list_names "$list" | awk 'NF && !seen[$0]++') >"$TMP/kernels"
 sort -V -o "$TMP/kernels" "$TMP/kernels"
 mv -T "$TMP/kernels" "$dest/kernels"
 say collect "$(wc -l <"$dest/kernels") kernels in $dest, ${#missing[@]} missing"

@@ -12,5 +12,8 @@ require_list() {
 	[[ $(list_size "$1") -gt 0 ]] || die "the list '$1' is empty"
 }
 
+# list_names FILE: Print the first word of each line of the list, without the carriage return of some editors.
+list_names() { awk '{ sub(/\r$/, ""); print $1 }' "$1"; }
+
 # list_size FILE: Print the number of the last line of the list that has a name.
-list_size() { awk 'NF { n = NR } END { print n + 0 }' "$1"; }
+list_size() { list_names "$1" | awk 'NF { n = NR } END { print n + 0 }'; }

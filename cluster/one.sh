@@ -15,7 +15,7 @@
 list=$1 index=$2 dest=$(realpath -m -- "$3")
 require_list "$list"
 [[ $index =~ ^[1-9][0-9]*$ ]] || die "INDEX '$index' is not the number of a line, from 1"
-name=$(awk -v n="$index" 'NR == n { print $1 }' "$list")
+name=$(list_names "$list" | sed -n "${index}p")
 [[ -n $name ]] || die "the list '$list' has no line $index"
 read_target "$name"
 "$TOP/scripts/artifacts.sh" "$TARGET"

@@ -278,6 +278,7 @@ if [[ $# -gt 0 ]]; then
 	changed=$("$DELIVERY/changed.sh" "$TMP/old.json" "$@")
 	unchanged=" $(printf '%s\n' "$@" | { grep -vxF "$changed" || [[ $? -eq 1 ]]; } | paste -sd ' ') "
 fi
+# the digest of each published bundle, by release; the reason of each withdrawal, by release and by digest
 declare -A published=() withdrawn=()
 while read -r release sha; do published[$release]=$sha; done \
 	< <(jq --raw-output '.kernels[] | "\(.release) \(.bundle.sha256)"' "$TMP/old.json")

@@ -83,11 +83,12 @@ dest=$OUT/wireguard.tar
 [[ $# -gt 1 ]] || dest=$OUT/$RELEASE/wireguard-$RELEASE.tar
 pack "$TMP/bundle" "$TMP/bundle.tar"
 if [[ -n $SIGN_KEY ]]; then
-	comment="file:${dest##*/} timestamp:$(build_time) kernels: ${releases[*]} inputs: ${inputs[*]}"
+	time=$(build_time)
+	comment="kernels: ${releases[*]} inputs: ${inputs[*]}"
 	# minisign takes no comment of more than 4 KB
-	[[ ${#comment} -le 4000 ]] || comment="file:${dest##*/} timestamp:$(build_time) kernels: ${#releases[@]} inputs: $(
-		printf '%s\n' "${inputs[@]}" | digest_of /dev/stdin)"
-	sign_once "$TMP/bundle.tar" "$dest.minisig" "$comment"
+	[[ ${#comment} -le 3900 ]] ||
+		comment="kernels: ${#releases[@]} inputs: $(printf '%s\n' "${inputs[@]}" | digest_of /dev/stdin)"
+	sign_once "$TMP/bundle.tar" "$dest.minisig" "file:${dest##*/} timestamp:$time $comment"
 fi
 
 # Never leave a bundle beside the signature of another bundle.

@@ -116,7 +116,7 @@ bits() { (cd "$1" && find . -type f -printf '%i ' -exec sha256sum {} \; | sort);
 	: >"$BATS_TEST_TMPDIR/list"
 	run_cmd 1 "$ROOT_DIR/cluster/kubernetes/job.sh" "$BATS_TEST_TMPDIR/list" registry/wgkmod claim
 	assert_line "the list '.*' is empty$"
-	printf '%s \r\n%s' "${TARGETS[@]}" >"$BATS_TEST_TMPDIR/list" # as some editors leave it
+	printf '%s\r\n%s' "${TARGETS[@]}" >"$BATS_TEST_TMPDIR/list" # as some editors leave it
 	"$ROOT_DIR/cluster/kubernetes/job.sh" "$BATS_TEST_TMPDIR/list" registry/wgkmod claim >"$job"
 	assert_equal "$(jq .spec.completions "$job")" 2
 	for index in 1 2; do
