@@ -85,7 +85,7 @@ need_check = programs=$$(scripts/programs.sh $(DEMO)) && \
 	$(need) @fetch @image @vm @c @lint @memory @fuzz @disks @check $$programs
 need_target = programs=$$(scripts/programs.sh $(call quote,$(target))) && $(need) @fetch $$programs
 
-c_sources := $(wildcard src/*.[ch] src/*/*.[ch] tests/fuzz/*.[ch] tests/sweep/*.c tests/vm/*.c tests/run/*.c \
+c_sources := $(wildcard builder/*.c src/*.[ch] src/*/*.[ch] tests/fuzz/*.[ch] tests/sweep/*.c tests/vm/*.c tests/run/*.c \
 	tests/parity/*.[ch])
 # The programs that the tests compile, besides tests/parity.
 helpers := $(wildcard tests/sweep/*.c tests/vm/*.c tests/run/*.c)

@@ -42,10 +42,21 @@ trap 'rm -rf "$work"' EXIT
 
 # ---- Kconfig --------------------------------------------------------------------------
 
-# kconfig FILE: Complete the configuration in FILE by the kernel's own Kconfig.
+# kconfig FILE: Complete the configuration in FILE by the kernel's own Kconfig.  Its program (kconfig.c) goes on
+# running, as the next call needs it too.
 kconfig() {
-	make -s -C "$tree" ARCH=$srcarch CC="$cc" HOSTCC="$hostcc" KCONFIG_CONFIG="$1" olddefconfig >"$work/log" 2>&1 ||
-		{ cat "$work/log" >&2; die "Kconfig failed"; }
+	[[ -n ${KCONFIG_PID:-} ]] || coproc KCONFIG {
+		exec make -s -C "$tree" ARCH=$srcarch CC="$cc" HOSTCC="$hostcc" olddefconfig 3<&0 4>&1 </dev/null >"$work/log" 2>&1
+	}
+	printf '%s\n' "$1" >&"${KCONFIG[1]}"
+	read -r <&"${KCONFIG[0]}" || { cat "$work/log" >&2; die "Kconfig failed"; }
+}
+
+# kconfig_end: End Kconfig's program.  The next call of kconfig reads the Kconfig files again.
+kconfig_end() {
+	local names=${KCONFIG[1]}
+	exec {names}>&-
+	wait "$KCONFIG_PID"
 }
 
 # values FILE: Print "SYMBOL VALUE" for each symbol that is y or m, sorted.
@@ -67,24 +78,16 @@ selects() {
 		xargs awk -f "$programs/kconfig.awk"
 }
 
-# objects: Print the objects that depend on symbols in the Makefiles (kbuild.awk).
-objects() {
-	find . \( -name Makefile -o -name Kbuild \) \( ! -path './arch/*' -o -path "./arch/$srcarch/*" \) | sort |
-		xargs awk -f "$programs/kbuild.awk"
-}
-
 # modules_of SYMBOL: Print "DIRECTORY/NAME" for each module that SYMBOL=m makes.
-modules_of() { awk -v s="$1" '$1 == s && $2 == "obj" { print $3 "/" $4 }' "$work/objects"; }
+modules_of() { sed -n "s,^$1 obj \([^ ]*\) ,\1/,p" "$source/objects"; }
 
 # symbols_of NAME: Print the symbols that make the module NAME.
-symbols_of() { awk -v m="$1" '$2 == "obj" && $4 == m { print $1 }' "$work/objects" | sort -u; }
+symbols_of() { sed -n "s/^\([^ ]*\) obj [^ ]* $1\$/\1/p" "$source/objects" | sort -u; }
 
 # set_selectors SYMBOL: Print the symbols that select SYMBOL in the configuration before.
 set_selectors() {
-	{
-		values "$work/before"
-		awk -v s="$1" '$2 == s { print "?", $1 }' "$work/selects"
-	} | awk '$1 == "?" { if ($2 in set) print $2; next } { set[$1] }' | sort -u | paste -sd ' '
+	awk -v s="$1" 'NR == FNR { if ($2 == s) selects[$1]; next }
+		sub(/^CONFIG_/, "") && sub(/=[ym]$/, "") && $0 in selects' "$work/selects" "$work/before" | sort -u | paste -sd ' '
 }
 
 # readers SYMBOL: Print "FILE TEXT" for each line of the kernel's C and assembler sources that reads SYMBOL.
@@ -98,7 +101,7 @@ inside_modules() {
 	local symbol=$1
 	[[ -f $work/readers-$symbol ]] || readers "$symbol" >"$work/readers-$symbol"
 	awk -v s="$symbol" -f "$programs/inside.awk" \
-		<(gained "$work/before" "$work/after") "$work/readers-$symbol" "$work/objects"
+		<(gained "$work/before" "$work/after") "$work/readers-$symbol" "$source/objects"
 }
 
 # ---- the kernel -----------------------------------------------------------------------
@@ -108,7 +111,7 @@ require_symvers "$devel"
 [[ $(kernel_release "$devel") == "$release" ]] ||
 	die "'$devel' is the build tree of $(kernel_release "$devel"), not of $release"
 
-# ---- its source: Kconfig, Makefiles and scripts ---------------------------------------
+# ---- its source: Kconfig and scripts --------------------------------------------------
 
 mkdir -p "$tree" /kernel/slice
 tar -xf "$source/kconfig.tar" -C "$tree"
@@ -130,7 +133,6 @@ make -s -C "$devel" M="$work/vermagic" CC="$cc" vermagic.i >"$work/vermagic/log"
 vermagic_job=$!
 
 cd "$tree"
-objects >"$work/objects"
 selects >"$work/selects"
 
 # ---- the configuration before: the kernel's, less what is hidden ----------------------
@@ -194,11 +196,9 @@ done
 
 # hide: Change the build tree to that of a kernel without the hidden modules.
 hide() {
-	local symbol module
-	while read -r symbol _; do
-		sed -i "/^CONFIG_$symbol=/d" "$devel/.config" "$devel/include/config/auto.conf"
-		sed -i "/^#define CONFIG_$symbol\(_MODULE\)\? 1\$/d" "$devel/include/generated/autoconf.h"
-	done < <(gained "$work/before" "$work/own")
+	gained "$work/before" "$work/own" |
+		sed 's,\([^ ]*\).*,/^CONFIG_\1=/d; /^#define CONFIG_\1\\(_MODULE\\)\\? 1$/d,' >"$work/hidden.sed"
+	sed -i -f "$work/hidden.sed" "$devel/.config" "$devel"/include/{config/auto.conf,generated/autoconf.h}
 	[[ -z $(gained "$work/own" "$work/before") ]] || die "hiding turns other symbols on"
 	printf '%s\n' "${hidden[@]}" | awk -F '\t' '
 		NR == FNR { hidden[$1]; next }
@@ -232,6 +232,7 @@ leave_out() {
 			leave_out "$parent" "$symbol would have to be y" || return 1
 		else
 			sed -i "${line}s/.*/#/" "$file"
+			[[ -z ${KCONFIG_PID:-} ]] || kconfig_end
 		fi
 	done
 }

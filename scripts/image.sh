@@ -66,7 +66,7 @@ source=localhost/wgkmod-source:$(
 	{
 		printf '%s\n' "$packages"
 		grep '^source ' <<<"$lock"
-		cat "$TOP"/builder/{kernel-source.sh,readers.awk}
+		cat "$TOP"/builder/{kernel-source.sh,kbuild.awk,kconfig.c,readers.awk}
 	} | digest
 )
 

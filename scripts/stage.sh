@@ -14,11 +14,23 @@ read_lock "$TARGET" "$2"
 require_complete_lock "$TARGET"
 mkdir -p "$3"
 
-# copy SHA256 FILE: Copy the input with that digest to FILE, and verify the copy.
+# copy SHA256 FILE: Copy the input with that digest to FILE, and add FILE to what verify reads.
+sums=
 copy() {
-	[[ -f $(cached "$1") ]] || die "'${2##*/}' is not in the cache '$CACHE'; run: make fetch TARGET=$TARGET"
-	cp --reflink=auto --no-preserve=mode --remove-destination "$(cached "$1")" "$2"
-	printf '%s  %s\n' "$1" "$2" | sha256sum --check --status || die_damaged "$(cached "$1")"
+	local file
+	file=$(cached "$1")
+	[[ -f $file ]] || die "'${2##*/}' is not in the cache '$CACHE'; run: make fetch TARGET=$TARGET"
+	cp --reflink=auto --no-preserve=mode --remove-destination "$file" "$2"
+	sums+="$1  $2"$'\n'
+}
+
+# verify: Verify the copies.
+verify() {
+	local failed sha
+	[[ -n $sums ]] || return 0
+	failed=$(sha256sum --check --quiet <<<"${sums%$'\n'}" 2>/dev/null) && return
+	sha=${sums%%"  ${failed%%: FAILED*}"$'\n'*}
+	die_damaged "$(cached "${sha##*$'\n'}")"
 }
 
 for i in "${!LOCK_SHA256[@]}"; do
@@ -28,9 +40,11 @@ for i in "${!LOCK_SHA256[@]}"; do
 		mkdir -p "$3/image"
 		printf 'Directory Transport Version: 1.1\n' >"$3/image/version"
 		copy "$sha" "$3/image/manifest.json"
+		verify
 		blobs=$(image_blobs "$3/image/manifest.json") || die "the image manifest '$(cached "$sha")' cannot be read"
 		for blob in $blobs; do copy "$blob" "$3/image/$blob"; done
 	else
 		copy "$sha" "$3/${name//%2b/+}"
 	fi
 done
+verify

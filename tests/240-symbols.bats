@@ -1,19 +1,20 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# closure.sh's own functions on small trees: is a symbol that becomes y inside the modules that are built?
+# Functions of closure.sh and kernel-source.sh on small trees: is a symbol that becomes y inside the modules that are
+# built?
 # tests/200-closure.bats runs the whole of closure.sh in the builder.
 
 load lib/helpers
 
-# setup: Define the functions of closure.sh without running it, and make a small tree.
+# setup: Define the functions of both without running it, and make a small tree.
 setup() {
 	local name
 	export srcarch=x86 work=$BATS_TEST_TMPDIR source=$BATS_TEST_TMPDIR programs=$ROOT_DIR/builder
 	for name in values gained objects readers inside_modules; do
 		eval "$(awk -v f="$name" '$0 ~ "^" f "\\(\\) {" { on = 1 }
 			on { print }
-			on && (/^}/ || /^[a-z].*; }$/ || /\| sort; }$/) { exit }' "$ROOT_DIR/builder/closure.sh")"
+			on && (/^}/ || /^[a-z].*; }$/ || /\| sort; }$/) { exit }' "$ROOT_DIR"/builder/{closure,kernel-source}.sh)"
 	done
 	printf 'CONFIG_A=y\n' >"$work/before"
 	printf 'CONFIG_A=y\nCONFIG_WIREGUARD=m\nCONFIG_FLAG=y\n' >"$work/after"

@@ -184,16 +184,15 @@ family_lock() {
 # which podman unpacks below the image's root.  No script of a package runs; of all that they would do, a build needs
 # only the name awk.
 family_base() {
-	local dir=$1 file
+	local dir=$1
 	mkdir -p "$dir/links/usr/bin" "$dir/context"
 	ln -s mawk "$dir/links/usr/bin/awk"
 	tar -C "$dir/links" --owner=0 --group=0 -cf "$dir/context/packages.tar" ./usr/bin/awk || return
-	for file in "$dir"/*.deb; do
-		dpkg-deb --fsys-tarfile "$file" >"$dir/one.tar" || return
-		tar -Af "$dir/context/packages.tar" "$dir/one.tar" || return
-	done
+	printf '%s\0' "$dir"/*.deb |
+		xargs -0 -n 8 -P "$(nproc)" sh -c 'for f; do dpkg-deb --fsys-tarfile "$f" >"$f.tar" || exit; done' - || return
+	tar -Af "$dir/context/packages.tar" "$dir"/*.tar || return
 	run podman build --network=none --file "$TOP/builder/families/deb.Containerfile" --tag "$2" "$dir/context" || return
-	rm -r "$dir"/{links,context,one.tar}
+	rm -r "$dir"/{links,context,*.tar}
 }
 
 # family_unpack PKGDIR ROOTDIR: Unpack the packages into ROOTDIR; run none of their scripts.

@@ -122,7 +122,7 @@ image_files() {
 	(
 		cd "$TOP" || exit
 		printf '%s\n' Containerfile VERSION build.sh "builder/families/$FAMILY".*
-		find builder -maxdepth 1 -type f \( -name '*.sh' -o -name '*.awk' \)
+		find builder -maxdepth 1 -type f \( -name '*.sh' -o -name '*.awk' -o -name '*.c' \)
 		find crypto src -type f \( -name '*.[ch]' -o -name Makefile -o -name 'Kbuild*' \)
 	) | sort
 }

@@ -45,7 +45,7 @@ builder_prelude='
 	rm -rf /kernel
 	tar -x -f /fixtures/devel.tar -C /
 	devel=/usr/src/linux-headers-5.10.0-32-amd64 release=5.10.0-32-amd64 source=/fixtures
-	cp /repo/build.sh /repo/builder/{*.awk,*.sh} /wgkmod/
+	cp /repo/build.sh /repo/builder/*.{awk,c,sh} /wgkmod/
 	cp -r /repo/crypto /wgkmod/
 	cp /repo/builder/families/deb.sh /wgkmod/family.sh
 	echo "family_source() { cat \"\${1%/*}\"/source.tar; }" >>/wgkmod/family.sh
