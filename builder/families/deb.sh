@@ -184,15 +184,18 @@ family_lock() {
 # which podman unpacks below the image's root.  No script of a package runs; of all that they would do, a build needs
 # only the name awk.
 family_base() {
-	local dir=$1
+	local dir=$1 file
 	mkdir -p "$dir/links/usr/bin" "$dir/context"
 	ln -s mawk "$dir/links/usr/bin/awk"
 	tar -C "$dir/links" --owner=0 --group=0 -cf "$dir/context/packages.tar" ./usr/bin/awk || return
-	printf '%s\0' "$dir"/*.deb |
-		xargs -0 -n 8 -P "$(nproc)" sh -c 'for f; do dpkg-deb --fsys-tarfile "$f" >"$f.tar" || exit; done' - || return
-	tar -Af "$dir/context/packages.tar" "$dir"/*.tar || return
+	printf '%s\0' "$dir"/*.deb | xargs -0 -n 8 -P "$(nproc)" \
+		sh -c 'for file; do dpkg-deb --fsys-tarfile "$file" >"$file.tar" || exit; done' - || return
+	# tar appends only the first of several archives rightly
+	for file in "$dir"/*.deb.tar; do
+		tar -Af "$dir/context/packages.tar" "$file" || return
+	done
 	run podman build --network=none --file "$TOP/builder/families/deb.Containerfile" --tag "$2" "$dir/context" || return
-	rm -r "$dir"/{links,context,*.tar}
+	rm -r "$dir"/{links,context,*.deb.tar}
 }
 
 # family_unpack PKGDIR ROOTDIR: Unpack the packages into ROOTDIR; run none of their scripts.
