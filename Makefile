@@ -85,8 +85,8 @@ need_check = programs=$$(scripts/programs.sh $(DEMO)) && \
 	$(need) @fetch @image @vm @c @lint @memory @fuzz @disks @check $$programs
 need_target = programs=$$(scripts/programs.sh $(call quote,$(target))) && $(need) @fetch $$programs
 
-c_sources := $(wildcard builder/*.c src/*.[ch] src/*/*.[ch] tests/fuzz/*.[ch] tests/sweep/*.c tests/vm/*.c tests/run/*.c \
-	tests/parity/*.[ch])
+c_sources := $(wildcard builder/*.c src/*.[ch] src/*/*.[ch]) \
+	$(wildcard tests/fuzz/*.[ch] tests/parity/*.[ch] tests/run/*.c tests/sweep/*.c tests/vm/*.c)
 # The programs that the tests compile, besides tests/parity.
 helpers := $(wildcard tests/sweep/*.c tests/vm/*.c tests/run/*.c)
 shell_sources := $(wildcard *.sh cluster/*.sh cluster/*/*.sh delivery/*.sh scripts/*.sh scripts/lib/*.sh) \
