@@ -42,7 +42,7 @@ WITHDRAW ?=
 WHY ?=
 OLD_KEY ?=
 FROM ?=
-KEY ?=
+PUBLIC_KEY ?=
 PUBLISHED ?=
 SHARDS ?=
 
@@ -52,7 +52,7 @@ benched := $(DEMO) debian11-5.10.0-32-cloud-amd64 debian11-5.10.0-32-rt-amd64
 
 # Values of the user are only text: make does not expand them, and $(call quote,...) quotes them for the shell.
 words := FILES TARGET CACHE MIRROR TARGETS LIST INDEX DEST SIGN_KEY MODULE_KEY MODULE_CERT FUZZ N VARY WITHOUT \
-	BUNDLE DESTDIR PREFIX BASE_URL REGISTRY FROM KEY PUBLISHED SHARDS WITHDRAW WHY OLD_KEY COUNT
+	BUNDLE DESTDIR PREFIX BASE_URL REGISTRY FROM PUBLIC_KEY PUBLISHED SHARDS WITHDRAW WHY OLD_KEY COUNT
 $(foreach word,$(words),$(eval override $(word) := $$(value $(word))))
 quote = '$(subst ','\'',$(1))'
 each = $(foreach word,$(1),$(call quote,$(word)))
@@ -65,7 +65,7 @@ export MIRROR
 endif
 export V
 export SIGN_KEY MODULE_KEY MODULE_CERT FUZZ_SECONDS FULL VARY WITHOUT BASE_URL REGISTRY REPLACE UNPROVEN SHARDS
-export WITHDRAW WHY OLD_KEY
+export WITHDRAW WHY OLD_KEY PUBLIC_KEY
 
 # The target of this run: TARGET=, else that of the running kernel, else the demo's; a line says which.
 target = $(eval target := $$(or $$(TARGET),$$(shell scripts/default-target.sh $$(DEMO))))$(target)
@@ -165,10 +165,11 @@ prove: ## the proofs that publishing needs, beside the bundle: boot with a tunne
 	@for name in $(call each,$(bundled)); do delivery/prove.sh "$$name"; done
 
 .PHONY: pull
-pull: ## copy a published web root and verify all of it: FROM=address, DEST=, KEY=public key
-	@$(if $(and $(FROM),$(DEST),$(KEY)),,echo 'usage: make pull FROM=https://... DEST=dir KEY=file.pub' >&2; exit 2)
+pull: ## copy a published web root and verify all of it: FROM=address, DEST=, PUBLIC_KEY=public key
+	@$(if $(and $(FROM),$(DEST),$(PUBLIC_KEY)),,\
+		echo 'usage: make pull FROM=https://... DEST=dir PUBLIC_KEY=file.pub' >&2; exit 2)
 	@$(need) @publish
-	@delivery/pull.sh $(call quote,$(FROM)) $(call quote,$(DEST)) $(call quote,$(KEY))
+	@delivery/pull.sh $(call quote,$(FROM)) $(call quote,$(DEST)) $(call quote,$(PUBLIC_KEY))
 
 .PHONY: matrix
 matrix: ## print the kernels that changed since PUBLISHED=index.json, for a CI matrix (TARGETS="A B", SHARDS=)

@@ -11,15 +11,15 @@
 #   publish   sign the bundles of TARGETS in out/, add them to a copy of the published web root, and leave that in DEST
 #   verify    copy what is published, verify all of it, and see an altered copy refused
 #
-#   REPLACE=X     as for make publish, but "changed" if empty: publish the new bundle of a kernel whose inputs changed
-#   SITE=URL      the address of the published web root; empty before the first time
-#   KEY=FILE      the public key that signs it; SIGN_KEY=FILE the secret key, for publish alone
-#   DEST=DIR      the web root that publish makes; TARGETS="A B" the targets of this job; SHARDS=N as for make matrix
+#   REPLACE=X        as for make publish, but "changed" if empty: publish the new bundle of a kernel whose inputs changed
+#   SITE=URL         the address of the published web root; empty before the first time
+#   PUBLIC_KEY=FILE  the public key that verifies it; SIGN_KEY=FILE the secret key, for publish alone
+#   DEST=DIR         the web root that publish makes; TARGETS="A B" the targets of this job; SHARDS=N as for make matrix
 
 # shellcheck source=delivery/lib.sh
 . "$(dirname "$0")/lib.sh"
 [[ $# -eq 1 ]] || die "usage: ci.sh plan|build|boot|publish|verify|all"
-SITE=${SITE:-} KEY=${KEY:-} DEST=${DEST:-} TARGETS=${TARGETS:-} SIGN_KEY=${SIGN_KEY:-}
+SITE=${SITE:-} PUBLIC_KEY=${PUBLIC_KEY:-} DEST=${DEST:-} TARGETS=${TARGETS:-} SIGN_KEY=${SIGN_KEY:-}
 
 # require NAME...: Exit unless each of the variables has a value.
 require() {
@@ -35,8 +35,8 @@ run_make() { make --no-print-directory -C "$TOP" "$@"; }
 plan() {
 	"$TOP/scripts/install-deps.sh" @publish >&2
 	if [[ -n $SITE ]]; then
-		require KEY
-		"$DELIVERY/pull.sh" "$SITE" --index "$KEY" >"$TMP/index.json"
+		require PUBLIC_KEY
+		"$DELIVERY/pull.sh" "$SITE" --index "$PUBLIC_KEY" >"$TMP/index.json"
 	fi
 	run_make --silent matrix PUBLISHED="$TMP/index.json"
 }
@@ -59,8 +59,8 @@ publish() {
 	require TARGETS DEST SIGN_KEY
 	"$TOP/scripts/install-deps.sh" @publish
 	if [[ -n $SITE ]]; then
-		require KEY
-		"$DELIVERY/pull.sh" "$SITE" "$DEST" "$KEY"
+		require PUBLIC_KEY
+		"$DELIVERY/pull.sh" "$SITE" "$DEST" "$PUBLIC_KEY"
 	fi
 	# not make publish: where the key is, nothing is built
 	read -ra names <<<"$TARGETS"
@@ -72,14 +72,14 @@ publish() {
 
 verify() {
 	local bundle
-	require SITE KEY
+	require SITE PUBLIC_KEY
 	"$TOP/scripts/install-deps.sh" @publish
-	"$DELIVERY/pull.sh" "$SITE" "$TMP/pulled" "$KEY"
+	"$DELIVERY/pull.sh" "$SITE" "$TMP/pulled" "$PUBLIC_KEY"
 	bundle=$(find -L "$TMP/pulled" -name '*.tar' | sort | sed -n 1p)
 	[[ -n $bundle ]] || die "'$SITE' has no bundle"
 	cp --recursive --dereference "$TMP/pulled" "$TMP/altered"
 	printf '\1' | dd of="$TMP/altered${bundle#"$TMP/pulled"}" bs=1 seek=1000 conv=notrunc status=none
-	if "$DELIVERY/pull.sh" "file://$TMP/altered" "$TMP/refused" "$KEY" 2>"$TMP/said"; then
+	if "$DELIVERY/pull.sh" "file://$TMP/altered" "$TMP/refused" "$PUBLIC_KEY" 2>"$TMP/said"; then
 		die "a copy of '$SITE' with an altered byte was accepted"
 	fi
 	grep -q 'does not have the digest' "$TMP/said" || die "a copy with an altered byte was refused for another reason:" \
@@ -89,7 +89,7 @@ verify() {
 
 all() {
 	local matrix key=$SIGN_KEY
-	require DEST SIGN_KEY KEY
+	require DEST SIGN_KEY PUBLIC_KEY
 	[[ -f $SIGN_KEY ]] || die "there is no key '$SIGN_KEY'"
 	SIGN_KEY=
 	[[ ! -L $DEST ]] || SITE=file://$(realpath "$DEST")

@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# usage: pull.sh FROM DEST KEY
-#        pull.sh FROM --index KEY
+# usage: pull.sh FROM DEST PUBLIC_KEY
+#        pull.sh FROM --index PUBLIC_KEY
 #
-# Copy the web root at the address FROM (https, or file:// for a directory) to DEST, and verify it: the public key of
-# minisign in the file KEY must have signed the index and the list of checksums, every file must have its digest, and
-# every bundle must have the signature of a key that the index names.  A file that DEST has is not downloaded again.
+# Copy the web root at the address FROM (https, or file:// for a directory) to DEST, and verify it: minisign's key in
+# the file PUBLIC_KEY must verify the index and the list of checksums, every file must have its digest, and every
+# bundle must have the signature of a key that the index names.  A file that DEST has is not downloaded again.
 # DEST is then a link, as publish.sh makes it, and is changed by one rename.  On any error DEST stays.  With --index,
 # only verify the index, and print it.
 
 # shellcheck source=delivery/lib.sh
 . "$(dirname "$0")/lib.sh"
-[[ $# -eq 3 ]] || die "usage: pull.sh FROM DEST|--index KEY"
+[[ $# -eq 3 ]] || die "usage: pull.sh FROM DEST|--index PUBLIC_KEY"
 from=${1%/}
 key=$3
 [[ $from =~ ^(https://|http://127\.0\.0\.1[:/]|file:///)[^\"[:space:]]*$ ]] ||
@@ -32,7 +32,7 @@ download() {
 		die "'$from' cannot be copied: $(grep -m 1 "^curl:" "$TMP/said"); nothing was changed"
 }
 
-# require_signed FILE KEY: Exit unless KEY signed the file of TMP/tree, by the signature beside it.
+# require_signed FILE KEY: Exit unless KEY verifies the file of TMP/tree, by the signature beside it.
 require_signed() {
 	minisign -V -q -p "$2" -m "$TMP/tree/$1" >/dev/null 2>&1 ||
 		die "'$from/$1' has no valid signature by '$2'; nothing was changed"

@@ -103,7 +103,7 @@ refused() {
 }
 
 @test "make pull and make matrix take addresses and files" {
-	run_cmd 0 make -C "$ROOT_DIR" --no-print-directory pull FROM="file://$DEST" DEST="$COPY" KEY="$KEY.pub"
+	run_cmd 0 make -C "$ROOT_DIR" --no-print-directory pull FROM="file://$DEST" DEST="$COPY" PUBLIC_KEY="$KEY.pub"
 	assert_line "^pull +$COPY, generation 1, 2 kernel"
 	run_cmd 0 make -C "$ROOT_DIR" --no-print-directory matrix PUBLISHED="$COPY/index.json" TARGETS="$A $B"
 	assert_equal "$output" '{"include":[]}'

@@ -125,8 +125,7 @@ print([name for name, job in yaml.safe_load(open(sys.argv[1]))["jobs"].items() i
 	git clone --quiet "$CLONE" "$work"
 	cp -a "$BATS_FILE_TMPDIR/run.first/boot-debian11-1/out" "$work/"
 	cd "$work"
-	export SIGN_KEY=$KEY.key DEST=$dest
-	export KEY=$KEY.pub
+	export SIGN_KEY=$KEY.key PUBLIC_KEY=$KEY.pub DEST=$dest
 	SIGN_KEY=/nonexistent run_cmd 1 delivery/ci.sh all
 	assert_absent "$dest"
 	run_cmd 0 delivery/ci.sh all
