@@ -37,6 +37,7 @@ BASE_URL ?=
 REGISTRY ?=
 REPLACE ?=
 UNPROVEN ?=
+REPRO ?=
 COUNT ?=
 WITHDRAW ?=
 WHY ?=
@@ -65,7 +66,7 @@ export MIRROR
 endif
 export V
 export SIGN_KEY MODULE_KEY MODULE_CERT FUZZ_SECONDS FULL VARY WITHOUT BASE_URL REGISTRY REPLACE UNPROVEN SHARDS
-export WITHDRAW WHY OLD_KEY PUBLIC_KEY
+export WITHDRAW WHY OLD_KEY PUBLIC_KEY REPRO
 
 # The target of this run: TARGET=, else that of the running kernel, else the demo's; a line says which.
 target = $(eval target := $$(or $$(TARGET),$$(shell scripts/default-target.sh $$(DEMO))))$(target)
@@ -160,8 +161,8 @@ publish: ## build, prove and publish what changed of TARGETS=: DEST=, SIGN_KEY= 
 	@delivery/publish.sh $(call quote,$(DEST)) $(call each,$(named))
 
 .PHONY: prove
-prove: ## the proofs that publishing needs, beside the bundle: boot with a tunnel, parity (TARGETS="A B")
-	@$(need) @fetch @image @vm @proof @c libelf
+prove: ## the proofs that publishing needs, beside the bundle: boot with a tunnel, parity (TARGETS="A B", REPRO=1)
+	@$(need) @fetch @image @vm @proof @c libelf $(if $(REPRO),@repro)
 	@for name in $(call each,$(bundled)); do delivery/prove.sh "$$name"; done
 
 .PHONY: pull

