@@ -388,3 +388,10 @@ efi() { # NAME GUID TEXT
 	yes "menuentry 'x' { }" | head -n 2000 | sed 'a }' >"$ROOT/boot/grub2/grub.cfg"
 	unknown 'more than 1000 entries'
 }
+
+@test "a kernel that cannot be looked at is not left out" {
+	rm -r "$ROOT/lib/modules/$NEW/kernel"
+	ln -s kernel "$ROOT/lib/modules/$NEW/kernel"
+	guard 1
+	assert_line "lib/modules: Too many levels of symbolic links$"
+}

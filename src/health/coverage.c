@@ -41,21 +41,31 @@ bool coverage_is_good(enum coverage coverage)
 	return coverage <= COVERAGE_FOREIGN;
 }
 
-static bool exists(const char *root, const char *before, const char *release,
-		   const char *after)
+/* Return 1 if it is there, 0 if not, or -errno. */
+static int exists(const char *root, const char *before, const char *release,
+		  const char *after)
 {
 	_cleanup_free_ char *below = strdup_printf("%s%s%s", before, release, after);
 	_cleanup_free_ char *real = NULL;
+	int ret = below ? root_resolve(root, below, &real) : -ENOMEM;
 
-	return below && root_resolve(root, below, &real) == 0;
+	if (ret == -ENOENT || ret == -ENOTDIR)
+		return 0;
+	return ret < 0 ? ret : 1;
 }
 
-/* A directory that a removed kernel left behind has neither. */
-static bool is_kernel(const char *root, const char *release)
+/*
+ * Return 1 if it is a kernel, 0 if not, or -errno. A directory that a removed kernel left
+ * behind has neither.
+ */
+static int is_kernel(const char *root, const char *release)
 {
-	return host_release_ok(release) &&
-	       (exists(root, "lib/modules/", release, "/kernel") ||
-		exists(root, "boot/vmlinuz-", release, ""));
+	int ret;
+
+	if (!host_release_ok(release))
+		return 0;
+	ret = exists(root, "lib/modules/", release, "/kernel");
+	return ret == 0 ? exists(root, "boot/vmlinuz-", release, "") : ret;
 }
 
 int kernels_list(const char *root, struct strlist *releases, struct reason *reason)
@@ -65,9 +75,11 @@ int kernels_list(const char *root, struct strlist *releases, struct reason *reas
 
 	if (ret == -ENOENT)
 		return 0;
-	for (size_t i = 0; ret == 0 && i < names.count; i++)
-		if (is_kernel(root, names.items[i]))
+	for (size_t i = 0; ret == 0 && i < names.count; i++) {
+		ret = is_kernel(root, names.items[i]);
+		if (ret > 0)
 			ret = strlist_add(releases, names.items[i]);
+	}
 	return reason_errno_at(reason, ret, "lib/modules");
 }
 
