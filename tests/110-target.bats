@@ -227,22 +227,46 @@ cache_without() {
 	assert_line 'inputs are in the cache and have their digests'
 }
 
-@test "a lock is not written where the mirror's index has a package and its pool has not" {
-	local www=$BATS_TEST_TMPDIR/www from
-	cache_without '/make_'
+# mirror_without NAME: Start a mirror with the index of bullseye and no package, and take NAME's package out of the cache
+# and of the lock.  Set WWW and PORT.
+mirror_without() {
+	local from file
+	WWW=$BATS_TEST_TMPDIR/www
+	cache_without "/$1_"
 	from=$(bash -c '. "$1/scripts/lib.sh"; read_target mine; deb_mirror bullseye' - "$ROOT_DIR")
-	mkdir -p "$www/dists/bullseye/main/binary-amd64"
+	mkdir -p "$WWW/dists/bullseye/main/binary-amd64"
 	for file in InRelease Release main/binary-amd64/Packages.xz; do
-		run_cmd 0 curl --silent --fail --location --output "$www/dists/bullseye/$file" "$from/dists/bullseye/$file"
+		run_cmd 0 curl --silent --fail --location --output "$WWW/dists/bullseye/$file" "$from/dists/bullseye/$file"
 	done
-	BATS_FILE_TMPDIR=$BATS_TEST_TMPDIR http_start_anywhere "$www"
+	BATS_FILE_TMPDIR=$BATS_TEST_TMPDIR http_start_anywhere "$WWW"
+	sed -i "/\/$1_/d" "$FILE.lock"
 	cp "$FILE.lock" "$BATS_TEST_TMPDIR/before"
-	sed -i '/make_/d' "$FILE.lock"
-	cp "$FILE.lock" "$BATS_TEST_TMPDIR/before"
-	MIRROR=http://127.0.0.1:$PORT PATIENCE=3 run_cmd 69 "$ROOT_DIR/scripts/lock.sh" mine
+}
+
+# lock_from_mirror STATUS: Lock the target by that mirror.
+lock_from_mirror() { MIRROR=http://127.0.0.1:$PORT PATIENCE=3 run_cmd "$1" "$ROOT_DIR/scripts/lock.sh" mine; }
+
+@test "a lock is not written where the mirror's index has a package and its pool has not" {
+	mirror_without make
+	lock_from_mirror 69
 	assert_line '^wgkmod: cannot fetch make_[^ ]*\.deb \(of .mine.\): '
 	BATS_FILE_TMPDIR=$BATS_TEST_TMPDIR servers_stop
 	cmp "$FILE.lock" "$BATS_TEST_TMPDIR/before"
+}
+
+@test "without a package that only the VM boots, the lock is complete for a build; with a damaged one it is not written" {
+	local path
+	path=$(sed -n 's,^vm [^ ]* \(.*/wireguard-tools_.*\)$,\1,p' "$FILE.lock")
+	mirror_without wireguard-tools
+	mkdir -p "$WWW/${path%/*}"
+	echo damaged >"$WWW/$path"
+	lock_from_mirror 1
+	cmp "$FILE.lock" "$BATS_TEST_TMPDIR/before"
+	rm "$WWW/$path"
+	lock_from_mirror 0
+	assert_line '^lock +the lock is complete for the build, but without what only the VM boots: '
+	BATS_FILE_TMPDIR=$BATS_TEST_TMPDIR servers_stop
+	diff <(grep -v '^#\|^vm ' "$BATS_TEST_TMPDIR/before") <(grep -v '^#' "$FILE.lock")
 }
 
 @test "of a further suite make lock takes nothing that the target does not name by version" {
