@@ -3,7 +3,7 @@
 #
 # usage: ci.sh plan|build|boot|publish|maintain|verify|all
 #
-# A step of the CI in ci/github/ and ci/gitlab/, or all of them here, one after the other.  Only publish needs a key.
+# A step of the CI in ci/github/ and ci/gitlab/, or all of them here, one after the other.
 #
 #   plan      print the matrix of the targets whose inputs are not those of the published index
 #   build     build the targets TARGETS

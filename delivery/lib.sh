@@ -69,6 +69,9 @@ statement_covers() {
 		(.subject | length) == 1 and .subject[0].digest.sha256 == $sha' "$1" >/dev/null 2>&1
 }
 
+# statement_has_repro FILE: Return 0 if the statement says that the bundle was built again with the same bits.
+statement_has_repro() { jq --exit-status '.predicate.repro == "passed"' "$1" >/dev/null; }
+
 # lock_dest DEST: Lock the web root until this script ends, and exit if another run has the lock.
 lock_dest() {
 	exec 9<"$1.versions"

@@ -112,10 +112,11 @@ stage_kernel() {
 		return 0
 	fi
 	sha=$(digest_of "$bundle")
-	# the same bundle is published again only if it was not proved and now is
-	if [[ $sha == "$old_sha" ]] &&
-		{ [[ -f $current/$RELEASE/${statement##*/} ]] || ! statement_covers "$statement" "$sha"; }; then
-		return 0
+	# the same bundle is published again only if more is proved
+	if [[ $sha == "$old_sha" ]]; then
+		statement_covers "$statement" "$sha" || return 0
+		[[ ! -f $current/$RELEASE/${statement##*/} ]] || { statement_has_repro "$statement" &&
+			! statement_has_repro "$current/$RELEASE/${statement##*/}"; } || return 0
 	fi
 	why=${withdrawn[$sha]:-}
 	[[ -n $old_sha ]] || why=${why:-${withdrawn[$RELEASE]:-}}

@@ -82,6 +82,8 @@ while read -r file id; do
 	require_signed "$file" "$TMP/tree/keys/$id.pub"
 done <"$TMP/bundles"
 
+# curl makes directories that only their owner can read
+chmod -R u=rwX,go=rX "$TMP/tree"
 switch_to "$dest" "$TMP/tree" "$generation"
 say pull "$dest, generation $generation, $(wc -l <"$TMP/bundles") kernel(s) verified," \
 	"$(wc -l <"$TMP/wanted") file(s) downloaded"

@@ -28,7 +28,7 @@ copy() {
 verify() {
 	local failed sha
 	[[ -n $sums ]] || return 0
-	failed=$(sha256sum --check --quiet <<<"${sums%$'\n'}" 2>/dev/null) && return
+	failed=$(sha256sum --check --quiet --strict <<<"${sums%$'\n'}" 2>/dev/null) && return
 	sha=${sums%%"  ${failed%%: FAILED*}"$'\n'*}
 	die_damaged "$(cached "${sha##*$'\n'}")"
 }

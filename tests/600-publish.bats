@@ -127,6 +127,14 @@ assert_unpublished() {
 	publish 0 "$A"
 	assert_equal "$(jq -r '.kernels[0].proofs.boot' "$DEST/index.json")" passed
 	if grep -F 'Not proved' "$DEST/index.html"; then fail 'the page still says that it is not proved'; fi
+
+	fixture_statement "$A" passed
+	publish 0 "$A"
+	assert_equal "$(jq -r '.kernels[0].proofs.repro' "$DEST/index.json")" passed
+	grep -qF 'built twice with the same bits' "$DEST/index.html"
+	fixture_statement "$A"
+	publish 0 "$A"
+	assert_equal "$output" ''
 }
 
 @test "no key, a missing bundle, an unsigned one, one of another key, one of older inputs: one sentence each" {

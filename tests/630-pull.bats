@@ -43,6 +43,8 @@ refused() {
 }
 
 @test "pull copies a web root whole, and the copy is one that publish goes on with" {
+	(umask 077 && pull 0 && assert_equal "$(find "$COPY/" ! -perm -o=r -o -type d ! -perm -o=x)" '')
+	rm -r "$COPY" "$COPY.versions"
 	pull 0
 	assert_line "^pull +$COPY, generation 1, 2 kernel\(s\) verified, [0-9]+ file\(s\) downloaded$"
 	diff -r "$DEST/" "$COPY/"

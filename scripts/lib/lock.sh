@@ -107,7 +107,7 @@ check_cached() {
 		[[ -n $whole ]] || MISSING+=("$i")
 	done >"$TMP/in-cache"
 	[[ -s $TMP/in-cache ]] || return 0
-	if ! sha256sum --check --quiet "$TMP/in-cache" >"$TMP/damaged" 2>/dev/null; then
+	if ! sha256sum --check --quiet --strict "$TMP/in-cache" >"$TMP/damaged" 2>/dev/null; then
 		die_damaged "$(sed -n '1s/: FAILED.*//p' "$TMP/damaged")"
 	fi
 }

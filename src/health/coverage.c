@@ -41,31 +41,23 @@ bool coverage_is_good(enum coverage coverage)
 	return coverage <= COVERAGE_FOREIGN;
 }
 
-/* Return 1 if it is there, 0 if not, or -errno. */
-static int exists(const char *root, const char *before, const char *release,
-		  const char *after)
+/* Return true also for what cannot be looked at. */
+static bool may_exist(const char *root, const char *before, const char *release,
+		      const char *after)
 {
 	_cleanup_free_ char *below = strdup_printf("%s%s%s", before, release, after);
 	_cleanup_free_ char *real = NULL;
 	int ret = below ? root_resolve(root, below, &real) : -ENOMEM;
 
-	if (ret == -ENOENT || ret == -ENOTDIR)
-		return 0;
-	return ret < 0 ? ret : 1;
+	return ret != -ENOENT && ret != -ENOTDIR;
 }
 
-/*
- * Return 1 if it is a kernel, 0 if not, or -errno. A directory that a removed kernel left
- * behind has neither.
- */
-static int is_kernel(const char *root, const char *release)
+/* A directory that a removed kernel left behind has neither. */
+static bool is_kernel(const char *root, const char *release)
 {
-	int ret;
-
-	if (!host_release_ok(release))
-		return 0;
-	ret = exists(root, "lib/modules/", release, "/kernel");
-	return ret == 0 ? exists(root, "boot/vmlinuz-", release, "") : ret;
+	return host_release_ok(release) &&
+	       (may_exist(root, "lib/modules/", release, "/kernel") ||
+		may_exist(root, "boot/vmlinuz-", release, ""));
 }
 
 int kernels_list(const char *root, struct strlist *releases, struct reason *reason)
@@ -75,11 +67,9 @@ int kernels_list(const char *root, struct strlist *releases, struct reason *reas
 
 	if (ret == -ENOENT)
 		return 0;
-	for (size_t i = 0; ret == 0 && i < names.count; i++) {
-		ret = is_kernel(root, names.items[i]);
-		if (ret > 0)
+	for (size_t i = 0; ret == 0 && i < names.count; i++)
+		if (is_kernel(root, names.items[i]))
 			ret = strlist_add(releases, names.items[i]);
-	}
 	return reason_errno_at(reason, ret, "lib/modules");
 }
 

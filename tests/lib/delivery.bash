@@ -49,14 +49,15 @@ change_inputs() {
 	fixture_bundle "$1"
 }
 
-# fixture_statement RELEASE: Write the statement that delivery/prove.sh writes when the proofs passed.
+# fixture_statement RELEASE [REPRO]: Write the statement that delivery/prove.sh writes when the proofs passed.
 fixture_statement() {
 	local bundle=$OUT/$1/wireguard-$1.tar
-	jq --null-input --sort-keys --arg name "${bundle##*/}" --arg sha "$(sha256sum <"$bundle" | cut -d ' ' -f 1)" '{
+	jq --null-input --sort-keys --arg name "${bundle##*/}" --arg sha "$(sha256sum <"$bundle" | cut -d ' ' -f 1)" \
+		--arg repro "${2:-not run}" '{
 		_type: "https://in-toto.io/Statement/v1",
 		subject: [{$name, digest: {sha256: $sha}}],
 		predicateType: "urn:wgkmod:proofs:v1",
-		predicate: {boot: "passed", parity: "passed", repro: "not run"}}' >"$bundle.proofs.json"
+		predicate: {boot: "passed", parity: "passed", $repro}}' >"$bundle.proofs.json"
 }
 
 # publish STATUS TARGET...: Publish to DEST, which the test sets.

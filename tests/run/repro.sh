@@ -60,6 +60,11 @@ if [[ " ${variations[*]} " == *' cpus '* && $(nproc) -eq 1 ]]; then
 	die "the number of processors cannot be varied: there is one here (WITHOUT=cpus leaves it out)"
 fi
 
+read_lock "$TARGET" vm
+if [[ " ${variations[*]} " == *' clock '* && " ${LOCK_WHERE[*]} " != */libfaketime_* ]]; then
+	die "the clock cannot be varied: VM of '$TARGET' does not name libfaketime (WITHOUT=clock leaves it out)"
+fi
+
 phase_begin repro
 dir=$OUT/repro
 mkdir -p "$dir"
