@@ -150,7 +150,7 @@ print([name for file in sys.argv[1:] for name, job in yaml.safe_load(open(file))
 	assert_line '^ PASS  \[modules\] -> verify'
 	diff -r "$work/public" "$BATS_FILE_TMPDIR/site"
 
-	cp -a "$work/public" "$BATS_TEST_TMPDIR/site"
+	mv "$work/public" "$BATS_TEST_TMPDIR/site"
 	TIMEOUT=900 run_cmd 0 gitlab-ci-local --shell-isolation=false --no-color --variable WITHDRAW="$KERNEL" \
 		--variable WHY='Peers lose packets.' --variable SITE="file://$BATS_TEST_TMPDIR/site"
 	refute_line '^ PASS +plan'
