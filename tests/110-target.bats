@@ -227,7 +227,7 @@ cache_without() {
 	assert_line 'inputs are in the cache and have their digests'
 }
 
-# mirror_without NAME: Start a mirror with the index of bullseye and no package, and take NAME's package out of the cache
+# mirror_without NAME: Start a mirror with the index of bullseye and no package.  Take the package NAME out of the cache
 # and of the lock.  Set WWW and PORT.
 mirror_without() {
 	local from file
@@ -254,7 +254,7 @@ lock_from_mirror() { MIRROR=http://127.0.0.1:$PORT PATIENCE=3 run_cmd "$1" "$ROO
 	cmp "$FILE.lock" "$BATS_TEST_TMPDIR/before"
 }
 
-@test "without a package that only the VM boots, the lock is complete for a build; with a damaged one it is not written" {
+@test "without a package that only the VM boots, the lock is complete for a build; a damaged one is an error" {
 	local path
 	path=$(sed -n 's,^vm [^ ]* \(.*/wireguard-tools_.*\)$,\1,p' "$FILE.lock")
 	mirror_without wireguard-tools

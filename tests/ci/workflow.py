@@ -67,6 +67,11 @@ class Job:
                 if artifact.startswith(given["pattern"].rstrip("*")):
                     copy(os.path.join(artifacts, artifact), self.path(given["path"], artifact))
         elif name == "actions/upload-pages-artifact":
+            # the action is not root, and Pages refuses what not all can read
+            for top, _, files in os.walk(self.path(given["path"])):
+                for path, bits in [(top, 0o005)] + [(os.path.join(top, file), 0o004) for file in files]:
+                    if os.stat(path).st_mode & bits != bits:
+                        sys.exit(f"workflow: {self.name}: not all can read {path}")
             copy(self.path(given["path"]), os.path.join(self.top, "pages.uploaded"))
         elif name == "actions/deploy-pages":
             shutil.rmtree(os.path.join(self.top, "pages"), ignore_errors=True)
