@@ -121,7 +121,7 @@ all() {
 case $1 in
 plan | build | boot | verify)
 	[[ -z $SIGN_KEY ]] || die "the step '$1' sees SIGN_KEY, which only 'publish' and 'maintain' may see:" \
-		"give it to that job alone, on GitLab by the environment scope 'release'"
+		"give it to those jobs alone, on GitLab by the environment scope 'release'"
 	;;
 publish | maintain | all) ;;
 *) die "'$1' is not a step: plan, build, boot, publish, maintain, verify, all" ;;

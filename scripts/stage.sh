@@ -14,8 +14,9 @@ read_lock "$TARGET" "$2"
 require_complete_lock "$TARGET"
 mkdir -p "$3"
 
-# copy SHA256 FILE: Copy the input with that digest to FILE, and add FILE to what verify reads.
-sums=
+sums= # what verify reads: "SHA256  FILE", one a line
+
+# copy SHA256 FILE: Copy the input with that digest to FILE, and add both to sums.
 copy() {
 	local file
 	file=$(cached "$1")
@@ -24,7 +25,7 @@ copy() {
 	sums+="$1  $2"$'\n'
 }
 
-# verify: Verify the copies.
+# verify: Exit if a copy does not have its digest.
 verify() {
 	local failed sha
 	[[ -n $sums ]] || return 0
