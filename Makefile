@@ -208,16 +208,23 @@ image: ## the builder image of one kernel, from the cache alone (TARGETS="A B"|a
 	@$(if $(TARGETS),$(need) @fetch,$(need_target)) @image
 	@$(if $(TARGETS),cluster/many.sh image $(call each,$(many)),scripts/image.sh $(call quote,$(target)))
 
-# The tests that need the stand-in's kernels, those of delivery and of a cluster, those that take long, and the others.
+# The tests that need the stand-in's kernels, those of delivery and of a cluster, those that take long, those of the
+# builder, and the others.
 al8_tests := $(wildcard tests/*-al8*.bats)
 delivery_tests := $(filter-out $(al8_tests),$(wildcard tests/160-*.bats tests/6*.bats))
 vm_tests := $(wildcard tests/220-*.bats tests/230-*.bats tests/41[01]-*.bats tests/450-*.bats tests/71*.bats)
-check_tests := $(filter-out $(al8_tests) $(delivery_tests) $(vm_tests),$(wildcard tests/*.bats))
+builder_tests := $(filter-out $(delivery_tests) $(vm_tests),$(filter-out tests/100-%,$(wildcard tests/[12]*.bats)))
+check_tests := $(filter-out $(al8_tests) $(delivery_tests) $(vm_tests) $(builder_tests),$(wildcard tests/*.bats))
 
 .PHONY: check
-check: ## the tests: lint, every part of wgkmod and of the builder, one real build, one boot
+check: ## the tests: lint, every part of wgkmod, one real build, one boot
 	@$(need_check)
 	@tests/run/check.sh $(check_tests)
+
+.PHONY: check-builder
+check-builder: ## the tests of the builder: locks, cache, images, the closure, what a build must refuse
+	@$(need_check)
+	@tests/run/check.sh $(builder_tests)
 
 .PHONY: check-delivery
 check-delivery: ## the tests of what publishes: web root, registry, CI, and of a cluster with Slurm
@@ -255,7 +262,7 @@ NEWEST := debian13-7.3.4+deb13-amd64
 
 .PHONY: check-full
 check-full: ## everything, nothing sampled (hours): the tests, then each proof, and bench; a list at the end
-	@tests/run/check-full.sh 'check FULL=1' 'check-al8 FULL=1' 'check-delivery FULL=1' \
+	@tests/run/check-full.sh 'check FULL=1' 'check-builder FULL=1' 'check-al8 FULL=1' 'check-delivery FULL=1' \
 		'check-vm FULL=1' powercut memory fuzz \
 		'parity TARGET=all' 'boot TARGET=all' 'repro TARGET=$(SECOND) N=5' 'selftest TARGET=$(NEWEST)' bench
 

@@ -22,11 +22,12 @@ rm -rf "$OUT/check/fixtures"
 export OUT FIXTURES=$OUT/check/fixtures
 
 # run_files FILE...: Run the files one after the other, and keep bats' output in out/check/NAME.tap.  Return 1 if
-# bats failed for one of them.
+# bats failed for one of them.  Leave out a file that the other lane has begun.
 run_files() {
 	local file name status=0 start
 	for file; do
 		name=${file##*/} start=$SECONDS
+		mkdir "$OUT/check/begun/$name" 2>/dev/null || continue
 		bats --formatter tap --timing "$file" </dev/null 2>&1 | tee "$OUT/check/$name.tap" | sed -u "s,^,${name%.bats}: ," ||
 			status=1
 		printf '%s: took %d s\n' "${name%.bats}" $((SECONDS - start))
@@ -34,35 +35,31 @@ run_files() {
 	return "$status"
 }
 
-# The tests of wgkmod alone, parity, the linters, some of delivery, some in a VM and those of the stand-in's mirrors
-# share no output with the others, or none that changes: run them beside the others, on a processor that these do not
-# use.  Both halves take about as long.
-beside=() others=()
+# Two lanes run at once, each on a processor that the other does not use: the files that share what is built, and
+# those that share the stand-in's mirrors, registries or virtual machines.  The lane that is done first goes on with
+# the files that share nothing.
+built=() served=() free=()
 for file; do
 	case ${file##*/} in
-	3*.bats | 41[01]-*.bats | 43*-al8*.bats | 44*-al8*.bats | 5*.bats | 6[01]0-*.bats | 640-*.bats | 7*.bats)
-		beside+=("$file")
-		;;
-	*) others+=("$file") ;;
+	11*.bats | 12*.bats | 15*.bats | 200-*.bats | 3*.bats | 5*.bats) free+=("$file") ;;
+	41[01]-*.bats | 43*-al8*.bats | 44*-al8*.bats | 6[01]0-*.bats | 640-*.bats | 7*.bats) served+=("$file") ;;
+	*) built+=("$file") ;;
 	esac
 done
-status=0 pid=
-rm -f "$OUT/check"/*.tap
-if [[ ${#beside[@]} -gt 0 ]]; then
-	export -f run_files
-	# a session of its own, so that pkill can end all of it
-	setsid bash -uo pipefail -c 'run_files "$@"' - "${beside[@]}" &
-	pid=$!
-	trap 'pkill -TERM -s "$pid"' EXIT
-	# bats handles ^C itself, and ends as if a test had failed
-	trap 'exit 130' INT
-	trap 'exit 143' TERM HUP
-fi
-[[ ${#others[@]} -eq 0 ]] || run_files "${others[@]}" || status=$?
-if [[ -n $pid ]]; then
-	wait "$pid" || status=$?
-	trap - EXIT INT TERM HUP
-fi
+status=0
+rm -rf "$OUT/check"/*.tap "$OUT/check/begun"
+mkdir "$OUT/check/begun"
+export -f run_files
+# a session of its own, so that pkill can end all of it
+setsid bash -uo pipefail -c 'run_files "$@"' - "${served[@]}" "${free[@]}" &
+lane=$!
+trap 'pkill -TERM -s "$lane"' EXIT
+# bats handles ^C itself, and ends as if a test had failed
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+run_files "${built[@]}" "${free[@]}" || status=$?
+wait "$lane" || status=$?
+trap - EXIT INT TERM HUP
 for file; do
 	grep -q '^1\.\.[1-9]' "$OUT/check/${file##*/}.tap" || die "no test of '$file' was run"
 done
