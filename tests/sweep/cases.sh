@@ -131,8 +131,8 @@ case_fresh() {
 # Print how the kernel's directory looks; of hook-new without the indexes, which depmod writes there one by one.
 case_look() {
 	local indexes='modules\.(alias|builtin\.bin|builtin\.alias\.bin|dep|devname|softdep|symbols|weakdep)'
-	[[ $CASE_DIR == *-hook-new ]] || indexes='nothing'
-	"$TOOLS/look" "$CASE_DIR/root/lib/modules/$RELEASE" | grep -vE "^\./${indexes}[^/ ]* "
+	"$TOOLS/look" "$CASE_DIR/root/lib/modules/$RELEASE" |
+		if [[ $CASE_DIR == *-hook-new ]]; then grep -vE "^\./${indexes}[^/ ]* "; else cat; fi
 }
 
 # Print how the whole root looks, without the files that depmod itself left when it was killed.
