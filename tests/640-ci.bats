@@ -24,6 +24,15 @@ setup() {
 	unset OUT
 }
 
+# new_key KEY CLONE: Make a key, and commit it in the clone as the one that counts, with the old one beside it.
+new_key() {
+	run_cmd 0 minisign -G -f -W -p "$1.pub" -s "$1.key"
+	mv "$2/keys/minisign.pub" "$2/keys/old.pub"
+	cp "$1.pub" "$2/keys/minisign.pub"
+	git -C "$2" add keys
+	git -C "$2" -c user.name=test -c user.email=test@localhost commit --quiet --message=key
+}
+
 # lint FILE: Run both linters on the workflow.
 lint() {
 	local dir
@@ -98,11 +107,7 @@ print([name for file in sys.argv[1:] for name, job in yaml.safe_load(open(file))
 	cp -a "$BATS_FILE_TMPDIR/site" "$site"
 	cp -a "$CLONE" "$BATS_TEST_TMPDIR/clone"
 	CLONE=$BATS_TEST_TMPDIR/clone
-	run_cmd 0 minisign -G -f -W -p "$new.pub" -s "$new.key"
-	mv "$CLONE/keys/minisign.pub" "$CLONE/keys/old.pub"
-	cp "$new.pub" "$CLONE/keys/minisign.pub"
-	git -C "$CLONE" add --all
-	git -C "$CLONE" -c user.name=test -c user.email=test@localhost commit --quiet --message=key
+	new_key "$new" "$CLONE"
 	rm -rf "$BATS_FILE_TMPDIR/run"
 	KEY=$new workflow maintain.yml "file://$site" old_key=keys/old.pub
 	rm -r "$site"
@@ -133,9 +138,15 @@ print([name for file in sys.argv[1:] for name, job in yaml.safe_load(open(file))
 	done
 }
 
-@test "GitLab's pipeline, run by gitlab-ci-local, publishes the same web root" {
+# gitlab_variables SITE KEY: Write the settings of the project, in the current directory.
+gitlab_variables() {
+	printf 'CI_PAGES_URL: file://%s\nSIGN_KEY:\n  type: variable\n  values:\n    release: %s\n' "$1" "$2" \
+		>.gitlab-ci-local-variables.yml
+}
+
+@test "GitLab's pipeline, run by gitlab-ci-local: the same web root, then a new key, then a kernel withdrawn" {
 	full_only
-	local work=$BATS_FILE_TMPDIR/gitlab
+	local work=$BATS_FILE_TMPDIR/gitlab site=$BATS_TEST_TMPDIR/site new=$BATS_TEST_TMPDIR/new
 	git clone --quiet "$CLONE" "$work"
 	cp -a "$BATS_FILE_TMPDIR/run.first/build-debian11-1/out" "$work/" # what the first job would build again
 	cd "$work"
@@ -143,20 +154,29 @@ print([name for file in sys.argv[1:] for name, job in yaml.safe_load(open(file))
 	run_cmd 1 gitlab-ci-local --shell-isolation=false --no-color
 	assert_line "the step 'plan' sees SIGN_KEY"
 	assert_absent "$work/public"
-	printf 'CI_PAGES_URL: file://%s\nSIGN_KEY:\n  type: variable\n  values:\n    release: %s\n' "$work/public" \
-		"$KEY.key" >.gitlab-ci-local-variables.yml
+	gitlab_variables "$work/public" "$KEY.key"
 	TIMEOUT=900 run_cmd 0 gitlab-ci-local --shell-isolation=false --no-color
 	# a failure in the pipeline below the first one does not change its status
 	assert_line '^ PASS  \[modules\] -> verify'
 	diff -r "$work/public" "$BATS_FILE_TMPDIR/site"
 
-	mv "$work/public" "$BATS_TEST_TMPDIR/site"
+	mv "$work/public" "$site"
+	new_key "$new" "$work"
+	gitlab_variables "$work/public" "$new.key"
+	TIMEOUT=900 run_cmd 0 gitlab-ci-local --shell-isolation=false --no-color --variable OLD_KEY=keys/old.pub \
+		--variable SITE="file://$site"
+	refute_line '^ PASS +plan'
+	assert_line '^ PASS +verify'
+	run_cmd 0 minisign -V -p "$new.pub" -m "$work/public/$KERNEL/wireguard-$KERNEL.tar"
+
+	rm -r "$site"
+	mv "$work/public" "$site"
 	TIMEOUT=900 run_cmd 0 gitlab-ci-local --shell-isolation=false --no-color --variable WITHDRAW="$KERNEL" \
-		--variable WHY='Peers lose packets.' --variable SITE="file://$BATS_TEST_TMPDIR/site"
+		--variable WHY='Peers lose packets.' --variable SITE="file://$site"
 	refute_line '^ PASS +plan'
 	assert_line '^ PASS +pages'
 	assert_equal "$(jq -c '[.generation, .kernels, .withdrawn[].reason]' "$work/public/index.json")" \
-		'[2,[],"Peers lose packets."]'
+		'[3,[],"Peers lose packets."]'
 }
 
 @test "ci.sh runs all steps here: a catalogue, nothing, the changed kernel; a failing step publishes nothing" {

@@ -4,13 +4,14 @@
 # The Ansible role, by the real ansible-playbook over ssh: hosts of the stand-in, each a directory behind an sshd on the
 # loopback device.
 
-# shellcheck disable=SC2030,SC2031,SC2034 # each test is a subshell; DEST is on_host's
+# shellcheck disable=SC2030,SC2031,SC2034 # each test is a subshell; DEST is on_host's, KEYS and KERNEL play's
 
 load lib/helpers
 load lib/modules
 load lib/servers
 load lib/al8
 load lib/rpm
+load lib/ansible
 
 NINE=5.10.223-9.al8.x86_64
 EIGHT=5.10.223-8.al8.x86_64
@@ -19,8 +20,7 @@ EIGHT=5.10.223-8.al8.x86_64
 setup_file() {
 	"$ROOT_DIR/scripts/install-deps.sh" ansible-playbook sshd >&2
 	rpm_setup
-	ssh-keygen -q -t ed25519 -N '' -f "$RPM_DIR/keys/ssh"
-	ssh-keygen -q -t ed25519 -N '' -f "$RPM_DIR/keys/host"
+	ssh_keys "$RPM_DIR/keys"
 	ROOT=$RPM_DIR/base DEST=$RPM_DIR/dest
 	dnf 0 install "kernel-$NINE"
 }
@@ -35,7 +35,7 @@ setup() {
 	mkdir -p "$WWW/$NINE"
 	cp "$OUT/$NINE/wireguard-$NINE.tar" "$OUT/$NINE/wireguard-$NINE.tar.minisig" "$WWW/$NINE"
 	http_start_anywhere "$WWW"
-	WEB=$PORT
+	WEB=$PORT KEYS=$RPM_DIR/keys KERNEL=$NINE
 	touch "$BATS_TEST_TMPDIR/inventory" "$BATS_TEST_TMPDIR/sshd"
 }
 teardown() {
@@ -51,18 +51,10 @@ host_start() {
 	DEST=$RPM_DIR/dest
 	cp -a "$RPM_DIR/base" "$dir"
 	free_ports 26000
-	cat >"$dir.conf" <<-EOF
-		Port $PORT
-		ListenAddress 127.0.0.1
-		HostKey $RPM_DIR/keys/host
-		AuthorizedKeysFile $RPM_DIR/keys/ssh.pub
-		ChrootDirectory /run/host
-		PidFile none
-		StrictModes no
-		UsePAM no
-		PermitRootLogin yes
-		Subsystem sftp internal-sftp
-	EOF
+	{
+		sshd_config "$PORT" 127.0.0.1 "$KEYS"
+		echo 'ChrootDirectory /run/host'
+	} >"$dir.conf"
 	unshare --mount bash -euc '
 		mkdir -p /run/sshd
 		mount -t tmpfs -o mode=755 tmpfs /run
@@ -81,23 +73,6 @@ start_hosts() {
 	local host
 	for host in "$@"; do host_start "$host"; done
 }
-
-# play STATUS [OPTION...]: Run the example's playbook on the hosts that were started.
-play() {
-	local status=$1
-	shift
-	: >"$BATS_TEST_TMPDIR/ansible.cfg" # not the user's
-	LC_ALL=C.UTF-8 ANSIBLE_CONFIG=$BATS_TEST_TMPDIR/ansible.cfg ANSIBLE_NOCOLOR=1 ANSIBLE_PIPELINING=1 \
-		ANSIBLE_LOCAL_TEMP=$BATS_TEST_TMPDIR/ansible \
-		ANSIBLE_SSH_ARGS='-F /dev/null -o UserKnownHostsFile=/dev/null -o StrictHostKeyChecking=no' \
-		run_cmd "$status" ansible-playbook -i "$BATS_TEST_TMPDIR/inventory" --private-key "$RPM_DIR/keys/ssh" --user root \
-		-e "wgkmod_base=http://127.0.0.1:$WEB" -e "wgkmod_key=$RPM_DIR/keys/minisign.pub" \
-		-e "wgkmod_cache=$BATS_TEST_TMPDIR/cache" -e "{\"wgkmod_kernels\": [\"{{ kernel | default('$NINE') }}\"]}" \
-		"$@" "$ROOT_DIR/ansible/wgkmod.yml"
-}
-
-# recap HOST ITEM: Print the number that the play's recap has for it.
-recap() { sed -n "s/^$1 .* $2=\([0-9]*\).*/\1/p" <<<"$output"; }
 
 # all_trees: Print the kernel's directory of the hosts 1 and 2, and what else is the role's.
 all_trees() {

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# usage: test.sh TARGET TEST
+# usage: test.sh TARGET TEST [OPTION...]
 #
 # Boot the target's own kernel in QEMU, as tunnel.sh does, and run guest/TEST.sh there, with the build's output
-# and the directory VM_EXTRA.  Print the guest's lines "KEY VALUE".  Exit with 0 only if the guest reports
+# and the directory VM_EXTRA.  OPTIONs go to QEMU.  Print the guest's lines "KEY VALUE".  Exit with 0 only if the guest reports
 # success.  Environment: as for vm.sh.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../../scripts/lib.sh"
 
 main() {
-	[[ $# -eq 2 && $1 != -* ]] || die "usage: test.sh TARGET TEST"
+	[[ $# -ge 2 && $1 != -* ]] || die "usage: test.sh TARGET TEST [OPTION...]"
 	read_target "$1"
 	# shellcheck source=tests/vm/vm.sh
 	. "$TOP/tests/vm/vm.sh"
@@ -21,7 +21,7 @@ main() {
 	phase_begin "$2"
 	vm_payload "$OUT/$RELEASE"
 	vm_disk
-	vm_start "$2"
+	vm_start "$2" "${@:3}"
 	vm_wait
 	[[ $VM_VERDICT == pass ]] || die "the test $2 failed: $VM_WHY"
 	sed '/^verdict /d' "$VM_CHANNEL"
