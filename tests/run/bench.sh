@@ -47,20 +47,21 @@ build=$(OUT=$TMP/out took "$TOP/scripts/artifacts.sh" "$TARGET")
 again=$(OUT=$TMP/out took "$TOP/scripts/artifacts.sh" "$TARGET")
 in_builder bash /bench/bench.sh bare >"$TMP/bare" 2>>"$LOG"
 in_builder bash /bench/bench.sh hand "$RELEASE" >"$TMP/hand" 2>>"$LOG"
-size=$(podman image inspect --format '{{.Size}}' "$builder")
+bare=$(awk -v cpus="$(nproc)" '{ printf "%.2f", $1 / cpus }' "$TMP/bare")
+hand=$(awk '{ total += $2 } END { printf "%.2f", total }' "$TMP/hand")
+
+# times A B: Print how many times B goes into A.
+times() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f times", a / b }'; }
 
 {
 	printf '%s, %d processors\n' "$TARGET" "$(nproc)"
-	awk -v build="$build" -v again="$again" -v size="$size" -v cpus="$(nproc)" '
-		FILENAME ~ /bare$/ { bare = $1 / cpus; objects = $2; next }
-		{ name[++n] = $1; s[n] = $2; total += $2 }
-		END {
-			printf "bare compile          %6.2f s   %d runs of the compiler, %.2f s of CPU\n", bare, objects, bare * cpus
-			printf "make artifacts        %6.2f s   %.2f times the bare compile; the image was there\n", build, build / bare
-			printf "make artifacts again  %6.2f s   nothing changed\n", again
-			printf "by hand               %6.2f s  ", total
-			for (i = 1; i <= n; i++) printf " %s %.1f%s", name[i], s[i], i < n ? "," : "\n"
-			printf "builder image         %6d MB\n", size / 1000000
-		}' "$TMP/bare" "$TMP/hand"
+	printf 'bare compile          %6.2f s   %d runs of the compiler\n' "$bare" "$(awk '{ print $2 }' "$TMP/bare")"
+	printf 'make artifacts        %6.2f s   %s the bare compile; the image was there\n' "$build" "$(times "$build" "$bare")"
+	printf 'make artifacts again  %6.2f s   nothing changed\n' "$again"
+	printf 'by hand               %6.2f s   %s make artifacts: %s\n' "$hand" "$(times "$hand" "$build")" \
+		"$(awk '{ printf "%s%s %.1f", separator, $1, $2; separator = ", " }' "$TMP/hand")"
+	printf 'builder image         %6d MB\n' $(($(podman image inspect --format '{{.Size}}' "$builder") / 1000000))
 } | tee "$OUT/bench.txt"
+"$TOP/tests/run/figures.sh" 'bench build' "$build s against $bare s: $(times "$build" "$bare")"
+"$TOP/tests/run/figures.sh" 'bench hand' "$hand s: $(times "$hand" "$build") that"
 phase_end "also in $OUT/bench.txt"
