@@ -7,6 +7,7 @@
 
 load lib/helpers
 load lib/servers
+load lib/slurm
 
 TARGETS=(debian11-5.10.0-32-amd64 debian11-5.10.0-32-cloud-amd64)
 
@@ -21,25 +22,9 @@ setup_file() {
 	done
 }
 
-teardown_file() {
-	local pid id
-	for pid in "$BATS_FILE_TMPDIR"/slurm/*.pid; do
-		[[ -f $pid ]] || continue
-		id=$(cat "$pid")
-		kill "$id"
-		wait_until 30 eval "! kill -0 $id 2>/dev/null"
-	done
-}
+teardown_file() { slurm_stop; }
 
 setup() { export DEST=$BATS_TEST_TMPDIR/dest; }
-
-# assert_equal_to_alone DIR: Fail unless DIR has the bits of the builds alone.
-assert_equal_to_alone() {
-	local sums
-	for sums in "$ALONE"/*/SHA256SUMS; do
-		cmp "$sums" "$1/$(basename "${sums%/*}")/SHA256SUMS"
-	done
-}
 
 one() { OUT=$ALONE run_cmd "$1" make -C "$ROOT_DIR" --no-print-directory one LIST="$LIST" INDEX="$2" DEST="$DEST"; }
 collect() { OUT=$ALONE run_cmd "$1" make -C "$ROOT_DIR" --no-print-directory collect LIST="$LIST" DEST="$DEST"; }
@@ -125,59 +110,10 @@ bits() { (cd "$1" && find . -type f -printf '%i ' -exec sha256sum {} \; | sort);
 	done
 }
 
-# slurm_start: Start munge and a Slurm of one node with all processors of this machine.
-slurm_start() {
-	local dir=$BATS_FILE_TMPDIR/slurm
-	mkdir -p "$dir/state" "$dir/spool"
-	chmod 755 "$BATS_FILE_TMPDIR" "$dir"
-	free_ports 25000
-	dd if=/dev/urandom of="$dir/munge.key" bs=128 count=1 status=none
-	chmod 400 "$dir/munge.key"
-	munged --force --key-file="$dir/munge.key" --socket="$dir/munge.socket" --pid-file="$dir/munged.pid" \
-		--log-file="$dir/munged.log" --seed-file="$dir/munge.seed" 3>&-
-	export SLURM_CONF=$dir/slurm.conf
-	cat >"$SLURM_CONF" <<-EOF
-		ClusterName=wgkmod
-		SlurmctldHost=$(hostname -s)(127.0.0.1)
-		SlurmctldPort=$PORT
-		SlurmdPort=$((PORT + 1))
-		SlurmUser=root
-		AuthType=auth/munge
-		AuthInfo=socket=$dir/munge.socket
-		MpiDefault=none
-		ProctrackType=proctrack/linuxproc
-		TaskPlugin=task/none
-		ReturnToService=2
-		MaxArraySize=1001
-		SchedulerParameters=batch_sched_delay=1,sched_interval=2
-		SelectType=select/cons_tres
-		SelectTypeParameters=CR_CPU
-		StateSaveLocation=$dir/state
-		SlurmdSpoolDir=$dir/spool
-		SlurmctldPidFile=$dir/slurmctld.pid
-		SlurmdPidFile=$dir/slurmd.pid
-		SlurmctldLogFile=$dir/slurmctld.log
-		SlurmdLogFile=$dir/slurmd.log
-		NodeName=$(hostname -s) NodeAddr=127.0.0.1 CPUs=$(nproc) CoresPerSocket=$(nproc) State=UNKNOWN
-		PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
-	EOF
-	slurmctld 3>&-
-	slurmd 3>&-
-	wait_until 60 bash -c '[[ -n $(sinfo --noheader --states=idle --format=%N) ]]'
-}
-
 @test "an array job of Slurm, one task killed in the middle and queued again: the bits of the builds alone" {
-	local job pid
 	[[ $EUID -eq 0 ]] || skip 'needs root'
 	slurm_start
-	OUT=$BATS_TEST_TMPDIR/out "$ROOT_DIR/cluster/slurm/submit.sh" "$LIST" "$DEST" >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
-	pid=$!
-	# The first task compiles: its container runs.
-	wait_until 300 grep -qs 'run (sealed)' "$BATS_TEST_TMPDIR/out/log/${TARGETS[0]}-build.log"
-	job=$(squeue --noheader --array --states=RUNNING --format=%i | head -n 1)
-	run_cmd 0 scontrol requeue "$job" # Slurm starts it again after two minutes
-	wait "$pid" || { cat "$BATS_TEST_TMPDIR/said" "$DEST"/log/*; fail "submit.sh ended with $?"; }
-	output=$(cat "$BATS_TEST_TMPDIR/said")
+	array_job "$LIST" "$DEST"
 	assert_line "^collect +2 kernels in $DEST, 0 missing"
 	assert_equal_to_alone "$DEST"
 }
