@@ -9,8 +9,9 @@ load ../lib/slurm
 
 setup_file() {
 	"$ROOT_DIR/scripts/install-deps.sh" @cluster
-	export TARGET_DIR=$BATS_FILE_TMPDIR/targets ALONE=$BATS_FILE_TMPDIR/alone LIST=$BATS_FILE_TMPDIR/list
-	"$ROOT_DIR/tests/run/find-kernels.sh" 12 "$TARGET_DIR" >"$LIST"
+	export ALONE=$BATS_FILE_TMPDIR/alone LIST=$BATS_FILE_TMPDIR/list
+	"$ROOT_DIR/tests/run/find-kernels.sh" 12 "$BATS_FILE_TMPDIR/targets" >"$LIST"
+	export TARGET_DIR=$BATS_FILE_TMPDIR/targets
 }
 teardown_file() { slurm_stop; }
 
