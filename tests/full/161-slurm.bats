@@ -11,9 +11,9 @@ setup_file() {
 	"$ROOT_DIR/scripts/install-deps.sh" @cluster
 	export ALONE=$BATS_FILE_TMPDIR/alone LIST=$BATS_FILE_TMPDIR/list
 	"$ROOT_DIR/tests/run/find-kernels.sh" 12 "$BATS_FILE_TMPDIR/targets" >"$LIST"
-	export TARGET_DIR=$BATS_FILE_TMPDIR/targets
 }
 teardown_file() { slurm_stop; }
+setup() { export TARGET_DIR=$BATS_FILE_TMPDIR/targets; }
 
 @test "an array job over twelve kernels, one task killed in the middle and queued again: the bits of other builds" {
 	local names
