@@ -237,6 +237,26 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 	run_cmd 1 grep -F .wgkmod "$MODULES/modules.dep"
 }
 
+@test "an error while a kept file is looked at is no damage: status 1; a kept file that is gone is: status 4" {
+	plain_only
+	local path=kernel/net/ipv4/udp_tunnel.ko
+	local kept=.wgkmod/kept/$path.kept
+	cp "$STOCK/kernel/lib/crypto/libchacha.ko" "$MODULES/$path"
+	install_it 0 --replace
+	run_cmd 1 strace -o /dev/null -P "$kept" -e inject=newfstatat:error=EIO \
+		"$WGKMOD" remove --root "$ROOT" --kernel "$RELEASE"
+	assert_line "^wgkmod: cannot remove '$RELEASE': $MODULES/.wgkmod/installed: it names '$kept': Input/output error$"
+	rm "$MODULES/$kept"
+	remove_it 4
+	assert_line "it names '$kept': No such file or directory$"
+}
+
+@test "status names a kernel's directory that it cannot look into" {
+	plain_only
+	run_cmd 1 strace -o /dev/null -P "$RELEASE/.wgkmod" -e inject=faccessat2:error=EIO "$WGKMOD" status --root "$ROOT"
+	assert_line "its lib/modules/$RELEASE: Input/output error$"
+}
+
 @test "owner, mode and attributes of the indexes are kept, and come back" {
 	local rights
 	"$TOOLS/look" -x user.test 612076616c7565 "$MODULES/modules.dep"

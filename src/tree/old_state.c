@@ -105,26 +105,28 @@ static int load_directory(struct state *state, int directory, const char **what,
 }
 
 /* A run of an earlier version that was interrupted: only that version can end it. */
-static bool is_unfinished(const struct host *host, int base)
+static int refuse_unfinished(const struct host *host, int base, struct reason *why)
 {
 	_cleanup_free_ char *journal = strdup_printf(".%s.journal", host->release);
 
-	return !journal || faccessat(base, journal, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	if (!journal)
+		return reason_errno(why, -ENOMEM);
+	if (faccessat(base, journal, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return reason_set(why, -EBADMSG,
+				  "a run of an earlier version was interrupted: let "
+				  "'remove' of that version finish it");
+	return errno == ENOENT ? 0 : reason_errno(why, -errno);
 }
 
 /* Open the old state of @host. Returns -ENOENT if there is none. */
 static int open_old(const struct host *host, int base, struct reason *why)
 {
-	int fd;
+	int ret = base < 0 ? reason_errno(why, base) : refuse_unfinished(host, base, why);
 
-	if (base < 0)
-		return reason_errno(why, base);
-	if (is_unfinished(host, base))
-		return reason_set(why, -EBADMSG,
-				  "a run of an earlier version was interrupted: let "
-				  "'remove' of that version finish it");
-	fd = open_beneath(base, host->release, O_RDONLY | O_DIRECTORY);
-	return reason_errno(why, fd);
+	if (ret < 0)
+		return ret;
+	ret = open_beneath(base, host->release, O_RDONLY | O_DIRECTORY);
+	return reason_errno(why, ret);
 }
 
 /* Read the old state, and open its directory as *@directory; -ENOENT if there is none. */

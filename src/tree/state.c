@@ -156,7 +156,7 @@ static int check_lists(const struct state *state, int modules_fd, struct reason 
 		if (!path)
 			return reason_errno(why, -ENOMEM);
 		if (fstatat(modules_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			return reason_set(why, -EBADMSG, "it names '%s': %s", path,
+			return reason_set(why, -errno, "it names '%s': %s", path,
 					  strerror(errno));
 	}
 	return 0;
@@ -217,9 +217,13 @@ int state_list(const char *root, struct strlist *releases, struct reason *reason
 
 		if (!path)
 			ret = -ENOMEM;
-		else if (host_release_ok(name) &&
-			 faccessat(dirfd(dir), path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		else if (!host_release_ok(name))
+			continue;
+		else if (faccessat(dirfd(dir), path, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 			ret = strlist_add(releases, name);
+		else if (errno != ENOENT && errno != ENOTDIR)
+			return reason_set(reason, -errno, "its lib/modules/%s: %s", name,
+					  strerror(errno));
 	}
 	return reason_errno_at(reason, ret, "its lib/modules");
 }
