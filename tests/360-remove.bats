@@ -253,7 +253,8 @@ ACL=0200000001000700ffffffff02000500d204000004000500ffffffff10000700ffffffff2000
 
 @test "status names a kernel's directory that it cannot look into" {
 	plain_only
-	run_cmd 1 strace -o /dev/null -P "$RELEASE/.wgkmod" -e inject=faccessat2:error=EIO "$WGKMOD" status --root "$ROOT"
+	run_cmd 1 strace -o /dev/null -P "$RELEASE/.wgkmod" -e inject=faccessat2,newfstatat:error=EIO \
+		"$WGKMOD" status --root "$ROOT"
 	assert_line "its lib/modules/$RELEASE: Input/output error$"
 }
 

@@ -44,7 +44,7 @@ vm_with_sshd() {
 	echo "vm ansible_host=127.0.0.1 ansible_port=$SSH_PORT" >"$BATS_TEST_TMPDIR/inventory"
 }
 
-@test "the role installs and loads the modules of the running kernel, and two peers use them; again, it changes nothing" {
+@test "the role installs and loads the running kernel's modules, and two peers use them; again, it changes nothing" {
 	local www=$BATS_TEST_TMPDIR/www load='{"wgkmod_load": true}'
 	KEYS=$BATS_TEST_TMPDIR/keys
 	mkdir -p "$KEYS" "$www/$KERNEL"

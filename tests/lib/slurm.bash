@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash
 #
-# A real Slurm on this machine, for one test file.  Load after helpers and servers, and call slurm_stop in teardown_file.
+# A real Slurm on this machine, for one test file.  Load after helpers and servers; call slurm_stop in teardown_file.
 
 # slurm_start: Start munge and a Slurm of one node with all processors of this machine.
 slurm_start() {

@@ -56,7 +56,8 @@ times() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.2f times", a / b }'; }
 {
 	printf '%s, %d processors\n' "$TARGET" "$(nproc)"
 	printf 'bare compile          %6.2f s   %d runs of the compiler\n' "$bare" "$(awk '{ print $2 }' "$TMP/bare")"
-	printf 'make artifacts        %6.2f s   %s the bare compile; the image was there\n' "$build" "$(times "$build" "$bare")"
+	printf 'make artifacts        %6.2f s   %s the bare compile; the image was there\n' \
+		"$build" "$(times "$build" "$bare")"
 	printf 'make artifacts again  %6.2f s   nothing changed\n' "$again"
 	printf 'by hand               %6.2f s   %s make artifacts: %s\n' "$hand" "$(times "$hand" "$build")" \
 		"$(awk '{ printf "%s%s %.1f", separator, $1, $2; separator = ", " }' "$TMP/hand")"
