@@ -4,8 +4,8 @@
 # usage: test.sh TARGET TEST [OPTION...]
 #
 # Boot the target's own kernel in QEMU, as tunnel.sh does, and run guest/TEST.sh there, with the build's output
-# and the directory VM_EXTRA.  OPTIONs go to QEMU.  Print the guest's lines "KEY VALUE".  Exit with 0 only if the guest reports
-# success.  Environment: as for vm.sh.
+# and the directory VM_EXTRA.  OPTIONs go to QEMU.  Print the guest's lines "KEY VALUE".  Exit with 0 only if the
+# guest reports success.  Environment: as for vm.sh.
 
 # shellcheck source=scripts/lib.sh
 . "$(dirname "$0")/../../scripts/lib.sh"
