@@ -83,7 +83,8 @@ bundle_each = for name in $(call each,$(named)); do $(MAKE) --no-print-directory
 pack_usage = echo 'usage: make $@ DEST=directory SIGN_KEY=file PUBLIC_KEY=file TARGETS="A B"' >&2; exit 2
 need := scripts/install-deps.sh
 need_check = programs=$$(scripts/programs.sh $(DEMO)) && \
-	$(need) @fetch @image @vm @c @lint @memory @fuzz @disks @check $$programs
+	$(need) @fetch @image @vm @c @lint @memory @fuzz @disks @check $(if $(filter check-vm,$(asked)),@repro @bench @proof) \
+		$$programs
 need_target = programs=$$(scripts/programs.sh $(call quote,$(target))) && $(need) @fetch $$programs
 
 c_sources := $(wildcard builder/*.c src/*.[ch] src/*/*.[ch]) \
@@ -208,38 +209,44 @@ image: ## the builder image of one kernel, from the cache alone (TARGETS="A B"|a
 	@$(if $(TARGETS),$(need) @fetch,$(need_target)) @image
 	@$(if $(TARGETS),cluster/many.sh image $(call each,$(many)),scripts/image.sh $(call quote,$(target)))
 
-# The tests that need the stand-in's kernels, those of delivery and of a cluster, those that take long, those of the
-# builder, and the others.
-al8_tests := $(wildcard tests/*-al8*.bats)
-delivery_tests := $(filter-out $(al8_tests),$(wildcard tests/160-*.bats tests/6*.bats))
-vm_tests := $(wildcard tests/220-*.bats tests/230-*.bats tests/41[01]-*.bats tests/450-*.bats tests/71*.bats)
-builder_tests := $(filter-out $(delivery_tests) $(vm_tests),$(filter-out tests/100-%,$(wildcard tests/[12]*.bats)))
-check_tests := $(filter-out $(al8_tests) $(delivery_tests) $(vm_tests) $(builder_tests),$(wildcard tests/*.bats))
+# The groups of tests.  Those that one call of make names run at once, by the first of them: check.sh balances its two
+# lanes over all of them.
+groups := check check-builder check-al8 check-delivery check-vm
+asked := $(filter $(groups),$(MAKECMDGOALS))
+run_asked = $(if $(filter $@,$(firstword $(asked))),tests/run/check.sh $(foreach group,$(asked),$(tests_of_$(group))))
+
+tests_of_check-al8 := $(wildcard tests/*-al8*.bats)
+tests_of_check-delivery := $(filter-out $(tests_of_check-al8),$(wildcard tests/160-*.bats tests/6*.bats))
+tests_of_check-vm := $(wildcard tests/220-*.bats tests/230-*.bats tests/41[01]-*.bats tests/450-*.bats tests/71*.bats) \
+	$(if $(FULL),$(wildcard tests/full/*.bats))
+tests_of_check-builder := $(filter-out tests/100-% $(foreach group,$(groups),$(tests_of_$(group))), \
+	$(wildcard tests/[12]*.bats))
+tests_of_check := $(filter-out $(foreach group,$(groups),$(tests_of_$(group))),$(wildcard tests/*.bats))
 
 .PHONY: check
 check: ## the tests: lint, every part of wgkmod, one real build, one boot
 	@$(need_check)
-	@tests/run/check.sh $(check_tests)
+	@$(run_asked)
 
 .PHONY: check-builder
 check-builder: ## the tests of the builder: locks, cache, images, the closure, what a build must refuse
 	@$(need_check)
-	@tests/run/check.sh $(builder_tests)
+	@$(run_asked)
 
 .PHONY: check-delivery
 check-delivery: ## the tests of what publishes: web root, registry, CI, and of a cluster with Slurm
 	@$(need_check)
-	@tests/run/check.sh $(delivery_tests)
+	@$(run_asked)
 
 .PHONY: check-vm
 check-vm: ## the tests that take long: builds elsewhere, parity, modules in a real kernel
-	@$(need_check) @repro @bench @proof
-	@tests/run/check.sh $(vm_tests) $(if $(FULL),$(wildcard tests/full/*.bats))
+	@$(need_check)
+	@$(run_asked)
 
 .PHONY: check-al8
 check-al8: ## the tests on the stand-in for Alibaba Cloud Linux 3, which is made first
 	@$(need_check)
-	@tests/run/check.sh $(al8_tests)
+	@$(run_asked)
 
 # The programs that the proofs need, and the targets; "all" means every target that has a kernel to prove.
 proof_target = $(if $(or $(TARGETS),$(filter all,$(TARGET))),$(DEMO),$(target))

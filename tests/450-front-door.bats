@@ -16,7 +16,7 @@ door() { TIMEOUT=${LIMIT:-900} run_cmd 0 make -C "$ROOT_DIR" --no-print-director
 	local goal file missing=()
 	door help
 	while read -r _ goal _; do
-		file=$(grep -lE "\b(make|door|parts?)\b.*[ '\"(]$goal\b|^for part in .*\b$goal\b" \
+		file=$(grep -lE "\b(make|door|parts?)\b.*[ '\"(]$goal\b|^for parts in .*\b$goal\b" \
 			"$ROOT_DIR"/tests/*.bats "$ROOT_DIR"/tests/full/*.bats \
 			"$ROOT_DIR"/tests/lib/*.bash "$ROOT_DIR/.ci/run") || missing+=("$goal")
 		[[ -z ${V:-} ]] || printf '%s: %s\n' "$goal" "$file"
