@@ -133,7 +133,7 @@ outputs() { find . -type f ! -name 'wireguard-*.tar*' -printf '%P\n' | sort; }
 }
 
 @test "a build killed before any step of its publishing leaves no partial output, and the next run completes" {
-	local n=7 step=6
+	local n=7 step=12
 	[[ -z ${FULL:-} ]] || n=1 step=1
 	own_out
 	for (( ; ; n += step)); do

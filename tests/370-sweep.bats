@@ -68,10 +68,10 @@ sweep_case() { # CASE MODE COUNT
 	assert "$short" -ge 1
 }
 
-@test "install, killed" { sweep_case install kill 50; }
-@test "upgrade, killed" { sweep_case upgrade kill 50; }
-@test "install --replace, killed" { sweep_case replace kill 50; }
-@test "remove, killed" { sweep_case remove kill 50; }
+@test "install, killed" { sweep_case install kill 25; }
+@test "upgrade, killed" { sweep_case upgrade kill 25; }
+@test "install --replace, killed" { sweep_case replace kill 25; }
+@test "remove, killed" { sweep_case remove kill 25; }
 
 # hook_setup: what the cases of the hook need: a signed bundle, its key, and the scripts in the places that name them.
 hook_setup() {
@@ -86,23 +86,23 @@ hook_setup() {
 
 @test "the hook of a kernel that comes, killed: its installation goes on" {
 	hook_setup
-	sweep_case hook-add kill 50
+	sweep_case hook-add kill 25
 }
 
 @test "the hook of a kernel for which depmod has not run yet, killed: its installation goes on" {
 	hook_setup
-	sweep_case hook-new kill 50
+	sweep_case hook-new kill 25
 }
 
 @test "the hook of a kernel that goes, killed: its removal goes on" {
 	hook_setup
-	sweep_case hook-remove kill 50
+	sweep_case hook-remove kill 25
 }
 
-@test "install, a call failed" { sweep_case install fail 12; }
-@test "upgrade, a call failed" { sweep_case upgrade fail 12; }
-@test "install --replace, a call failed" { sweep_case replace fail 12; }
-@test "remove, a call failed" { sweep_case remove fail 12; }
+@test "install, a call failed" { sweep_case install fail 8; }
+@test "upgrade, a call failed" { sweep_case upgrade fail 8; }
+@test "install --replace, a call failed" { sweep_case replace fail 8; }
+@test "remove, a call failed" { sweep_case remove fail 8; }
 
 @test "install, a write cut short" { sweep_case install short all; }
 @test "upgrade, a write cut short" { sweep_case upgrade short all; }

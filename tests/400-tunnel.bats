@@ -32,6 +32,7 @@ broken_out() {
 }
 
 @test "a module with a changed CRC makes the VM test fail, with the kernel's message" {
+	full_only
 	local ko
 	broken_out
 	ko=$OUT/$KERNEL/modules/kernel/drivers/net/wireguard/wireguard.ko

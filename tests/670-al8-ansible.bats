@@ -159,6 +159,7 @@ all_trees() {
 }
 
 @test "a bundle older than the installed one ends the play; wgkmod_allow_older takes it" {
+	full_only
 	local bundle=$WWW/$NINE/wireguard-$NINE.tar
 	start_hosts 1
 	play 0
