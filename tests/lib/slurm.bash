@@ -64,7 +64,8 @@ array_job() {
 	pid=$!
 	wait_until 300 grep -qs 'run (sealed)' "$out/log/$(head -n 1 "$1")-build.log"
 	job=$(squeue --noheader --array --states=RUNNING --format=%i | head -n 1)
-	run_cmd 0 scontrol requeue "$job" # Slurm starts it again after two minutes
+	run_cmd 0 scontrol requeue "$job"
+	wait_until 60 scontrol update JobId="$job" StartTime=now # else Slurm waits two minutes
 	wait "$pid" || { cat "$said" "$2"/log/*; fail "submit.sh ended with $?"; }
 	output=$(cat "$said")
 }
