@@ -146,19 +146,16 @@ in_cache() {
 }
 
 # cut_mirror BYTES ranges|whole: Serve the small target's files over HTTP, and cut each answer off after BYTES.  The
-# file MAKE, with 400 kB, is the largest.  ASKED has a line "FILE OFFSET" for each request.
+# file MAKE, with 400 kB, is the largest.  SERVER_LOG has a line "FILE OFFSET" for each request.
 cut_mirror() {
 	mirror "$BATS_TEST_TMPDIR/mirror"
 	MAKE=$(sed -n 's/^toolchain \([0-9a-f]*\) .*make_.*/\1/p' "$TARGET_DIR/small.lock")
-	free_ports 25000
-	server_start "http://127.0.0.1:$PORT/" python3 "$ROOT_DIR/tests/lib/cut-server.py" "$PORT" \
-		"$BATS_TEST_TMPDIR/mirror" "$1" "$2"
-	ASKED=$(find "$BATS_FILE_TMPDIR" -name 'server.*' -printf '%T@ %p\n' | sort -n | sed -n '$s/^[^ ]* //p')
+	server_start_anywhere python3 "$ROOT_DIR/tests/lib/cut-server.py" "$BATS_TEST_TMPDIR/mirror" "$1" "$2"
 	export MIRROR=http://127.0.0.1:$PORT
 }
 
 # asked: Print the offsets from which MAKE was asked for.
-asked() { sed -n 's/^make_[^ ]* //p' "$ASKED" | paste -sd ' '; }
+asked() { sed -n 's/^make_[^ ]* //p' "$SERVER_LOG" | paste -sd ' '; }
 
 @test "a download that is cut off goes on where it ended" {
 	cut_mirror 150000 ranges

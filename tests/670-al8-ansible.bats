@@ -50,7 +50,7 @@ host_start() {
 	local dir=$BATS_TEST_TMPDIR/host$1
 	DEST=$RPM_DIR/dest
 	cp -a "$RPM_DIR/base" "$dir"
-	free_ports 26000
+	free_ports 28000
 	{
 		sshd_config "$PORT" 127.0.0.1 "$KEYS"
 		echo 'ChrootDirectory /run/host'

@@ -34,7 +34,7 @@ vm_with_sshd() {
 	mkdir "$VM_EXTRA"
 	cp "$KEYS/host" "$KEYS/ssh.pub" "$VM_EXTRA"
 	sshd_config 22 10.0.2.15 /run/vm/extra >"$VM_EXTRA/sshd_config"
-	free_ports 26100
+	free_ports 29000
 	SSH_PORT=$PORT
 	TARGET_DIR=$ROOT_DIR/tests/vm/targets VM_TIMEOUT=1200 "$ROOT_DIR/tests/vm/test.sh" ssh-host ssh \
 		-netdev "user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:$SSH_PORT-:22" -device virtio-net-pci,netdev=net \

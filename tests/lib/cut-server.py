@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-only
 #
-# usage: cut-server.py PORT DIRECTORY BYTES ranges|whole
+# usage: cut-server.py DIRECTORY BYTES ranges|whole
 #
 # Serve the files of a directory on the loopback device, and cut each answer off after BYTES.  With "ranges" answer a
-# request for a range (RFC 9110, section 14); with "whole" send the file from its start.  Print each request's range.
+# request for a range (RFC 9110, section 14); with "whole" send the file from its start.  Print the port that the
+# kernel chose, then each request's range.
 
 import http.server
 import os
 import re
 import sys
 
-port, directory, most, mode = int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]
+directory, most, mode = sys.argv[1], int(sys.argv[2]), sys.argv[3]
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -35,7 +36,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             body = file.read()
         wanted = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         start = int(wanted[1]) if wanted and mode == "ranges" else 0
-        print(os.path.basename(path), wanted[1] if wanted else "all", flush=True)
+        # one write, as the answers to several clients are threads
+        print(f"{os.path.basename(path)} {wanted[1] if wanted else 'all'}\n", end="", flush=True)
         if start >= len(body):
             self.answer(416, headers=[("Content-Range", f"bytes */{len(body)}")])
         elif start:
@@ -49,4 +51,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
-http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+print("port", server.server_port, flush=True)
+server.serve_forever()

@@ -32,6 +32,24 @@ server_start() {
 	return 1
 }
 
+# server_start_anywhere COMMAND...: Run the command, which prints "port N", in the background.  Set PORT to N and
+# SERVER_LOG to the file with its output.  If it ends first, print its output and return 1.  servers_stop ends it.
+server_start_anywhere() {
+	local pid
+	SERVER_LOG=$(mktemp "$BATS_FILE_TMPDIR/server.XXXXXX")
+	"$@" >"$SERVER_LOG" 2>&1 3>&- 4>&- </dev/null &
+	pid=$!
+	printf '%d\n' "$pid" >>"$BATS_FILE_TMPDIR/servers"
+	for _ in {1..300}; do
+		PORT=$(sed -n 's/.*port \([0-9]*\).*/\1/p;q' "$SERVER_LOG")
+		[[ -z $PORT ]] || return 0
+		kill -0 "$pid" 2>/dev/null || break
+		sleep 0.1
+	done
+	cat "$SERVER_LOG" >&2
+	return 1
+}
+
 # servers_stop: End all servers of this test file.
 servers_stop() {
 	local pid
@@ -84,8 +102,7 @@ http_start() {
 	server_start "http://127.0.0.1:$1/" python3 -m http.server --bind 127.0.0.1 --directory "$2" "$1"
 }
 
-# http_start_anywhere DIR: Serve the directory over HTTP on a free port, and set PORT to it.
+# http_start_anywhere DIR: Serve the directory over HTTP on a port that the kernel chooses, and set PORT to it.
 http_start_anywhere() {
-	free_ports 24000
-	http_start "$PORT" "$1"
+	server_start_anywhere python3 -u -m http.server --bind 127.0.0.1 --directory "$1" 0
 }

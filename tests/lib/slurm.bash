@@ -8,7 +8,7 @@ slurm_start() {
 	local dir=$BATS_FILE_TMPDIR/slurm
 	mkdir -p "$dir/state" "$dir/spool"
 	chmod 755 "$BATS_FILE_TMPDIR" "$dir"
-	free_ports 25000
+	free_ports 27000
 	dd if=/dev/urandom of="$dir/munge.key" bs=128 count=1 status=none
 	chmod 400 "$dir/munge.key"
 	munged --force --key-file="$dir/munge.key" --socket="$dir/munge.socket" --pid-file="$dir/munged.pid" \
