@@ -26,14 +26,18 @@ tree=$work/linux
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$tree" "$out"
 
-# The archive has 1 GB, of which tar skips most in a file.
-family_source "$source"/* >"$work/source.tar"
-tar -xf "$work/source.tar" -C "$tree" --strip-components=1 --wildcards --no-wildcards-match-slash --anchored \
-	'*/scripts' "${code[@]/#/*/}" --wildcards-match-slash '*/Kconfig*' '*/Makefile*' '*/Kbuild*'
+# Three programs read the archive of 1 GB at once, while one processor decompresses it.
+mkfifo "$work/names" "$work/text"
+tar -tR <"$work/names" >"$work/members" &
+names=$!
 # tr ends tar's header with a newline, so that the first line of a file starts where the file does.
-tar -tRf "$work/source.tar" >"$work/members"
-tr '\0' '\n' <"$work/source.tar" | grep -ab CONFIG_ >"$work/lines"
-rm "$work/source.tar"
+tr '\0' '\n' <"$work/text" | grep -ab CONFIG_ >"$work/lines" &
+text=$!
+family_source "$source"/* | tee "$work/names" "$work/text" |
+	tar -x -C "$tree" --strip-components=1 --wildcards --no-wildcards-match-slash --anchored \
+		'*/scripts' "${code[@]/#/*/}" --wildcards-match-slash '*/Kconfig*' '*/Makefile*' '*/Kbuild*'
+wait "$names"
+wait "$text"
 awk -f "$programs/readers.awk" "$work/members" "$work/lines" | grep -E "^(arch/$srcarch/|[^a]|a[^r])" >"$out/readers"
 
 # objects: Print the objects that depend on symbols in the Makefiles.
