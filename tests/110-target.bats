@@ -8,6 +8,8 @@
 load lib/helpers
 load lib/servers
 
+teardown_file() { servers_stop; }
+
 setup() {
 	export TARGET_DIR=$BATS_TEST_TMPDIR
 	cp "$ROOT_DIR/targets/$TARGET_NAME" "$TARGET_DIR/mine"
@@ -238,7 +240,7 @@ mirror_without() {
 	for file in InRelease Release main/binary-amd64/Packages.xz; do
 		run_cmd 0 curl --silent --fail --location --output "$WWW/dists/bullseye/$file" "$from/dists/bullseye/$file"
 	done
-	BATS_FILE_TMPDIR=$BATS_TEST_TMPDIR http_start_anywhere "$WWW"
+	http_start_anywhere "$WWW"
 	sed -i "/\/$1_/d" "$FILE.lock"
 	cp "$FILE.lock" "$BATS_TEST_TMPDIR/before"
 }
@@ -250,7 +252,6 @@ lock_from_mirror() { MIRROR=http://127.0.0.1:$PORT PATIENCE=3 run_cmd "$1" "$ROO
 	mirror_without make
 	lock_from_mirror 69
 	assert_line '^wgkmod: cannot fetch make_[^ ]*\.deb \(of .mine.\): '
-	BATS_FILE_TMPDIR=$BATS_TEST_TMPDIR servers_stop
 	cmp "$FILE.lock" "$BATS_TEST_TMPDIR/before"
 }
 
@@ -265,7 +266,6 @@ lock_from_mirror() { MIRROR=http://127.0.0.1:$PORT PATIENCE=3 run_cmd "$1" "$ROO
 	rm "$WWW/$path"
 	lock_from_mirror 0
 	assert_line '^lock +the lock is complete for the build, but without what only the VM boots: '
-	BATS_FILE_TMPDIR=$BATS_TEST_TMPDIR servers_stop
 	diff <(grep -v '^#\|^vm ' "$BATS_TEST_TMPDIR/before") <(grep -v '^#' "$FILE.lock")
 }
 
