@@ -153,7 +153,8 @@ exchange=$(exchange_ms)
 	line dkms 'dkms install'
 	printf '%-24s %5.2f ms, once, under strace\n' 'the exchange' "$exchange"
 } | tee "$OUT/bench-install.txt"
-"$TOP/tests/run/figures.sh" 'bench tree' "$COUNT modules on $(df --output=fstype "$TMP" | tail -n 1), the middle of $ROUNDS rounds"
+disk=$(df --output=fstype "$TMP" | tail -n 1)
+"$TOP/tests/run/figures.sh" 'bench tree' "$COUNT modules on $disk, the middle of $ROUNDS rounds"
 "$TOP/tests/run/figures.sh" 'bench install' "$(versus wgkmod)"
 "$TOP/tests/run/figures.sh" 'bench dkms' "$(versus dkms)"
 "$TOP/tests/run/figures.sh" 'bench exchange' "$exchange ms for the exchange"
